@@ -1,0 +1,253 @@
+"""The errors of vidgate.
+
+VidgateError
+├── ConfigurationError                 the operator must change a setting or a key
+├── DatabaseUnavailableError           PostgreSQL could not be asked; ask again later
+├── LeaseLostError                     another worker owns the attempt now; change nothing
+├── UpstreamError                      a conversation with a provider failed
+│   ├── NotSentError                   no byte of the request was written; safe to repeat
+│   ├── UnansweredError                it may have arrived; never repeat a submit blindly
+│   └── ProviderProtocolError          an answer came and cannot be read as one
+└── RequestError                       what a client is told, with status, type and code
+    ├── InvalidParameterError          400
+    │   ├── MalformedBodyError
+    │   ├── UnsupportedParameterError  a value the chosen model cannot honour
+    │   └── ContentPolicyError
+    ├── AuthenticationError            401
+    ├── PermissionDeniedError          403
+    ├── NotFoundError                  404
+    │   ├── TaskNotFoundError
+    │   └── ModelNotFoundError
+    ├── MethodNotAllowedError          405
+    ├── BodyTooLargeError              413
+    ├── InternalError                  500
+    ├── UpstreamRefusedError           502, every channel that could serve refused
+    └── UnavailableError               503
+        ├── NoChannelError
+        ├── OverloadedError
+        └── StorageUnavailableError
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+__all__ = [
+    "AuthenticationError",
+    "BodyTooLargeError",
+    "ConfigurationError",
+    "ContentPolicyError",
+    "DatabaseUnavailableError",
+    "InternalError",
+    "InvalidParameterError",
+    "LeaseLostError",
+    "MalformedBodyError",
+    "MethodNotAllowedError",
+    "ModelNotFoundError",
+    "NoChannelError",
+    "NotFoundError",
+    "NotSentError",
+    "OverloadedError",
+    "PermissionDeniedError",
+    "ProviderProtocolError",
+    "RequestError",
+    "StorageUnavailableError",
+    "TaskNotFoundError",
+    "UnansweredError",
+    "UnavailableError",
+    "UnsupportedParameterError",
+    "UpstreamError",
+    "UpstreamRefusedError",
+    "VidgateError",
+]
+
+
+class VidgateError(Exception):
+    """Base of every error raised on purpose."""
+
+
+class ConfigurationError(VidgateError):
+    """The operator must change a setting, a key or a channel; the message says which and how."""
+
+
+class DatabaseUnavailableError(VidgateError):
+    """PostgreSQL could not be asked. What was under way may or may not have been committed."""
+
+
+class LeaseLostError(VidgateError):
+    """The attempt's lease ended or passed to another worker; nothing was changed."""
+
+
+class UpstreamError(VidgateError):
+    """A conversation with a provider failed."""
+
+
+class NotSentError(UpstreamError):
+    """No byte of the request was written: refused, no such host, no free connection in time."""
+
+
+class UnansweredError(UpstreamError):
+    """The request may have arrived, and no complete answer came."""
+
+
+class ProviderProtocolError(UpstreamError):
+    """An answer came that says nothing certain: HTML, garbage, a 5xx, a 429 on a poll.
+
+    Attributes:
+        retry_after_seconds: What the provider asked us to wait, or `None`.
+    """
+
+    def __init__(self, message: str, *, retry_after_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class RequestError(VidgateError):
+    """What a client is told.
+
+    Args:
+        message: One plain sentence that says what to do; shown to the client as it stands.
+        param: The field the error is about, `None` when it is about no single one.
+        code: A stable machine word, when a more precise one than the class's is known.
+    """
+
+    status: ClassVar[int] = 500
+    type: ClassVar[str] = "server_error"
+    default_code: ClassVar[str] = "internal_error"
+    upstream_called: ClassVar[bool] = False
+    """Whether a provider may have been called: the answer then says `x-should-retry: false`."""
+
+    def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.code = code or self.default_code
+        self.retry_after_seconds: int | None = None
+
+
+class InvalidParameterError(RequestError):
+    """A field is missing, of the wrong type, or has an impossible value."""
+
+    status = 400
+    type = "invalid_request_error"
+    default_code = "invalid_parameter"
+
+
+class MalformedBodyError(InvalidParameterError):
+    """The body is not one JSON object."""
+
+    default_code = "invalid_json"
+
+
+class UnsupportedParameterError(InvalidParameterError):
+    """A value that the chosen model cannot honour.
+
+    Args:
+        param: The field.
+        message: One sentence.
+        allowed: What would be accepted, listed to the client.
+    """
+
+    default_code = "unsupported_parameter"
+
+    def __init__(self, param: str, message: str, *, allowed: Sequence[object] = ()) -> None:
+        if allowed:
+            message = f"{message} Allowed: {', '.join(str(value) for value in allowed)}."
+        super().__init__(message, param=param)
+        self.allowed = tuple(allowed)
+
+
+class ContentPolicyError(InvalidParameterError):
+    """The provider refused the content of the request."""
+
+    default_code = "content_policy_violation"
+    upstream_called = True
+
+
+class AuthenticationError(RequestError):
+    """No valid token."""
+
+    status = 401
+    type = "authentication_error"
+    default_code = "invalid_api_key"
+
+
+class PermissionDeniedError(RequestError):
+    """The token is valid and may not do this."""
+
+    status = 403
+    type = "permission_error"
+    default_code = "permission_denied"
+
+
+class NotFoundError(RequestError):
+    """No such thing, or it is somebody else's."""
+
+    status = 404
+    type = "not_found_error"
+    default_code = "not_found"
+
+
+class TaskNotFoundError(NotFoundError):
+    """No such task, or another account's: the same answer."""
+
+    default_code = "task_not_found"
+
+
+class ModelNotFoundError(NotFoundError):
+    """A model that no provider knows and no channel lists."""
+
+    default_code = "model_not_found"
+
+
+class MethodNotAllowedError(RequestError):
+    """The route exists, the method does not."""
+
+    status = 405
+    type = "invalid_request_error"
+    default_code = "method_not_allowed"
+
+
+class BodyTooLargeError(RequestError):
+    """The body, or a part of it, is over its limit."""
+
+    status = 413
+    type = "invalid_request_error"
+    default_code = "request_too_large"
+
+
+class InternalError(RequestError):
+    """Our fault; the details are in the log under the request id."""
+
+
+class UpstreamRefusedError(RequestError):
+    """Every channel that could serve refused or failed, so no job exists."""
+
+    status = 502
+    type = "upstream_error"
+    default_code = "upstream_refused"
+    upstream_called = True
+
+
+class UnavailableError(RequestError):
+    """Not now."""
+
+    status = 503
+    default_code = "unavailable"
+
+
+class NoChannelError(UnavailableError):
+    """No enabled channel serves the model."""
+
+    default_code = "no_channel"
+
+
+class OverloadedError(UnavailableError):
+    """The memory budget for bodies is used up."""
+
+    default_code = "overloaded"
+
+
+class StorageUnavailableError(UnavailableError):
+    """The database does not answer, and nothing was created."""
+
+    default_code = "storage_unavailable"

@@ -1,0 +1,52 @@
+"""Accounts and the tokens they own."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from fnmatch import fnmatchcase
+from uuid import UUID
+
+__all__ = ["Account", "Caller", "Token"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """The owner of tokens, tasks and balance."""
+
+    id: UUID
+    name: str
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """A client's `sk-` key, of which only the SHA-256 is kept.
+
+    Attributes:
+        models: Patterns of the models it may ask for; empty means every one.
+        expires_at: From then on it may read and not create; `None` for never.
+        revoked: From then on it is unknown.
+    """
+
+    id: UUID
+    account_id: UUID
+    name: str
+    models: tuple[str, ...] = ()
+    expires_at: datetime | None = None
+    revoked: bool = False
+    created_at: datetime | None = None
+
+    def permits(self, model: str) -> bool:
+        """Whether it may ask for this model."""
+        return not self.models or any(fnmatchcase(model, name) for name in self.models)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sends a request: a token that is known and not revoked."""
+
+    token: Token
+
+    @property
+    def account_id(self) -> UUID:
+        """The account that owns what is made and may read what it owns."""
+        return self.token.account_id

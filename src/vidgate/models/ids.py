@@ -1,0 +1,42 @@
+"""Identifiers: UUIDv7 inside, a prefix and 26 base32 characters outside."""
+
+import os
+import time
+from uuid import UUID
+
+__all__ = ["new_id", "parse_public_id", "public_id"]
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+"""Crockford's base32, lower case: sorts as the bytes do, and no character looks like another."""
+
+_VALUES = {character: value for value, character in enumerate(_ALPHABET)}
+_LENGTH = 26
+
+
+def new_id() -> UUID:
+    """Make a UUIDv7: 48 bits of Unix milliseconds, then 74 random bits."""
+    milliseconds = time.time_ns() // 1_000_000
+    value = (milliseconds << 80) | int.from_bytes(os.urandom(10), "big")
+    value = (value & ~(0xF << 76)) | (0x7 << 76)
+    value = (value & ~(0x3 << 62)) | (0x2 << 62)
+    return UUID(int=value)
+
+
+def public_id(prefix: str, identifier: UUID) -> str:
+    """Write an id as a client sees it, such as `task_` and 26 characters."""
+    value = identifier.int
+    characters = [_ALPHABET[(value >> shift) & 31] for shift in range(125, -5, -5)]
+    return prefix + "".join(characters)
+
+
+def parse_public_id(prefix: str, text: str) -> UUID | None:
+    """Read what `public_id` wrote; `None` for anything that it cannot have written."""
+    if len(text) != len(prefix) + _LENGTH or not text.startswith(prefix):
+        return None
+    value = 0
+    for character in text[len(prefix) :]:
+        digit = _VALUES.get(character)
+        if digit is None:
+            return None
+        value = (value << 5) | digit
+    return UUID(int=value) if value < 1 << 128 else None

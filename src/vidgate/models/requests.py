@@ -1,0 +1,57 @@
+"""What a client asks for, in no provider's words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Image", "VideoRequest"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """A picture: a URL that is passed on unfetched, or the bytes themselves.
+
+    Attributes:
+        url: An http(s) URL, or `None` when `content` is given.
+        content: The decoded bytes, or `None` when `url` is given.
+        media_type: Of `content`, such as `image/png`; read from the bytes, `None` if unknown.
+    """
+
+    url: str | None = None
+    content: bytes | None = field(default=None, repr=False)
+    media_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoRequest:
+    """One request for videos.
+
+    Attributes:
+        model: The model that is asked for: `model`, or the one that `metadata` names.
+        prompt: May be empty where a provider takes a picture alone.
+        duration_seconds: An `int` where it was a whole number, `None` when it was not given.
+        width: Pixels; given together with `height`, or both are `None`.
+        height: Pixels.
+        aspect_ratio: Such as `16:9`, when `size` was written as a ratio.
+        fps: Frames a second, as asked for.
+        images: In the client's order; their roles follow from their number.
+        seed: As asked for.
+        user: The client's own end user.
+        metadata: Vendor fields, laid over the translated request. What a client sends as
+            top-level fields we do not know is in here too. Model names and `callback_url` are
+            taken out of it before an adapter sees it.
+        strict: Whether what would be ignored or adjusted is an error instead.
+    """
+
+    model: str
+    prompt: str = ""
+    duration_seconds: int | float | None = None
+    width: int | None = None
+    height: int | None = None
+    aspect_ratio: str | None = None
+    fps: int | None = None
+    images: tuple[Image, ...] = ()
+    seed: int | None = None
+    user: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    strict: bool = False

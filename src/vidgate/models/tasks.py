@@ -1,0 +1,103 @@
+"""Tasks, their outputs and their attempts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from vidgate.models.ids import public_id
+from vidgate.models.outcomes import VideoResult
+
+__all__ = ["AttemptStatus", "OutputSnapshot", "TaskError", "TaskSnapshot", "TaskStatus"]
+
+
+class TaskStatus(StrEnum):
+    """The states of a task and of each of its outputs, in the order they can be passed."""
+
+    QUEUED = "queued"
+    IN_PROGRESS = "in_progress"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing can follow."""
+        return self in {TaskStatus.SUCCEEDED, TaskStatus.FAILED, TaskStatus.CANCELLED}
+
+
+class AttemptStatus(StrEnum):
+    """The finer truth of one job at one channel."""
+
+    PENDING = "pending"
+    """Waits for a slot, or for its next try; no job exists."""
+    SUBMITTING = "submitting"
+    """A submit is, or may have been, sent."""
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+    """Nobody can tell whether a job exists, or it outlived its deadline."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskError:
+    """Why a task or an output failed, as a client may read it."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputSnapshot:
+    """One of a task's videos."""
+
+    status: TaskStatus
+    result: VideoResult | None = None
+    error: TaskError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskSnapshot:
+    """A task as it stood at one moment: everything that any dialect may say of it.
+
+    Attributes:
+        revision: Grows with every change of state; a lower one is older.
+        model: As the client asked for it.
+        upstream_model: What is run, once a channel was chosen.
+        details: What else the client is told of the translation, such as `{"mode": "pro"}`.
+        echo: The client's own `payload` and `external_task_id`, as it sent them.
+        seed: The one asked for, `None` if none was.
+        progress: Percent from 0 to 100.
+    """
+
+    id: UUID
+    account_id: UUID
+    revision: int
+    status: TaskStatus
+    model: str
+    provider: str | None
+    upstream_model: str | None
+    details: Mapping[str, Any] = field(default_factory=dict)
+    echo: Mapping[str, Any] = field(default_factory=dict)
+    user: str | None = None
+    seed: int | None = None
+    progress: int = 0
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    error: TaskError | None = None
+    outputs: tuple[OutputSnapshot, ...] = ()
+
+    @property
+    def public_id(self) -> str:
+        """The id as clients know it."""
+        return public_id("task_", self.id)
+
+    @property
+    def result(self) -> VideoResult | None:
+        """The first video there is."""
+        return next((output.result for output in self.outputs if output.result), None)

@@ -1,0 +1,322 @@
+"""The seam every provider's adapter fills: a translator without I/O."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, ClassVar
+
+import httpx
+
+from vidgate.models.channels import ChannelAccess
+from vidgate.models.outcomes import Found, Outcome, Rejected, Submission, UpstreamRef
+from vidgate.models.requests import VideoRequest
+from vidgate.models.tasks import TaskSnapshot
+
+__all__ = [
+    "Action",
+    "ActionCapabilities",
+    "Capabilities",
+    "ModelCapabilities",
+    "NextRequest",
+    "Pace",
+    "Provider",
+    "RunFacts",
+    "SubmitIds",
+    "Translation",
+]
+
+
+class Action(StrEnum):
+    """What a request carries decides what is done with it."""
+
+    TEXT = "text"
+    FIRST_FRAME = "first_frame"
+    FIRST_LAST_FRAME = "first_last_frame"
+    REFERENCES = "references"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How soon and how often to ask about a job. Every span is multiplied by `POLL_PACE`.
+
+    Attributes:
+        first_ask: After the submit; near the earliest finish ever seen.
+        interval: Between the next asks.
+        growth: What each interval is multiplied by to give the following one.
+        max_interval: Where the growth ends.
+        deadline: After the submit; then it is asked for once more, and given up. Not scaled.
+    """
+
+    first_ask: timedelta
+    interval: timedelta
+    growth: float = 1.15
+    max_interval: timedelta
+    deadline: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionCapabilities:
+    """What one model takes for one action.
+
+    Attributes:
+        endpoint: Path below the base URL, or the provider's own name of the action.
+        durations: Whole seconds; empty means that the endpoint has no duration.
+        tiers: Such as `720p`, lowest first; empty means that the model has one that cannot be chosen.
+        ratios: Such as `16:9`; empty means that the pictures give the shape.
+        images: The fewest and the most pictures.
+    """
+
+    endpoint: str
+    durations: tuple[int, ...] = ()
+    tiers: tuple[str, ...] = ()
+    ratios: tuple[str, ...] = ()
+    images: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCapabilities:
+    """What one model takes, as data.
+
+    Attributes:
+        name: As a client writes it.
+        successor: What runs instead where the provider retired it, `None` while it lives.
+    """
+
+    name: str
+    actions: Mapping[Action, ActionCapabilities] = field(default_factory=dict)
+    successor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a provider offers, as data.
+
+    Attributes:
+        model_patterns: Which models a channel without a list of its own serves.
+        base_url: The default, without the API prefix.
+        credential_form: What an operator has to give, in words, such as `ACCESS|SECRET`.
+        models: Those we know, by name; others are passed on and the provider judges.
+        find: Whether the provider can tell what became of a submit without an answer.
+        submit_timeout: The total deadline of a submit with a small body.
+        poll_timeout: The total deadline of a poll or a find.
+    """
+
+    model_patterns: tuple[str, ...]
+    base_url: str
+    credential_form: str
+    models: Mapping[str, ModelCapabilities] = field(default_factory=dict)
+    find: bool = False
+    submit_timeout: timedelta = timedelta(seconds=60)
+    poll_timeout: timedelta = timedelta(seconds=20)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFacts:
+    """What is really run, after `metadata` was laid over: what a price depends on.
+
+    Attributes:
+        model: The provider's name of it.
+        duration_seconds: `None` where the endpoint decides.
+        resolution: A tier such as `1080p`, `None` where unknown.
+        mode: The provider's own word, such as `pro`, `None` where it has none.
+        sound: `None` where unknown.
+        off_peak: Whether it runs in the provider's slow, cheap queue.
+    """
+
+    model: str
+    duration_seconds: float | None = None
+    resolution: str | None = None
+    mode: str | None = None
+    sound: bool | None = None
+    off_peak: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Translation:
+    """A request in the provider's words, before our ids and the signature.
+
+    Attributes:
+        endpoint: Path below the base URL with its leading slash, or the provider's own name.
+        body: The JSON to send; `metadata` is already laid over it.
+        facts: What is run.
+        pace: How to follow it.
+        details: What the client is told in `metadata` beside `upstream_model`, such as the mode.
+        ignored: Generic fields the model has no use for, by the client's names.
+        adjusted: What was taken to the nearest possible value, as `size=1:1@720p`.
+    """
+
+    endpoint: str
+    body: dict[str, Any]
+    facts: RunFacts
+    pace: Pace
+    details: Mapping[str, Any] = field(default_factory=dict)
+    ignored: tuple[str, ...] = ()
+    adjusted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmitIds:
+    """The ids of ours that a submit carries.
+
+    Attributes:
+        correlation: Unique for the attempt, at most 32 characters of `a-z 0-9 _`; by it the provider
+            is asked what became of a submit without an answer.
+        callback_url: Where the provider may call us, `None` to be polled only.
+    """
+
+    correlation: str
+    callback_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NextRequest:
+    """The first step of a two-step product is done; this is the next one."""
+
+    request: httpx.Request
+
+
+class Provider(ABC):
+    """A kind of upstream: request objects out, outcomes in.
+
+    An adapter has no client, no clock and no randomness of its own, and never reads the
+    environment. It is made once and shared by all channels of its kind.
+
+    Args:
+        map_retired_models: Whether a model that the provider retired runs as its successor;
+            otherwise it is an error that names the successor.
+    """
+
+    name: ClassVar[str]
+    capabilities: ClassVar[Capabilities]
+
+    def __init__(self, *, map_retired_models: bool = True) -> None:
+        self.map_retired_models = map_retired_models
+
+    # Models
+
+    def effective_model(self, request: VideoRequest) -> str:
+        """The model that will run, where a vendor field other than a model name chooses it.
+
+        Raises:
+            UnsupportedParameterError: That field names a model of another family.
+        """
+        return request.model
+
+    def family(self, model: str) -> tuple[str, ...]:
+        """The models whose permission covers this one, itself included."""
+        return (model,)
+
+    def check_credential(self, credential: str) -> None:
+        """Refuse a key that cannot be in the provider's form, before it is stored.
+
+        Raises:
+            ConfigurationError: It says what form is expected, never what was given.
+        """
+
+    # Submitting
+
+    @abstractmethod
+    def translate(self, request: VideoRequest) -> Translation:
+        """Put a request in the provider's words.
+
+        Pictures that are bytes are encoded here, which takes time: call it in a thread for
+        anything large. `request.model` is what the channel's mapping made of the client's model.
+
+        Raises:
+            UnsupportedParameterError: A generic field has a value that the model, which we know,
+                cannot honour. What `metadata` says, and every value of an unknown model, is
+                passed on: the provider judges.
+        """
+
+    @abstractmethod
+    def submit_request(
+        self, translation: Translation, channel: ChannelAccess, ids: SubmitIds, now: datetime
+    ) -> httpx.Request:
+        """Write the request that makes the job, signed and ready to send.
+
+        Raises:
+            ConfigurationError: The credential cannot be used for this endpoint.
+        """
+
+    @abstractmethod
+    def read_submission(
+        self, sent: httpx.Request, response: httpx.Response
+    ) -> Submission | Rejected | NextRequest:
+        """Read the answer to a submit.
+
+        `Rejected` only where it is certain that no job exists.
+
+        Raises:
+            ProviderProtocolError: It does not tell whether a job exists: HTML, truncated JSON,
+                a 5xx after which the provider may have made it all the same.
+        """
+
+    # Polling
+
+    def batch_size(self, ref: UpstreamRef) -> int:
+        """How many refs of the same kind one poll may ask for."""
+        return 1
+
+    @abstractmethod
+    def poll_request(
+        self, refs: Sequence[UpstreamRef], channel: ChannelAccess, now: datetime
+    ) -> httpx.Request:
+        """Write the question about jobs that share one kind, at most `batch_size` of them."""
+
+    @abstractmethod
+    def read_poll(
+        self, sent: httpx.Request, response: httpx.Response, refs: Sequence[UpstreamRef]
+    ) -> Mapping[UpstreamRef, Outcome]:
+        """Read the answer; every ref that was asked for is a key.
+
+        A ref missing from the answer and a status word we do not know are `Unreadable`.
+
+        Raises:
+            ProviderProtocolError: We could not ask: 429, 5xx, a refused credential, HTML,
+                truncated JSON, garbage.
+        """
+
+    # Finding a submit without an answer: the pair exists where `capabilities.find` says so
+
+    def find_request(
+        self,
+        translation_endpoint: str,
+        channel: ChannelAccess,
+        ids: SubmitIds,
+        sent_at: datetime,
+        now: datetime,
+        page: Any = None,
+    ) -> httpx.Request:
+        """Write the question what became of a submit.
+
+        Args:
+            translation_endpoint: `Translation.endpoint` of the submit.
+            channel: The attempt's own.
+            ids: Those the submit carried.
+            sent_at: When it was sent.
+            now: The time to sign with.
+            page: `Found.next_page` of the answer before, `None` for the first.
+        """
+        raise NotImplementedError
+
+    def read_find(
+        self,
+        sent: httpx.Request,
+        response: httpx.Response,
+        translation_endpoint: str,
+        ids: SubmitIds,
+    ) -> Found:
+        """Read the answer.
+
+        Raises:
+            ProviderProtocolError: It does not say; ask again later.
+        """
+        raise NotImplementedError
+
+    # Vendor-shaped answers
+
+    @abstractmethod
+    def native_answer(self, task: TaskSnapshot) -> dict[str, Any]:
+        """Write a task as the provider's own query would answer it, with our ids in place of its."""

@@ -1,0 +1,113 @@
+"""Fitting a size in pixels to the tiers and ratios that a model takes."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vidgate.exceptions import UnsupportedParameterError
+from vidgate.models.requests import VideoRequest
+
+__all__ = ["SizeFit", "fit_size"]
+
+_TIER_PIXELS = {
+    "360p": 360,
+    "480p": 480,
+    "540p": 540,
+    "720p": 720,
+    "1080p": 1080,
+    "2k": 1440,
+    "4k": 2160,
+    "8k": 4320,
+}
+"""Length of the shorter side of a 16:9 picture of each tier."""
+
+_RATIO_TOLERANCE = 0.10
+"""How far a shape may be from the nearest ratio and still be taken there."""
+
+_TIER_TOLERANCE = 1.5
+"""How far, as a factor, the shorter side may be from its nearest tier: 480 still becomes 720p."""
+
+
+@dataclass(frozen=True, slots=True)
+class SizeFit:
+    """What a size became.
+
+    Attributes:
+        tier: One of the tiers offered, `None` where none was asked for or none is offered.
+        ratio: One of the ratios offered, `None` likewise.
+        adjusted: Such as `size=1:1@720p`, empty when the size was met exactly.
+        ignored: Whether a size was given of which nothing could be used.
+    """
+
+    tier: str | None = None
+    ratio: str | None = None
+    adjusted: str = ""
+    ignored: bool = False
+
+
+def fit_size(
+    request: VideoRequest, *, tiers: Sequence[str], ratios: Sequence[str], has_frame: bool
+) -> SizeFit:
+    """Take a request's size to a tier and a ratio.
+
+    Args:
+        request: Its width and height, or its aspect ratio.
+        tiers: Those of the model; empty means that it cannot be chosen.
+        ratios: Those of the model; empty means that the endpoint has no such field.
+        has_frame: Whether a picture gives the shape, so that the size's shape says nothing.
+
+    Raises:
+        UnsupportedParameterError: The size is too far from anything the model makes.
+    """
+    if has_frame:
+        ratios = ()
+    if request.width is not None and request.height is not None:
+        return _fit_pixels(request.width, request.height, tiers, ratios)
+    if request.aspect_ratio is None:
+        return SizeFit()
+    if not ratios:
+        return SizeFit(ignored=True)
+    ratio, is_exact = _nearest_ratio(_ratio_value(request.aspect_ratio), ratios)
+    return SizeFit(ratio=ratio, adjusted="" if is_exact else f"size={ratio}")
+
+
+def _fit_pixels(width: int, height: int, tiers: Sequence[str], ratios: Sequence[str]) -> SizeFit:
+    if not tiers and not ratios:
+        return SizeFit(ignored=True)
+    tier, tier_is_exact = _nearest_tier(min(width, height), tiers) if tiers else (None, True)
+    ratio, ratio_is_exact = _nearest_ratio(width / height, ratios) if ratios else (None, True)
+    adjusted = ""
+    if not (tier_is_exact and ratio_is_exact):
+        adjusted = "size=" + "@".join(part for part in (ratio, tier) if part)
+    return SizeFit(tier=tier, ratio=ratio, adjusted=adjusted)
+
+
+def _nearest_tier(short_side: int, tiers: Sequence[str]) -> tuple[str, bool]:
+    def distance(tier: str) -> float:
+        return abs(math.log(short_side / _TIER_PIXELS[tier.lower()]))
+
+    tier = min(tiers, key=distance)
+    # A hair of tolerance, so that 480 to 720, exactly the factor, is not lost to rounding.
+    if distance(tier) > math.log(_TIER_TOLERANCE) + 1e-9:
+        raise UnsupportedParameterError(
+            "size", f"The model makes no video {short_side} pixels high.", allowed=tiers
+        )
+    return tier, short_side == _TIER_PIXELS[tier.lower()]
+
+
+def _nearest_ratio(value: float, ratios: Sequence[str]) -> tuple[str, bool]:
+    def distance(ratio: str) -> float:
+        return abs(value / _ratio_value(ratio) - 1)
+
+    ratio = min(ratios, key=distance)
+    if distance(ratio) > _RATIO_TOLERANCE:
+        raise UnsupportedParameterError(
+            "size", "The model makes no video of that shape.", allowed=ratios
+        )
+    # Sizes are whole pixels: 854x480 is meant as 16:9.
+    return ratio, distance(ratio) < 0.005  # noqa: PLR2004 - half a percent
+
+
+def _ratio_value(ratio: str) -> float:
+    width, height = ratio.split(":")
+    return float(width) / float(height)
