@@ -12,7 +12,8 @@ VidgateError
     ├── InvalidParameterError          400
     │   ├── MalformedBodyError
     │   ├── UnsupportedParameterError  a value the chosen model cannot honour
-    │   └── ContentPolicyError
+    │   ├── RefusedParameterError      the provider refused a value
+    │   └── ContentPolicyError         the provider refused the content
     ├── AuthenticationError            401
     ├── PermissionDeniedError          403
     ├── NotFoundError                  404
@@ -49,6 +50,7 @@ __all__ = [
     "OverloadedError",
     "PermissionDeniedError",
     "ProviderProtocolError",
+    "RefusedParameterError",
     "RequestError",
     "StorageUnavailableError",
     "TaskNotFoundError",
@@ -154,6 +156,12 @@ class UnsupportedParameterError(InvalidParameterError):
             message = f"{message} Allowed: {', '.join(str(value) for value in allowed)}."
         super().__init__(message, param=param)
         self.allowed = tuple(allowed)
+
+
+class RefusedParameterError(InvalidParameterError):
+    """The provider refused a value of the request."""
+
+    upstream_called = True
 
 
 class ContentPolicyError(InvalidParameterError):

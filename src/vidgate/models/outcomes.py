@@ -198,9 +198,11 @@ class Unreadable:
 
     Attributes:
         reason: For the operator.
+        retry_after_seconds: What the provider asked us to wait, or `None`.
     """
 
     reason: str
+    retry_after_seconds: float | None = None
 
 
 Outcome: TypeAlias = Pending | Succeeded | Failed | Unreadable

@@ -1,0 +1,161 @@
+"""Settings, read once from `VIDGATE_…` variables and passed down."""
+
+import os
+from datetime import timedelta
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+__all__ = ["LogFormat", "LogLevel", "Network", "Settings", "provider_setting"]
+
+Network = IPv4Network | IPv6Network
+
+
+class LogLevel(StrEnum):
+    """How much is logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogFormat(StrEnum):
+    """For people or for machines."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def _default_data_dir() -> Path:
+    if os.geteuid() == 0:
+        # A home of root's is closed to the unprivileged user that PostgreSQL runs as.
+        return Path("/var/lib/vidgate")
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "vidgate"
+
+
+class Settings(BaseSettings):
+    """Everything an operator may set; `.env.example` lists the variables with their defaults."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="VIDGATE_",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    database_url: SecretStr | None = Field(
+        default=None, title="PostgreSQL 15 or newer; without it an embedded server is run"
+    )
+    data_dir: Path = Field(
+        default_factory=_default_data_dir,
+        title="Where the embedded server, its password and the secret key live",
+    )
+    db_pool: int = Field(default=5, ge=1, le=100, title="Connections of one process, but for one")
+    db_prepared: bool = Field(
+        default=True,
+        title="Prepared statements and LISTEN; false behind a transaction pooler",
+    )
+    auto_migrate: bool = Field(
+        default=False, title="Migrate an outside database at start; an embedded one always is"
+    )
+
+    secret_key: SecretStr | None = Field(
+        default=None,
+        title="One or more keys of at least 32 random bytes, in base64, newest first, by commas",
+    )
+
+    host: str = Field(default="127.0.0.1", title="Address to listen on")
+    port: int = Field(default=3000, ge=0, le=65535, title="Port to listen on")
+    public_url: str | None = Field(
+        default=None, title="Where clients and providers reach this deployment"
+    )
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = Field(
+        default=(), title="Networks whose X-Forwarded-For is believed, by commas"
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("*",), title="Web origins that may call, by commas"
+    )
+
+    submit_wait: timedelta = Field(
+        default=timedelta(seconds=20), title="Seconds a creating POST waits for the provider"
+    )
+    shutdown_grace: timedelta = Field(
+        default=timedelta(seconds=20), title="Seconds that submits under way have when stopping"
+    )
+    poll_pace: float = Field(
+        default=1.0,
+        gt=0,
+        le=100,
+        title="A factor on every first ask, interval and back-off: 0.05 asks twenty times sooner",
+    )
+    body_memory: int = Field(
+        default=512 * 1024 * 1024, ge=1024 * 1024, title="Bytes of bodies being read at once"
+    )
+    allowed_networks: Annotated[tuple[Network, ...], NoDecode] = Field(
+        default=(),
+        title="Private networks that links and webhooks may lead to, by commas",
+    )
+    map_retired_models: bool = Field(
+        default=True, title="Run a model that its provider retired as its successor"
+    )
+    envelope: bool = Field(
+        default=True, title="Answer a task with the envelope of deployed new-api servers as well"
+    )
+
+    bootstrap_token: SecretStr | None = Field(
+        default=None, title="A token to make at start, at least 32 characters"
+    )
+    log_level: LogLevel = LogLevel.INFO
+    log_format: LogFormat = LogFormat.TEXT
+
+    @field_validator("trusted_proxies", "cors_origins", "allowed_networks", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(part for part in (part.strip() for part in value.split(",")) if part)
+        return value
+
+    @field_validator("submit_wait", "shutdown_grace", mode="before")
+    @classmethod
+    def _seconds(cls, value: Any) -> Any:
+        return float(value) if isinstance(value, str) and not value.startswith("P") else value
+
+    @field_validator("log_level", "log_format", mode="before")
+    @classmethod
+    def _lower(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_http(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        return value.rstrip("/") if value else None
+
+    @field_validator("bootstrap_token")
+    @classmethod
+    def _is_long(cls, value: SecretStr | None) -> SecretStr | None:
+        least = 32
+        if value is not None and len(value.get_secret_value().removeprefix("sk-")) < least:
+            raise ValueError(f"must have at least {least} characters")
+        return value
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether we run PostgreSQL ourselves."""
+        return self.database_url is None
+
+
+def provider_setting(provider: str, name: str) -> str | None:
+    """Read `VIDGATE_<PROVIDER>_<NAME>`, such as `VIDGATE_KLING_KEY`; `None` if unset or empty.
+
+    Which providers there are is the registry's to know, so these are no fields of `Settings`.
+    """
+    return os.environ.get(f"VIDGATE_{provider.upper()}_{name}") or None

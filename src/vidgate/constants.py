@@ -1,0 +1,101 @@
+"""Numbers that are not settings, each with its unit and its reason."""
+
+from datetime import timedelta
+
+__all__ = [
+    "CACHE_REFRESH",
+    "CACHE_STALE",
+    "CACHE_WINDOW",
+    "CLAIM_BATCH",
+    "DEADLINE_GRACE",
+    "DOUBT_DELAY",
+    "FIND_AGAIN",
+    "FOLLOW_INTERVAL",
+    "FOLLOW_LIMIT",
+    "FULL_CHANNEL_RETRY",
+    "LEASE_MARGIN",
+    "MAX_BACKOFF",
+    "POLLS_PER_CHANNEL",
+    "POLL_LEASE",
+    "PROBE_TIMEOUT",
+    "QUEUE_DEADLINE",
+    "SUBMITS_PER_CHANNEL",
+    "SUBMIT_TRIES",
+    "UNCLEAR_DEADLINE",
+    "UNKNOWN_GRACE",
+    "UNREACHABLE_DEADLINE",
+    "VIEW_AGE",
+    "VIEW_LIMIT",
+]
+
+CACHE_REFRESH = timedelta(seconds=0.5)
+"""How often a process re-reads changed accounts, tokens and channels: a change is in force within a
+second."""
+
+CACHE_WINDOW = timedelta(seconds=10)
+"""How far back each re-read looks: longer than any commit takes after its `updated_at` was set."""
+
+CACHE_STALE = timedelta(seconds=1)
+"""Without a successful re-read for this long the cache is not used."""
+
+LEASE_MARGIN = timedelta(seconds=15)
+"""What a lease has beyond the deadline of the call under it: for the write that follows."""
+
+POLL_LEASE = timedelta(seconds=45)
+"""Longer than a poll (20 s), a look into the finished video (5 s) and the write after it."""
+
+PROBE_TIMEOUT = timedelta(seconds=5)
+"""Total, for reading what a finished video really is from its header; then it stays unknown."""
+
+SUBMIT_TRIES = 3
+"""Sends of one attempt of which not a byte was written, before its channel is given up."""
+
+UNKNOWN_GRACE = timedelta(seconds=30)
+"""After a submit's own deadline, where the provider cannot tell what became of it: a late answer of
+the process that sent it still counts, then the task fails."""
+
+FIND_AGAIN = timedelta(seconds=15)
+"""Between the two times a provider must say that it has no such job before it is submitted again:
+a job that is being made may not be listed yet."""
+
+UNCLEAR_DEADLINE = timedelta(minutes=30)
+"""After this a provider that still cannot be asked about an unclear submit is given up on."""
+
+QUEUE_DEADLINE = timedelta(hours=24)
+"""How long a task may wait for a slot."""
+
+FULL_CHANNEL_RETRY = timedelta(seconds=5)
+"""Until a channel that said it is full or too busy is tried again; doubled each time."""
+
+DOUBT_DELAY = timedelta(seconds=10)
+"""Until a doubtful failure is asked for once more. Scaled by the pace."""
+
+MAX_BACKOFF = timedelta(seconds=60)
+"""Between two asks of a provider that could not be asked. Scaled by the pace."""
+
+FOLLOW_INTERVAL = timedelta(minutes=10)
+"""Between asks about a job that outlived its task's deadline, for the operator's books."""
+
+FOLLOW_LIMIT = timedelta(hours=24)
+"""How long after its deadline such a job is followed."""
+
+POLLS_PER_CHANNEL = 128
+"""Polls of one channel under way at once in one process: a hung provider cannot take them all."""
+
+SUBMITS_PER_CHANNEL = 32
+"""Background submits of one channel under way at once in one process."""
+
+CLAIM_BATCH = 200
+"""Attempts leased at once: enough that claiming costs little, few enough to work on at once."""
+
+DEADLINE_GRACE = timedelta(minutes=10)
+"""After a job's deadline, while its provider cannot be asked: an outage of ours fails no task."""
+
+UNREACHABLE_DEADLINE = timedelta(minutes=10)
+"""How long a task whose client has its id already waits for a provider that cannot be reached."""
+
+VIEW_AGE = timedelta(seconds=2)
+"""How long an unfinished task's state is answered from memory."""
+
+VIEW_LIMIT = 20_000
+"""States kept in memory, at about 4 KiB each."""

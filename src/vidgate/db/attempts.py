@@ -1,0 +1,839 @@
+"""Attempts: claimed by lease, written back by compare-and-set."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    DateTime,
+    Double,
+    Integer,
+    Interval,
+    Text,
+    Uuid,
+    all_,
+    and_,
+    bindparam,
+    cast,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from vidgate.db.documents import write_result
+from vidgate.db.engine import Database, Record, Statement, Transaction
+from vidgate.db.tables import attempts, inputs, outputs, tasks
+from vidgate.exceptions import LeaseLostError
+from vidgate.models.attempts import Attempt, Lease
+from vidgate.models.outcomes import Fault, UpstreamRef, VideoResult
+from vidgate.models.tasks import AttemptStatus, TaskError, TaskStatus
+
+__all__ = ["AttemptStore", "NewAttempt", "insert_attempt", "to_attempt"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewAttempt:
+    """An attempt to store: leased for its submit where its channel has a slot, else waiting.
+
+    Attributes:
+        lease: For the submit; its end must lie beyond `submit_ends_at`.
+        max_concurrency: The channel's, `None` for no limit.
+        deadline_at: When the wait for a slot, or for an answer to the submit, is given up.
+        tries: Carried over from an attempt that this one replaces.
+    """
+
+    id: UUID
+    task_id: UUID
+    position: int = 0
+    number: int = 1
+    channel_id: UUID
+    credential_id: UUID
+    provider: str
+    upstream_model: str
+    endpoint: str
+    correlation: str
+    pace: Mapping[str, Any]
+    created_at: datetime
+    deadline_at: datetime
+    submit_ends_at: datetime
+    lease: Lease
+    max_concurrency: int | None = None
+    tries: int = 0
+
+
+_TIME = DateTime(timezone=True)
+_COLUMNS = [
+    attempts.c[name]
+    for name in (
+        "id",
+        "task_id",
+        "position",
+        "number",
+        "channel_id",
+        "credential_id",
+        "provider",
+        "upstream_model",
+        "endpoint",
+        "correlation",
+        "status",
+        "ref_id",
+        "ref_kind",
+        "pace",
+        "progress",
+        "tries",
+        "polls",
+        "misses",
+        "doubts",
+        "due_at",
+        "deadline_at",
+        "sent_at",
+        "submit_ends_at",
+        "accepted_at",
+        "finished_at",
+        "find_page",
+        "created_at",
+        "last_reason",
+        "fault_kind",
+        "fault_code",
+        "fault_message",
+    )
+]
+
+_INSERTED = (
+    "id",
+    "task_id",
+    "position",
+    "number",
+    "channel_id",
+    "credential_id",
+    "provider",
+    "upstream_model",
+    "endpoint",
+    "correlation",
+    "status",
+    "pace",
+    "tries",
+    "due_at",
+    "lease_id",
+    "lease_until",
+    "deadline_at",
+    "sent_at",
+    "submit_ends_at",
+    "created_at",
+)
+_INSERT = Statement(
+    insert(attempts)
+    .values({name: bindparam(name, type_=attempts.c[name].type) for name in _INSERTED})
+    .returning(*_COLUMNS)
+)
+
+# Slots. They are counted from the attempts under a lock, so that no counter can drift.
+
+_LOCK_CHANNEL = Statement(
+    select(
+        func.pg_advisory_xact_lock(
+            func.hashtextextended(bindparam("channel", type_=Text), literal(0, BigInteger))
+        )
+    )
+)
+_COUNT_SLOTS = Statement(
+    select(
+        func.count().filter(attempts.c.status != "pending").label("taken"),
+        func.count()
+        .filter(
+            and_(attempts.c.status == "pending", attempts.c.due_at <= bindparam("now", type_=_TIME))
+        )
+        .label("waiting"),
+    ).where(
+        attempts.c.channel_id == bindparam("channel_id", type_=Uuid),
+        # Spelled as the partial index has it, so that the planner can use the index.
+        or_(
+            attempts.c.status == "pending",
+            attempts.c.status == "submitting",
+            attempts.c.status == "running",
+        ),
+    )
+)
+
+# Claiming. While it is leased an attempt is due when its lease ends, so one index finds both the
+# work that is due and the work that a dead worker left behind.
+
+_due = (
+    select(attempts.c.id)
+    .where(
+        attempts.c.due_at <= bindparam("now", type_=_TIME),
+        or_(
+            attempts.c.status != "pending", attempts.c.deadline_at <= bindparam("now", type_=_TIME)
+        ),
+        attempts.c.channel_id != all_(bindparam("busy", type_=ARRAY(Uuid))),
+    )
+    .order_by(attempts.c.due_at)
+    .limit(bindparam("limit", type_=Integer))
+    .with_for_update(skip_locked=True)
+    .cte("due")
+)
+_leased = {
+    "lease_id": bindparam("lease_id", type_=Uuid),
+    "lease_until": bindparam("lease_until", type_=_TIME),
+    "due_at": bindparam("lease_until", type_=_TIME),
+}
+_CLAIM = Statement(
+    update(attempts).values(_leased).where(attempts.c.id == _due.c.id).returning(*_COLUMNS)
+)
+
+_WAITING = Statement(
+    select(attempts.c.channel_id)
+    .where(attempts.c.status == "pending", attempts.c.due_at <= bindparam("now", type_=_TIME))
+    .group_by(attempts.c.channel_id)
+)
+_next_waiting = (
+    select(attempts.c.id)
+    .where(
+        attempts.c.channel_id == bindparam("channel_id", type_=Uuid),
+        attempts.c.status == "pending",
+        attempts.c.due_at <= bindparam("now", type_=_TIME),
+    )
+    .order_by(attempts.c.id)
+    .limit(bindparam("limit", type_=Integer))
+    .with_for_update(skip_locked=True)
+    .cte("next_waiting")
+)
+_submit_ends_at = bindparam("now", type_=_TIME) + func.make_interval(
+    0, 0, 0, 0, 0, 0, cast(attempts.c.pace["submit"].astext, Double)
+)
+_START_WAITING = Statement(
+    update(attempts)
+    .values(
+        lease_id=bindparam("lease_id", type_=Uuid),
+        lease_until=_submit_ends_at + bindparam("margin", type_=Interval),
+        due_at=_submit_ends_at + bindparam("margin", type_=Interval),
+        status="submitting",
+        sent_at=bindparam("now", type_=_TIME),
+        submit_ends_at=_submit_ends_at,
+    )
+    .where(attempts.c.id == _next_waiting.c.id)
+    .returning(*_COLUMNS, attempts.c.lease_until)
+)
+_CLAIM_WAITING = Statement(
+    update(attempts).values(_leased).where(attempts.c.id == _next_waiting.c.id).returning(*_COLUMNS)
+)
+
+# Writing back.
+
+_mine = and_(
+    attempts.c.id == bindparam("attempt_id", type_=Uuid),
+    attempts.c.lease_id == bindparam("lease_id", type_=Uuid),
+)
+_still_mine = and_(_mine, attempts.c.lease_until > bindparam("now", type_=_TIME))
+_unleased = {"lease_id": None, "lease_until": None}
+
+_RELEASED = (
+    "status",
+    "due_at",
+    "progress",
+    "tries",
+    "polls",
+    "misses",
+    "doubts",
+    "find_page",
+    "last_reason",
+    "finished_at",
+)
+_RELEASE = Statement(
+    update(attempts)
+    .values({name: bindparam(name, type_=attempts.c[name].type) for name in _RELEASED} | _unleased)
+    .where(_still_mine)
+)
+
+_RESUBMIT = Statement(
+    update(attempts)
+    .values(
+        **_leased,
+        status="submitting",
+        sent_at=bindparam("now", type_=_TIME),
+        submit_ends_at=bindparam("submit_ends_at", type_=_TIME),
+        tries=attempts.c.tries + 1,
+        misses=0,
+        find_page=None,
+    )
+    .where(attempts.c.id == bindparam("attempt_id", type_=Uuid))
+    .where(attempts.c.lease_id == bindparam("old_lease_id", type_=Uuid))
+    .where(attempts.c.lease_until > bindparam("now", type_=_TIME))
+)
+
+# The fence of an acceptance is the lease's id alone: whoever took over wrote another one, and as
+# long as nobody did, the knowledge that a paid job exists must not be thrown away for being late.
+_accepted = (
+    update(attempts)
+    .values(
+        status="running",
+        ref_id=bindparam("ref_id", type_=Text),
+        ref_kind=bindparam("ref_kind", type_=Text),
+        accepted_at=bindparam("now", type_=_TIME),
+        due_at=bindparam("due_at", type_=_TIME),
+        deadline_at=bindparam("deadline_at", type_=_TIME),
+        misses=0,
+        find_page=None,
+        last_reason=None,
+        **_unleased,
+    )
+    .where(_mine, attempts.c.status == "submitting")
+    .returning(attempts.c.task_id, attempts.c.position)
+    .cte("accepted")
+)
+_task_starts = (
+    update(tasks)
+    .values(
+        status="in_progress",
+        started_at=bindparam("now", type_=_TIME),
+        revision=tasks.c.revision + 1,
+        provider=bindparam("provider", type_=Text),
+        upstream_model=bindparam("upstream_model", type_=Text),
+        details=bindparam("details", type_=JSONB),
+        facts=bindparam("facts", type_=JSONB),
+    )
+    .where(tasks.c.id == _accepted.c.task_id, tasks.c.status == "queued")
+    .cte("task_starts")
+)
+_output_starts = (
+    update(outputs)
+    .values(status="in_progress")
+    .where(
+        outputs.c.task_id == _accepted.c.task_id,
+        outputs.c.position == _accepted.c.position,
+        outputs.c.status == "queued",
+    )
+    .cte("output_starts")
+)
+_others = attempts.alias("others")
+_inputs_done = (
+    delete(inputs)
+    .where(
+        inputs.c.task_id == _accepted.c.task_id,
+        ~select(literal(1))
+        .select_from(_others)
+        .where(
+            _others.c.task_id == _accepted.c.task_id,
+            _others.c.id != bindparam("attempt_id", type_=Uuid),
+            or_(_others.c.status == "pending", _others.c.status == "submitting"),
+        )
+        .exists(),
+    )
+    .cte("inputs_done")
+)
+_ACCEPT = Statement(select(_accepted.c.task_id).add_cte(_task_starts, _output_starts, _inputs_done))
+
+_FINISH_ATTEMPT = Statement(
+    update(attempts)
+    .values(
+        status=bindparam("status", type_=Text),
+        due_at=bindparam("due_at", type_=_TIME),
+        finished_at=bindparam("now", type_=_TIME),
+        result=bindparam("result", type_=JSONB),
+        fault_kind=bindparam("fault_kind", type_=Text),
+        fault_code=bindparam("fault_code", type_=Text),
+        fault_message=bindparam("fault_message", type_=Text),
+        polls=bindparam("polls", type_=Integer),
+        **_unleased,
+    )
+    .where(_still_mine)
+)
+_LOCK_TASK = Statement(
+    select(tasks.c.id, tasks.c.status)
+    .where(tasks.c.id == bindparam("task_id", type_=Uuid))
+    .with_for_update()
+)
+_FINISH_OUTPUT = Statement(
+    update(outputs)
+    .values(
+        status=bindparam("status", type_=Text),
+        result=bindparam("result", type_=JSONB),
+        error_code=bindparam("error_code", type_=Text),
+        error_message=bindparam("error_message", type_=Text),
+        finished_at=bindparam("now", type_=_TIME),
+    )
+    .where(
+        outputs.c.task_id == bindparam("task_id", type_=Uuid),
+        outputs.c.position == bindparam("position", type_=Integer),
+        or_(outputs.c.status == "queued", outputs.c.status == "in_progress"),
+    )
+)
+_OUTPUTS = Statement(
+    select(outputs.c.status, outputs.c.error_code, outputs.c.error_message)
+    .where(outputs.c.task_id == bindparam("task_id", type_=Uuid))
+    .order_by(outputs.c.position)
+)
+_FINISH_TASK = Statement(
+    update(tasks)
+    .values(
+        status=bindparam("status", type_=Text),
+        error_code=bindparam("error_code", type_=Text),
+        error_message=bindparam("error_message", type_=Text),
+        finished_at=bindparam("now", type_=_TIME),
+        revision=tasks.c.revision + 1,
+    )
+    .where(
+        tasks.c.id == bindparam("task_id", type_=Uuid),
+        or_(tasks.c.status == "queued", tasks.c.status == "in_progress"),
+    )
+)
+_DELETE_INPUTS = Statement(
+    delete(inputs).where(inputs.c.task_id == bindparam("task_id", type_=Uuid))
+)
+_RECORD_LATE = Statement(
+    update(attempts)
+    .values(
+        due_at=None,
+        result=bindparam("result", type_=JSONB),
+        last_reason=bindparam("last_reason", type_=Text),
+        **_unleased,
+    )
+    .where(_still_mine)
+)
+
+# Reading, for operators and metrics.
+
+_OF_TASK = Statement(
+    select(*_COLUMNS)
+    .where(attempts.c.task_id == bindparam("task_id", type_=Uuid))
+    .order_by(attempts.c.position, attempts.c.number)
+)
+_CHANNELS_USED = Statement(
+    select(attempts.c.channel_id)
+    .where(
+        attempts.c.task_id == bindparam("task_id", type_=Uuid),
+        attempts.c.position == bindparam("position", type_=Integer),
+    )
+    .group_by(attempts.c.channel_id)
+)
+_RETURN_LEASES = Statement(
+    update(attempts)
+    .values(due_at=bindparam("now", type_=_TIME), **_unleased)
+    .where(
+        attempts.c.id == func.any(bindparam("ids", type_=ARRAY(Uuid))),
+        attempts.c.lease_id == func.any(bindparam("lease_ids", type_=ARRAY(Uuid))),
+        attempts.c.status != "submitting",
+    )
+)
+_WORK = Statement(
+    select(
+        func.count().filter(attempts.c.due_at <= bindparam("now", type_=_TIME)).label("due"),
+        func.count().label("unfinished"),
+        func.min(attempts.c.created_at).label("oldest"),
+    ).where(
+        or_(
+            attempts.c.status == "pending",
+            attempts.c.status == "submitting",
+            attempts.c.status == "running",
+        )
+    )
+)
+
+
+async def insert_attempt(transaction: Transaction, new: NewAttempt) -> Attempt:
+    """Store an attempt, leased for its submit if its channel has a slot.
+
+    Returns:
+        It is `SUBMITTING` if it may be submitted now; otherwise it is `PENDING`.
+    """
+    has_slot = await _has_slot(transaction, new.channel_id, new.max_concurrency, now=new.created_at)
+    row = await transaction.fetch_one(
+        _INSERT,
+        id=new.id,
+        task_id=new.task_id,
+        position=new.position,
+        number=new.number,
+        channel_id=new.channel_id,
+        credential_id=new.credential_id,
+        provider=new.provider,
+        upstream_model=new.upstream_model,
+        endpoint=new.endpoint,
+        correlation=new.correlation,
+        status="submitting" if has_slot else "pending",
+        pace=dict(new.pace),
+        tries=new.tries,
+        due_at=new.lease.until if has_slot else new.created_at,
+        lease_id=new.lease.id if has_slot else None,
+        lease_until=new.lease.until if has_slot else None,
+        deadline_at=new.deadline_at,
+        sent_at=new.created_at if has_slot else None,
+        submit_ends_at=new.submit_ends_at if has_slot else None,
+        created_at=new.created_at,
+    )
+    assert row is not None  # noqa: S101 - an insert that returns has a row
+    return to_attempt(row)
+
+
+async def _has_slot(
+    transaction: Transaction, channel_id: UUID, max_concurrency: int | None, *, now: datetime
+) -> bool:
+    if max_concurrency is None:
+        return True
+    free, waiting = await _count_slots(transaction, channel_id, max_concurrency, now=now)
+    return free > 0 and waiting == 0  # who waits already goes first
+
+
+async def _count_slots(
+    transaction: Transaction, channel_id: UUID, max_concurrency: int, *, now: datetime
+) -> tuple[int, int]:
+    await transaction.execute(_LOCK_CHANNEL, channel=str(channel_id))
+    row = await transaction.fetch_one(_COUNT_SLOTS, channel_id=channel_id, now=now)
+    assert row is not None  # noqa: S101 - an aggregate always has a row
+    return max(0, max_concurrency - row["taken"]), row["waiting"]
+
+
+class AttemptStore:
+    """Everything workers do to attempts. Each method is one transaction.
+
+    Methods that write back take the lease under which the attempt was claimed and raise
+    `LeaseLostError`, having changed nothing, when it is no longer theirs.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # Claiming
+
+    async def claim(
+        self, *, lease: Lease, now: datetime, busy: Sequence[UUID] = (), limit: int
+    ) -> list[Attempt]:
+        """Lease attempts that are due to be asked about, recovered or given up.
+
+        Args:
+            lease: What they are leased under.
+            now: Database time.
+            busy: Channels that are left alone.
+            limit: How many at most.
+        """
+        rows = await self._database.fetch(
+            _CLAIM,
+            now=now,
+            busy=list(busy),
+            limit=limit,
+            lease_id=lease.id,
+            lease_until=lease.until,
+        )
+        return [to_attempt(row) for row in rows]
+
+    async def waiting_channels(self, now: datetime) -> list[UUID]:
+        """The channels that have attempts whose next submit is due."""
+        return [row["channel_id"] for row in await self._database.fetch(_WAITING, now=now)]
+
+    async def start_waiting(
+        self,
+        channel_id: UUID,
+        *,
+        max_concurrency: int | None,
+        lease_id: UUID,
+        margin: timedelta,
+        now: datetime,
+        limit: int,
+    ) -> list[tuple[Attempt, Lease]]:
+        """Lease attempts of one channel for their submit, as many as it has slots.
+
+        Args:
+            channel_id: The channel.
+            max_concurrency: Its slots, `None` for no limit.
+            lease_id: Of the leases, each of which ends `margin` after the submit's own deadline.
+            margin: For what follows the submit.
+            now: Database time.
+            limit: How many at most.
+        """
+        async with self._database.transaction() as transaction:
+            if max_concurrency is not None:
+                free, _ = await _count_slots(transaction, channel_id, max_concurrency, now=now)
+                limit = min(limit, free)
+            if limit == 0:
+                return []
+            rows = await transaction.fetch(
+                _START_WAITING,
+                channel_id=channel_id,
+                now=now,
+                limit=limit,
+                lease_id=lease_id,
+                margin=margin,
+            )
+        return [
+            (
+                to_attempt({name: row[name] for name in row.keys() - {"lease_until"}}),
+                Lease(lease_id, row["lease_until"]),
+            )
+            for row in rows
+        ]
+
+    async def claim_waiting(
+        self, channel_id: UUID, *, lease: Lease, now: datetime, limit: int
+    ) -> list[Attempt]:
+        """Lease waiting attempts of one channel to move them elsewhere."""
+        rows = await self._database.fetch(
+            _CLAIM_WAITING,
+            channel_id=channel_id,
+            now=now,
+            limit=limit,
+            lease_id=lease.id,
+            lease_until=lease.until,
+        )
+        return [to_attempt(row) for row in rows]
+
+    # Writing back
+
+    async def release(self, attempt: Attempt, lease: Lease, now: datetime) -> None:
+        """Write the attempt's counters, state and next due time, and give the lease back."""
+        changed = await self._database.execute(
+            _RELEASE,
+            attempt_id=attempt.id,
+            lease_id=lease.id,
+            now=now,
+            **{name: getattr(attempt, name) for name in _RELEASED if name != "status"},
+            status=attempt.status.value,
+        )
+        _expect_one(changed)
+
+    async def restart(
+        self, attempt: Attempt, lease: Lease, *, new: Lease, submit_ends_at: datetime, now: datetime
+    ) -> Attempt:
+        """Lease the attempt anew for another submit of the same job."""
+        changed = await self._database.execute(
+            _RESUBMIT,
+            attempt_id=attempt.id,
+            old_lease_id=lease.id,
+            lease_id=new.id,
+            lease_until=new.until,
+            submit_ends_at=submit_ends_at,
+            now=now,
+        )
+        _expect_one(changed)
+        return replace(
+            attempt,
+            status=AttemptStatus.SUBMITTING,
+            sent_at=now,
+            submit_ends_at=submit_ends_at,
+            tries=attempt.tries + 1,
+            misses=0,
+            find_page=None,
+        )
+
+    async def accept(
+        self,
+        attempt: Attempt,
+        lease: Lease,
+        *,
+        ref: UpstreamRef,
+        due_at: datetime,
+        deadline_at: datetime,
+        details: Mapping[str, Any],
+        facts: Mapping[str, Any],
+        now: datetime,
+    ) -> None:
+        """Record that the job exists, and with it that the task is in progress."""
+        row = await self._database.fetch_one(
+            _ACCEPT,
+            attempt_id=attempt.id,
+            lease_id=lease.id,
+            ref_id=ref.id,
+            ref_kind=ref.kind,
+            due_at=due_at,
+            deadline_at=deadline_at,
+            provider=attempt.provider,
+            upstream_model=attempt.upstream_model,
+            details=dict(details),
+            facts=dict(facts),
+            now=now,
+        )
+        if row is None:
+            raise LeaseLostError
+
+    async def finish(
+        self,
+        attempt: Attempt,
+        lease: Lease,
+        *,
+        status: AttemptStatus,
+        now: datetime,
+        result: VideoResult | None = None,
+        fault: Fault | None = None,
+        error: TaskError | None = None,
+        follow_at: datetime | None = None,
+    ) -> bool:
+        """Record how an attempt, and with it its output and perhaps its task, ended.
+
+        Args:
+            attempt: As claimed; its `polls` are written.
+            lease: Under which it was claimed.
+            status: How the attempt ended.
+            now: Database time.
+            result: The video; then the output succeeds, otherwise it fails.
+            fault: What the provider said, for the operator.
+            error: What the client is told.
+            follow_at: When to ask again for the operator's books, `None` not to.
+
+        Returns:
+            Whether this made the task final.
+        """
+        async with self._database.transaction() as transaction:
+            changed = await transaction.execute(
+                _FINISH_ATTEMPT,
+                attempt_id=attempt.id,
+                lease_id=lease.id,
+                status=status.value,
+                due_at=follow_at,
+                result=write_result(result) if result else None,
+                fault_kind=fault.kind.value if fault else None,
+                fault_code=fault.code if fault else None,
+                fault_message=fault.message if fault else None,
+                polls=attempt.polls,
+                now=now,
+            )
+            _expect_one(changed)
+            return await _finish_output(
+                transaction, attempt.task_id, attempt.position, result=result, error=error, now=now
+            )
+
+    async def replace(
+        self,
+        attempt: Attempt,
+        lease: Lease,
+        *,
+        fault: Fault,
+        new: NewAttempt,
+        unknown: bool = False,
+    ) -> Attempt:
+        """End an attempt without a job and put another at a different channel in its place.
+
+        Args:
+            attempt: The one that ends.
+            lease: Under which it was claimed.
+            fault: Why.
+            new: The other.
+            unknown: Whether nobody can tell if a job exists, as opposed to a refusal.
+
+        Returns:
+            The new one, `SUBMITTING` if it may be submitted now, else `PENDING`.
+        """
+        async with self._database.transaction() as transaction:
+            changed = await transaction.execute(
+                _FINISH_ATTEMPT,
+                attempt_id=attempt.id,
+                lease_id=lease.id,
+                status="unknown" if unknown else "failed",
+                due_at=None,
+                result=None,
+                fault_kind=fault.kind.value,
+                fault_code=fault.code,
+                fault_message=fault.message,
+                polls=attempt.polls,
+                now=new.created_at,
+            )
+            _expect_one(changed)
+            return await insert_attempt(transaction, new)
+
+    async def record_late(
+        self,
+        attempt: Attempt,
+        lease: Lease,
+        *,
+        result: VideoResult | None,
+        reason: str,
+        now: datetime,
+    ) -> None:
+        """Keep what became of a job after its task was final; neither state nor charge changes."""
+        changed = await self._database.execute(
+            _RECORD_LATE,
+            attempt_id=attempt.id,
+            lease_id=lease.id,
+            result=write_result(result) if result else None,
+            last_reason=reason,
+            now=now,
+        )
+        _expect_one(changed)
+
+    async def return_leases(self, held: Mapping[UUID, Lease], now: datetime) -> None:
+        """Make attempts due at once for other workers, when this one stops. Submits keep theirs."""
+        if held:
+            await self._database.execute(
+                _RETURN_LEASES,
+                ids=list(held),
+                lease_ids=[lease.id for lease in held.values()],
+                now=now,
+            )
+
+    # Reading
+
+    async def of_task(self, task_id: UUID) -> list[Attempt]:
+        """Every attempt of a task, in order."""
+        return [to_attempt(row) for row in await self._database.fetch(_OF_TASK, task_id=task_id)]
+
+    async def channels_used(self, task_id: UUID, position: int) -> set[UUID]:
+        """The channels at which an output was tried."""
+        rows = await self._database.fetch(_CHANNELS_USED, task_id=task_id, position=position)
+        return {row["channel_id"] for row in rows}
+
+    async def work(self, now: datetime) -> tuple[int, int, datetime | None]:
+        """How much is due, how much is unfinished, and when the oldest of it was made."""
+        row = await self._database.fetch_one(_WORK, now=now)
+        assert row is not None  # noqa: S101 - an aggregate always has a row
+        return row["due"], row["unfinished"], row["oldest"]
+
+
+async def _finish_output(
+    transaction: Transaction,
+    task_id: UUID,
+    position: int,
+    *,
+    result: VideoResult | None,
+    error: TaskError | None,
+    now: datetime,
+) -> bool:
+    await transaction.execute(_LOCK_TASK, task_id=task_id)
+    status = TaskStatus.SUCCEEDED if result else TaskStatus.FAILED
+    if error is not None and error.code == "cancelled":
+        status = TaskStatus.CANCELLED
+    await transaction.execute(
+        _FINISH_OUTPUT,
+        task_id=task_id,
+        position=position,
+        status=status.value,
+        result=write_result(result) if result else None,
+        error_code=error.code if error else None,
+        error_message=error.message if error else None,
+        now=now,
+    )
+    rows = await transaction.fetch(_OUTPUTS, task_id=task_id)
+    ended = [TaskStatus(row["status"]) for row in rows]
+    if not all(one.is_final for one in ended):
+        return False
+    succeeded = TaskStatus.SUCCEEDED in ended
+    first = rows[0]
+    finished = await transaction.execute(
+        _FINISH_TASK,
+        task_id=task_id,
+        status=(TaskStatus.SUCCEEDED if succeeded else ended[0]).value,
+        error_code=None if succeeded else first["error_code"],
+        error_message=None if succeeded else first["error_message"],
+        now=now,
+    )
+    await transaction.execute(_DELETE_INPUTS, task_id=task_id)
+    return finished == 1
+
+
+def _expect_one(changed: int) -> None:
+    if changed != 1:
+        raise LeaseLostError
+
+
+def to_attempt(row: Mapping[str, Any] | Record) -> Attempt:
+    """Make an attempt of a row that has every column of `_COLUMNS`."""
+    members = dict(row)
+    ref_id, ref_kind = members.pop("ref_id"), members.pop("ref_kind")
+    members["ref"] = None if ref_id is None else UpstreamRef(ref_id, ref_kind or "")
+    members["status"] = AttemptStatus(members["status"])
+    return Attempt(**members)

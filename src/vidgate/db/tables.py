@@ -1,0 +1,405 @@
+"""The schema: every table, as SQLAlchemy Core writes it.
+
+Statuses are text with a CHECK, defaults are the server's, and times are `timestamptz` in UTC. Rows
+of `accounts`, `tokens` and `channels` are never deleted, only marked: every process re-reads what
+changed by `updated_at`, which a deferred trigger sets as the last statement before the commit.
+"""
+
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+__all__ = [
+    "access_keys",
+    "accounts",
+    "admin_acts",
+    "attempts",
+    "balances",
+    "channels",
+    "copies",
+    "credentials",
+    "deliveries",
+    "facts",
+    "idempotency_keys",
+    "inputs",
+    "ledger",
+    "metadata",
+    "outputs",
+    "prices",
+    "tasks",
+    "tokens",
+    "webhook_secrets",
+]
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+        "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+        "pk": "%(table_name)s_pkey",
+    }
+)
+
+_EMPTY_OBJECT = text("'{}'::jsonb")
+_EMPTY_LIST = text("'{}'::text[]")
+
+_TASK_STATUSES = "('queued', 'in_progress', 'succeeded', 'failed', 'cancelled')"
+_LIVE_ATTEMPT = "status IN ('pending', 'submitting', 'running')"
+
+
+def _time(name: str, *, nullable: bool = True) -> Column[Any]:
+    return Column(name, DateTime(timezone=True), nullable=nullable)
+
+
+def _created_at() -> Column[Any]:
+    return Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now())
+
+
+def _updated_at() -> Column[Any]:
+    return Column(
+        "updated_at", DateTime(timezone=True), nullable=False, server_default=func.now(), index=True
+    )
+
+
+facts = Table(
+    "facts",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    _created_at(),
+    comment="What a deployment knows of itself, such as the fingerprint of its secret key.",
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    _time("removed_at"),
+    _created_at(),
+    _updated_at(),
+)
+
+balances = Table(
+    "balances",
+    metadata,
+    Column("account_id", Uuid, ForeignKey("accounts.id"), primary_key=True),
+    Column("micros", BigInteger, nullable=False),
+    _created_at(),
+    comment="Only accounts with a limit have a row, so that the others never wait for one.",
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("account_id", Uuid, ForeignKey("accounts.id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("key_hash", LargeBinary, nullable=False, unique=True, comment="SHA-256 of the key"),
+    Column("models", ARRAY(Text), nullable=False, server_default=_EMPTY_LIST),
+    Column("networks", ARRAY(Text), nullable=False, server_default=_EMPTY_LIST),
+    Column("quota_micros", BigInteger, comment="null: no quota of its own"),
+    Column("requests_per_minute", Integer),
+    Column("max_in_flight", Integer),
+    _time("expires_at"),
+    _time("revoked_at"),
+    _created_at(),
+    _updated_at(),
+)
+
+access_keys = Table(
+    "access_keys",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("token_id", Uuid, ForeignKey("tokens.id"), nullable=False, index=True),
+    Column("access_key", Text, nullable=False, unique=True),
+    Column("secret", LargeBinary, nullable=False, comment="encrypted"),
+    _time("revoked_at"),
+    _created_at(),
+    _updated_at(),
+)
+
+webhook_secrets = Table(
+    "webhook_secrets",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("account_id", Uuid, ForeignKey("accounts.id"), nullable=False, index=True),
+    Column("secret", LargeBinary, nullable=False, comment="encrypted"),
+    _time("expires_at"),
+    _created_at(),
+)
+
+channels = Table(
+    "channels",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("base_url", Text, nullable=False),
+    Column("credential_id", Uuid, nullable=False, comment="the one new attempts are pinned to"),
+    Column("models", ARRAY(Text), nullable=False, server_default=_EMPTY_LIST),
+    Column("model_map", JSONB, nullable=False, server_default=_EMPTY_OBJECT),
+    Column("settings", JSONB, nullable=False, server_default=_EMPTY_OBJECT),
+    Column("priority", Integer, nullable=False, server_default=text("0")),
+    Column("weight", Integer, nullable=False, server_default=text("1")),
+    Column("max_concurrency", Integer),
+    Column("on_unknown", Text, nullable=False, server_default=text("'fail'")),
+    Column("enabled", Boolean, nullable=False, server_default=text("true")),
+    _time("removed_at"),
+    _created_at(),
+    _updated_at(),
+    CheckConstraint("on_unknown IN ('fail', 'resubmit')", name="on_unknown"),
+    CheckConstraint("weight >= 0", name="weight"),
+    CheckConstraint("max_concurrency > 0", name="max_concurrency"),
+    Index("channels_name_key", "name", unique=True, postgresql_where=text("removed_at IS NULL")),
+)
+
+credentials = Table(
+    "credentials",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("channel_id", Uuid, ForeignKey("channels.id"), nullable=False, index=True),
+    Column("base_url", Text, nullable=False),
+    Column("secret", LargeBinary, nullable=False, comment="encrypted"),
+    _created_at(),
+    comment="Never changed but by a rotation of the secret key: attempts are pinned to a row.",
+)
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("id", Uuid, nullable=False),
+    Column("account_id", Uuid, nullable=False),
+    Column("token_id", Uuid, nullable=False),
+    Column("dialect", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("revision", Integer, nullable=False, server_default=text("0")),
+    Column("model", Text, nullable=False),
+    Column("provider", Text),
+    Column("upstream_model", Text),
+    Column("request", JSONB, nullable=False, comment="the neutral request, inline media apart"),
+    Column("details", JSONB, nullable=False, server_default=_EMPTY_OBJECT),
+    Column("echo", JSONB, nullable=False, server_default=_EMPTY_OBJECT),
+    Column("facts", JSONB, nullable=False, server_default=_EMPTY_OBJECT, comment="what is run"),
+    Column("end_user", Text),
+    Column("seed", BigInteger),
+    Column("callback_url", Text),
+    Column("reserved_micros", BigInteger, nullable=False, server_default=text("0")),
+    Column("charged_micros", BigInteger),
+    Column("error_code", Text),
+    Column("error_message", Text),
+    _time("created_at", nullable=False),
+    _time("started_at"),
+    _time("finished_at"),
+    PrimaryKeyConstraint("id"),
+    CheckConstraint(f"status IN {_TASK_STATUSES}", name="status"),
+    Index("tasks_account_id_id_idx", "account_id", "id"),
+    Index(
+        "tasks_unfinished_idx",
+        "created_at",
+        postgresql_where=text("status IN ('queued', 'in_progress')"),
+    ),
+    postgresql_partition_by="RANGE (id)",
+)
+
+outputs = Table(
+    "outputs",
+    metadata,
+    Column("task_id", Uuid, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("result", JSONB),
+    Column("error_code", Text),
+    Column("error_message", Text),
+    _time("finished_at"),
+    PrimaryKeyConstraint("task_id", "position"),
+    CheckConstraint(f"status IN {_TASK_STATUSES}", name="status"),
+    postgresql_partition_by="RANGE (task_id)",
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("task_id", Uuid, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("number", Integer, nullable=False, comment="1 for the first of its output"),
+    Column("channel_id", Uuid, ForeignKey("channels.id"), nullable=False),
+    Column("credential_id", Uuid, ForeignKey("credentials.id"), nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("upstream_model", Text, nullable=False),
+    Column("endpoint", Text, nullable=False),
+    Column("correlation", Text, nullable=False, comment="by which the provider may be asked"),
+    Column("status", Text, nullable=False),
+    Column("ref_id", Text),
+    Column("ref_kind", Text),
+    Column("pace", JSONB, nullable=False),
+    Column("progress", Integer),
+    Column("tries", Integer, nullable=False, server_default=text("0")),
+    Column("polls", Integer, nullable=False, server_default=text("0")),
+    Column("misses", Integer, nullable=False, server_default=text("0")),
+    Column("doubts", Integer, nullable=False, server_default=text("0")),
+    Column("due_at", DateTime(timezone=True), comment="null: nothing more to do"),
+    Column("lease_id", Uuid),
+    _time("lease_until"),
+    _time("deadline_at", nullable=False),
+    _time("sent_at"),
+    _time("submit_ends_at"),
+    _time("accepted_at"),
+    _time("finished_at"),
+    Column("find_page", JSONB),
+    Column("fault_kind", Text),
+    Column("fault_code", Text),
+    Column("fault_message", Text),
+    Column("last_reason", Text, comment="why the last ask said nothing certain"),
+    Column("result", JSONB, comment="also one that came after the task was final"),
+    _created_at(),
+    CheckConstraint(
+        "status IN ('pending', 'submitting', 'running', "
+        "'succeeded', 'failed', 'cancelled', 'unknown')",
+        name="status",
+    ),
+    Index(
+        "attempts_live_key",
+        "task_id",
+        "position",
+        unique=True,
+        postgresql_where=text(_LIVE_ATTEMPT),
+    ),
+    Index("attempts_task_id_idx", "task_id"),
+    Index("attempts_due_at_idx", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+    Index(
+        "attempts_channel_live_idx", "channel_id", "status", postgresql_where=text(_LIVE_ATTEMPT)
+    ),
+)
+
+inputs = Table(
+    "inputs",
+    metadata,
+    Column("task_id", Uuid, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("media_type", Text),
+    Column("content", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("task_id", "position"),
+    comment="Inline media, deleted once the last attempt was accepted or the task is final.",
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("account_id", Uuid, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("task_id", Uuid, nullable=False),
+    Column("answer", JSONB, comment="a refusal to repeat; null where the task itself answers"),
+    _created_at(),
+    _time("expires_at", nullable=False),
+    PrimaryKeyConstraint("account_id", "key"),
+)
+
+prices = Table(
+    "prices",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("model", Text, nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("micros", BigInteger, nullable=False),
+    Column("conditions", JSONB, nullable=False, server_default=_EMPTY_OBJECT),
+    _time("removed_at"),
+    _created_at(),
+    CheckConstraint("unit IN ('second', 'video')", name="unit"),
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("account_id", Uuid, nullable=False, index=True),
+    Column("task_id", Uuid, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("micros", BigInteger, nullable=False),
+    Column("provider_cost", Text),
+    Column("provider_cost_unit", Text),
+    _created_at(),
+    UniqueConstraint("task_id", "position", "kind"),
+    CheckConstraint("kind IN ('reserve', 'release', 'charge', 'refund', 'deposit')", name="kind"),
+)
+
+
+def _work_columns() -> list[Any]:
+    return [
+        Column("tries", Integer, nullable=False, server_default=text("0")),
+        _time("due_at"),
+        Column("lease_id", Uuid),
+        _time("lease_until"),
+        Column("last_reason", Text),
+    ]
+
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("task_id", Uuid, nullable=False, index=True),
+    Column("account_id", Uuid, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("body", LargeBinary),
+    Column("status", Text, nullable=False),
+    *_work_columns(),
+    _time("finished_at"),
+    _created_at(),
+    CheckConstraint("status IN ('pending', 'delivered', 'parked')", name="status"),
+    Index("deliveries_due_at_idx", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+)
+
+copies = Table(
+    "copies",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("task_id", Uuid, nullable=False, index=True),
+    Column("position", Integer, nullable=False),
+    Column("source_url", Text, nullable=False),
+    Column("location", Text),
+    Column("size_bytes", BigInteger),
+    Column("status", Text, nullable=False),
+    *_work_columns(),
+    _time("finished_at"),
+    _created_at(),
+    CheckConstraint("status IN ('pending', 'stored', 'failed', 'deleted')", name="status"),
+    Index("copies_due_at_idx", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+)
+
+admin_acts = Table(
+    "admin_acts",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("actor", Text, nullable=False),
+    Column("act", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("details", JSONB, nullable=False, server_default=_EMPTY_OBJECT),
+    _created_at(),
+)

@@ -1,0 +1,308 @@
+"""Tasks and their outputs: stored once, read often."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    DateTime,
+    Integer,
+    Uuid,
+    and_,
+    bindparam,
+    delete,
+    insert,
+    or_,
+    select,
+)
+
+from vidgate.db.attempts import NewAttempt, insert_attempt
+from vidgate.db.documents import StoredInput, read_request, read_result
+from vidgate.db.engine import Database, Record, Statement
+from vidgate.db.tables import attempts, inputs, outputs, tasks
+from vidgate.models.attempts import Attempt
+from vidgate.models.requests import VideoRequest
+from vidgate.models.tasks import OutputSnapshot, TaskError, TaskSnapshot, TaskStatus
+
+__all__ = ["NewTask", "TaskStore"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTask:
+    """A task to store, with its one output.
+
+    Attributes:
+        document: The request as `write_request` wrote it.
+        inputs: The inline media that go with it.
+        facts: What is run, as JSON.
+    """
+
+    id: UUID
+    account_id: UUID
+    token_id: UUID
+    dialect: str
+    model: str
+    provider: str
+    upstream_model: str
+    document: Mapping[str, Any]
+    inputs: Sequence[StoredInput] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
+    echo: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    end_user: str | None = None
+    seed: int | None = None
+    callback_url: str | None = None
+    created_at: datetime
+
+
+_TIME = DateTime(timezone=True)
+_INSERTED = (
+    "id",
+    "account_id",
+    "token_id",
+    "dialect",
+    "model",
+    "provider",
+    "upstream_model",
+    "request",
+    "details",
+    "echo",
+    "facts",
+    "end_user",
+    "seed",
+    "callback_url",
+    "created_at",
+)
+_new_output = (
+    insert(outputs)
+    .values(task_id=bindparam("id", type_=Uuid), position=0, status="queued")
+    .cte("new_output")
+)
+_INSERT = Statement(
+    insert(tasks)
+    .values(
+        {name: bindparam(name, type_=tasks.c[name].type) for name in _INSERTED}
+        | {"status": "queued"}
+    )
+    .add_cte(_new_output)
+)
+_INSERT_INPUT = Statement(
+    insert(inputs).values(
+        {column.name: bindparam(column.name, type_=column.type) for column in inputs.c}
+    )
+)
+_SNAPSHOT_COLUMNS = [
+    tasks.c[name]
+    for name in (
+        "id",
+        "account_id",
+        "revision",
+        "status",
+        "model",
+        "provider",
+        "upstream_model",
+        "details",
+        "echo",
+        "end_user",
+        "seed",
+        "created_at",
+        "started_at",
+        "finished_at",
+        "error_code",
+        "error_message",
+    )
+] + [
+    outputs.c.status.label("output_status"),
+    outputs.c.result.label("output_result"),
+    outputs.c.error_code.label("output_error_code"),
+    outputs.c.error_message.label("output_error_message"),
+    attempts.c.progress.label("progress"),
+]
+_snapshots = select(*_SNAPSHOT_COLUMNS).select_from(
+    tasks.join(outputs, outputs.c.task_id == tasks.c.id).outerjoin(
+        attempts,
+        and_(
+            attempts.c.task_id == tasks.c.id,
+            attempts.c.position == outputs.c.position,
+            attempts.c.status == "running",
+        ),
+    )
+)
+_SNAPSHOT = Statement(
+    _snapshots.where(tasks.c.id == bindparam("task_id", type_=Uuid)).order_by(outputs.c.position)
+)
+_unfinished = or_(tasks.c.status == "queued", tasks.c.status == "in_progress")
+_UNFINISHED = Statement(
+    _snapshots.where(_unfinished).order_by(tasks.c.created_at.desc(), outputs.c.position)
+)
+_recent = (
+    select(tasks.c.id)
+    .where(~_unfinished)
+    .order_by(tasks.c.id.desc())
+    .limit(bindparam("limit", type_=Integer))
+    .cte("recent")
+)
+_RECENT = Statement(
+    _snapshots.where(tasks.c.id == _recent.c.id).order_by(tasks.c.id.desc(), outputs.c.position)
+)
+_REQUEST = Statement(
+    select(tasks.c.request, tasks.c.account_id, tasks.c.status).where(
+        tasks.c.id == bindparam("task_id", type_=Uuid)
+    )
+)
+_INPUTS = Statement(
+    select(inputs.c.position, inputs.c.media_type, inputs.c.content)
+    .where(inputs.c.task_id == bindparam("task_id", type_=Uuid))
+    .order_by(inputs.c.position)
+)
+_DELETE_ATTEMPT = Statement(
+    delete(attempts).where(
+        attempts.c.id == bindparam("attempt_id", type_=Uuid),
+        or_(
+            attempts.c.lease_id == bindparam("lease_id", type_=Uuid),
+            and_(attempts.c.status == "pending", attempts.c.lease_id.is_(None)),
+        ),
+    )
+)
+_DELETE_INPUTS = Statement(
+    delete(inputs).where(inputs.c.task_id == bindparam("task_id", type_=Uuid))
+)
+_DELETE_OUTPUTS = Statement(
+    delete(outputs).where(outputs.c.task_id == bindparam("task_id", type_=Uuid))
+)
+_DELETE_TASK = Statement(delete(tasks).where(tasks.c.id == bindparam("task_id", type_=Uuid)))
+
+
+class TaskStore:
+    """What clients ask for. Each method is one transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create(self, task: NewTask, attempt: NewAttempt) -> Attempt:
+        """Store a task with its output, its first attempt and its inline media.
+
+        Returns:
+            The attempt, `SUBMITTING` and leased if its channel has a slot, else `PENDING`.
+
+        Raises:
+            DatabaseUnavailableError: It may or may not have been stored.
+        """
+        async with self._database.transaction() as transaction:
+            await transaction.execute(
+                _INSERT,
+                id=task.id,
+                account_id=task.account_id,
+                token_id=task.token_id,
+                dialect=task.dialect,
+                model=task.model,
+                provider=task.provider,
+                upstream_model=task.upstream_model,
+                request=dict(task.document),
+                details=dict(task.details),
+                echo=dict(task.echo),
+                facts=dict(task.facts),
+                end_user=task.end_user,
+                seed=task.seed,
+                callback_url=task.callback_url,
+                created_at=task.created_at,
+            )
+            for position, media_type, content in task.inputs:
+                await transaction.execute(
+                    _INSERT_INPUT,
+                    task_id=task.id,
+                    position=position,
+                    media_type=media_type,
+                    content=content,
+                )
+            return await insert_attempt(transaction, attempt)
+
+    async def abandon(self, attempt: NewAttempt) -> bool:
+        """Undo a `create` whose commit went unanswered, so that no worker submits the task.
+
+        Returns:
+            Whether nothing is left of it. `False`: a worker took it up in between and it runs.
+        """
+        task_id = attempt.task_id
+        async with self._database.transaction() as transaction:
+            deleted = await transaction.execute(
+                _DELETE_ATTEMPT, attempt_id=attempt.id, lease_id=attempt.lease.id
+            )
+            if deleted == 0:
+                return not await transaction.fetch(_SNAPSHOT, task_id=task_id)
+            await transaction.execute(_DELETE_INPUTS, task_id=task_id)
+            await transaction.execute(_DELETE_OUTPUTS, task_id=task_id)
+            await transaction.execute(_DELETE_TASK, task_id=task_id)
+        return True
+
+    async def snapshot(self, task_id: UUID) -> TaskSnapshot | None:
+        """Read one task as it stands, `None` if there is none."""
+        rows = await self._database.fetch(_SNAPSHOT, task_id=task_id)
+        return _to_snapshot(rows) if rows else None
+
+    async def request(self, task_id: UUID) -> VideoRequest:
+        """Read back what the client asked for.
+
+        Raises:
+            KeyError: There is no such task, or its inline media are deleted already.
+        """
+        row = await self._database.fetch_one(_REQUEST, task_id=task_id)
+        if row is None:
+            raise KeyError(task_id)
+        stored = await self._database.fetch(_INPUTS, task_id=task_id)
+        inline: list[StoredInput] = [
+            (one["position"], one["media_type"], one["content"]) for one in stored
+        ]
+        return read_request(row["request"], inline)
+
+    async def overview(self, *, limit: int) -> list[TaskSnapshot]:
+        """Read every unfinished task and the latest `limit` others, newest first."""
+        rows = await self._database.fetch(_UNFINISHED)
+        rows += await self._database.fetch(_RECENT, limit=limit)
+        return [_to_snapshot(list(group)) for _, group in groupby(rows, lambda row: row["id"])]
+
+
+def _to_snapshot(rows: Sequence[Record]) -> TaskSnapshot:
+    row = rows[0]
+    status = TaskStatus(row["status"])
+    return TaskSnapshot(
+        id=row["id"],
+        account_id=row["account_id"],
+        revision=row["revision"],
+        status=status,
+        model=row["model"],
+        provider=row["provider"],
+        upstream_model=row["upstream_model"],
+        details=row["details"],
+        echo=row["echo"],
+        user=row["end_user"],
+        seed=row["seed"],
+        progress=_progress(status, [one["progress"] for one in rows]),
+        created_at=row["created_at"],
+        started_at=row["started_at"],
+        finished_at=row["finished_at"],
+        error=_to_error(row["error_code"], row["error_message"]),
+        outputs=tuple(
+            OutputSnapshot(
+                status=TaskStatus(one["output_status"]),
+                result=read_result(one["output_result"]) if one["output_result"] else None,
+                error=_to_error(one["output_error_code"], one["output_error_message"]),
+            )
+            for one in rows
+        ),
+    )
+
+
+def _progress(status: TaskStatus, reported: Sequence[int | None]) -> int:
+    if status.is_final:
+        return 100
+    known = [progress for progress in reported if progress is not None]
+    # 100 is kept for what is final: a provider says it before its link is there.
+    return min(99, sum(known) // len(reported)) if known else 0
+
+
+def _to_error(code: str | None, message: str | None) -> TaskError | None:
+    return None if code is None else TaskError(code, message or "")

@@ -1,0 +1,69 @@
+"""The loop shape: something done again and again until it is asked to stop."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import structlog
+
+__all__ = ["Loop"]
+
+_log = structlog.get_logger(__name__)
+
+
+class Loop:
+    """Calls a coroutine function over and over, and outlives whatever it raises.
+
+    Args:
+        name: For the log.
+        round: One round; if it returns `True` the next one follows at once.
+        interval: Between the end of a round and the next.
+    """
+
+    def __init__(
+        self, name: str, round: Callable[[], Awaitable[object]], interval: timedelta
+    ) -> None:
+        self._name = name
+        self._round = round
+        self._interval = interval.total_seconds()
+        self._stopping = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it was started and goes on."""
+        return self._task is not None and not self._task.done()
+
+    def start(self) -> None:
+        """Begin with a round at once."""
+        self._task = asyncio.create_task(self._run(), name=f"loop {self._name}")
+
+    async def stop(self) -> None:
+        """Let the current round finish and begin no other."""
+        self._stopping.set()
+        if self._task is not None:
+            await self._task
+
+    async def _run(self) -> None:
+        failing = False
+        while not self._stopping.is_set():
+            more: object = False
+            try:
+                more = await self._round()
+                if failing:
+                    _log.info("A loop recovered", loop=self._name)
+                failing = False
+            except Exception as error:
+                # Said once until it works again: at four rounds a second the log is lost else.
+                if not failing:
+                    _log.exception("A loop's round failed", loop=self._name, error=str(error))
+                failing = True
+            if more is not True:
+                await self._pause()
+
+    async def _pause(self) -> None:
+        try:
+            async with asyncio.timeout(self._interval):
+                await self._stopping.wait()
+        except TimeoutError:
+            pass

@@ -1,0 +1,566 @@
+"""The one way to a provider: a small aiohttp transport, and a client that keeps channels apart.
+
+Every failure is one of two errors, because a submit costs money: `NotSentError` when it is certain
+that no byte of the request was written, `UnansweredError` in every other case and in every doubt.
+The certainty comes from the request itself: `_Request` notes the moment at which the first byte may
+go out, so that what is known does not depend on which exception a failure surfaces as.
+"""
+
+import asyncio
+import functools
+import io
+import os
+import re
+import select
+import socket
+import ssl
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+from weakref import WeakSet
+
+import aiohttp
+import httpx
+from aiohttp.abc import AbstractResolver, AbstractStreamWriter, ResolveResult
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import Connection
+from multidict import CIMultiDict
+from typing_extensions import override
+from yarl import URL
+
+from vidgate import __version__
+from vidgate.exceptions import NotSentError, UnansweredError, UpstreamError
+
+__all__ = [
+    "ANSWER_LIMIT_BYTES",
+    "CHANNEL_CONNECTIONS",
+    "AiohttpTransport",
+    "PooledResolver",
+    "UpstreamClient",
+]
+
+ANSWER_LIMIT_BYTES: Final = 2 * 1024 * 1024
+"""Bytes, after decoding. The largest honest answer is a task list of some hundred KiB; videos
+themselves are never read through here."""
+
+CHANNEL_CONNECTIONS: Final = 100
+"""Connections that one channel may have open. It bounds what a hung provider can hold: beyond it
+requests wait for `CONNECT_TIMEOUT_SECONDS` and are then certain not to have been sent."""
+
+CONNECT_TIMEOUT_SECONDS: Final = 10.0
+"""Seconds for a free place in the pool and the connection, TLS included. Shorter than any deadline
+of a submit: what has not left after ten seconds goes to another channel sooner, and what leaves
+late would have little of its deadline left for the answer."""
+
+KEEPALIVE_SECONDS: Final = 15.0
+"""Seconds an unused connection is kept. Longer than the pause between polls of a busy channel,
+shorter than the idle time-out of common front ends (60 s): a request on a connection that the
+other side is just closing cannot be told from one that was read."""
+
+MAX_TRANSPORTS: Final = 1000
+"""Channels whose pools are kept at a time; an unused pool is about 20 KiB."""
+
+TRANSPORT_IDLE_SECONDS: Final = 300.0
+"""Seconds after which the pool of a channel without calls is dropped."""
+
+LOOKUP_THREADS: Final = 32
+"""Threads that ask for host names. A lookup cannot be cancelled and lasts up to half a minute when
+its name server is silent; aiohttp asks once at a time for a host, so this many channels must hang
+in their lookups before another one waits."""
+
+PIECEWISE_BYTES: Final = 256 * 1024
+"""Bodies above this are written in pieces, so that other tasks have their turn in between."""
+
+MAYBE_WRITTEN: Final = "vidgate.maybe_written"
+"""Key in `httpx.Request.extensions`: `False` while it is certain that no byte was written."""
+
+USER_AGENT: Final = f"vidgate/{__version__}"
+
+_AUTOMATIC_HEADERS: Final = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
+_FORBIDDEN_IN_HEADER: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+# Connections that have carried a request: only such a one may turn out stale and be replaced.
+_carried: WeakSet[ResponseHandler] = WeakSet()
+
+
+class _StaleConnectionError(Exception):
+    """The other side has closed the connection, or said something unasked, before we wrote."""
+
+
+class _AskedOnceError(Exception):
+    """A failure in a wrapping that aiohttp does not take as a reason to send again."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class _AnswerTooLargeError(Exception):
+    """The answer is over `ANSWER_LIMIT_BYTES`."""
+
+
+class _Exchange:
+    """One request on its way, as the middleware that watches it.
+
+    Attributes:
+        reused: Whether the connection that was last tried had carried a request before.
+    """
+
+    __slots__ = ("_extensions", "reused")
+
+    def __init__(self, extensions: dict[str, object]) -> None:
+        self._extensions = extensions
+        self.maybe_written = False
+        self.reused = False
+
+    @property
+    def maybe_written(self) -> bool:
+        """Whether a byte of the request may have been written."""
+        return self._extensions[MAYBE_WRITTEN] is not False
+
+    @maybe_written.setter
+    def maybe_written(self, value: bool) -> None:
+        self._extensions[MAYBE_WRITTEN] = value
+
+    async def __call__(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        if not isinstance(request, _Request):  # ours, by the session's request_class
+            raise TypeError("the session makes requests of another class")
+        request.exchange = self
+        try:
+            return await handler(request)
+        except _StaleConnectionError:
+            raise
+        except Exception as error:  # noqa: BLE001 wrapped, whatever it is
+            # A session sends an idempotent request again when a kept connection breaks, whatever
+            # was written. To us PUT and DELETE cost money too: repeating is the caller's decision.
+            raise _AskedOnceError(_describe(error)) from None
+
+
+class _Request(aiohttp.ClientRequest):
+    """A request that tells its exchange when its first byte may be written."""
+
+    exchange: _Exchange
+
+    @override
+    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+        protocol = conn.protocol
+        transport = conn.transport
+        self.exchange.reused = reused = protocol in _carried
+        if protocol is None or transport is None or transport.is_closing():
+            raise _StaleConnectionError
+        # A fresh TLS connection may have session tickets waiting; any other one has nothing to
+        # say before it was asked, and is readable only because it was closed.
+        if (reused or not self.is_ssl()) and (protocol.should_close or _is_readable(transport)):
+            raise _StaleConnectionError
+        _carried.add(protocol)
+        self.exchange.maybe_written = True
+        return await super().send(conn)
+
+    @override
+    async def write_bytes(
+        self, writer: AbstractStreamWriter, conn: Connection, content_length: int | None = None
+    ) -> None:
+        # Runs after `send`, perhaps as a task of its own, and headers wait in the writer until the
+        # body's first piece: a connection that has gone by now refuses every write.
+        transport = conn.transport
+        if transport is None or transport.is_closing():
+            self.exchange.maybe_written = False
+        await super().write_bytes(writer, conn, content_length)
+
+
+class PooledResolver(AbstractResolver):
+    """Looks host names up in threads of its own.
+
+    The default executor would do, but lookups that hang would then hold the threads that decode
+    bodies, and uvloop's own pool has four threads.
+
+    Args:
+        threads: Where the lookups run; shared, and not closed with the resolver.
+    """
+
+    def __init__(self, threads: ThreadPoolExecutor) -> None:
+        self._threads = threads
+
+    @override
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        ask = functools.partial(
+            socket.getaddrinfo,
+            host,
+            port,
+            family=family,
+            type=socket.SOCK_STREAM,
+            flags=socket.AI_ADDRCONFIG,
+        )
+        answers = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+        return [
+            ResolveResult(
+                hostname=host,
+                host=str(address[0]),
+                port=port,
+                family=found_family,
+                proto=proto,
+                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+            )
+            for found_family, _, proto, _, address in answers
+        ]
+
+    @override
+    async def close(self) -> None:
+        """Do nothing: the threads are shared."""
+
+
+class AiohttpTransport(httpx.AsyncBaseTransport):
+    """httpx requests over one aiohttp connection pool.
+
+    The request goes out as it is: URL byte for byte, its own headers and no others (but for
+    `User-Agent` where there is none). No cookies, no redirects, no proxies from the environment,
+    and nothing is ever sent a second time. A compressed answer is decoded and handed over without
+    the headers that described it.
+
+    It sets no deadline around the whole; `UpstreamClient` does.
+
+    Args:
+        tls: What to trust, `None` for the system's certificates.
+        connections: How many may be open at a time.
+        connect_timeout_seconds: For a free place in the pool and the connection together.
+        resolver: What turns names into addresses, `None` for the system's way.
+    """
+
+    def __init__(
+        self,
+        *,
+        tls: ssl.SSLContext | None = None,
+        connections: int = CHANNEL_CONNECTIONS,
+        connect_timeout_seconds: float = CONNECT_TIMEOUT_SECONDS,
+        resolver: AbstractResolver | None = None,
+    ) -> None:
+        self._tls = tls or _default_tls()
+        self._connections = connections
+        self._timeout = aiohttp.ClientTimeout(total=None, connect=connect_timeout_seconds)
+        self._resolver = resolver or PooledResolver(_lookup_threads())
+        self._session: aiohttp.ClientSession | None = None
+        self._closed = False
+
+    @override
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request and read its whole answer.
+
+        Raises:
+            NotSentError: No byte of it was written.
+            UnansweredError: Anything else went wrong.
+        """
+        exchange = _Exchange(request.extensions)
+        url, headers = _to_wire(request)
+        body = await request.aread() or None
+        while True:
+            exchange.reused = False
+            try:
+                return await self._exchange(request, exchange, url, headers, body)
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise
+                # A closing connector cancels those who wait for a place, and nobody else did.
+                reason = "the connection pool was closed"
+            except _StaleConnectionError:
+                reason = "the connection was closed"
+            except _AskedOnceError as error:
+                reason = error.reason
+            except Exception as error:  # noqa: BLE001 whatever the library lets through is a failed call
+                reason = _describe(error)
+            # Raised out here, so that an aiohttp error, which may print a signed URL, is not its
+            # context. With nothing written on a kept connection, the next one is tried: each
+            # round uses one up, and a fresh one ends the loop.
+            if exchange.maybe_written:
+                raise UnansweredError(f"{_origin(request.url)}: {reason}.")
+            if not exchange.reused:
+                raise NotSentError(f"{_origin(request.url)}: {reason}.")
+
+    async def _exchange(
+        self,
+        request: httpx.Request,
+        exchange: _Exchange,
+        url: URL,
+        headers: CIMultiDict[str],
+        body: bytes | None,
+    ) -> httpx.Response:
+        answer = await self._open_session().request(
+            request.method,
+            url,
+            headers=headers,
+            data=io.BytesIO(body) if body and len(body) > PIECEWISE_BYTES else body,
+            allow_redirects=False,
+            middlewares=(exchange,),
+        )
+        try:
+            _check_hooks(exchange)
+            content = await _read_content(answer)
+        except BaseException:
+            answer.close()
+            raise
+        raw_headers = list(answer.raw_headers)
+        if "content-encoding" in answer.headers:
+            decoded = (b"content-encoding", b"content-length")
+            raw_headers = [pair for pair in raw_headers if pair[0].lower() not in decoded]
+        response = httpx.Response(
+            answer.status, headers=raw_headers, stream=httpx.ByteStream(content), request=request
+        )
+        response.read()
+        return response
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self._closed:
+            raise RuntimeError("the transport is closed")
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    limit=self._connections,
+                    keepalive_timeout=KEEPALIVE_SECONDS,
+                    resolver=self._resolver,
+                    ssl=self._tls,
+                ),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                request_class=_Request,
+                skip_auto_headers=_AUTOMATIC_HEADERS,
+                timeout=self._timeout,
+            )
+        return self._session
+
+    @override
+    async def aclose(self) -> None:
+        """Close every connection; calls under way fail."""
+        self._closed = True
+        if self._session is not None:
+            await self._session.close()
+
+
+@dataclass(slots=True)
+class _Slot:
+    """The transport of one channel.
+
+    Attributes:
+        transport: Its own pool.
+        calls: How many are under way.
+        used_at: When a call last began or ended, in seconds of the client's clock.
+    """
+
+    transport: httpx.AsyncBaseTransport
+    calls: int
+    used_at: float
+
+
+class UpstreamClient:
+    """Sends requests to providers; channels share nothing.
+
+    Args:
+        transport_factory: Makes the transport of a channel when it is first used.
+        max_transports: How many are kept; one with calls under way is never closed for another.
+        idle_seconds: After which an unused one is closed.
+        clock: Seconds of any monotonic clock.
+    """
+
+    def __init__(
+        self,
+        *,
+        transport_factory: Callable[[], httpx.AsyncBaseTransport] = AiohttpTransport,
+        max_transports: int = MAX_TRANSPORTS,
+        idle_seconds: float = TRANSPORT_IDLE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._transport_factory = transport_factory
+        self._max_transports = max_transports
+        self._idle_seconds = idle_seconds
+        self._clock = clock
+        self._slots: OrderedDict[UUID, _Slot] = OrderedDict()  # least recently used first
+        self._closing: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    async def send(
+        self, request: httpx.Request, *, channel_id: UUID, timeout_seconds: float
+    ) -> httpx.Response:
+        """Send a request once and return its whole answer, body read.
+
+        Any status is an answer. Redirects are answers too.
+
+        Args:
+            request: Ready to send.
+            channel_id: Whose connections to use.
+            timeout_seconds: From now to the last byte of the answer.
+
+        Raises:
+            NotSentError: No byte of it was written; it may be sent again.
+            UnansweredError: It may have arrived.
+        """
+        if self._closed:
+            raise NotSentError(f"{_origin(request.url)}: the client is closed.")
+        slot = self._slot(channel_id)
+        slot.calls += 1
+        request.extensions.pop(MAYBE_WRITTEN, None)
+        error: UpstreamError
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                response = await slot.transport.handle_async_request(request)
+                response.request = request
+                await response.aread()
+            if len(response.content) <= ANSWER_LIMIT_BYTES:
+                return response
+            error = UnansweredError(f"{_origin(request.url)}: {_TOO_LARGE}.")
+        except TimeoutError:
+            # Only a transport that keeps the record can say that nothing was written.
+            unsent = request.extensions.get(MAYBE_WRITTEN) is False
+            kind = NotSentError if unsent else UnansweredError
+            what = "no connection" if unsent else "no complete answer"
+            error = kind(f"{_origin(request.url)}: {what} within {timeout_seconds:g} s.")
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as failure:
+            error = NotSentError(f"{_origin(request.url)}: {type(failure).__name__}.")
+        except (httpx.RequestError, httpx.StreamError) as failure:
+            error = UnansweredError(f"{_origin(request.url)}: {type(failure).__name__}.")
+        finally:
+            slot.calls -= 1
+            slot.used_at = self._clock()
+        raise error
+
+    async def aclose(self) -> None:
+        """Close every connection; calls under way fail."""
+        self._closed = True
+        while self._slots:
+            self._drop(next(iter(self._slots)))
+        if self._closing:
+            await asyncio.wait(self._closing)
+
+    def _slot(self, channel_id: UUID) -> _Slot:
+        now = self._clock()
+        slot = self._slots.get(channel_id)
+        if slot is None:
+            if len(self._slots) >= self._max_transports:
+                self._drop_one_unused()
+            slot = self._slots[channel_id] = _Slot(self._transport_factory(), 0, now)
+        else:
+            self._slots.move_to_end(channel_id)
+        slot.used_at = now
+        # The longest unused stands in front: one look a call, and never a sweep.
+        oldest_id, oldest = next(iter(self._slots.items()))
+        if not oldest.calls and now - oldest.used_at > self._idle_seconds:
+            self._drop(oldest_id)
+        return slot
+
+    def _drop_one_unused(self) -> None:
+        for channel_id, slot in self._slots.items():
+            if not slot.calls:
+                self._drop(channel_id)
+                return
+
+    def _drop(self, channel_id: UUID) -> None:
+        # Closing waits for the other side's TLS; the call that makes room does not.
+        slot = self._slots.pop(channel_id)
+        task = asyncio.create_task(slot.transport.aclose())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+
+_TOO_LARGE: Final = f"the answer is over {ANSWER_LIMIT_BYTES} bytes"
+
+# The first that fits: several of these are subclasses of others.
+_REASONS: Final[tuple[tuple[type[Exception], str], ...]] = (
+    (_AnswerTooLargeError, _TOO_LARGE),
+    (aiohttp.ConnectionTimeoutError, "no connection in time"),
+    (aiohttp.ClientConnectorDNSError, "the host name cannot be resolved"),
+    (aiohttp.ClientConnectorCertificateError, "its TLS certificate is not trusted"),
+    (aiohttp.ClientConnectorSSLError, "the TLS handshake failed"),
+    (aiohttp.ClientConnectorError, "no connection"),
+    (aiohttp.ServerDisconnectedError, "the connection was closed without an answer"),
+    (aiohttp.ClientResponseError, "the answer is not readable HTTP"),
+    (aiohttp.ClientPayloadError, "the answer broke off or cannot be decoded"),
+    (OSError, "the connection was lost"),
+)
+
+
+@functools.cache
+def _default_tls() -> ssl.SSLContext:
+    """Read the system's certificates once: it takes tens of milliseconds."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+@functools.cache
+def _lookup_threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(LOOKUP_THREADS, thread_name_prefix="lookup")
+
+
+def _to_wire(request: httpx.Request) -> tuple[URL, CIMultiDict[str]]:
+    """Take the URL and the headers over unchanged, or refuse.
+
+    Raises:
+        NotSentError: They cannot be sent as they stand.
+    """
+    if request.url.userinfo:
+        raise NotSentError(f"{_origin(request.url)}: the URL holds a credential.")
+    if request.url.scheme not in _DEFAULT_PORTS or not request.url.host:
+        raise NotSentError(f"{_origin(request.url)}: not an http or https URL with a host.")
+    url = URL(str(request.url), encoded=True)
+    if url.raw_path_qs.encode() != request.url.raw_path:
+        raise NotSentError(f"{_origin(request.url)}: the path cannot be sent byte for byte.")
+    headers: CIMultiDict[str] = CIMultiDict()
+    for name, value in request.headers.raw:
+        if _FORBIDDEN_IN_HEADER.search(value):
+            raise NotSentError(f"{_origin(request.url)}: a header holds a control character.")
+        headers.add(name.decode("ascii"), value.decode("utf-8", "replace"))
+    # The body is whole by now, whatever the request was made from, and goes out with its length.
+    headers.pop("Transfer-Encoding", None)
+    headers.setdefault("User-Agent", USER_AGENT)
+    return url, headers
+
+
+def _check_hooks(exchange: _Exchange) -> None:
+    """Refuse an answer to what was not written: aiohttp no longer calls our hooks.
+
+    Said at the first answer, rather than taking requests that were sent for unsent ones.
+    """
+    if not exchange.maybe_written:
+        exchange.maybe_written = True
+        raise RuntimeError("this version of aiohttp is not supported")
+
+
+async def _read_content(answer: aiohttp.ClientResponse) -> bytes:
+    pieces: list[bytes] = []
+    size_bytes = 0
+    while piece := await answer.content.readany():
+        pieces.append(piece)
+        size_bytes += len(piece)
+        if size_bytes > ANSWER_LIMIT_BYTES:
+            raise _AnswerTooLargeError
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _is_readable(transport: asyncio.Transport) -> bool:
+    """Whether something waits on the socket that the event loop has not seen yet."""
+    connection = transport.get_extra_info("socket")
+    if connection is None:
+        return False
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _origin(url: httpx.URL) -> str:
+    """Host and port, which is all of a URL that an error may name."""
+    return f"{url.host}:{url.port or _DEFAULT_PORTS.get(url.scheme, '?')}"
+
+
+def _describe(error: Exception) -> str:
+    """Say what kind of failure it was; never its own text, which may hold a URL."""
+    fitting = (reason for kind, reason in _REASONS if isinstance(error, kind))
+    reason = next(fitting, type(error).__name__)
+    if type(error) is aiohttp.ClientConnectorError and error.os_error.errno:
+        return f"{reason} ({os.strerror(error.os_error.errno).lower()})"
+    return reason

@@ -1,0 +1,336 @@
+"""Kling AI (Kuaishou): text, frames and references to video.
+
+Documentation: https://kling.ai/document-api/ (every page also as Markdown), read 2026-09-20.
+Two generations of API live on one host, and we speak both; the model's name says which:
+
+- legacy (`kling-v3`, `kling-video-o1` and the like): `model_name` in a flat body below
+  `/v1/videos/`, read back at the path that created it, success spelt `succeed`;
+- new (`kling-3.0`, `kling-o1` and the like): the model in the path, `contents`, `settings` and
+  `options`, read back at `/tasks` up to 20 at a time, success spelt `succeeded`.
+
+Oddities: the code in the body decides, not the HTTP status, and errors come inside HTTP 200 too.
+`external_task_id` is unique in the whole account: it finds a submit that got no answer, and
+makes it safe to send again. An access key with its secret works on legacy paths only. Nothing can
+be cancelled. A video asked for with 5 s lasts 5.041 s. There is no seed, and no frame rate to
+choose. Result URLs live for 30 days.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+import httpx
+import jwt
+from pydantic import SecretStr
+from typing_extensions import override
+
+from vidgate.exceptions import ConfigurationError
+from vidgate.models.channels import ChannelAccess
+from vidgate.models.outcomes import (
+    Failed,
+    Fault,
+    FaultKind,
+    Found,
+    Outcome,
+    Rejected,
+    Submission,
+    Unreadable,
+    UpstreamRef,
+)
+from vidgate.models.requests import VideoRequest
+from vidgate.models.tasks import TaskSnapshot, TaskStatus
+from vidgate.providers.base import Capabilities, NextRequest, Provider, SubmitIds, Translation
+from vidgate.providers.kling.capabilities import CAPABILITIES
+from vidgate.providers.kling.envelope import Envelope, read_envelope
+from vidgate.providers.kling.jobs import Job, job_id, read_legacy_job, read_new_job
+from vidgate.providers.kling.translation import translate
+
+__all__ = ["Kling"]
+
+_NEW_KIND = "tasks"
+"""`UpstreamRef.kind` of the new generation; of the legacy one it is the path that made the job."""
+
+_NEW_PATH = re.compile(r"/(text-to-video|image-to-video|omni-video|motion-control)/[^/]+$")
+_LEGACY_ROOT = "/v1/"
+
+_BATCH = 20
+"""Ids in one question; with 21 it is refused."""
+
+_TOKEN_SECONDS = 1800
+_TOKEN_SKEW_SECONDS = 5
+"""How long a signed token is good for, and how far our clock may be ahead; the vendor's example."""
+
+_CREDENTIAL = re.compile(r"[!-{}~]+(\|[!-~]+)?")
+"""Printable, without spaces; what is after the first bar is the secret."""
+
+_STATUS_WORDS = {
+    TaskStatus.QUEUED: "submitted",
+    TaskStatus.IN_PROGRESS: "processing",
+    TaskStatus.SUCCEEDED: "succeed",
+    TaskStatus.FAILED: "failed",
+    TaskStatus.CANCELLED: "failed",
+}
+
+
+class Kling(Provider):
+    """Kling AI."""
+
+    name: ClassVar[str] = "kling"
+    capabilities: ClassVar[Capabilities] = CAPABILITIES
+
+    @override
+    def check_credential(self, credential: str) -> None:
+        if not _CREDENTIAL.fullmatch(credential):
+            raise ConfigurationError(
+                "A Kling credential is an API key, or an access key and its secret written as "
+                "ACCESS|SECRET, without spaces and without `Bearer`."
+            )
+
+    # Submitting
+
+    @override
+    def translate(self, request: VideoRequest) -> Translation:
+        return translate(request, map_retired_models=self.map_retired_models)
+
+    @override
+    def submit_request(
+        self, translation: Translation, channel: ChannelAccess, ids: SubmitIds, now: datetime
+    ) -> httpx.Request:
+        ours = {"external_task_id": ids.correlation}
+        if ids.callback_url is not None:
+            ours["callback_url"] = ids.callback_url
+        body = translation.body
+        is_new = _is_new(translation.endpoint)
+        if is_new:
+            body = {**body, "options": {**body.get("options", {}), **ours}}
+        else:
+            body = {**body, **ours}
+        return httpx.Request(
+            "POST",
+            channel.base_url + translation.endpoint,
+            headers=self._headers(channel, now, is_new=is_new),
+            content=_encoded(body),
+        )
+
+    @override
+    def read_submission(
+        self, sent: httpx.Request, response: httpx.Response
+    ) -> Submission | Rejected | NextRequest:
+        envelope = read_envelope(sent, response)
+        if not envelope.is_accepted:
+            fault = envelope.refusal()
+            if fault is None:
+                raise envelope.error("Kling may have made a job")
+            return Rejected(fault)
+        path = sent.url.path
+        is_new = _is_new(path)
+        data = envelope.data if isinstance(envelope.data, Mapping) else {}
+        identifier = job_id(data.get("id" if is_new else "task_id"))
+        if identifier is None:
+            raise envelope.error("Kling accepted a job and gave no id")
+        kind = _NEW_KIND if is_new else path[max(path.rfind(_LEGACY_ROOT), 0) :]
+        return Submission(UpstreamRef(identifier, kind))
+
+    # Polling
+
+    @override
+    def batch_size(self, ref: UpstreamRef) -> int:
+        return _BATCH if ref.kind == _NEW_KIND else 1
+
+    @override
+    def poll_request(
+        self, refs: Sequence[UpstreamRef], channel: ChannelAccess, now: datetime
+    ) -> httpx.Request:
+        is_new = refs[0].kind == _NEW_KIND
+        identifiers = ",".join(quote(ref.id, safe="") for ref in refs)
+        path = f"/tasks?task_ids={identifiers}" if is_new else f"{refs[0].kind}/{identifiers}"
+        return self._question(path, channel, now, is_new=is_new)
+
+    @override
+    def read_poll(
+        self, sent: httpx.Request, response: httpx.Response, refs: Sequence[UpstreamRef]
+    ) -> Mapping[UpstreamRef, Outcome]:
+        envelope = read_envelope(sent, response)
+        if refs[0].kind == _NEW_KIND:
+            jobs = {job.id: job for job in _new_jobs(envelope)}
+        elif envelope.says_no_such_task:
+            return {ref: _no_such_job(envelope) for ref in refs}
+        else:
+            job = _legacy_job(envelope)
+            jobs = {job.id: job}
+        outcomes: dict[UpstreamRef, Outcome] = {}
+        for ref in refs:
+            found = jobs.get(ref.id)
+            outcomes[ref] = (
+                Unreadable("The job is missing from the answer.")
+                if found is None
+                else found.outcome()
+            )
+        return outcomes
+
+    # Finding
+
+    @override
+    def find_request(
+        self,
+        translation_endpoint: str,
+        channel: ChannelAccess,
+        ids: SubmitIds,
+        sent_at: datetime,
+        now: datetime,
+        page: Any = None,
+    ) -> httpx.Request:
+        is_new = _is_new(translation_endpoint)
+        external_id = quote(ids.correlation, safe="")
+        if is_new:
+            path = f"/tasks?external_task_ids={external_id}"
+        else:
+            path = f"{translation_endpoint}/{external_id}"
+        return self._question(path, channel, now, is_new=is_new)
+
+    @override
+    def read_find(
+        self,
+        sent: httpx.Request,
+        response: httpx.Response,
+        translation_endpoint: str,
+        ids: SubmitIds,
+    ) -> Found:
+        envelope = read_envelope(sent, response)
+        if _is_new(translation_endpoint):
+            kind, jobs = _NEW_KIND, _new_jobs(envelope)
+            if not envelope.data:
+                return Found(None)
+        elif envelope.says_no_such_task:
+            return Found(None)
+        else:
+            kind, jobs = translation_endpoint, [_legacy_job(envelope)]
+        # One that does not repeat our id is ours when it is the only answer to it.
+        ours = [job for job in jobs if job.external_id == ids.correlation] or [
+            job for job in jobs if not job.external_id and len(jobs) == 1
+        ]
+        if len(ours) != 1 or ours[0].id is None:
+            raise envelope.error("Kling answered about another job")
+        return Found(UpstreamRef(ours[0].id, kind))
+
+    # Vendor-shaped answers
+
+    @override
+    def native_answer(self, task: TaskSnapshot) -> dict[str, Any]:
+        changed_at = task.finished_at or task.started_at or task.created_at
+        message = task.error.message if task.error else ""
+        if task.status is TaskStatus.CANCELLED:
+            message = message or "The task was cancelled."
+        data: dict[str, Any] = {
+            "task_id": task.public_id,
+            "task_status": _STATUS_WORDS[task.status],
+            "task_status_msg": message,
+            "task_info": {
+                name: value for name, value in task.echo.items() if name == "external_task_id"
+            },
+            "created_at": _milliseconds(task.created_at),
+            "updated_at": _milliseconds(changed_at),
+        }
+        if task.status is TaskStatus.SUCCEEDED:
+            data["task_result"] = {"videos": _native_videos(task)}
+        return {"code": 0, "message": "SUCCEED", "request_id": task.public_id, "data": data}
+
+    # Signing
+
+    def _question(
+        self, path: str, channel: ChannelAccess, now: datetime, *, is_new: bool
+    ) -> httpx.Request:
+        return httpx.Request(
+            "GET", channel.base_url + path, headers=self._headers(channel, now, is_new=is_new)
+        )
+
+    def _headers(self, channel: ChannelAccess, now: datetime, *, is_new: bool) -> dict[str, str]:
+        self.check_credential(channel.credential.get_secret_value())
+        bearer = _bearer(channel.credential, now, is_new=is_new)
+        return {"Authorization": f"Bearer {bearer}", "Content-Type": "application/json"}
+
+
+def _is_new(path: str) -> bool:
+    return _NEW_PATH.search(path) is not None
+
+
+def _bearer(credential: SecretStr, now: datetime, *, is_new: bool) -> str:
+    """The API key itself, or a token signed with the secret."""
+    access_key, bar, secret = credential.get_secret_value().partition("|")
+    if not bar:
+        return access_key
+    if is_new:
+        raise ConfigurationError(
+            "Kling takes an access key and its secret on its legacy models only; "
+            "give the channel an API key."
+        )
+    second = int(now.timestamp())
+    claims = {
+        "iss": access_key,
+        "exp": second + _TOKEN_SECONDS,
+        "nbf": second - _TOKEN_SKEW_SECONDS,
+    }
+    try:
+        return jwt.encode(claims, secret, algorithm="HS256")
+    except jwt.PyJWTError:
+        # Its own message is not repeated: it may quote the key.
+        raise ConfigurationError("The secret of Kling's ACCESS|SECRET cannot sign.") from None
+
+
+def _encoded(body: Mapping[str, Any]) -> bytes:
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        # Half a surrogate pair is no UTF-8; escaped it goes out as it came in.
+        return json.dumps(body, separators=(",", ":")).encode()
+
+
+def _new_jobs(envelope: Envelope) -> list[Job]:
+    _require_answer(envelope)
+    if not isinstance(envelope.data, list):
+        raise envelope.error("Kling's list of jobs is none")
+    return [read_new_job(entry) for entry in envelope.data if isinstance(entry, Mapping)]
+
+
+def _legacy_job(envelope: Envelope) -> Job:
+    _require_answer(envelope)
+    if not isinstance(envelope.data, Mapping):
+        raise envelope.error("Kling's job is none")
+    return read_legacy_job(envelope.data)
+
+
+def _require_answer(envelope: Envelope) -> None:
+    if not envelope.is_accepted or envelope.status >= httpx.codes.BAD_REQUEST:
+        raise envelope.error("Kling could not be asked")
+
+
+def _no_such_job(envelope: Envelope) -> Failed:
+    fault = Fault(
+        kind=FaultKind.NOT_FOUND,
+        code=str(envelope.code),
+        message=envelope.message,
+        safe_message="Kling no longer knows the job.",
+    )
+    return Failed(fault, doubtful=True)
+
+
+def _native_videos(task: TaskSnapshot) -> list[dict[str, Any]]:
+    videos = []
+    for number, output in enumerate(task.outputs):
+        if output.result is None:
+            continue
+        video: dict[str, Any] = {"id": f"{task.public_id}_{number}", "url": output.result.url}
+        if output.result.watermarked_url is not None:
+            video["watermark_url"] = output.result.watermarked_url
+        if output.result.duration_seconds is not None:
+            video["duration"] = f"{output.result.duration_seconds:.3f}".rstrip("0").rstrip(".")
+        videos.append(video)
+    return videos
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)

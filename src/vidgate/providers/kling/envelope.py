@@ -1,0 +1,229 @@
+"""What is around every answer of Kling's, and what its error codes mean.
+
+Source: https://kling.ai/document-api/api/get-started/error-codes, read 2026-09-20.
+"""
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+
+from vidgate.exceptions import ProviderProtocolError
+from vidgate.models.outcomes import Fault, FaultKind
+
+__all__ = [
+    "MESSAGE_CHARACTERS",
+    "REVIEWED",
+    "Envelope",
+    "read_envelope",
+    "sentence",
+    "to_integer",
+    "to_text",
+]
+
+_ACCEPTED = 0
+_INVALID_VALUE = 1201
+"""Also a duplicate external id, and a job that does not exist: only the text tells."""
+
+_FAULTS = {
+    1000: FaultKind.CREDENTIAL,
+    1001: FaultKind.CREDENTIAL,
+    1002: FaultKind.CREDENTIAL,
+    1003: FaultKind.CREDENTIAL,
+    1004: FaultKind.CREDENTIAL,
+    1100: FaultKind.CREDENTIAL,
+    1101: FaultKind.BALANCE,
+    1102: FaultKind.BALANCE,
+    1103: FaultKind.MODEL_UNAVAILABLE,
+    1200: FaultKind.BAD_PARAMETER,
+    _INVALID_VALUE: FaultKind.BAD_PARAMETER,
+    1202: FaultKind.FAULT,
+    1203: FaultKind.MODEL_UNAVAILABLE,
+    1300: FaultKind.CONTENT_POLICY,
+    1301: FaultKind.CONTENT_POLICY,
+    1302: FaultKind.RATE,
+    1303: FaultKind.CONCURRENCY,
+    1304: FaultKind.CREDENTIAL,
+}
+"""Codes after which no job exists. 429 is the status of six of them, two of which may be retried;
+5000, 5001 and 5002 are absent, because after them a job may exist."""
+
+_REFUSING_STATUSES = frozenset({400, 401, 403, 404, 405, 413, 415, 422, 429})
+"""With one of these, a code we do not know is a refusal too; 408 and 409 leave doubt."""
+
+_ALREADY_EXISTS = re.compile(r"external.{0,8}id.*\b(exist|duplicat)", re.IGNORECASE | re.DOTALL)
+_NO_SUCH_TASK = re.compile(r"task\s+(is\s+)?not\s+found", re.IGNORECASE)
+
+_LONGEST_WAIT_SECONDS = 86_400.0
+"""More than a day is no answer to when to ask again."""
+
+MESSAGE_CHARACTERS = 500
+_SAFE_CHARACTERS = 200
+
+_FIELD_PATH = re.compile(
+    r"\b(settings|options|contents|[a-z]+_(?:info|list|prompt))(\[[0-9]+\])?\.[a-z_]+"
+)
+"""A field inside another, which only looks like a host."""
+
+_TELLTALE = re.compile(
+    r"://|@"
+    r"|[0-9]{6}"  # an id, a phone number
+    r"|[0-9a-f]{8}-[0-9a-f]{4}"  # a UUID
+    r"|(?=[A-Za-z0-9_]*[0-9])[A-Za-z0-9_]{12}"  # a key, a correlation id
+    r"|[0-9]+\.[0-9]+\.[0-9]+"  # an address
+    r"|[A-Za-z0-9-]+\.[A-Za-z]{2}"  # a host
+    r"|\b(access|account|ak|sk|balance|host|ip|key|pack|secret|token|uid|user)\b",
+    re.IGNORECASE,
+)
+"""Anything that may name an account, a key, a host or a job."""
+
+REVIEWED = "Kling's content review refused the prompt, a picture or the video."
+
+_SENTENCES = {
+    FaultKind.CONTENT_POLICY: REVIEWED,
+    FaultKind.MODEL_UNAVAILABLE: "Kling does not serve this model here.",
+    FaultKind.CONCURRENCY: "Kling has no free slot at the moment.",
+    FaultKind.RATE: "Kling was asked too often.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What is around every answer.
+
+    Attributes:
+        status: The HTTP status, which says less than the code.
+        message: The vendor's words, without our key should they repeat it.
+        data: Anything; absent from some errors.
+    """
+
+    status: int
+    code: int
+    message: str
+    data: Any
+    retry_after_seconds: float | None
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the vendor did what was asked."""
+        return self.code == _ACCEPTED
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether nothing says that the vendor is overloaded or broken."""
+        return self.status < httpx.codes.INTERNAL_SERVER_ERROR and self.status not in (
+            httpx.codes.REQUEST_TIMEOUT,
+            httpx.codes.TOO_MANY_REQUESTS,
+        )
+
+    @property
+    def says_no_such_task(self) -> bool:
+        """Whether the legacy API says that it has no such job."""
+        return (
+            self.is_calm
+            and self.code == _INVALID_VALUE
+            and _NO_SUCH_TASK.search(self.message) is not None
+        )
+
+    def error(self, reason: str) -> ProviderProtocolError:
+        """The error for an answer that says nothing certain."""
+        return ProviderProtocolError(
+            f"{reason}: HTTP {self.status}, code {self.code}, {self.message!r}",
+            retry_after_seconds=self.retry_after_seconds,
+        )
+
+    def refusal(self) -> Fault | None:
+        """Why a submit made no job, or `None` where it may have made one."""
+        if self.code == _INVALID_VALUE and _ALREADY_EXISTS.search(self.message):
+            return None
+        kind = _FAULTS.get(self.code)
+        if kind is None and self.code < 5000 and self.status in _REFUSING_STATUSES:  # noqa: PLR2004 - server errors begin there
+            kind = FaultKind.FAULT
+        if kind is None:
+            return None
+        return Fault(
+            kind=kind,
+            code=str(self.code),
+            message=self.message,
+            safe_message=_refusal_sentence(kind, self.message),
+            retry_after_seconds=self.retry_after_seconds,
+        )
+
+
+def read_envelope(sent: httpx.Request, response: httpx.Response) -> Envelope:
+    """Read what is around an answer, whatever its status.
+
+    Raises:
+        ProviderProtocolError: It is no JSON object with a code.
+    """
+    retry_after = _retry_after(response.headers)
+    try:
+        body = json.loads(response.content)
+    except (ValueError, RecursionError):
+        body = None
+    code = to_integer(body.get("code")) if isinstance(body, dict) else None
+    if not isinstance(body, dict) or code is None:
+        raise ProviderProtocolError(
+            f"Kling's answer cannot be read: HTTP {response.status_code}, "
+            f"{len(response.content)} bytes",
+            retry_after_seconds=retry_after,
+        )
+    return Envelope(
+        status=response.status_code,
+        code=code,
+        message=_without_key(to_text(body.get("message")), sent)[:MESSAGE_CHARACTERS],
+        data=body.get("data"),
+        retry_after_seconds=retry_after,
+    )
+
+
+def sentence(beginning: str, message: str) -> str:
+    """Add the vendor's words where they name nothing that a client may not see."""
+    words = " ".join(message.split()).rstrip(".")
+    is_plain = words.isascii() and words.isprintable() and len(words) <= _SAFE_CHARACTERS
+    if not words or not is_plain or _TELLTALE.search(_FIELD_PATH.sub("", words)):
+        return f"{beginning}."
+    return f"{beginning}: {words}."
+
+
+def to_text(value: Any) -> str:
+    """Text that a database takes: no NUL, no half of a surrogate pair."""
+    if not isinstance(value, str):
+        return ""
+    return value.replace("\0", "").encode(errors="replace").decode()
+
+
+def to_integer(value: Any) -> int | None:
+    """A whole number, also one written as text; `None` for anything else."""
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value):
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _refusal_sentence(kind: FaultKind, message: str) -> str:
+    if kind is FaultKind.BAD_PARAMETER:
+        return sentence("Kling refused a value of the request", message)
+    return _SENTENCES.get(kind, "Kling did not take the request.")
+
+
+def _without_key(message: str, sent: httpx.Request) -> str:
+    _, _, key = sent.headers.get("Authorization", "").partition(" ")
+    return message.replace(key, "[key]") if key else message
+
+
+def _retry_after(headers: httpx.Headers) -> float | None:
+    """Seconds, from a number or from a date beside the answer's own; `None` if there is none."""
+    value = headers.get("Retry-After", "").strip()
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            until = parsedate_to_datetime(value)
+            seconds = (until - parsedate_to_datetime(headers.get("Date", ""))).total_seconds()
+        except (TypeError, ValueError, OverflowError, IndexError):
+            return None
+    return min(max(seconds, 0.0), _LONGEST_WAIT_SECONDS) if math.isfinite(seconds) else None

@@ -1,0 +1,208 @@
+"""Jobs, in the words of either generation of Kling's API.
+
+They are read field by field, not through models: a job is paid for, so an odd duration or price
+beside a good URL must not make the video unreadable.
+
+Source: the query sections of https://kling.ai/document-api/api/video/, read 2026-09-20.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from vidgate.models.outcomes import (
+    Failed,
+    Fault,
+    FaultKind,
+    Outcome,
+    Pending,
+    Succeeded,
+    Unreadable,
+    VideoResult,
+)
+from vidgate.providers.kling.envelope import (
+    MESSAGE_CHARACTERS,
+    REVIEWED,
+    sentence,
+    to_integer,
+    to_text,
+)
+
+__all__ = ["Job", "job_id", "read_legacy_job", "read_new_job"]
+
+_POLICY = re.compile(
+    r"risk.?control|content (review|policy)|audit|moderation|sensitive|violat|风控|审核|敏感|违规",
+    re.IGNORECASE,
+)
+"""A failed job has no code, only a text that is not an enumeration."""
+
+_PENDING = {"submitted": Pending(started=False), "processing": Pending(started=True)}
+_SUCCEEDED = frozenset({"succeed", "succeeded"})
+_FAILED = "failed"
+
+_RESULT_LIFETIME = timedelta(days=30)
+_JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+_AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")
+_URL_EXPIRY = re.compile(r"[?&]Expires=([0-9]{9,11})(?:[&#]|$)")
+_URL = re.compile(r"https?://[!-~]+")
+_LATEST_SECOND = datetime(9000, 1, 1, tzinfo=UTC).timestamp()
+
+
+def job_id(value: Any) -> str | None:
+    """Read an id, which is text, 18 digits as a rule; `None` for anything that cannot be one."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    return value if isinstance(value, str) and _JOB_ID.fullmatch(value) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A job in the words of either generation.
+
+    Attributes:
+        external_id: Ours, `None` where it is not repeated.
+        videos: `None` where the answer has something else in their place.
+    """
+
+    id: str | None
+    external_id: Any
+    status: Any
+    message: str
+    updated_at: Any
+    videos: list[Mapping[str, Any]] | None
+    cost: str | None
+
+    def outcome(self) -> Outcome:
+        """What it comes to."""
+        if not isinstance(self.status, str):
+            return Unreadable("The answer has no status.")
+        if self.status in _PENDING:
+            return _PENDING[self.status]
+        if self.status == _FAILED:
+            return Failed(self._fault())
+        if self.status in _SUCCEEDED:
+            return self._finished()
+        return Unreadable(f"Kling's status {self.status[:40]!r} is not known.")
+
+    def _finished(self) -> Outcome:
+        if self.videos is None:
+            return Unreadable("The results of a finished job are not a list.")
+        for video in self.videos:
+            url = _url(video.get("url"))
+            if url:
+                return Succeeded(self._result(url, video))
+        return Failed(
+            Fault(
+                kind=FaultKind.FAULT,
+                code="no_url",
+                message="The job is finished and has no video.",
+                safe_message="Kling finished the job without a video.",
+            ),
+            doubtful=True,
+        )
+
+    def _fault(self) -> Fault:
+        is_policy = _POLICY.search(self.message) is not None
+        return Fault(
+            kind=FaultKind.CONTENT_POLICY if is_policy else FaultKind.FAULT,
+            code=_FAILED,
+            message=self.message[:MESSAGE_CHARACTERS],
+            safe_message=REVIEWED if is_policy else sentence("Kling failed", self.message),
+        )
+
+    def _result(self, url: str, video: Mapping[str, Any]) -> VideoResult:
+        return VideoResult(
+            url=url,
+            watermarked_url=_url(video.get("watermark_url")),
+            expires_at=_expires_at(url, self.updated_at),
+            duration_seconds=_seconds(video.get("duration")),
+            cost=self.cost,
+            cost_unit=None if self.cost is None else "units",
+            upstream_id=job_id(video.get("id")),
+        )
+
+
+def read_new_job(data: Mapping[str, Any]) -> Job:
+    """Read an entry of `/tasks`."""
+    outputs = _objects(data.get("outputs"))
+    return Job(
+        id=job_id(data.get("id")),
+        external_id=data.get("external_id"),
+        status=data.get("status"),
+        message=to_text(data.get("message")),
+        updated_at=data.get("update_time"),
+        videos=outputs and [output for output in outputs if output.get("type") == "video"],
+        cost=_billed_units(data.get("billing")),
+    )
+
+
+def read_legacy_job(data: Mapping[str, Any]) -> Job:
+    """Read the answer of `GET <path>/{id}`."""
+    info, result = data.get("task_info"), data.get("task_result")
+    videos = result.get("videos") if isinstance(result, Mapping) else result
+    return Job(
+        id=job_id(data.get("task_id")),
+        external_id=info.get("external_task_id") if isinstance(info, Mapping) else None,
+        status=data.get("task_status"),
+        message=to_text(data.get("task_status_msg")),
+        updated_at=data.get("updated_at"),
+        videos=_objects(videos),
+        cost=_amount(data.get("final_unit_deduction")),
+    )
+
+
+def _objects(value: Any) -> list[Mapping[str, Any]] | None:
+    """The objects of a list; none of it where there is no list, `None` where it is no list."""
+    if value is None or value == {}:
+        return []
+    if not isinstance(value, list):
+        return None
+    return [item for item in value if isinstance(item, Mapping)]
+
+
+def _url(value: Any) -> str | None:
+    return value if isinstance(value, str) and _URL.fullmatch(value) else None
+
+
+def _expires_at(url: str, updated_at: Any) -> datetime | None:
+    """What the signed URL says, else 30 days after the last change."""
+    in_url = _URL_EXPIRY.search(url)
+    if in_url:
+        return datetime.fromtimestamp(int(in_url[1]), UTC)
+    milliseconds = to_integer(updated_at)
+    if milliseconds is None or not 0 < milliseconds < _LATEST_SECOND * 1000:
+        return None
+    return datetime.fromtimestamp(milliseconds / 1000, UTC) + _RESULT_LIFETIME
+
+
+def _seconds(value: Any) -> float | None:
+    """A duration, which Kling writes as text."""
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        return None
+    try:
+        seconds = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return seconds if math.isfinite(seconds) and seconds > 0 else None
+
+
+def _amount(value: Any) -> str | None:
+    """A price in units, which Kling writes as text."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        value = str(value)
+    return value if isinstance(value, str) and _AMOUNT.fullmatch(value) else None
+
+
+def _billed_units(billing: Any) -> str | None:
+    amounts = [
+        _amount(entry.get("amount"))
+        for entry in _objects(billing) or []
+        if entry.get("charge_type") == "unit"
+    ]
+    if not amounts or None in amounts:
+        return None
+    return str(sum((Decimal(amount) for amount in amounts if amount), Decimal(0)))

@@ -1,0 +1,382 @@
+"""Kling: the stand-in's routes and answers.
+
+Rules enforced here: the envelope on every answer, without `data` on errors; the two task shapes
+(`status`/`succeeded` and lists on `/tasks`, `task_status`/`succeed` and objects on `/v1`); 18-digit
+string ids, millisecond times, string durations; `external_task_id` unique in the account over both
+generations (400/1201); slots counted by account, model and product until the end (1303); `/tasks`
+answers up to 20 ids, leaves unknown ones out, and knows tasks of both generations; `/v1` answers
+400/1201 for them; units are charged on success only. Not served yet: motion control, avatar,
+lip-sync, effects, audio, elements.
+
+To add a product, add its check to `LEGACY_PATHS` or its table row to `PATHS`.
+"""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qs
+
+from vidgate.sandbox.jobs import Job, Phase
+from vidgate.sandbox.kling_auth import account_of
+from vidgate.sandbox.kling_common import CODES, INVALID, MALFORMED, KlingError, Order
+from vidgate.sandbox.kling_legacy import LEGACY_PATHS
+from vidgate.sandbox.kling_paths import PATHS, read_path_order
+from vidgate.sandbox.wire import Call, Operation, Reply, json_reply
+from vidgate.sandbox.words import AUDIT, NO_URL, UNKNOWN_STATE, UNKNOWN_STATE_WORD, words_of
+from vidgate.sandbox.world import World
+
+__all__ = ["Kling"]
+
+_NAME = "kling"
+_MOST_IDS = 20
+_LINK_SECONDS = 30 * 24 * 3600.0
+_DEFAULT_PAGE = 30
+_LARGEST_PAGE = 500
+_DEFAULT_LIMIT = 100
+_WINDOW_MS = 30 * 24 * 3600 * 1000
+
+_FULL = 1303
+_DUPLICATE = INVALID
+_NOT_FOUND = INVALID
+_NO_METHOD = 1202
+_POLICY = 1301
+
+_REFUSALS: Mapping[int, int] = {401: 1002, 429: 1302, 500: 5000, 503: 5001, 504: 5002}
+
+_NEW_STATES: Mapping[Phase, str] = {
+    Phase.QUEUED: "submitted",
+    Phase.RUNNING: "processing",
+    Phase.SUCCEEDED: "succeeded",
+    Phase.FAILED: "failed",
+    Phase.CANCELLED: "failed",
+}
+_LEGACY_STATES: Mapping[Phase, str] = {**_NEW_STATES, Phase.SUCCEEDED: "succeed"}
+
+_RISK = "Failure to pass the risk control system"
+_BROKEN = "Service busy, the task failed"
+
+
+class Kling:
+    """Plays Kling."""
+
+    name = _NAME
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def classify(self, call: Call) -> Operation:
+        """Say what the call is."""
+        if call.method == "POST":
+            kind = "find" if call.route == "/tasks" else "submit"
+            return Operation(kind if kind == "find" or _is_create(call.route) else "other")
+        if call.route == "/tasks":
+            ids = _id_lists(call)
+            return Operation("poll", tuple(ids[0])) if ids[0] else Operation("find")
+        if call.route in LEGACY_PATHS:
+            return Operation("find")
+        path, _, name = call.route.rpartition("/")
+        if path not in LEGACY_PATHS:
+            return Operation("other")
+        is_ours = self._world.ledger.get(_NAME, name) is not None
+        return Operation("poll", (name,)) if is_ours else Operation("find")
+
+    def handle(self, call: Call) -> Reply:
+        """Answer a call."""
+        try:
+            data = self._data(call)
+        except KlingError as error:
+            status = error.status
+            if error.code == _FULL:
+                status = self._world.settings.kling_full_status
+            return _failure(status, error.code, error.message)
+        return json_reply(
+            200, {"code": 0, "message": "SUCCEED", "request_id": str(uuid.uuid4()), "data": data}
+        )
+
+    def refusal(self, status: int) -> Reply:
+        """Kling's own answer for a status."""
+        code = _REFUSALS[status]
+        return _failure(status, code, CODES[code][1])
+
+    def nothing_found(self, call: Call) -> Reply:
+        """Kling's own answer for an unknown task: an empty list, or 400/1201 on `/v1`."""
+        if call.route.startswith("/v1/"):
+            return _failure(400, _NOT_FOUND, _not_found(call.route.rpartition("/")[2]).message)
+        return json_reply(
+            200, {"code": 0, "message": "SUCCEED", "request_id": str(uuid.uuid4()), "data": []}
+        )
+
+    def prompt(self, call: Call) -> str:
+        """Every text of a create call that may hold magic words."""
+        fields = call.fields()
+        texts = [fields.get("prompt")]
+        for name, key in (("contents", "text"), ("multi_prompt", "prompt")):
+            entries = fields.get(name)
+            if isinstance(entries, list):
+                texts += [entry.get(key) for entry in entries if isinstance(entry, dict)]
+        return " ".join(part for part in texts if isinstance(part, str))
+
+    def _data(self, call: Call) -> Any:
+        legacy = call.route.startswith(("/v1/", "/account/"))
+        settings = self._world.settings
+        account = account_of(call.headers.get("authorization"), settings, call.now, legacy=legacy)
+        if call.route == "/account/costs":
+            return _costs()
+        if call.method == "POST":
+            return (
+                self._list(call, account) if call.route == "/tasks" else self._create(call, account)
+            )
+        if call.method != "GET":
+            raise KlingError(_NO_METHOD)
+        if call.route == "/tasks":
+            return self._tasks(call, account)
+        if call.route in LEGACY_PATHS:
+            return self._legacy_list(call, account)
+        return self._legacy_task(call, account)
+
+    def _create(self, call: Call, account: str) -> dict[str, Any]:
+        world = self._world
+        is_legacy = call.route in LEGACY_PATHS
+        if not _is_create(call.route):
+            raise KlingError(1203, "the requested resource does not exist")
+        body = call.json()
+        if not isinstance(body, dict):
+            raise KlingError(MALFORMED, "the body is not a JSON object")
+        if is_legacy:
+            order = LEGACY_PATHS[call.route](body)
+        else:
+            _, product, model = call.route.split("/")
+            order = read_path_order(product, model, body)
+        words = words_of(self.prompt(call))
+        _refuse_by_word(words)
+        external_id = order.external_id
+        if external_id and world.ledger.correlated(_NAME, account, external_id):
+            raise KlingError(_DUPLICATE, f"External_task_id {external_id} already exists")
+        pool = f"{account}/{order.model}/{order.product}"
+        if world.is_full(_NAME, pool):
+            raise KlingError(_FULL)
+        job = world.open_job(
+            provider=_NAME,
+            job_id=str(world.next_number()),
+            account=account,
+            pool=pool,
+            endpoint=call.route,
+            model=order.model,
+            correlation=external_id,
+            body=body,
+            clip=order.clip,
+            words=words,
+            charge=round(order.rate * order.seconds, 2),
+            details=_details(order, pool, str(world.next_number())),
+        )
+        return self._created(job, is_legacy=is_legacy)
+
+    def _created(self, job: Job, *, is_legacy: bool) -> dict[str, Any]:
+        times = _ms(job.created_at)
+        if is_legacy:
+            return {
+                "task_id": job.job_id,
+                "task_status": "submitted",
+                "task_info": _task_info(job),
+                "created_at": times,
+                "updated_at": times,
+            }
+        created = {"id": job.job_id, "status": "submitted", "message": ""}
+        if job.correlation:
+            created["external_id"] = job.correlation
+        return {**created, "create_time": times, "update_time": times}
+
+    def _tasks(self, call: Call, account: str) -> list[dict[str, Any]]:
+        ids, external_ids = _id_lists(call)
+        if len(ids) + len(external_ids) > _MOST_IDS:
+            raise KlingError(INVALID, "task_ids and external_task_ids cannot exceed 20 in total")
+        if bool(ids) == bool(external_ids):
+            raise KlingError(INVALID, "give either task_ids or external_task_ids")
+        ledger = self._world.ledger
+        jobs = [
+            *(ledger.owned(_NAME, account, name) for name in ids),
+            *(ledger.correlated(_NAME, account, name) for name in external_ids),
+        ]
+        return [self._new_task(job, call) for job in jobs if job is not None]
+
+    def _list(self, call: Call, account: str) -> dict[str, Any]:
+        fields = call.fields()
+        now_ms = _ms(call.now)
+        limit = min(_number(fields.get("limit"), _DEFAULT_LIMIT), _LARGEST_PAGE)
+        start = _number(fields.get("start_time"), now_ms - _WINDOW_MS)
+        end = _number(fields.get("end_time"), now_ms + 1)
+        cursor = str(fields.get("cursor") or "")
+        wanted = {item.get("key"): item.get("values") or [] for item in fields.get("filters") or []}
+        found = []
+        for job in self._world.ledger.newest_first(_NAME, account):
+            created = _ms(job.created_at)
+            if cursor and int(job.job_id) >= _number(cursor, 0):
+                continue
+            if not cursor and not start <= created <= end:
+                continue
+            task = self._new_task(job, call)
+            if task["status"] in wanted.get("status", [task["status"]]):
+                found.append(task)
+            if len(found) > limit:
+                break
+        page = found[:limit]
+        has_more = len(found) > limit
+        return {
+            "result": page,
+            "count": len(page),
+            "next_cursor": page[-1]["id"] if has_more else "",
+            "has_more": has_more,
+        }
+
+    def _legacy_task(self, call: Call, account: str) -> dict[str, Any]:
+        path, _, name = call.route.rpartition("/")
+        if path not in LEGACY_PATHS:
+            raise KlingError(1203, "the requested resource does not exist")
+        ledger = self._world.ledger
+        job = ledger.owned(_NAME, account, name) or ledger.correlated(_NAME, account, name)
+        if job is None or job.endpoint != path:
+            raise _not_found(name)
+        return self._legacy_shape(job, call)
+
+    def _legacy_list(self, call: Call, account: str) -> list[dict[str, Any]]:
+        query = parse_qs(call.query)
+        page = _number(query.get("pageNum", [""])[0], 1)
+        size = _number(query.get("pageSize", [""])[0], _DEFAULT_PAGE)
+        if page < 1 or not 1 <= size <= _LARGEST_PAGE:
+            raise KlingError(INVALID, "pageNum or pageSize is invalid")
+        jobs = [
+            job
+            for job in self._world.ledger.newest_first(_NAME, account)
+            if job.endpoint == call.route
+        ]
+        return [self._legacy_shape(job, call) for job in jobs[(page - 1) * size : page * size]]
+
+    def _new_task(self, job: Job, call: Call) -> dict[str, Any]:
+        phase = job.phase(call.now)
+        task: dict[str, Any] = {
+            "id": job.job_id,
+            "status": _state(job, phase, _NEW_STATES),
+            "message": _failure_text(job, phase),
+            "create_time": _ms(job.created_at),
+            "update_time": _ms(job.changed_at(call.now)),
+        }
+        if job.correlation:
+            task["external_id"] = job.correlation
+        if phase is Phase.SUCCEEDED:
+            task["outputs"] = [{"type": "video", **self._output(job, call)}]
+            task["billing"] = [
+                {"charge_type": "unit", "amount": str(job.charge), "package_type": "video"}
+            ]
+        return task
+
+    def _legacy_shape(self, job: Job, call: Call) -> dict[str, Any]:
+        phase = job.phase(call.now)
+        task: dict[str, Any] = {
+            "task_id": job.job_id,
+            "task_status": _state(job, phase, _LEGACY_STATES),
+            "task_status_msg": _failure_text(job, phase),
+            "task_info": _task_info(job),
+            "watermark_info": {"enabled": job.details["watermark"]},
+            "created_at": _ms(job.created_at),
+            "updated_at": _ms(job.changed_at(call.now)),
+        }
+        if phase is Phase.SUCCEEDED:
+            task["task_result"] = {"videos": [self._output(job, call)]}
+            task["final_unit_deduction"] = str(job.charge)
+        return task
+
+    def _output(self, job: Job, call: Call) -> dict[str, Any]:
+        output: dict[str, Any] = {"id": job.details["video_id"]}
+        if NO_URL not in job.words:
+            output["url"] = self._url(job, "video.mp4", call)
+        if job.details["watermark"]:
+            output["watermark_url"] = self._url(job, "watermarked.mp4", call)
+        output["duration"] = f"{int(job.clip.seconds * 1000) / 1000:.3f}"
+        return output
+
+    def _url(self, job: Job, name: str, call: Call) -> str:
+        changed_at = job.changed_at(call.now)
+        return self._world.result_url(job, name, _LINK_SECONDS, call.base_url, changed_at)
+
+
+def _is_create(route: str) -> bool:
+    if route in LEGACY_PATHS:
+        return True
+    # An unknown model of a known product is a create call too, though one that is refused.
+    _, _, rest = route.partition("/")
+    product, _, model = rest.partition("/")
+    return bool(model) and "/" not in model and any(product == known for known, _ in PATHS)
+
+
+def _id_lists(call: Call) -> tuple[list[str], list[str]]:
+    query = parse_qs(call.query)
+
+    def listed(name: str) -> list[str]:
+        return [item for value in query.get(name, []) for item in value.split(",") if item]
+
+    return listed("task_ids"), listed("external_task_ids")
+
+
+def _details(order: Order, pool: str, video_id: str) -> dict[str, Any]:
+    return {"pool": pool, "watermark": order.watermark, "video_id": video_id}
+
+
+def _task_info(job: Job) -> dict[str, str]:
+    return {"external_task_id": job.correlation} if job.correlation else {}
+
+
+def _state(job: Job, phase: Phase, states: Mapping[Phase, str]) -> str:
+    if phase is Phase.RUNNING and UNKNOWN_STATE in job.words:
+        return UNKNOWN_STATE_WORD
+    return states[phase]
+
+
+def _failure_text(job: Job, phase: Phase) -> str:
+    if phase not in {Phase.FAILED, Phase.CANCELLED}:
+        return ""
+    return _RISK if "late-audit" in job.words else _BROKEN
+
+
+def _refuse_by_word(words: frozenset[str]) -> None:
+    if AUDIT in words:
+        raise KlingError(_POLICY)
+    for word in words:
+        if word.isdecimal() and int(word) in CODES:
+            raise KlingError(int(word))
+
+
+def _not_found(name: str) -> KlingError:
+    return KlingError(_NOT_FOUND, f"Task not found by id/external id: {name}")
+
+
+def _failure(status: int, code: int, message: str) -> Reply:
+    return json_reply(status, {"code": code, "message": message, "request_id": str(uuid.uuid4())})
+
+
+def _costs() -> dict[str, Any]:
+    return {
+        "code": 0,
+        "msg": "SUCCEED",
+        "resource_pack_subscribe_infos": [
+            {
+                "resource_pack_name": "Trial-Video-100Units-5Con-1Months",
+                "resource_pack_id": "930000000000000009",
+                "resource_pack_type": "decreasing_total",
+                "total_quantity": 100.0,
+                "remaining_quantity": 100.0,
+                "status": "online",
+            }
+        ],
+    }
+
+
+def _number(value: Any, default: int) -> int:
+    if value is None or value == "":
+        return default
+    if not str(value).isdecimal():
+        raise KlingError(INVALID, f"'{value}' is not a number")
+    return int(value)
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)

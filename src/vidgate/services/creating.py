@@ -1,0 +1,313 @@
+"""Creating tasks: checked, stored, submitted, answered."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+import structlog
+
+from vidgate.config import Network
+from vidgate.db.attempts import NewAttempt
+from vidgate.db.clock import Clock
+from vidgate.db.documents import write_request
+from vidgate.db.tasks import NewTask, TaskStore
+from vidgate.exceptions import (
+    DatabaseUnavailableError,
+    InvalidParameterError,
+    PermissionDeniedError,
+    StorageUnavailableError,
+    UnsupportedParameterError,
+)
+from vidgate.models.accounts import Caller
+from vidgate.models.attempts import Attempt, Lease
+from vidgate.models.channels import Channel
+from vidgate.models.ids import new_id, public_id
+from vidgate.models.requests import VideoRequest
+from vidgate.models.tasks import (
+    AttemptStatus,
+    OutputSnapshot,
+    TaskSnapshot,
+    TaskStatus,
+)
+from vidgate.providers.base import Provider, Translation
+from vidgate.providers.guard import UnsafeUrlError, check_url
+from vidgate.services.changes import Changes
+from vidgate.services.reading import TaskReader
+from vidgate.services.routing import Router
+from vidgate.services.submitting import (
+    Refused,
+    Submitter,
+    facts_document,
+    for_channel,
+    translate,
+)
+
+__all__ = ["Created", "Submissions"]
+
+_log = structlog.get_logger(__name__)
+
+_MODEL_FIELDS = ("model_name", "model")
+"""Members of `metadata` that name a model, the first one found wins."""
+
+_ECHO_FIELDS = ("payload", "external_task_id")
+"""Members of `metadata` that the client gets back as it sent them, while the vendor gets ours."""
+
+_ABANDON_TRIES = 120
+_ABANDON_PAUSE = timedelta(seconds=1)
+"""How often, and how far apart, a task whose commit went unanswered is looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A stored task.
+
+    Attributes:
+        ignored: Generic fields that the model has no use for.
+        adjusted: What was taken to the nearest possible value.
+    """
+
+    snapshot: TaskSnapshot
+    ignored: tuple[str, ...]
+    adjusted: tuple[str, ...]
+
+
+class Submissions:
+    """Takes requests from callers.
+
+    Args:
+        submit_wait: How long a caller waits for the provider.
+        allowed_networks: Private networks that a webhook may be in.
+    """
+
+    def __init__(
+        self,
+        *,
+        tasks: TaskStore,
+        reader: TaskReader,
+        router: Router,
+        providers: Mapping[str, Provider],
+        submitter: Submitter,
+        changes: Changes,
+        clock: Clock,
+        submit_wait: timedelta,
+        allowed_networks: tuple[Network, ...] = (),
+    ) -> None:
+        self._tasks = tasks
+        self._reader = reader
+        self._router = router
+        self._providers = providers
+        self._submitter = submitter
+        self._changes = changes
+        self._clock = clock
+        self._submit_wait = submit_wait.total_seconds()
+        self._allowed_networks = allowed_networks
+        self._running: set[asyncio.Task[Any]] = set()
+
+    async def create(self, caller: Caller, request: VideoRequest, *, dialect: str) -> Created:
+        """Store a task, submit it, and wait a while for the provider's word.
+
+        A caller that goes away stops nothing: the submit is a task of its own.
+
+        Raises:
+            RequestError: It is certain that no job exists or will exist.
+        """
+        self._check_token(caller)
+        asked = _asked_model(request)
+        callback_url = self._callback_url(request)
+        echo = {name: request.metadata[name] for name in _ECHO_FIELDS if name in request.metadata}
+        own = {*_MODEL_FIELDS, "callback_url"}
+        request = replace(
+            request,
+            model=asked,
+            metadata={key: value for key, value in request.metadata.items() if key not in own},
+        )
+        channels = await self._channels(caller, request)
+        channel, translation = await self._translated(request, channels)
+        if request.strict:
+            _check_strict(translation)
+        now = self._clock.now()
+        document, inputs = write_request(request)
+        task = NewTask(
+            id=new_id(),
+            account_id=caller.account_id,
+            token_id=caller.token.id,
+            dialect=dialect,
+            model=request.model,
+            provider=channel.provider,
+            upstream_model=translation.facts.model,
+            document=document,
+            inputs=inputs,
+            details=translation.details,
+            echo=echo,
+            facts=facts_document(translation),
+            end_user=request.user,
+            seed=request.seed,
+            callback_url=callback_url,
+            created_at=now,
+        )
+        attempt = self._submitter.new_attempt(
+            task_id=task.id, channel=channel, request=request, translation=translation, now=now
+        )
+        stored = await self._store(task, attempt)
+        snapshot = _first_snapshot(task, translation)
+        if stored.status is AttemptStatus.SUBMITTING:
+            await self._submit(stored, attempt.lease, request)
+        self._changes.changed(task.id)
+        try:
+            view = await self._reader.read(snapshot.public_id, caller.account_id)
+            snapshot = view.snapshot
+        except DatabaseUnavailableError:
+            pass  # stored it is; what became of it meanwhile a poll will tell
+        return Created(snapshot, translation.ignored, translation.adjusted)
+
+    async def drain(self, grace: timedelta) -> None:
+        """Let submits under way end, for at most `grace`; what is left is recovered later."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=grace.total_seconds())
+        for running in self._running:
+            running.cancel()
+
+    def _check_token(self, caller: Caller) -> None:
+        expires_at = caller.token.expires_at
+        if expires_at is not None and expires_at <= self._clock.now():
+            raise PermissionDeniedError(
+                "This token has expired and may only read what exists; ask for a new one.",
+                code="token_expired",
+            )
+
+    def _callback_url(self, request: VideoRequest) -> str | None:
+        url = request.metadata.get("callback_url")
+        if url is None or url == "":
+            return None
+        param = "metadata.callback_url"
+        if not isinstance(url, str):
+            raise InvalidParameterError(f"{param} must be a URL.", param=param)
+        try:
+            check_url(url, allowed_networks=self._allowed_networks)
+        except UnsafeUrlError as error:
+            raise InvalidParameterError(f"{param} cannot be called: {error}", param=param) from None
+        return url
+
+    async def _channels(self, caller: Caller, request: VideoRequest) -> list[Channel]:
+        for provider in self._router.providers_of(request.model):
+            model = provider.effective_model(request)
+            if model != request.model:
+                request = replace(request, model=model)
+            self._check_permission(caller, provider.family(model), model)
+            break
+        else:
+            self._check_permission(caller, (request.model,), request.model)
+        return await self._router.candidates(request.model)
+
+    def _check_permission(self, caller: Caller, family: tuple[str, ...], model: str) -> None:
+        if not any(caller.token.permits(one) for one in (*family, model)):
+            raise PermissionDeniedError(
+                f"This token may not use the model {model!r}.",
+                param="model",
+                code="model_not_permitted",
+            )
+
+    async def _translated(
+        self, request: VideoRequest, channels: list[Channel]
+    ) -> tuple[Channel, Translation]:
+        """Translate for the first channel that can honour the request."""
+        first: UnsupportedParameterError | None = None
+        for channel in channels:
+            provider = self._providers[channel.provider]
+            try:
+                return channel, await translate(provider, for_channel(request, channel))
+            except UnsupportedParameterError as error:
+                first = first or error
+        assert first is not None  # noqa: S101 - there is at least one channel
+        raise first
+
+    async def _store(self, task: NewTask, attempt: NewAttempt) -> Attempt:
+        try:
+            return await self._tasks.create(task, attempt)
+        except DatabaseUnavailableError as error:
+            # The commit may have gone through all the same. The client is told that nothing was
+            # created, so that has to become true before a worker submits it.
+            self._spawn(self._abandon(attempt))
+            raise StorageUnavailableError(
+                "The task could not be stored and was not submitted; try again in a moment."
+            ) from error
+
+    async def _abandon(self, attempt: NewAttempt) -> None:
+        for _ in range(_ABANDON_TRIES):
+            try:
+                gone = await self._tasks.abandon(attempt)
+            except DatabaseUnavailableError:
+                await asyncio.sleep(_ABANDON_PAUSE.total_seconds())
+            else:
+                if gone:
+                    return
+                break
+        _log.error(
+            "A task that its client was told was not created may run",
+            task=public_id("task_", attempt.task_id),
+        )
+
+    async def _submit(self, attempt: Attempt, lease: Lease, request: VideoRequest) -> None:
+        running = self._spawn(self._run(attempt, lease, request))
+        done, _ = await asyncio.wait({running}, timeout=self._submit_wait)
+        if done and (refused := running.result()) is not None:
+            raise refused.error
+
+    async def _run(self, attempt: Attempt, lease: Lease, request: VideoRequest) -> Refused | None:
+        try:
+            return await self._submitter.run(attempt, lease, request=request, patient=False)
+        except DatabaseUnavailableError:
+            # The attempt is found again when its lease ends.
+            _log.exception("A submit could not be recorded", attempt=str(attempt.id))
+            return None
+
+    def _spawn(self, coroutine: Any) -> asyncio.Task[Any]:
+        running = asyncio.create_task(coroutine)
+        self._running.add(running)
+        running.add_done_callback(self._running.discard)
+        return running
+
+
+def _asked_model(request: VideoRequest) -> str:
+    for name in _MODEL_FIELDS:
+        value = request.metadata.get(name)
+        if value is None:
+            continue
+        if not isinstance(value, str) or not value:
+            param = f"metadata.{name}"
+            raise InvalidParameterError(f"{param} must be the name of a model.", param=param)
+        return value
+    return request.model
+
+
+def _check_strict(translation: Translation) -> None:
+    """Refuse what an adapter would only have reported, under `Prefer: handling=strict`."""
+    if translation.ignored:
+        raise UnsupportedParameterError(
+            translation.ignored[0], f"The model has no use for {translation.ignored[0]}."
+        )
+    if translation.adjusted:
+        name, _, value = translation.adjusted[0].partition("=")
+        raise UnsupportedParameterError(
+            name, f"The model cannot meet {name} exactly; the nearest is {value}."
+        )
+
+
+def _first_snapshot(task: NewTask, translation: Translation) -> TaskSnapshot:
+    return TaskSnapshot(
+        id=task.id,
+        account_id=task.account_id,
+        revision=0,
+        status=TaskStatus.QUEUED,
+        model=task.model,
+        provider=task.provider,
+        upstream_model=translation.facts.model,
+        details=task.details,
+        echo=task.echo,
+        user=task.end_user,
+        seed=task.seed,
+        created_at=task.created_at,
+        outputs=(OutputSnapshot(status=TaskStatus.QUEUED),),
+    )

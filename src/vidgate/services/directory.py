@@ -1,0 +1,152 @@
+"""Who may ask and where requests can go, kept in memory and never older than a second."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from uuid import UUID
+
+import structlog
+from pydantic import SecretStr
+
+from vidgate.constants import CACHE_STALE, CACHE_WINDOW
+from vidgate.db.accounts import AccountStore
+from vidgate.db.channels import ChannelStore
+from vidgate.db.clock import Clock
+from vidgate.exceptions import DatabaseUnavailableError
+from vidgate.models.accounts import Caller
+from vidgate.models.channels import Channel, ChannelAccess
+from vidgate.services.secrets import Purpose, SecretBox, hash_key
+
+__all__ = ["Directory"]
+
+_log = structlog.get_logger(__name__)
+
+
+class Directory:
+    """Tokens, channels and credentials.
+
+    A process re-reads what changed twice a second by `refresh`. When that has not succeeded for a
+    second nothing is answered from memory. What is unknown is never remembered: a token made a
+    moment ago on another replica works here.
+
+    Args:
+        clock: Database time.
+        monotonic: Seconds that only grow; tells how old the last refresh is.
+    """
+
+    def __init__(
+        self,
+        *,
+        accounts: AccountStore,
+        channels: ChannelStore,
+        box: SecretBox,
+        clock: Clock,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._accounts = accounts
+        self._channels = channels
+        self._box = box
+        self._clock = clock
+        self._monotonic = monotonic
+        self._tokens: dict[bytes, Caller] = {}
+        self._by_id: dict[UUID, Channel] = {}
+        self._credentials: dict[UUID, ChannelAccess] = {}
+        self._refreshed = float("-inf")
+        self._refreshing = asyncio.Lock()
+
+    async def load(self) -> None:
+        """Read every channel; tokens are read when they are first used."""
+        started = self._monotonic()
+        self._by_id = {channel.id: channel for channel in await self._channels.every()}
+        self._refreshed = started
+
+    async def refresh(self) -> None:
+        """Re-read what was written lately."""
+        started = self._monotonic()
+        since = self._clock.now() - CACHE_WINDOW
+        for key_hash, token in await self._accounts.changed_tokens(since):
+            if token.revoked:
+                self._tokens.pop(key_hash, None)
+            elif key_hash in self._tokens:
+                self._tokens[key_hash] = Caller(token)
+        for channel in await self._channels.changed(since):
+            self._by_id[channel.id] = channel
+        if started - self._refreshed > CACHE_WINDOW.total_seconds():
+            # More was missed than a refresh looks back.
+            self._tokens.clear()
+            self._by_id = {channel.id: channel for channel in await self._channels.every()}
+        self._refreshed = started
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether memory may be used."""
+        return self._monotonic() - self._refreshed < CACHE_STALE.total_seconds()
+
+    def known(self, key: str) -> Caller | None:
+        """The caller with this key if memory has it and may be used; costs no await."""
+        return self._tokens.get(hash_key(key)) if self.is_fresh else None
+
+    async def authenticate(self, key: str) -> Caller | None:
+        """The caller with this key; `None` if it is unknown or revoked.
+
+        Raises:
+            DatabaseUnavailableError: It could not be looked up.
+        """
+        caller = self.known(key)
+        if caller is not None:
+            return caller
+        key_hash = hash_key(key)
+        token = await self._accounts.token_by_hash(key_hash)
+        if token is None or token.revoked:
+            return None
+        caller = self._tokens[key_hash] = Caller(token)
+        return caller
+
+    async def channels(self) -> Iterable[Channel]:
+        """Every channel, disabled and removed ones included.
+
+        Raises:
+            DatabaseUnavailableError: Memory is too old and could not be renewed.
+        """
+        await self._ensure_fresh()
+        return self._by_id.values()
+
+    async def channel(self, channel_id: UUID) -> Channel:
+        """One channel, whatever its state.
+
+        Raises:
+            DatabaseUnavailableError: Memory is too old and could not be renewed.
+        """
+        await self._ensure_fresh()
+        channel = self._by_id.get(channel_id)
+        if channel is None:
+            await self.load()
+            channel = self._by_id[channel_id]
+        return channel
+
+    async def access(self, credential_id: UUID) -> ChannelAccess:
+        """The base URL and key that an attempt is pinned to. They never change.
+
+        Raises:
+            DatabaseUnavailableError: It could not be read.
+            ConfigurationError: It cannot be decrypted with the keys at hand.
+        """
+        access = self._credentials.get(credential_id)
+        if access is None:
+            row = await self._channels.credential(credential_id)
+            if row is None:
+                raise LookupError(credential_id)
+            base_url, secret = row
+            access = ChannelAccess(
+                base_url, SecretStr(self._box.decrypt(Purpose.CREDENTIAL, secret))
+            )
+            self._credentials[credential_id] = access
+        return access
+
+    async def _ensure_fresh(self) -> None:
+        if self.is_fresh:
+            return
+        async with self._refreshing:
+            if not self.is_fresh:
+                await self.refresh()
+        if not self.is_fresh:
+            raise DatabaseUnavailableError("Reading the channels took too long.")

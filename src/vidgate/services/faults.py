@@ -1,0 +1,85 @@
+"""What a client is told of a provider's refusal or failure."""
+
+from vidgate.exceptions import (
+    ContentPolicyError,
+    RefusedParameterError,
+    RequestError,
+    UpstreamRefusedError,
+)
+from vidgate.models.outcomes import Fault, FaultKind
+from vidgate.models.tasks import TaskError
+
+__all__ = ["UNKNOWN_OUTCOME", "to_request_error", "to_task_error"]
+
+UNKNOWN_OUTCOME = TaskError(
+    "submit_outcome_unknown",
+    "The connection to the provider broke while the task was being submitted, and the provider "
+    "cannot tell whether it was accepted. It was not submitted again, so that nothing is paid "
+    "twice; submit a new task to try again.",
+)
+
+_SENTENCES = {
+    FaultKind.BAD_PARAMETER: (
+        "invalid_parameter",
+        "The provider refused a parameter of the request; check it against the model's limits.",
+    ),
+    FaultKind.CONTENT_POLICY: (
+        "content_policy_violation",
+        "The provider's content policy refused the prompt, a picture or the result; change them.",
+    ),
+    FaultKind.MODEL_UNAVAILABLE: (
+        "upstream_model_unavailable",
+        "The provider does not offer this model any more, or not to this deployment; use another.",
+    ),
+    # A client must not learn whether it is the operator's key or the operator's money.
+    FaultKind.CREDENTIAL: (
+        "upstream_account_error",
+        "The provider does not serve this deployment at the moment; tell its operator.",
+    ),
+    FaultKind.BALANCE: (
+        "upstream_account_error",
+        "The provider does not serve this deployment at the moment; tell its operator.",
+    ),
+    FaultKind.CONCURRENCY: (
+        "upstream_busy",
+        "The provider is working on as many tasks as it may; try again later.",
+    ),
+    FaultKind.RATE: (
+        "upstream_busy",
+        "The provider is asked too often at the moment; try again later.",
+    ),
+    FaultKind.FAULT: (
+        "upstream_error",
+        "The provider failed; try again later.",
+    ),
+    FaultKind.NOT_FOUND: (
+        "upstream_task_lost",
+        "The provider does not know the task any more; submit it again.",
+    ),
+    FaultKind.EXPIRED: (
+        "upstream_task_expired",
+        "The provider let the task expire; submit it again.",
+    ),
+    FaultKind.CANCELLED: (
+        "cancelled",
+        "The task was cancelled at the provider.",
+    ),
+}
+
+
+def to_task_error(fault: Fault) -> TaskError:
+    """What a task says of the fault that ended it."""
+    code, sentence = _SENTENCES[fault.kind]
+    return TaskError(code, fault.safe_message or sentence)
+
+
+def to_request_error(fault: Fault) -> RequestError:
+    """The answer to a submit that every channel refused, the last one for this."""
+    error = to_task_error(fault)
+    match fault.kind:
+        case FaultKind.CONTENT_POLICY:
+            return ContentPolicyError(error.message, code=error.code)
+        case FaultKind.BAD_PARAMETER:
+            return RefusedParameterError(error.message, code=error.code)
+        case _:
+            return UpstreamRefusedError(error.message, code=error.code)

@@ -1,0 +1,44 @@
+"""When a job is asked about next."""
+
+import random
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from vidgate.constants import MAX_BACKOFF
+from vidgate.providers.base import Pace
+
+__all__ = ["backoff", "next_interval", "pace_document"]
+
+
+def pace_document(pace: Pace, *, submit: timedelta) -> dict[str, float]:
+    """A pace as the attempt keeps it: later versions may have other tables, a job keeps its own.
+
+    Args:
+        pace: From the translation.
+        submit: The total deadline of its submit.
+    """
+    return {
+        "submit": submit.total_seconds(),
+        "first": pace.first_ask.total_seconds(),
+        "interval": pace.interval.total_seconds(),
+        "growth": pace.growth,
+        "max": pace.max_interval.total_seconds(),
+        "deadline": pace.deadline.total_seconds(),
+    }
+
+
+def next_interval(
+    pace: Mapping[str, Any], polls: int, *, factor: float, randomness: random.Random
+) -> timedelta:
+    """How long to wait after the given number of answered polls, jittered by a tenth."""
+    seconds = min(pace["interval"] * pace["growth"] ** min(polls, 100), pace["max"])
+    return timedelta(seconds=seconds * factor * randomness.uniform(0.9, 1.1))
+
+
+def backoff(
+    pace: Mapping[str, Any], misses: int, *, factor: float, randomness: random.Random
+) -> timedelta:
+    """How long to wait after asks that said nothing: doubled each time, jittered by a fifth."""
+    seconds = min(pace["interval"] * 2 ** min(misses, 10), MAX_BACKOFF.total_seconds())
+    return timedelta(seconds=seconds * factor * randomness.uniform(0.8, 1.2))

@@ -1,0 +1,270 @@
+"""Asking providers about jobs, and believing only what they clearly say."""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import assert_never
+
+import structlog
+
+from vidgate.constants import (
+    DEADLINE_GRACE,
+    DOUBT_DELAY,
+    FOLLOW_INTERVAL,
+    FOLLOW_LIMIT,
+)
+from vidgate.db.attempts import AttemptStore
+from vidgate.db.clock import Clock
+from vidgate.exceptions import (
+    ConfigurationError,
+    LeaseLostError,
+    ProviderProtocolError,
+    UpstreamError,
+)
+from vidgate.models.attempts import Attempt, Lease
+from vidgate.models.ids import public_id
+from vidgate.models.outcomes import (
+    Failed,
+    FaultKind,
+    Outcome,
+    Pending,
+    Succeeded,
+    Unreadable,
+    UpstreamRef,
+)
+from vidgate.models.tasks import AttemptStatus, TaskError, TaskStatus
+from vidgate.providers.base import Provider
+from vidgate.providers.client import UpstreamClient
+from vidgate.services.changes import Changes
+from vidgate.services.directory import Directory
+from vidgate.services.faults import to_task_error
+from vidgate.services.metrics import Metrics
+from vidgate.services.pacing import backoff, next_interval
+from vidgate.services.probing import Prober
+
+__all__ = ["Poller"]
+
+_log = structlog.get_logger(__name__)
+
+_TIMED_OUT = TaskError(
+    "upstream_timeout",
+    "The provider did not finish the task within the time that its model is given.",
+)
+
+
+class Poller:
+    """Asks about attempts that were claimed, and writes back what came of it.
+
+    Args:
+        pace: The factor on every wait, from the settings.
+        randomness: Jitter.
+    """
+
+    def __init__(
+        self,
+        *,
+        attempts: AttemptStore,
+        directory: Directory,
+        providers: Mapping[str, Provider],
+        client: UpstreamClient,
+        prober: Prober,
+        clock: Clock,
+        metrics: Metrics,
+        changes: Changes,
+        pace: float,
+        randomness: random.Random,
+    ) -> None:
+        self._attempts = attempts
+        self._directory = directory
+        self._providers = providers
+        self._client = client
+        self._prober = prober
+        self._clock = clock
+        self._metrics = metrics
+        self._changes = changes
+        self._pace = pace
+        self._random = randomness
+
+    def batches(self, attempts: Sequence[Attempt]) -> list[list[Attempt]]:
+        """Group attempts that one request can ask about."""
+        groups: dict[tuple[object, ...], list[Attempt]] = {}
+        for attempt in attempts:
+            assert attempt.ref is not None  # noqa: S101 - set with the state RUNNING
+            key = (attempt.channel_id, attempt.credential_id, attempt.ref.kind)
+            groups.setdefault(key, []).append(attempt)
+        batches = []
+        for group in groups.values():
+            first = group[0].ref
+            assert first is not None  # noqa: S101 - as above
+            size = self._providers[group[0].provider].batch_size(first)
+            batches += [group[start : start + size] for start in range(0, len(group), size)]
+        return batches
+
+    async def poll(self, batch: Sequence[Attempt], lease: Lease) -> None:
+        """Ask about attempts of one batch, all held under one lease."""
+        outcomes = await self._ask(batch)
+        for attempt in batch:
+            assert attempt.ref is not None  # noqa: S101 - set with the state RUNNING
+            with structlog.contextvars.bound_contextvars(task=public_id("task_", attempt.task_id)):
+                try:
+                    await self._record(attempt, lease, outcomes[attempt.ref])
+                except LeaseLostError:
+                    _log.warning("The lease of a poll was lost; another worker goes on with it")
+
+    async def _ask(self, batch: Sequence[Attempt]) -> Mapping[UpstreamRef, Outcome]:
+        first = batch[0]
+        provider = self._providers[first.provider]
+        refs = [attempt.ref for attempt in batch if attempt.ref is not None]
+        try:
+            access = await self._directory.access(first.credential_id)
+            sent = provider.poll_request(refs, access, self._clock.now())
+            response = await self._client.send(
+                sent,
+                channel_id=first.channel_id,
+                timeout_seconds=provider.capabilities.poll_timeout.total_seconds(),
+            )
+            outcomes = provider.read_poll(sent, response, refs)
+        except (UpstreamError, ConfigurationError) as error:
+            wait = error.retry_after_seconds if isinstance(error, ProviderProtocolError) else None
+            return dict.fromkeys(refs, Unreadable(str(error), wait))
+        return {ref: outcomes.get(ref, Unreadable("The answer left it out.")) for ref in refs}
+
+    async def _record(self, attempt: Attempt, lease: Lease, outcome: Outcome) -> None:
+        now = self._clock.now()
+        self._metrics.poll(attempt.provider, type(outcome).__name__.lower())
+        if attempt.status is AttemptStatus.UNKNOWN:
+            await self._follow(attempt, lease, outcome, now)
+            return
+        match outcome:
+            case Succeeded():
+                await self._succeed(attempt, lease, outcome)
+            case Failed(doubtful=True) if attempt.doubts == 0:
+                await self._release(
+                    replace(
+                        attempt,
+                        doubts=1,
+                        polls=attempt.polls + 1,
+                        last_reason=outcome.fault.message,
+                    ),
+                    lease,
+                    wait=DOUBT_DELAY * self._pace,
+                    now=now,
+                )
+            case Failed():
+                await self._fail(attempt, lease, outcome, now)
+            case Pending():
+                await self._go_on(attempt, lease, outcome, now)
+            case Unreadable():
+                await self._ask_again(attempt, lease, outcome, now)
+            case _:
+                assert_never(outcome)
+
+    async def _succeed(self, attempt: Attempt, lease: Lease, outcome: Succeeded) -> None:
+        result = await self._prober.complete(outcome.result)
+        final = await self._attempts.finish(
+            replace(attempt, polls=attempt.polls + 1),
+            lease,
+            status=AttemptStatus.SUCCEEDED,
+            result=result,
+            now=self._clock.now(),
+        )
+        self._ended(attempt, TaskStatus.SUCCEEDED, final=final)
+        # When the provider was done is not known everywhere; it was not yet at the ask before.
+        before = next_interval(
+            attempt.pace, max(attempt.polls - 1, 0), factor=self._pace, randomness=self._random
+        )
+        self._metrics.detected(attempt.provider, before.total_seconds())
+
+    async def _fail(self, attempt: Attempt, lease: Lease, outcome: Failed, now: datetime) -> None:
+        cancelled = outcome.fault.kind is FaultKind.CANCELLED
+        final = await self._attempts.finish(
+            replace(attempt, polls=attempt.polls + 1),
+            lease,
+            status=AttemptStatus.CANCELLED if cancelled else AttemptStatus.FAILED,
+            fault=outcome.fault,
+            error=to_task_error(outcome.fault),
+            now=now,
+        )
+        self._ended(attempt, TaskStatus.CANCELLED if cancelled else TaskStatus.FAILED, final=final)
+
+    async def _go_on(self, attempt: Attempt, lease: Lease, outcome: Pending, now: datetime) -> None:
+        if now >= attempt.deadline_at:
+            await self._time_out(attempt, lease, now)
+            return
+        progress = outcome.progress
+        if progress is None:
+            progress = 50 if outcome.started else 10
+        attempt = replace(
+            attempt,
+            polls=attempt.polls + 1,
+            misses=0,
+            doubts=0,
+            progress=max(progress, attempt.progress or 0),
+            last_reason=None,
+        )
+        wait = next_interval(
+            attempt.pace, attempt.polls, factor=self._pace, randomness=self._random
+        )
+        await self._release(attempt, lease, wait=wait, now=now)
+
+    async def _ask_again(
+        self, attempt: Attempt, lease: Lease, outcome: Unreadable, now: datetime
+    ) -> None:
+        _log.warning("A provider could not be asked", reason=outcome.reason)
+        if now >= attempt.deadline_at + DEADLINE_GRACE:
+            await self._time_out(attempt, lease, now)
+            return
+        attempt = replace(attempt, misses=attempt.misses + 1, last_reason=outcome.reason)
+        wait = backoff(attempt.pace, attempt.misses, factor=self._pace, randomness=self._random)
+        if outcome.retry_after_seconds is not None:
+            wait = max(wait, timedelta(seconds=min(outcome.retry_after_seconds, 3600)))
+        await self._release(attempt, lease, wait=wait, now=now)
+
+    async def _release(
+        self, attempt: Attempt, lease: Lease, *, wait: timedelta, now: datetime
+    ) -> None:
+        due = now + wait
+        if now < attempt.deadline_at:
+            due = min(due, attempt.deadline_at)
+        await self._attempts.release(replace(attempt, due_at=due), lease, now)
+
+    async def _time_out(self, attempt: Attempt, lease: Lease, now: datetime) -> None:
+        _log.warning("A job outlived its deadline", polls=attempt.polls)
+        final = await self._attempts.finish(
+            attempt,
+            lease,
+            status=AttemptStatus.UNKNOWN,
+            error=_TIMED_OUT,
+            follow_at=now + FOLLOW_INTERVAL * self._pace,
+            now=now,
+        )
+        self._ended(attempt, TaskStatus.FAILED, final=final)
+
+    async def _follow(
+        self, attempt: Attempt, lease: Lease, outcome: Outcome, now: datetime
+    ) -> None:
+        """Keep for the operator what became of a job that outlived its task."""
+        match outcome:
+            case Succeeded(result=result):
+                await self._attempts.record_late(
+                    attempt, lease, result=result, reason="It succeeded late.", now=now
+                )
+            case Failed(fault=fault):
+                await self._attempts.record_late(
+                    attempt, lease, result=None, reason=f"It failed late: {fault.message}", now=now
+                )
+            case _ if now >= attempt.deadline_at + FOLLOW_LIMIT:
+                await self._attempts.record_late(
+                    attempt, lease, result=None, reason="It was followed no longer.", now=now
+                )
+            case _:
+                await self._attempts.release(
+                    replace(attempt, due_at=now + FOLLOW_INTERVAL * self._pace), lease, now
+                )
+
+    def _ended(self, attempt: Attempt, status: TaskStatus, *, final: bool) -> None:
+        self._changes.changed(attempt.task_id)
+        if final:
+            self._metrics.task(attempt.provider, status.value)
+            _log.info("A task is final", status=status.value)

@@ -1,0 +1,66 @@
+"""What a finished video really is, where its provider does not say."""
+
+import asyncio
+from dataclasses import replace
+from typing import TypeVar
+
+import structlog
+
+from vidgate.constants import PROBE_TIMEOUT
+from vidgate.exceptions import VidgateError
+from vidgate.models.outcomes import VideoResult
+from vidgate.providers.guard import GuardedFetcher
+from vidgate.providers.mp4 import probe_mp4
+
+__all__ = ["Prober"]
+
+_log = structlog.get_logger(__name__)
+
+
+class Prober:
+    """Reads a video's own header by ranged reads through the guard.
+
+    Args:
+        fetcher: It connects only to what the guard allows.
+    """
+
+    def __init__(self, fetcher: GuardedFetcher) -> None:
+        self._fetcher = fetcher
+
+    async def complete(self, result: VideoResult) -> VideoResult:
+        """Fill in duration, frame rate, width and height where the provider left them out.
+
+        What cannot be read in time stays unknown; the task is not held up for it.
+        """
+        known = (result.duration_seconds, result.fps, result.width, result.height)
+        if None not in known:
+            return result
+
+        async def read(start: int, length: int) -> tuple[bytes, int | None]:
+            answer = await self._fetcher.get_range(
+                result.url, start, length, timeout_seconds=PROBE_TIMEOUT.total_seconds()
+            )
+            return answer.content, answer.total_bytes
+
+        try:
+            async with asyncio.timeout(PROBE_TIMEOUT.total_seconds()):
+                facts = await probe_mp4(read)
+        except (VidgateError, TimeoutError) as error:
+            _log.info("A finished video could not be looked into", reason=str(error))
+            return result
+        if facts is None:
+            return result
+        return replace(
+            result,
+            duration_seconds=_first(result.duration_seconds, facts.duration_seconds),
+            fps=_first(result.fps, facts.fps),
+            width=_first(result.width, facts.width),
+            height=_first(result.height, facts.height),
+        )
+
+
+_Number = TypeVar("_Number", int, float)
+
+
+def _first(reported: _Number | None, read: _Number | None) -> _Number | None:
+    return read if reported is None else reported

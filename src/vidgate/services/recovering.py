@@ -1,0 +1,237 @@
+"""Finding out what became of submits of which no answer came."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from vidgate.constants import FIND_AGAIN, LEASE_MARGIN, UNCLEAR_DEADLINE, UNKNOWN_GRACE
+from vidgate.db.attempts import AttemptStore
+from vidgate.db.clock import Clock
+from vidgate.db.tasks import TaskStore
+from vidgate.exceptions import (
+    ConfigurationError,
+    LeaseLostError,
+    RequestError,
+    UnsupportedParameterError,
+    UpstreamError,
+)
+from vidgate.models.attempts import Attempt, Lease
+from vidgate.models.channels import OnUnknown
+from vidgate.models.ids import new_id, public_id
+from vidgate.models.outcomes import Fault, FaultKind, Found
+from vidgate.models.tasks import AttemptStatus, TaskError, TaskStatus
+from vidgate.providers.base import Provider, SubmitIds
+from vidgate.providers.client import UpstreamClient
+from vidgate.services.changes import Changes
+from vidgate.services.directory import Directory
+from vidgate.services.faults import UNKNOWN_OUTCOME
+from vidgate.services.metrics import Metrics
+from vidgate.services.pacing import backoff
+from vidgate.services.submitting import (
+    Submitter,
+    for_channel,
+    submit_seconds,
+    translate,
+)
+
+__all__ = ["Recoverer"]
+
+_log = structlog.get_logger(__name__)
+
+_PAGES = 20
+"""Pages of a provider's list that one search reads: more than a day of any account's tasks."""
+
+_QUEUED_TOO_LONG = TaskError(
+    "queue_timeout", "No slot became free for the task in time; submit it again."
+)
+
+
+class Recoverer:
+    """Goes on with submits that were cut off, and ends waits that took too long.
+
+    A job that the provider has is taken up. One that it twice says it does not have, after the
+    submit's own deadline, is submitted again with the same ids. Where the provider cannot tell,
+    the task fails and the attempt stays unknown in the books, unless the channel says otherwise.
+
+    Args:
+        pace: The factor on back-offs, from the settings.
+        randomness: Jitter.
+    """
+
+    def __init__(
+        self,
+        *,
+        attempts: AttemptStore,
+        tasks: TaskStore,
+        directory: Directory,
+        providers: Mapping[str, Provider],
+        submitter: Submitter,
+        client: UpstreamClient,
+        clock: Clock,
+        metrics: Metrics,
+        changes: Changes,
+        pace: float,
+        randomness: random.Random,
+    ) -> None:
+        self._attempts = attempts
+        self._tasks = tasks
+        self._directory = directory
+        self._providers = providers
+        self._submitter = submitter
+        self._client = client
+        self._clock = clock
+        self._metrics = metrics
+        self._changes = changes
+        self._pace = pace
+        self._random = randomness
+
+    async def recover(self, attempt: Attempt, lease: Lease) -> None:
+        """Go on with an attempt in state `SUBMITTING` that nobody works on."""
+        with structlog.contextvars.bound_contextvars(task=public_id("task_", attempt.task_id)):
+            try:
+                if self._providers[attempt.provider].capabilities.find:
+                    await self._look_up(attempt, lease)
+                else:
+                    await self._cannot_tell(attempt, lease)
+            except LeaseLostError:
+                _log.warning("The lease of a recovery was lost; another worker goes on with it")
+
+    async def expire(self, attempt: Attempt, lease: Lease) -> None:
+        """End an attempt in state `PENDING` whose deadline has passed."""
+        now = self._clock.now()
+        final = await self._attempts.finish(
+            attempt, lease, status=AttemptStatus.FAILED, error=_QUEUED_TOO_LONG, now=now
+        )
+        self._failed(attempt, final=final)
+
+    async def _look_up(self, attempt: Attempt, lease: Lease) -> None:
+        now = self._clock.now()
+        sent_at, ends = _times(attempt)
+        try:
+            found = await self._find(attempt, sent_at)
+        except (UpstreamError, ConfigurationError) as error:
+            _log.warning("A provider could not be asked about a submit", reason=str(error))
+            if now > sent_at + UNCLEAR_DEADLINE:
+                await self._give_up(attempt, lease)
+                return
+            attempt = replace(attempt, polls=attempt.polls + 1, last_reason=str(error))
+            wait = backoff(attempt.pace, attempt.polls, factor=self._pace, randomness=self._random)
+            await self._release(attempt, lease, now + wait)
+            return
+        if found.ref is not None:
+            _log.info("A cut off submit was found at the provider")
+            request = await self._tasks.request(attempt.task_id)
+            channel = await self._directory.channel(attempt.channel_id)
+            provider = self._providers[attempt.provider]
+            translation = await translate(provider, for_channel(request, channel))
+            await self._submitter.accept(attempt, lease, found.ref, translation)
+            self._metrics.submit(attempt.provider, "recovered")
+            self._changes.changed(attempt.task_id)
+        elif now < ends:
+            await self._release(attempt, lease, ends + timedelta(seconds=1))
+        elif attempt.misses == 0:
+            again = replace(attempt, misses=1, last_reason="The provider has no such job yet.")
+            await self._release(again, lease, now + FIND_AGAIN)
+        else:
+            await self._submit_again(attempt, lease)
+
+    async def _find(self, attempt: Attempt, sent_at: datetime) -> Found:
+        provider = self._providers[attempt.provider]
+        access = await self._directory.access(attempt.credential_id)
+        ids = SubmitIds(correlation=attempt.correlation)
+        page = None
+        for _ in range(_PAGES):
+            sent = provider.find_request(
+                attempt.endpoint, access, ids, sent_at, self._clock.now(), page
+            )
+            response = await self._client.send(
+                sent,
+                channel_id=attempt.channel_id,
+                timeout_seconds=_find_seconds(provider),
+            )
+            found = provider.read_find(sent, response, attempt.endpoint, ids)
+            if found.ref is not None or found.next_page is None:
+                return found
+            page = found.next_page
+        raise UpstreamError("The provider's list is too long to be searched.")
+
+    async def _submit_again(self, attempt: Attempt, lease: Lease) -> None:
+        _log.warning("The provider has no such job; it is submitted again")
+        request = await self._tasks.request(attempt.task_id)
+        now = self._clock.now()
+        ends = now + submit_seconds(self._providers[attempt.provider], request)
+        new = Lease(new_id(), ends + LEASE_MARGIN)
+        attempt = await self._attempts.restart(
+            attempt, lease, new=new, submit_ends_at=ends, now=now
+        )
+        await self._submitter.run(attempt, new, request=request, patient=True)
+
+    async def _cannot_tell(self, attempt: Attempt, lease: Lease) -> None:
+        _, ends = _times(attempt)
+        if self._clock.now() < ends + UNKNOWN_GRACE:
+            await self._release(attempt, lease, ends + UNKNOWN_GRACE)
+            return
+        channel = await self._directory.channel(attempt.channel_id)
+        if channel.on_unknown is OnUnknown.RESUBMIT:
+            await self._resubmit(attempt, lease)
+        else:
+            await self._give_up(attempt, lease)
+
+    async def _resubmit(self, attempt: Attempt, lease: Lease) -> None:
+        """Make another attempt although the first may have made a job: the operator said so."""
+        request = await self._tasks.request(attempt.task_id)
+        channel = await self._directory.channel(attempt.channel_id)
+        provider = self._providers[attempt.provider]
+        try:
+            translation = await translate(provider, for_channel(request, channel))
+        except (UnsupportedParameterError, RequestError):
+            await self._give_up(attempt, lease)
+            return
+        new = self._submitter.new_attempt(
+            task_id=attempt.task_id,
+            position=attempt.position,
+            number=attempt.number + 1,
+            channel=channel,
+            request=request,
+            translation=translation,
+            now=self._clock.now(),
+        )
+        fault = Fault(FaultKind.FAULT, UNKNOWN_OUTCOME.code, attempt.last_reason or "")
+        made = await self._attempts.replace(attempt, lease, fault=fault, new=new, unknown=True)
+        if made.status is AttemptStatus.SUBMITTING:
+            await self._submitter.run(made, new.lease, request=request, patient=True)
+
+    async def _give_up(self, attempt: Attempt, lease: Lease) -> None:
+        _log.warning("Nobody can tell what became of a submit")
+        final = await self._attempts.finish(
+            attempt,
+            lease,
+            status=AttemptStatus.UNKNOWN,
+            error=UNKNOWN_OUTCOME,
+            now=self._clock.now(),
+        )
+        self._metrics.submit(attempt.provider, "unknown")
+        self._failed(attempt, final=final)
+
+    async def _release(self, attempt: Attempt, lease: Lease, due_at: datetime) -> None:
+        now = self._clock.now()
+        await self._attempts.release(replace(attempt, due_at=due_at), lease, now)
+
+    def _failed(self, attempt: Attempt, *, final: bool) -> None:
+        self._changes.changed(attempt.task_id)
+        if final:
+            self._metrics.task(attempt.provider, TaskStatus.FAILED.value)
+
+
+def _times(attempt: Attempt) -> tuple[datetime, datetime]:
+    """When the submit was sent, and when its own deadline ends."""
+    assert attempt.sent_at is not None  # noqa: S101 - set with the state SUBMITTING
+    assert attempt.submit_ends_at is not None  # noqa: S101 - likewise
+    return attempt.sent_at, attempt.submit_ends_at
+
+
+def _find_seconds(provider: Provider) -> float:
+    return provider.capabilities.poll_timeout.total_seconds()

@@ -1,0 +1,150 @@
+"""Secrets: keys that are made, hashed and encrypted."""
+
+import base64
+import binascii
+import hashlib
+import secrets
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from vidgate.exceptions import ConfigurationError
+
+__all__ = [
+    "Purpose",
+    "SecretBox",
+    "hash_key",
+    "new_token_key",
+    "read_secret_keys",
+]
+
+_KEY_BYTES = 32
+_TOKEN_PREFIX = "sk-"  # noqa: S105 - not a secret
+_SECRET_FILE = "secret-key"  # noqa: S105 - the name of a file
+
+
+class Purpose(StrEnum):
+    """What a derived key is for: a secret of one purpose cannot be read with another's key."""
+
+    CREDENTIAL = "credential"
+    WEBHOOK = "webhook"
+    ACCESS_KEY = "access_key"
+    CONTENT_URL = "content_url"
+
+
+def new_token_key() -> str:
+    """Make a token's key: `sk-` and 43 characters that hold 256 random bits."""
+    return _TOKEN_PREFIX + secrets.token_urlsafe(_KEY_BYTES)
+
+
+def hash_key(key: str) -> bytes:
+    """The SHA-256 under which a token's key is stored; `sk-` may be left out of the key."""
+    return hashlib.sha256(key.removeprefix(_TOKEN_PREFIX).encode()).digest()
+
+
+def read_secret_keys(setting: str | None, data_dir: Path | None) -> tuple[bytes, ...]:
+    """Read the deployment's secret keys, newest first.
+
+    Args:
+        setting: Keys in base64 with commas between, `None` when there are none.
+        data_dir: Where a key is kept, and made if there is none; `None` with an outside database.
+
+    Raises:
+        ConfigurationError: There is none and none may be made, or one is too short.
+    """
+    if setting is not None:
+        return tuple(_decode(part.strip()) for part in setting.split(",") if part.strip())
+    if data_dir is None:
+        raise ConfigurationError(
+            "VIDGATE_SECRET_KEY is required with a database of your own; make one with "
+            "`openssl rand -base64 32` and keep it."
+        )
+    path = data_dir / _SECRET_FILE
+    try:
+        text = path.read_text()
+    except FileNotFoundError:
+        text = _make_secret_file(path)
+    return tuple(_decode(part.strip()) for part in text.replace("\n", ",").split(",") if part)
+
+
+def _make_secret_file(path: Path) -> str:
+    text = base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode() + "\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{_SECRET_FILE}.{secrets.token_hex(4)}")
+    draft.touch(mode=0o600)
+    try:
+        draft.write_text(text)
+        # Linked into place whole, so that a second process never reads half a key.
+        path.hardlink_to(draft)
+    except FileExistsError:
+        return path.read_text()
+    finally:
+        draft.unlink()
+    return text
+
+
+def _decode(text: str) -> bytes:
+    try:
+        key = base64.b64decode(text.replace("-", "+").replace("_", "/"), validate=True)
+    except binascii.Error:
+        key = b""
+    if len(key) < _KEY_BYTES:
+        raise ConfigurationError(
+            "VIDGATE_SECRET_KEY must hold keys of at least 32 random bytes in base64; make one "
+            "with `openssl rand -base64 32`."
+        )
+    return key
+
+
+class SecretBox:
+    """Encrypts what must be computed with later, under keys derived from the secret keys.
+
+    Args:
+        keys: The deployment's secret keys, newest first; the newest encrypts, every one decrypts.
+    """
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        self._boxes = {
+            purpose: MultiFernet([_fernet(key, purpose.value) for key in keys])
+            for purpose in Purpose
+        }
+        self.fingerprints = tuple(_derive(key, "fingerprint").hex()[:32] for key in keys)
+        """By which a database knows the keys it was written with, newest first."""
+
+    def encrypt(self, purpose: Purpose, text: str) -> bytes:
+        """Encrypt under the newest key."""
+        return self._boxes[purpose].encrypt(text.encode())
+
+    def decrypt(self, purpose: Purpose, secret: bytes) -> str:
+        """Decrypt under whichever key fits.
+
+        Raises:
+            ConfigurationError: None does.
+        """
+        try:
+            return self._boxes[purpose].decrypt(secret).decode()
+        except InvalidToken as error:
+            raise ConfigurationError(
+                "A stored secret cannot be decrypted: VIDGATE_SECRET_KEY lacks the key it was "
+                "written with."
+            ) from error
+
+    def rotate(self, purpose: Purpose, secret: bytes) -> bytes:
+        """Encrypt a secret anew under the newest key.
+
+        Raises:
+            ConfigurationError: It cannot be decrypted.
+        """
+        return self.encrypt(purpose, self.decrypt(purpose, secret))
+
+
+def _derive(key: bytes, purpose: str) -> bytes:
+    return HKDF(SHA256(), _KEY_BYTES, salt=None, info=f"vidgate {purpose}".encode()).derive(key)
+
+
+def _fernet(key: bytes, purpose: str) -> Fernet:
+    return Fernet(base64.urlsafe_b64encode(_derive(key, purpose)))

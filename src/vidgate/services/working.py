@@ -1,0 +1,194 @@
+"""The worker: claims what is due and gives it to those who know what to do."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Coroutine, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from vidgate.constants import (
+    CLAIM_BATCH,
+    LEASE_MARGIN,
+    POLL_LEASE,
+    POLLS_PER_CHANNEL,
+    SUBMITS_PER_CHANNEL,
+)
+from vidgate.db.attempts import AttemptStore
+from vidgate.db.clock import Clock
+from vidgate.exceptions import DatabaseUnavailableError
+from vidgate.models.attempts import Attempt, Lease
+from vidgate.models.ids import new_id
+from vidgate.models.tasks import AttemptStatus
+from vidgate.providers.base import Provider
+from vidgate.services.directory import Directory
+from vidgate.services.polling import Poller
+from vidgate.services.recovering import Recoverer
+from vidgate.services.routing import is_usable
+from vidgate.services.submitting import Submitter
+
+__all__ = ["Worker"]
+
+_log = structlog.get_logger(__name__)
+
+
+class Worker:
+    """Does the background work of one process. Several may run on one database.
+
+    Work is claimed in batches and done concurrently; what a channel has under way here is limited,
+    so that one that hangs never keeps the others waiting.
+    """
+
+    def __init__(
+        self,
+        *,
+        attempts: AttemptStore,
+        directory: Directory,
+        providers: Mapping[str, Provider],
+        submitter: Submitter,
+        poller: Poller,
+        recoverer: Recoverer,
+        clock: Clock,
+    ) -> None:
+        self._attempts = attempts
+        self._directory = directory
+        self._providers = providers
+        self._submitter = submitter
+        self._poller = poller
+        self._recoverer = recoverer
+        self._clock = clock
+        self._asking: Counter[UUID] = Counter()
+        self._submitting: Counter[UUID] = Counter()
+        self._questions: dict[asyncio.Task[None], tuple[list[Attempt], Lease]] = {}
+        self._submits: set[asyncio.Task[None]] = set()
+
+    async def round(self) -> bool:
+        """Claim what is due and start on it.
+
+        Returns:
+            Whether there may be more, so that the next round should follow at once.
+        """
+        more = await self._start_questions()
+        return await self._start_submits() or more
+
+    async def idle(self) -> None:
+        """Wait until all that was started is done. For tests and one-off runs."""
+        while self._questions or self._submits:
+            await asyncio.wait([*self._questions, *self._submits])
+
+    async def stop(self, grace: timedelta) -> None:
+        """Drop the questions under way for others to ask, and let submits end in time."""
+        for question in self._questions:
+            question.cancel()
+        held = {
+            attempt.id: lease
+            for attempts, lease in self._questions.values()
+            for attempt in attempts
+        }
+        await asyncio.gather(*self._questions, return_exceptions=True)
+        try:
+            await self._attempts.return_leases(held, self._clock.now())
+        except DatabaseUnavailableError:
+            _log.warning("Leases could not be returned; they end by themselves")
+        if self._submits:
+            await asyncio.wait(self._submits, timeout=grace.total_seconds())
+        for submit in self._submits:
+            submit.cancel()
+
+    # Polls and recoveries
+
+    async def _start_questions(self) -> bool:
+        now = self._clock.now()
+        lease = Lease(new_id(), now + POLL_LEASE)
+        busy = [channel for channel, count in self._asking.items() if count >= POLLS_PER_CHANNEL]
+        claimed = await self._attempts.claim(lease=lease, now=now, busy=busy, limit=CLAIM_BATCH)
+        if not claimed:
+            return False
+        polls: list[Attempt] = []
+        surplus: list[Attempt] = []
+        for attempt in claimed:
+            if self._asking[attempt.channel_id] >= POLLS_PER_CHANNEL:
+                surplus.append(attempt)
+                continue
+            self._asking[attempt.channel_id] += 1
+            match attempt.status:
+                case AttemptStatus.SUBMITTING:
+                    self._ask([attempt], lease, self._recoverer.recover(attempt, lease))
+                case AttemptStatus.PENDING:
+                    self._ask([attempt], lease, self._recoverer.expire(attempt, lease))
+                case _:
+                    polls.append(attempt)
+        for batch in self._poller.batches(polls):
+            self._ask(batch, lease, self._poller.poll(batch, lease))
+        if surplus:
+            await self._attempts.return_leases({one.id: lease for one in surplus}, now)
+        return len(claimed) == CLAIM_BATCH
+
+    def _ask(
+        self, attempts: Sequence[Attempt], lease: Lease, work: Coroutine[Any, Any, None]
+    ) -> None:
+        question = asyncio.create_task(_logged(work))
+        self._questions[question] = (list(attempts), lease)
+
+        def done(question: asyncio.Task[None]) -> None:
+            del self._questions[question]
+            self._asking.subtract(attempt.channel_id for attempt in attempts)
+
+        question.add_done_callback(done)
+
+    # Submits of what waited
+
+    async def _start_submits(self) -> bool:
+        more = False
+        for channel_id in await self._attempts.waiting_channels(self._clock.now()):
+            room = SUBMITS_PER_CHANNEL - self._submitting[channel_id]
+            if room > 0:
+                more = await self._start_at(channel_id, room) or more
+        return more
+
+    async def _start_at(self, channel_id: UUID, room: int) -> bool:
+        channel = await self._directory.channel(channel_id)
+        provider = self._providers.get(channel.provider)
+        now = self._clock.now()
+        if provider is None or not is_usable(channel):
+            lease = Lease(new_id(), now + POLL_LEASE)
+            waiting = await self._attempts.claim_waiting(
+                channel_id, lease=lease, now=now, limit=room
+            )
+            for attempt in waiting:
+                self._submit(attempt, self._submitter.move(attempt, lease))
+            return len(waiting) == room
+        started = await self._attempts.start_waiting(
+            channel_id,
+            max_concurrency=channel.max_concurrency,
+            lease_id=new_id(),
+            margin=LEASE_MARGIN,
+            now=now,
+            limit=room,
+        )
+        for attempt, lease in started:
+            self._submit(attempt, self._submitter.run(attempt, lease, patient=True))
+        return len(started) == room
+
+    def _submit(self, attempt: Attempt, work: Coroutine[Any, Any, object]) -> None:
+        self._submitting[attempt.channel_id] += 1
+        submit = asyncio.create_task(_logged(work))
+        self._submits.add(submit)
+
+        def done(submit: asyncio.Task[None]) -> None:
+            self._submits.discard(submit)
+            self._submitting[attempt.channel_id] -= 1
+
+        submit.add_done_callback(done)
+
+
+async def _logged(work: Coroutine[Any, Any, object]) -> None:
+    """Outlive whatever one piece of work raises: its lease ends, and it is tried again."""
+    try:
+        await work
+    except DatabaseUnavailableError as error:
+        _log.warning("The database was away during work on an attempt", reason=str(error))
+    except Exception:
+        _log.exception("Work on an attempt failed")
