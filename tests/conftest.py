@@ -11,13 +11,16 @@ from typing import Any
 
 import pytest
 from tests.support.database import (
+    clean_database,
     create_database,
+    create_migrated_database,
     drop_database,
-    make_template,
     quicken,
     run,
-    with_database,
+    tables_of,
 )
+
+from tests.support.engine import Engine, open_engine
 
 from vidgate.db.embedded import EmbeddedServer
 from vidgate.db.engine import Database
@@ -58,9 +61,7 @@ def postgres_url() -> Iterator[str]:
     """A database in which others can be created: in the given server, or in one of our own."""
     given = os.environ.get("VIDGATE_TEST_DATABASE_URL")
     if given:
-        name = run(create_database(given))
-        yield with_database(given, name)
-        run(drop_database(given, name))
+        yield given
         return
     # Not in pytest's own directory, which is closed to the user that the server runs as under root.
     data_dir = Path(tempfile.mkdtemp(prefix="vidgate-tests-"))
@@ -74,24 +75,39 @@ def postgres_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def template_database(postgres_url: str) -> Iterator[str]:
-    """The name of a migrated database that is only copied."""
-    name = run(make_template(postgres_url))
-    yield name
-    run(drop_database(postgres_url, name))
+def _migrated_database(postgres_url: str) -> Iterator[tuple[str, list[str]]]:
+    """The session's own migrated database: its URL and its tables."""
+    url = run(create_migrated_database(postgres_url))
+    yield url, run(tables_of(url))
+    run(drop_database(postgres_url, url))
 
 
 @pytest.fixture
-async def database_url(postgres_url: str, template_database: str) -> AsyncIterator[str]:
-    """The URL of a migrated database of the test's own, for tests that start processes."""
-    name = await create_database(postgres_url, template=template_database)
-    yield with_database(postgres_url, name)
-    await drop_database(postgres_url, name)
+async def database_url(_migrated_database: tuple[str, list[str]]) -> str:
+    """The URL of a migrated database without rows, for tests that start processes."""
+    url, tables = _migrated_database
+    await clean_database(url, tables)
+    return url
+
+
+@pytest.fixture
+async def empty_database_url(postgres_url: str) -> AsyncIterator[str]:
+    """The URL of a new database without tables; slower, for tests of the schema itself."""
+    url = await create_database(postgres_url)
+    yield url
+    await drop_database(postgres_url, url)
 
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    """A pool on a migrated database of the test's own."""
+    """A pool on a migrated database without rows."""
     database = await Database.connect(database_url)
     yield database
     await database.aclose()
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncIterator[Engine]:
+    """The services on a database of the test's own; nothing runs by itself."""
+    async with open_engine(database_url) as engine:
+        yield engine

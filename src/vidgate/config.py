@@ -83,6 +83,9 @@ class Settings(BaseSettings):
         default=("*",), title="Web origins that may call, by commas"
     )
 
+    worker: bool = Field(
+        default=True, title="Do background work in serving processes; false: `vidgate worker` does"
+    )
     submit_wait: timedelta = Field(
         default=timedelta(seconds=20), title="Seconds a creating POST waits for the provider"
     )

@@ -27,7 +27,7 @@ from vidgate.exceptions import NotSentError, UnansweredError
 from vidgate.providers.client import ANSWER_LIMIT_BYTES, AiohttpTransport, UpstreamClient
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-SOON = 0.2
+SOON = 0.4
 """Seconds of the deadlines that are meant to pass."""
 LONG = 20.0
 """Seconds of those that are not."""
@@ -525,15 +525,16 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextlib.asynccontextmanager
-async def tls_server(certificate: Path) -> AsyncIterator[tuple[str, list[bytes]]]:
+async def tls_server(certificate: Path) -> AsyncIterator[tuple[str, list[tuple[int, bytes]]]]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
-    requests: list[bytes] = []
+    requests: list[tuple[int, bytes]] = []  # with the port that the client came from
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
-                requests.append(await reader.readuntil(b"\r\n\r\n"))
+                head = await reader.readuntil(b"\r\n\r\n")
+                requests.append((writer.get_extra_info("peername")[1], head))
                 writer.write(OK)
         writer.close()
 
@@ -587,6 +588,7 @@ async def test_a_trusted_peer_is_asked_over_one_connection(
             )
             assert response.content == b"ok"
     assert len(requests) == 3
+    assert len({port for port, _ in requests}) == 1
 
 
 # Kept connections
@@ -853,6 +855,21 @@ async def test_an_early_answer_to_a_large_body_counts(
     response = await client.send(request, channel_id=channel_id, timeout_seconds=LONG)
 
     assert response.status_code == 413
+
+
+async def test_an_endless_answer_is_read_no_further_than_the_limit(
+    serve: Serve, client: UpstreamClient, channel_id: UUID
+) -> None:
+    async def answer_endlessly(connection: Connection) -> None:
+        await connection.read_request()
+        await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+        await connection.send(b"x" * (ANSWER_LIMIT_BYTES + 1))
+        await connection.wait_closed()
+
+    server = serve(answer_endlessly)
+
+    with pytest.raises(UnansweredError, match="over 2097152 bytes"):
+        await client.send(post(server.url), channel_id=channel_id, timeout_seconds=2.0)
 
 
 # Deadlines, cancelling, channels

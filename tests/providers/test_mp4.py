@@ -280,7 +280,7 @@ async def test_impossible_rates_are_none() -> None:
         bytes(100_000),
         b"\xff" * 100_000,
         FTYP + struct.pack(">I4s", 0, b"mdat") + bytes(100),
-        FTYP + struct.pack(">I4s", 7, b"free") + file(track()),
+        FTYP + struct.pack(">I", 4) + box(b"moov", track()),
         FTYP + struct.pack(">I4sQ", 1, b"free", 15) + file(track()),
         FTYP + struct.pack(">I4sQ", 1, b"mdat", 2**64 - 1),
         FTYP + struct.pack(">I4s", 1, b"mdat"),
@@ -288,6 +288,7 @@ async def test_impossible_rates_are_none() -> None:
         FTYP + struct.pack(">I4s", 0xFFFFFFFF, b"moov"),
         file(track(handler=b"soun")),
         file(box(b"trak")),
+        file(track(), box(b"mvex", box(b"mehd", bytes(8))), box(b"mvhd", bytes(4))),
         file(struct.pack(">I4s", 0xFFFFFFFF, b"trak")),
     ],
 )

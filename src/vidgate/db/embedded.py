@@ -128,8 +128,8 @@ class EmbeddedServer:
                 f"The data directory {data_dir} belongs to another user ({error.strerror}:"
                 f" {error.filename}); choose another VIDGATE_DATA_DIR or run as that user."
             ) from error
-        host = quote(str(socket_directory), safe="")
-        return cls(cluster, users, f"postgresql://{_ROLE}:{password}@/{_DATABASE}?host={host}")
+        place = f"host={quote(str(socket_directory), safe='')}&port=5432"  # not what PGPORT says
+        return cls(cluster, users, f"postgresql://{_ROLE}:{password}@/{_DATABASE}?{place}")
 
     @property
     def status(self) -> Literal["running", "stopped"]:
@@ -436,7 +436,7 @@ class _Cluster:
     def _postmaster(self) -> _Postmaster | None:
         """Read `postmaster.pid`; `None` if there is none, or none that can be read."""
         try:
-            lines = self._pid_file.read_text().splitlines()
+            lines = os.fsdecode(self._pid_file.read_bytes()).splitlines()
             pid = int(lines[0])
         except (FileNotFoundError, ValueError, IndexError):
             return None
@@ -524,12 +524,7 @@ def _command_of(pid: int) -> str:
     """Read the command line of a process; empty if there is none or it is only to be reaped."""
     if Path("/proc/self/cmdline").exists():
         try:
-            return (
-                Path(f"/proc/{pid}/cmdline")
-                .read_bytes()
-                .replace(b"\0", b" ")
-                .decode(errors="surrogateescape")
-            )
+            return os.fsdecode(Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" "))
         except (FileNotFoundError, ProcessLookupError):
             return ""
     return subprocess.run(  # noqa: S603 - a number

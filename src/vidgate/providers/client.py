@@ -25,7 +25,7 @@ from weakref import WeakSet
 
 import aiohttp
 import httpx
-from aiohttp.abc import AbstractResolver, AbstractStreamWriter, ResolveResult
+from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from multidict import CIMultiDict
@@ -162,17 +162,6 @@ class _Request(aiohttp.ClientRequest):
         _carried.add(protocol)
         self.exchange.maybe_written = True
         return await super().send(conn)
-
-    @override
-    async def write_bytes(
-        self, writer: AbstractStreamWriter, conn: Connection, content_length: int | None = None
-    ) -> None:
-        # Runs after `send`, perhaps as a task of its own, and headers wait in the writer until the
-        # body's first piece: a connection that has gone by now refuses every write.
-        transport = conn.transport
-        if transport is None or transport.is_closing():
-            self.exchange.maybe_written = False
-        await super().write_bytes(writer, conn, content_length)
 
 
 class PooledResolver(AbstractResolver):

@@ -26,7 +26,3 @@ class Changes:
         self._reader.evict(name)
         if self._notifier is not None:
             self._notifier.send(name)
-
-    def heard(self, name: str) -> None:
-        """Take a hint from another process."""
-        self._reader.evict(name)

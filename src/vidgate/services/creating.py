@@ -229,7 +229,7 @@ class Submissions:
         except DatabaseUnavailableError as error:
             # The commit may have gone through all the same. The client is told that nothing was
             # created, so that has to become true before a worker submits it.
-            self._spawn(self._abandon(attempt))
+            _ = self._spawn(self._abandon(attempt))
             raise StorageUnavailableError(
                 "The task could not be stored and was not submitted; try again in a moment."
             ) from error

@@ -4,7 +4,7 @@ import base64
 import binascii
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from vidgate.exceptions import ConfigurationError
 __all__ = [
     "Purpose",
     "SecretBox",
+    "add_secret_key",
     "hash_key",
     "new_token_key",
     "read_secret_keys",
@@ -68,23 +69,38 @@ def read_secret_keys(setting: str | None, data_dir: Path | None) -> tuple[bytes,
         text = path.read_text()
     except FileNotFoundError:
         text = _make_secret_file(path)
-    return tuple(_decode(part.strip()) for part in text.replace("\n", ",").split(",") if part)
+    return tuple(_decode(line) for line in text.split())
+
+
+def add_secret_key(data_dir: Path) -> None:
+    """Put a new key in front of those that a data directory keeps; the old ones still decrypt."""
+    path = data_dir / _SECRET_FILE
+    draft = _draft(path, _new_key() + path.read_text())
+    draft.replace(path)
 
 
 def _make_secret_file(path: Path) -> str:
-    text = base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode() + "\n"
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{_SECRET_FILE}.{secrets.token_hex(4)}")
-    draft.touch(mode=0o600)
+    draft = _draft(path, _new_key())
     try:
-        draft.write_text(text)
         # Linked into place whole, so that a second process never reads half a key.
         path.hardlink_to(draft)
     except FileExistsError:
-        return path.read_text()
+        pass
     finally:
         draft.unlink()
-    return text
+    return path.read_text()
+
+
+def _new_key() -> str:
+    return base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode() + "\n"
+
+
+def _draft(path: Path, text: str) -> Path:
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    draft.touch(mode=0o600)
+    draft.write_text(text)
+    return draft
 
 
 def _decode(text: str) -> bytes:
@@ -104,10 +120,17 @@ class SecretBox:
     """Encrypts what must be computed with later, under keys derived from the secret keys.
 
     Args:
-        keys: The deployment's secret keys, newest first; the newest encrypts, every one decrypts.
+        read_keys: Gives the deployment's secret keys, newest first; the newest encrypts, every one
+            decrypts. It is asked again when a secret cannot be decrypted: they may have been
+            rotated while this process runs.
     """
 
-    def __init__(self, keys: Sequence[bytes]) -> None:
+    def __init__(self, read_keys: Callable[[], Sequence[bytes]]) -> None:
+        self._read_keys = read_keys
+        self._load()
+
+    def _load(self) -> None:
+        keys = self._read_keys()
         self._boxes = {
             purpose: MultiFernet([_fernet(key, purpose.value) for key in keys])
             for purpose in Purpose
@@ -125,6 +148,10 @@ class SecretBox:
         Raises:
             ConfigurationError: None does.
         """
+        try:
+            return self._boxes[purpose].decrypt(secret).decode()
+        except InvalidToken:
+            self._load()
         try:
             return self._boxes[purpose].decrypt(secret).decode()
         except InvalidToken as error:

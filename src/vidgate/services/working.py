@@ -190,5 +190,5 @@ async def _logged(work: Coroutine[Any, Any, object]) -> None:
         await work
     except DatabaseUnavailableError as error:
         _log.warning("The database was away during work on an attempt", reason=str(error))
-    except Exception:
+    except Exception:  # noqa: BLE001 - one attempt's trouble must not end the others' work
         _log.exception("Work on an attempt failed")

@@ -1,0 +1,319 @@
+"""Builds every object; the only module that knows all constructors."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from vidgate.config import Settings
+from vidgate.constants import CACHE_REFRESH
+from vidgate.db.accounts import AccountStore
+from vidgate.db.attempts import AttemptStore
+from vidgate.db.capacity import ping
+from vidgate.db.channels import ChannelStore
+from vidgate.db.clock import Clock, DatabaseClock
+from vidgate.db.embedded import EmbeddedServer
+from vidgate.db.engine import Database, Listener, Notifier
+from vidgate.db.migrating import migrate, require_current
+from vidgate.db.tasks import TaskStore
+from vidgate.loops import Loop
+from vidgate.providers.base import Provider
+from vidgate.providers.client import UpstreamClient
+from vidgate.providers.guard import GuardedFetcher
+from vidgate.providers.registry import build_providers
+from vidgate.services.changes import Changes
+from vidgate.services.creating import Submissions
+from vidgate.services.directory import Directory
+from vidgate.services.metrics import Metrics
+from vidgate.services.polling import Poller
+from vidgate.services.probing import Prober
+from vidgate.services.provisioning import Provisioning
+from vidgate.services.reading import TaskReader
+from vidgate.services.recovering import Recoverer
+from vidgate.services.routing import Router
+from vidgate.services.secrets import SecretBox, read_secret_keys
+from vidgate.services.submitting import Submitter
+from vidgate.services.working import Worker
+
+__all__ = [
+    "Office",
+    "Services",
+    "build_services",
+    "open_database_url",
+    "open_office",
+    "open_services",
+]
+
+_WORK_INTERVAL = timedelta(seconds=0.25)
+"""Between two looks for due work: what it adds to the lag of a task is half of it on average."""
+
+_CLOCK_INTERVAL = timedelta(seconds=10)
+_GAUGE_INTERVAL = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Office:
+    """What an operator's command works with: stores, and no upstream."""
+
+    settings: Settings
+    database: Database
+    providers: Mapping[str, Provider]
+    accounts: AccountStore
+    channels: ChannelStore
+    tasks: TaskStore
+    attempts: AttemptStore
+    box: SecretBox
+    provisioning: Provisioning
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What a serving process works with."""
+
+    settings: Settings
+    office: Office
+    clock: Clock
+    providers: Mapping[str, Provider]
+    directory: Directory
+    submissions: Submissions
+    reader: TaskReader
+    metrics: Metrics
+    worker: Worker
+    loops: tuple[Loop, ...]
+
+    async def ping(self) -> None:
+        """Ask the database for a sign of life.
+
+        Raises:
+            DatabaseUnavailableError: It gives none.
+        """
+        await ping(self.office.database)
+
+    @property
+    def is_worker_alive(self) -> bool:
+        """Whether everything that runs by itself still runs."""
+        return all(loop.is_alive for loop in self.loops)
+
+
+@asynccontextmanager
+async def open_database_url(settings: Settings) -> AsyncIterator[str]:
+    """Yield the URL of the database, running the embedded server meanwhile if that is it.
+
+    Raises:
+        ConfigurationError: The operator has to change something.
+        DatabaseUnavailableError: The server does not come up.
+    """
+    if settings.database_url is not None:
+        yield settings.database_url.get_secret_value()
+        return
+    server = await asyncio.to_thread(EmbeddedServer.start, settings.data_dir)
+    try:
+        yield server.url
+    finally:
+        await asyncio.shield(asyncio.to_thread(server.release))
+
+
+@asynccontextmanager
+async def open_office(settings: Settings, *, url: str | None = None) -> AsyncIterator[Office]:
+    """Open the database, migrate it where that is ours to do, and yield what works on it.
+
+    Args:
+        settings: The operator's.
+        url: Of a database that is kept running by somebody else, `None` to run it here.
+
+    Raises:
+        ConfigurationError: The operator has to change something.
+        DatabaseUnavailableError: PostgreSQL does not answer.
+    """
+    async with AsyncExitStack() as stack:
+        if url is None:
+            url = await stack.enter_async_context(open_database_url(settings))
+        if settings.is_embedded or settings.auto_migrate:
+            await migrate(url)
+        database = await Database.connect(
+            url, pool_size=settings.db_pool, prepared_statements=settings.db_prepared
+        )
+        stack.push_async_callback(database.aclose)
+        await require_current(database)
+        setting = settings.secret_key.get_secret_value() if settings.secret_key else None
+        data_dir = settings.data_dir if settings.is_embedded else None
+        box = SecretBox(lambda: read_secret_keys(setting, data_dir))
+        providers = build_providers(map_retired_models=settings.map_retired_models)
+        accounts, channels = AccountStore(database), ChannelStore(database)
+        provisioning = Provisioning(
+            accounts=accounts, channels=channels, box=box, providers=providers
+        )
+        await provisioning.check_secret_key()
+        yield Office(
+            settings=settings,
+            database=database,
+            providers=providers,
+            accounts=accounts,
+            channels=channels,
+            tasks=TaskStore(database),
+            attempts=AttemptStore(database),
+            box=box,
+            provisioning=provisioning,
+        )
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncIterator[Services]:
+    """Open everything a process serves and works with, and start what runs by itself.
+
+    Raises:
+        ConfigurationError: The operator has to change something.
+        DatabaseUnavailableError: PostgreSQL does not answer.
+    """
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(open_database_url(settings))
+        office = await stack.enter_async_context(open_office(settings, url=url))
+        await office.provisioning.apply_environment(settings)
+        client = UpstreamClient()
+        stack.push_async_callback(client.aclose)
+        fetcher = GuardedFetcher(allowed_networks=settings.allowed_networks)
+        stack.push_async_callback(fetcher.aclose)
+        clock = DatabaseClock()
+        await clock.sync(office.database)
+        notifier = None
+        if settings.db_prepared:
+            notifier = Notifier(office.database)
+            stack.push_async_callback(notifier.aclose)
+        services = build_services(
+            office, client=client, fetcher=fetcher, clock=clock, notifier=notifier
+        )
+        await services.directory.load()
+        if settings.db_prepared:
+            reader = services.reader
+            listener = Listener(url, callback=reader.evict, on_reset=reader.evict_all)
+            listener.start()
+            stack.push_async_callback(listener.aclose)
+        sync = Loop("clock", lambda: clock.sync(office.database), _CLOCK_INTERVAL)
+        loops = (*services.loops, sync)
+        for loop in loops:
+            loop.start()
+
+        async def stop() -> None:
+            await asyncio.gather(*(loop.stop() for loop in loops))
+            await services.worker.stop(settings.shutdown_grace)
+            await services.submissions.drain(settings.shutdown_grace)
+
+        stack.push_async_callback(stop)
+        yield services
+
+
+def build_services(
+    office: Office,
+    *,
+    client: UpstreamClient,
+    fetcher: GuardedFetcher,
+    clock: Clock,
+    notifier: Notifier | None = None,
+) -> Services:
+    """Put together what a process serves and works with; nothing of it runs yet.
+
+    Args:
+        office: The opened database and what works on it.
+        client: The way to the providers.
+        fetcher: The way to finished videos.
+        clock: Database time.
+        notifier: The way to the other processes, `None` to keep hints to oneself.
+    """
+    settings = office.settings
+    metrics = Metrics()
+    randomness = random.Random()  # noqa: S311 - spreads load, guards nothing
+    directory = Directory(
+        accounts=office.accounts,
+        channels=office.channels,
+        box=office.box,
+        clock=clock,
+        monotonic=time.monotonic,
+    )
+    reader = TaskReader(office.tasks, monotonic=time.monotonic)
+    changes = Changes(reader, notifier)
+    router = Router(directory=directory, providers=office.providers, randomness=randomness)
+    submitter = Submitter(
+        attempts=office.attempts,
+        tasks=office.tasks,
+        directory=directory,
+        providers=office.providers,
+        router=router,
+        client=client,
+        clock=clock,
+        metrics=metrics,
+        changes=changes,
+        pace=settings.poll_pace,
+        randomness=randomness,
+    )
+    poller = Poller(
+        attempts=office.attempts,
+        directory=directory,
+        providers=office.providers,
+        client=client,
+        prober=Prober(fetcher),
+        clock=clock,
+        metrics=metrics,
+        changes=changes,
+        pace=settings.poll_pace,
+        randomness=randomness,
+    )
+    recoverer = Recoverer(
+        attempts=office.attempts,
+        tasks=office.tasks,
+        directory=directory,
+        providers=office.providers,
+        submitter=submitter,
+        client=client,
+        clock=clock,
+        metrics=metrics,
+        changes=changes,
+        pace=settings.poll_pace,
+        randomness=randomness,
+    )
+    worker = Worker(
+        attempts=office.attempts,
+        directory=directory,
+        providers=office.providers,
+        submitter=submitter,
+        poller=poller,
+        recoverer=recoverer,
+        clock=clock,
+    )
+    submissions = Submissions(
+        tasks=office.tasks,
+        reader=reader,
+        router=router,
+        providers=office.providers,
+        submitter=submitter,
+        changes=changes,
+        clock=clock,
+        submit_wait=settings.submit_wait,
+        allowed_networks=settings.allowed_networks,
+    )
+
+    async def measure() -> None:
+        now = clock.now()
+        due, _, oldest = await office.attempts.work(now)
+        metrics.work(due, (now - oldest).total_seconds() if oldest else 0.0)
+
+    loops = [
+        Loop("directory", directory.refresh, CACHE_REFRESH),
+        Loop("gauges", measure, _GAUGE_INTERVAL),
+    ]
+    if settings.worker:
+        loops.append(Loop("worker", worker.round, _WORK_INTERVAL))
+    return Services(
+        settings=settings,
+        office=office,
+        clock=clock,
+        providers=office.providers,
+        directory=directory,
+        submissions=submissions,
+        reader=reader,
+        metrics=metrics,
+        worker=worker,
+        loops=tuple(loops),
+    )

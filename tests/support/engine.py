@@ -1,0 +1,114 @@
+"""The real services on a real database, with the network replaced by a router and a fixed clock."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import respx
+from pydantic import SecretStr
+from tests.support.clock import FixedClock
+
+from vidgate.config import Settings
+from vidgate.exceptions import RequestError
+from vidgate.factory import Office, Services, build_services, open_office
+from vidgate.models.accounts import Caller
+from vidgate.models.attempts import Attempt
+from vidgate.models.channels import Channel
+from vidgate.models.ids import parse_public_id
+from vidgate.models.requests import VideoRequest
+from vidgate.models.tasks import TaskSnapshot
+from vidgate.providers.client import UpstreamClient
+from vidgate.providers.guard import GuardedFetcher
+from vidgate.services.creating import Created
+from vidgate.services.provisioning import NewChannel
+
+__all__ = ["KEYS", "SECRET_KEY", "Engine", "open_engine"]
+
+SECRET_KEY = "dGVzdC1zZWNyZXQta2V5LW9mLTMyLWJ5dGVzLWxvbmc="
+
+KEYS = {
+    "kling": "kling-test-key",
+    "jimeng": "AKLTEXAMPLE|U0tFWEFNUExFMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDE=",
+    "vidu": "vda_test_key",
+}
+
+
+@dataclass
+class Engine:
+    """Services, the router that stands for the providers, and the clock.
+
+    Nothing runs by itself: `tick` is a round of the worker and all that it starts.
+    """
+
+    services: Services
+    office: Office
+    router: respx.MockRouter
+    clock: FixedClock
+    caller: Caller
+    key: str
+
+    async def channel(self, provider: str, name: str | None = None, **options: Any) -> Channel:
+        options.setdefault("base_url", f"http://{name or provider}.test")
+        channel = await self.office.provisioning.add_channel(
+            NewChannel(name=name or provider, provider=provider, key=KEYS[provider], **options)
+        )
+        await self.services.directory.load()
+        return channel
+
+    async def create(self, model: str, prompt: str = "a boat", **members: Any) -> Created:
+        request = VideoRequest(model=model, prompt=prompt, **members)
+        return await self.services.submissions.create(self.caller, request, dialect="newapi")
+
+    async def refused(self, model: str, **members: Any) -> RequestError:
+        try:
+            created = await self.create(model, **members)
+        except RequestError as error:
+            return error
+        raise AssertionError(f"not refused: {created}")
+
+    async def tick(self, **span: float) -> None:
+        """Move the clock, then do one round of work to its end."""
+        self.clock.advance(**span)
+        await self.services.directory.load()
+        await self.services.worker.round()
+        await self.services.worker.idle()
+
+    async def task(self, created: Created | str) -> TaskSnapshot:
+        name = created if isinstance(created, str) else created.snapshot.public_id
+        task_id = parse_public_id("task_", name)
+        assert task_id is not None
+        snapshot = await self.office.tasks.snapshot(task_id)
+        assert snapshot is not None
+        return snapshot
+
+    async def attempts(self, created: Created) -> list[Attempt]:
+        return await self.office.attempts.of_task(created.snapshot.id)
+
+    async def all_tasks(self) -> list[TaskSnapshot]:
+        return await self.office.tasks.overview(limit=100)
+
+
+@asynccontextmanager
+async def open_engine(
+    database_url: str, clock: FixedClock | None = None, **settings: Any
+) -> AsyncIterator[Engine]:
+    """Open an engine on a migrated database; several may share one."""
+    clock = clock or FixedClock()
+    router = respx.MockRouter(assert_all_called=False)
+    configured = Settings(
+        database_url=SecretStr(database_url), secret_key=SecretStr(SECRET_KEY), **settings
+    )
+    client = UpstreamClient(transport_factory=lambda: httpx.MockTransport(router.async_handler))
+    fetcher = GuardedFetcher()
+    async with open_office(configured) as office:
+        services = build_services(office, client=client, fetcher=fetcher, clock=clock)
+        await services.directory.load()
+        _, key = await office.provisioning.create_token(name="test")
+        caller = await services.directory.authenticate(key)
+        assert caller is not None
+        yield Engine(services, office, router, clock, caller, key)
+        await services.submissions.drain(configured.shutdown_grace)
+    await client.aclose()
+    await fetcher.aclose()
