@@ -89,6 +89,11 @@ class Settings(BaseSettings):
     submit_wait: timedelta = Field(
         default=timedelta(seconds=20), title="Seconds a creating POST waits for the provider"
     )
+    submit_timeout: timedelta | None = Field(
+        default=None,
+        gt=timedelta(),
+        title="Seconds a provider has to answer a submit; default: what it is known to need",
+    )
     shutdown_grace: timedelta = Field(
         default=timedelta(seconds=20), title="Seconds that submits under way have when stopping"
     )
@@ -125,7 +130,7 @@ class Settings(BaseSettings):
             return tuple(part for part in (part.strip() for part in value.split(",")) if part)
         return value
 
-    @field_validator("submit_wait", "shutdown_grace", mode="before")
+    @field_validator("submit_wait", "submit_timeout", "shutdown_grace", mode="before")
     @classmethod
     def _seconds(cls, value: Any) -> Any:
         return float(value) if isinstance(value, str) and not value.startswith("P") else value

@@ -246,6 +246,7 @@ def build_services(
         metrics=metrics,
         changes=changes,
         pace=settings.poll_pace,
+        submit_timeout=settings.submit_timeout,
         randomness=randomness,
     )
     poller = Poller(

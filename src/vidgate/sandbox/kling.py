@@ -18,7 +18,7 @@ from urllib.parse import parse_qs
 
 from vidgate.sandbox.jobs import Job, Phase
 from vidgate.sandbox.kling_auth import account_of
-from vidgate.sandbox.kling_common import CODES, INVALID, MALFORMED, KlingError, Order
+from vidgate.sandbox.kling_common import CODES, INVALID, MALFORMED, KlingError, Order, items
 from vidgate.sandbox.kling_legacy import LEGACY_PATHS
 from vidgate.sandbox.kling_paths import PATHS, read_path_order
 from vidgate.sandbox.wire import Call, Operation, Reply, json_reply
@@ -206,7 +206,10 @@ class Kling:
         start = _number(fields.get("start_time"), now_ms - _WINDOW_MS)
         end = _number(fields.get("end_time"), now_ms + 1)
         cursor = str(fields.get("cursor") or "")
-        wanted = {item.get("key"): item.get("values") or [] for item in fields.get("filters") or []}
+        wanted = {
+            str(item.get("key")): list(map(str, _listed(item.get("values"))))
+            for item in items(fields, "filters", most=_LARGEST_PAGE)
+        }
         found = []
         for job in self._world.ledger.newest_first(_NAME, account):
             created = _ms(job.created_at)
@@ -368,6 +371,10 @@ def _costs() -> dict[str, Any]:
             }
         ],
     }
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _number(value: Any, default: int) -> int:

@@ -218,7 +218,7 @@ def _order(
 
 
 def _all_words(body: Mapping[str, Any]) -> str:
-    shots = body.get("multi_prompt") or []
+    shots = items(body, "multi_prompt", most=_MOST_SHOTS)
     return " ".join(
         [str(body.get("prompt") or ""), *(str(shot.get("prompt") or "") for shot in shots)]
     )

@@ -96,6 +96,7 @@ class Vidu:
     def __init__(self, world: World) -> None:
         self._world = world
         self._answers = 0
+        self._created = 0
 
     def classify(self, call: Call) -> Operation:
         """Say what the call is."""
@@ -178,6 +179,7 @@ class Vidu:
         late = [_LATE[word] for word in words if word in _LATE]
         late += [word.removeprefix("err-") for word in words if word.startswith("err-")]
         number = world.next_number()
+        self._created += 1
         echo = order.echo
         echo["seed"] = echo["seed"] or number * 48271 % (2**31 - 1)
         job = world.open_job(
@@ -198,6 +200,7 @@ class Vidu:
                 "echo": echo,
                 "type": _TYPES[endpoint],
                 "creation_id": str(world.next_number()),
+                "is_odd": bool(self._created % 2),
             },
             stretch=_OFF_PEAK_STRETCH if order.off_peak else 1.0,
         )
@@ -313,7 +316,7 @@ class Vidu:
         full = self._creations(job, call)
         creations: Any = full["creations"]
         # The page that documents the list calls this an object; elsewhere it is an array.
-        if int(job.job_id) % 2 == 0:
+        if job.details["is_odd"]:
             creations = creations[0] if creations else {}
         return {
             "id": job.job_id,
@@ -416,7 +419,7 @@ def _progress(job: Job, now: float) -> int:
 
 def _timestamp(job: Job) -> str:
     moment = datetime.fromtimestamp(job.created_at, UTC)
-    fraction = "" if int(job.job_id) % 2 else "428"
+    fraction = "428" if job.details["is_odd"] else ""
     return f"{moment:%Y-%m-%dT%H:%M:%S.%f}{fraction}Z"
 
 

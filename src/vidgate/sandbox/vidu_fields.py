@@ -182,7 +182,7 @@ def read_order(endpoint: str, body: Mapping[str, Any], *, strict: bool) -> Order
         echo={
             "model": model,
             "prompt": sent.get("prompt", ""),
-            "images": [_echoed(image) for image in sent.get("images", [])],
+            "images": _echoed_images(endpoint, sent),
             "duration": seconds,
             "seed": _whole(sent, "seed", 0),
             "resolution": resolution,
@@ -315,11 +315,12 @@ def _off_peak(model: str, sent: Mapping[str, Any], *, audio: bool) -> bool:
 
 def _read_media(endpoint: str, sent: Mapping[str, Any]) -> list[Picture]:
     """The pictures that came inline."""
-    images = list(sent.get("images", []))
-    for subject in sent.get("subjects", []):
-        images += subject.get("images", [])
     if endpoint == TEXT:
         return []
+    images = list(sent["images"]) if "images" in sent else []
+    if endpoint == REFERENCE:
+        for subject in sent.get("subjects", []):
+            images += subject.get("images", [])
     for media in (*sent.get("videos", []), *sent.get("sounds", [])):
         _inline_part(media)
     encoded = [part for image in images if (part := _inline_part(image)) is not None]
@@ -364,5 +365,13 @@ def _clip(resolution: str, shape: float, seconds: int) -> Clip:
     return Clip.lasting(width, height, seconds)
 
 
-def _echoed(image: str) -> str:
-    return image if image.startswith("http") else "https://img.sandbox.invalid/uploaded.png"
+def _echoed_images(endpoint: str, sent: Mapping[str, Any]) -> list[str]:
+    return [] if endpoint == TEXT else [_echoed(image) for image in sent.get("images", [])]
+
+
+def _echoed(image: object) -> str:
+    return (
+        image
+        if isinstance(image, str) and image.startswith("http")
+        else "https://img.sandbox.invalid/uploaded.png"
+    )

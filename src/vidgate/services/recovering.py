@@ -33,7 +33,6 @@ from vidgate.services.pacing import backoff
 from vidgate.services.submitting import (
     Submitter,
     for_channel,
-    submit_seconds,
     translate,
 )
 
@@ -162,7 +161,7 @@ class Recoverer:
         _log.warning("The provider has no such job; it is submitted again")
         request = await self._tasks.request(attempt.task_id)
         now = self._clock.now()
-        ends = now + submit_seconds(self._providers[attempt.provider], request)
+        ends = now + self._submitter.allowed(attempt.provider, request)
         new = Lease(new_id(), ends + LEASE_MARGIN)
         attempt = await self._attempts.restart(
             attempt, lease, new=new, submit_ends_at=ends, now=now

@@ -52,7 +52,6 @@ __all__ = [
     "Submitter",
     "facts_document",
     "for_channel",
-    "submit_seconds",
     "translate",
 ]
 
@@ -97,12 +96,6 @@ def inline_bytes(request: VideoRequest) -> int:
     return texts + sum(len(image.content) for image in request.images if image.content)
 
 
-def submit_seconds(provider: Provider, request: VideoRequest) -> timedelta:
-    """The total deadline of a submit: the provider's own time, and time to upload."""
-    upload = inline_bytes(request) * 4 / 3 / _UPLOAD_BYTES_PER_SECOND
-    return provider.capabilities.submit_timeout + timedelta(seconds=upload)
-
-
 async def translate(provider: Provider, request: VideoRequest) -> Translation:
     """Translate a request, in a thread if it is heavy.
 
@@ -124,6 +117,7 @@ class Submitter:
 
     Args:
         pace: The factor on every wait, from the settings.
+        submit_timeout: The operator's own deadline of a submit, `None` for each provider's.
         randomness: Jitter.
     """
 
@@ -140,8 +134,10 @@ class Submitter:
         metrics: Metrics,
         changes: Changes,
         pace: float,
+        submit_timeout: timedelta | None,
         randomness: random.Random,
     ) -> None:
+        self._submit_timeout = submit_timeout
         self._attempts = attempts
         self._tasks = tasks
         self._directory = directory
@@ -153,6 +149,12 @@ class Submitter:
         self._changes = changes
         self._pace = pace
         self._random = randomness
+
+    def allowed(self, provider: str, request: VideoRequest) -> timedelta:
+        """The total deadline of a submit: the provider's own time, and time to upload."""
+        upload = inline_bytes(request) * 4 / 3 / _UPLOAD_BYTES_PER_SECOND
+        own = self._submit_timeout or self._providers[provider].capabilities.submit_timeout
+        return own + timedelta(seconds=upload)
 
     def new_attempt(
         self,
@@ -166,7 +168,7 @@ class Submitter:
         position: int = 0,
     ) -> NewAttempt:
         """Make an attempt at a channel, with a lease that outlasts its submit."""
-        allowed = submit_seconds(self._providers[channel.provider], request)
+        allowed = self.allowed(channel.provider, request)
         ends = now + allowed
         identifier = new_id()
         return NewAttempt(
