@@ -19,7 +19,6 @@ from tests.support.database import (
     run,
     tables_of,
 )
-
 from tests.support.engine import Engine, open_engine
 
 from vidgate.db.embedded import EmbeddedServer

@@ -16,8 +16,9 @@ from vidgate.db.capacity import ping
 from vidgate.db.channels import ChannelStore
 from vidgate.db.clock import Clock, DatabaseClock
 from vidgate.db.embedded import EmbeddedServer
-from vidgate.db.engine import Database, Listener, Notifier
+from vidgate.db.engine import Database
 from vidgate.db.migrating import migrate, require_current
+from vidgate.db.notifications import Listener, Notifier
 from vidgate.db.tasks import TaskStore
 from vidgate.loops import Loop
 from vidgate.providers.base import Provider

@@ -300,6 +300,7 @@ _task_starts = (
         upstream_model=bindparam("upstream_model", type_=Text),
         details=bindparam("details", type_=JSONB),
         facts=bindparam("facts", type_=JSONB),
+        seed=func.coalesce(bindparam("seed", type_=BigInteger), tasks.c.seed),
     )
     .where(tasks.c.id == _accepted.c.task_id, tasks.c.status == "queued")
     .cte("task_starts")
@@ -632,9 +633,14 @@ class AttemptStore:
         deadline_at: datetime,
         details: Mapping[str, Any],
         facts: Mapping[str, Any],
+        seed: int | None,
         now: datetime,
     ) -> None:
-        """Record that the job exists, and with it that the task is in progress."""
+        """Record that the job exists, and with it that the task is in progress.
+
+        Raises:
+            LeaseLostError: Another worker took the attempt over; it was written nothing.
+        """
         row = await self._database.fetch_one(
             _ACCEPT,
             attempt_id=attempt.id,
@@ -647,6 +653,7 @@ class AttemptStore:
             upstream_model=attempt.upstream_model,
             details=dict(details),
             facts=dict(facts),
+            seed=seed,
             now=now,
         )
         if row is None:

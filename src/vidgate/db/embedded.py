@@ -4,7 +4,7 @@ Everything lives in one data directory:
 
     postgres/            the cluster
     postgres-password    the password of its one role, 0600
-    postgres-socket/     the only way in, 0700 (a short path elsewhere if this one is too long)
+    postgres-socket/     the only way in, 0700 (elsewhere if that path is too long)
     postgres.log         what the server says
     start.lock           held while somebody starts or stops the server
     users.lock           held, shared, by every process that uses the server
@@ -39,6 +39,7 @@ __all__ = ["EmbeddedServer"]
 
 _ROLE: Final = "vidgate"
 _DATABASE: Final = "postgres"
+_SOCKET_DIRECTORY: Final = "postgres-socket"
 _SOCKET_NAME: Final = ".s.PGSQL.5432"
 
 _SOCKET_PATH_BYTES: Final = 103
@@ -161,10 +162,10 @@ class _Cluster:
 
     def __init__(self, data_dir: Path) -> None:
         self._binaries = _find_binaries()
-        self._user = _server_user()
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._directory = data_dir.resolve()
         self._data = self._directory / "postgres"
+        self._user = _server_user(self._data)
         self._log = self._directory / "postgres.log"
         self._pid_file = self._data / "postmaster.pid"
         self.password_file = self._directory / "postgres-password"
@@ -221,6 +222,10 @@ class _Cluster:
             with suppress(ProcessLookupError):
                 os.kill(postmaster.pid, number)
             if _becomes_true(is_gone, seconds):
+                place = postmaster.socket_directory
+                if place is not None and place.parent != self._directory:
+                    with suppress(OSError):
+                        place.rmdir()
                 return
         raise DatabaseUnavailableError(
             f"The embedded PostgreSQL (process {postmaster.pid}) does not stop."
@@ -372,17 +377,17 @@ class _Cluster:
             os.chown(path, self._user.pw_uid, self._user.pw_gid)
 
     def _make_socket_directory(self) -> Path:
-        """Make the directory that holds the socket, in the data directory if the path is short.
+        """Make the directory that holds the socket, in the data directory if its path will do.
 
         Raises:
             ConfigurationError: If somebody else has taken the place.
         """
-        directory = self._directory / "postgres-socket"
-        if not _is_short(directory):
+        directory = self._directory / _SOCKET_DIRECTORY
+        if not _can_hold_socket(directory):
             key = hashlib.sha256(os.fsencode(self._directory)).hexdigest()[:16]
             name = f"vidgate-{os.getuid()}-{key}"
             directory = Path(tempfile.gettempdir()) / name
-            if not _is_short(directory):
+            if not _can_hold_socket(directory):
                 directory = Path("/tmp") / name  # noqa: S108 - checked below
         owner = os.getuid() if self._user is None else self._user.pw_uid
         with suppress(FileExistsError):
@@ -490,14 +495,19 @@ def _find_binaries() -> Path:
     return max(servers, key=version).parent
 
 
-def _server_user() -> pwd.struct_passwd | None:
+def _server_user(data: Path) -> pwd.struct_passwd | None:
     """Choose whom the server runs as; `None` is ourselves, for PostgreSQL refuses only root.
+
+    As root it is whoever owns the cluster, so that root may look after another user's.
 
     Raises:
         ConfigurationError: If we are root and there is no unprivileged user.
     """
     if os.geteuid() != 0:
         return None
+    with suppress(FileNotFoundError, KeyError):
+        if owner := data.stat().st_uid:
+            return pwd.getpwuid(owner)
     for name in ("postgres", "nobody"):
         with suppress(KeyError):
             return pwd.getpwnam(name)
@@ -515,9 +525,10 @@ def _may_enter(directory: os.stat_result, user: pwd.struct_passwd) -> bool:
     return bool(directory.st_mode & stat.S_IXOTH)
 
 
-def _is_short(directory: Path) -> bool:
-    """Whether the path of the server's socket in a directory is one that a socket can have."""
-    return len(os.fsencode(directory / _SOCKET_NAME)) <= _SOCKET_PATH_BYTES
+def _can_hold_socket(directory: Path) -> bool:
+    """Whether the path of a socket in a directory is short enough, and one host to a client."""
+    path = os.fsencode(directory / _SOCKET_NAME)
+    return len(path) <= _SOCKET_PATH_BYTES and b"," not in path
 
 
 def _command_of(pid: int) -> str:

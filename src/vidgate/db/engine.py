@@ -20,8 +20,7 @@ from typing import Any, Final, TypeAlias
 
 import asyncpg
 import structlog
-from sqlalchemy import BindParameter, ClauseElement, TextClause, bindparam, text
-from sqlalchemy.dialects.postgresql import ARRAY, TEXT
+from sqlalchemy import BindParameter, ClauseElement, TextClause
 from sqlalchemy.dialects.postgresql.asyncpg import (  # the dialect that writes `$1` and casts
     PGCompiler_asyncpg,
     PGDialect_asyncpg,
@@ -31,17 +30,17 @@ from typing_extensions import override
 from vidgate.exceptions import ConfigurationError, DatabaseUnavailableError
 
 __all__ = [
-    "NOTIFY_CHANNEL",
+    "UNAVAILABLE",
     "Database",
     "DeadlockDetected",
-    "Listener",
-    "Notifier",
     "Record",
     "SerializationFailure",
     "Statement",
     "Transaction",
     "UniqueViolation",
     "asyncpg_url",
+    "describe",
+    "open_connection",
     "translating",
 ]
 
@@ -55,9 +54,6 @@ UniqueViolation = asyncpg.UniqueViolationError
 
 DeadlockDetected = asyncpg.DeadlockDetectedError
 SerializationFailure = asyncpg.SerializationError
-
-NOTIFY_CHANNEL: Final = "vidgate"
-"""The one channel on which the processes of a deployment hint to each other."""
 
 _COMMAND_SECONDS: Final = 10.0
 """The longest wait for one statement. Ours take milliseconds: a longer one is stuck."""
@@ -75,20 +71,7 @@ every few seconds under load, as asyncpg's 50,000 would."""
 _STATEMENT_CACHE: Final = 512
 """Prepared statements kept per connection; above the number of statements in this package."""
 
-_HEARTBEAT_SECONDS: Final = 10.0
-"""How often a silent listener asks whether its connection still lives; a lost one that sends no
-reset would otherwise be silent for ever."""
-
-_BACKOFF_SECONDS: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
-"""Waits between a listener's attempts to reconnect; the last one repeats."""
-
-_MAX_PENDING: Final = 10_000
-"""Hints kept while PostgreSQL does not answer; what comes above that is dropped."""
-
-_MAX_PAYLOAD_BYTES: Final = 7_999
-"""PostgreSQL's own limit for one notification."""
-
-_UNAVAILABLE: Final = (
+UNAVAILABLE: Final = (
     OSError,  # refused, reset, no such socket; also TimeoutError
     asyncpg.InterfaceError,  # connection or pool closed
     asyncpg.InternalClientError,  # the protocol was cut in the middle
@@ -176,13 +159,6 @@ class Statement:
         return [binds[name] for name in self.names]
 
 
-_NOTIFY: Final = Statement(
-    text("SELECT pg_notify(:channel, payload) FROM unnest(:payloads) AS payload").bindparams(
-        bindparam("channel", type_=TEXT()), bindparam("payloads", type_=ARRAY(TEXT()))
-    )
-)
-
-
 def asyncpg_url(url: str) -> str:
     """Read the accepted forms of a database URL into the one that asyncpg takes.
 
@@ -208,9 +184,9 @@ class _Translating:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: object
     ) -> None:
-        if isinstance(error, _UNAVAILABLE) and not isinstance(error, ValueError):
+        if isinstance(error, UNAVAILABLE) and not isinstance(error, ValueError):
             raise DatabaseUnavailableError(
-                f"PostgreSQL could not be asked: {_describe(error)}"
+                f"PostgreSQL could not be asked: {describe(error)}"
             ) from error
 
 
@@ -218,7 +194,7 @@ translating: Final = _Translating()
 """`with translating:` around what asks PostgreSQL."""
 
 
-def _describe(error: BaseException) -> str:
+def describe(error: BaseException) -> str:
     """Name an error; one that asyncpg itself made may repeat the URL, and is only named."""
     kind = type(error).__name__
     text = str(error) if isinstance(error, (OSError, asyncpg.PostgresError)) else ""
@@ -239,7 +215,7 @@ async def _keep(connection: asyncpg.Connection) -> None:
     """Reset nothing: a transaction is always closed by us, and session state is never changed."""
 
 
-async def _open(url: str, **options: Any) -> asyncpg.Connection:
+async def open_connection(url: str, **options: Any) -> asyncpg.Connection:
     """Open one connection, with the time zone and name that all of ours have."""
     return await asyncpg.connect(
         url, server_settings={"timezone": "UTC", "application_name": "vidgate"}, **options
@@ -372,7 +348,7 @@ class Database(_Executor):
                 max_queries=_MAX_QUERIES,
                 init=prepare,
                 reset=_keep,
-                connect=_open,
+                connect=open_connection,
                 timeout=acquire_seconds,
                 command_timeout=command_seconds,
                 statement_cache_size=_STATEMENT_CACHE if prepared_statements else 0,
@@ -392,9 +368,9 @@ class Database(_Executor):
                 "VIDGATE_DATABASE_URL cannot be read;"
                 " it must look like postgresql://user:password@host:5432/database."
             ) from None  # the cause may repeat the URL
-        except _UNAVAILABLE as error:
+        except UNAVAILABLE as error:
             raise DatabaseUnavailableError(
-                f"PostgreSQL could not be asked: {_describe(error)}"
+                f"PostgreSQL could not be asked: {describe(error)}"
             ) from error
         return database
 
@@ -403,7 +379,7 @@ class Database(_Executor):
         try:
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await self._pool.close()
-        except (TimeoutError, *_UNAVAILABLE):
+        except (TimeoutError, *UNAVAILABLE):
             self._pool.terminate()
 
     @asynccontextmanager
@@ -423,7 +399,7 @@ class Database(_Executor):
             try:
                 yield Transaction(connection)
             except BaseException:
-                with suppress(*_UNAVAILABLE):  # a lost connection has rolled back by itself
+                with suppress(*UNAVAILABLE):  # a lost connection has rolled back by itself
                     await transaction.rollback()
                 raise
             with translating:
@@ -459,128 +435,7 @@ class Database(_Executor):
     async def _release(self, connection: asyncpg.Connection) -> None:
         try:
             await self._pool.release(connection)
-        except _UNAVAILABLE:
+        except UNAVAILABLE:
             pass  # a lost connection leaves the pool; its statement has said so
         finally:
             self._wanted -= 1
-
-
-class Listener:
-    """One connection of its own that listens to hints and outlives its losses.
-
-    Args:
-        url: As `Database.connect` takes it.
-        callback: Called with the payload of each notification.
-        on_reset: Called after each (re)connect, when notifications may have been missed: whatever
-            was kept on the strength of them is to be dropped.
-        channels: What to listen to.
-    """
-
-    def __init__(
-        self,
-        url: str,
-        *,
-        callback: Callable[[str], None],
-        on_reset: Callable[[], None],
-        channels: Sequence[str] = (NOTIFY_CHANNEL,),
-    ) -> None:
-        self._url = asyncpg_url(url)
-        self._callback = callback
-        self._on_reset = on_reset
-        self._channels = tuple(channels)
-        self._failures = 0
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Begin to connect, in the background."""
-        self._task = asyncio.create_task(self._run(), name="database listener")
-
-    async def aclose(self) -> None:
-        """Stop listening and close the connection."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-            self._task = None
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self._listen()
-            except Exception as error:  # noqa: BLE001 - a listener must survive anything
-                _log.warning("Listener lost its connection", error=_describe(error))
-            await asyncio.sleep(_BACKOFF_SECONDS[min(self._failures, len(_BACKOFF_SECONDS) - 1)])
-            self._failures += 1
-
-    async def _listen(self) -> None:
-        """Listen on one connection until it is lost."""
-        connection = await _open(
-            self._url, timeout=_ACQUIRE_SECONDS, command_timeout=_COMMAND_SECONDS
-        )
-        try:
-            lost = asyncio.Event()
-            connection.add_termination_listener(lambda _: lost.set())
-            for channel in self._channels:
-                await connection.add_listener(channel, self._received)
-            self._failures = 0
-            self._on_reset()
-            while not lost.is_set():
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(_HEARTBEAT_SECONDS):
-                        await lost.wait()
-                        break
-                await connection.execute("SELECT 1")
-        finally:
-            with suppress(*_UNAVAILABLE):
-                await connection.close(timeout=_CLOSE_SECONDS)
-        raise ConnectionResetError("PostgreSQL closed the connection")
-
-    def _received(
-        self, _connection: asyncpg.Connection, _pid: int, _channel: str, payload: object
-    ) -> None:
-        try:
-            self._callback(str(payload))
-        except Exception:  # noqa: BLE001 - the next notification may be a good one
-            _log.exception("Notification callback failed")
-
-
-class Notifier:
-    """Sends hints after a commit, many in one statement, one statement at a time.
-
-    A hint that cannot be sent is logged and dropped: whoever misses it asks again by itself.
-    """
-
-    def __init__(self, database: Database, *, channel: str = NOTIFY_CHANNEL) -> None:
-        self._database = database
-        self._channel = channel
-        self._pending: dict[str, None] = {}
-        self._task: asyncio.Task[None] | None = None
-
-    def send(self, payload: str) -> None:
-        """Send a payload soon; the same payload twice before that is sent once.
-
-        Raises:
-            ValueError: If the payload is longer than PostgreSQL takes.
-        """
-        if len(payload) * 4 > _MAX_PAYLOAD_BYTES and len(payload.encode()) > _MAX_PAYLOAD_BYTES:
-            raise ValueError("a notification takes at most 7999 bytes")
-        if len(self._pending) >= _MAX_PENDING:
-            return
-        self._pending[payload] = None
-        if self._task is None:
-            self._task = asyncio.create_task(self._flush(), name="database notifier")
-
-    async def aclose(self) -> None:
-        """Send what is pending, within the time that one statement may take."""
-        if self._task is not None:
-            await asyncio.wait([self._task])
-
-    async def _flush(self) -> None:
-        try:
-            while self._pending:
-                payloads, self._pending = list(self._pending), {}
-                try:
-                    await self._database.fetch(_NOTIFY, channel=self._channel, payloads=payloads)
-                except (DatabaseUnavailableError, asyncpg.PostgresError) as error:
-                    _log.warning("Hints dropped", count=len(payloads), error=type(error).__name__)
-        finally:
-            self._task = None

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from vidgate.db.engine import Notifier
+from vidgate.db.notifications import Notifier
 from vidgate.models.ids import public_id
 from vidgate.services.reading import TaskReader
 

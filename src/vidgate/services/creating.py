@@ -143,7 +143,7 @@ class Submissions:
             echo=echo,
             facts=facts_document(translation),
             end_user=request.user,
-            seed=request.seed,
+            seed=_asked_seed(request),
             callback_url=callback_url,
             created_at=now,
         )
@@ -280,6 +280,14 @@ def _asked_model(request: VideoRequest) -> str:
             raise InvalidParameterError(f"{param} must be the name of a model.", param=param)
         return value
     return request.model
+
+
+def _asked_seed(request: VideoRequest) -> int | None:
+    if request.seed is not None:
+        return request.seed
+    seed = request.metadata.get("seed")
+    is_seed = isinstance(seed, int) and not isinstance(seed, bool) and abs(seed) < 1 << 63
+    return seed if is_seed else None
 
 
 def _check_strict(translation: Translation) -> None:

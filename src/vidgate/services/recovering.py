@@ -21,7 +21,7 @@ from vidgate.exceptions import (
 from vidgate.models.attempts import Attempt, Lease
 from vidgate.models.channels import OnUnknown
 from vidgate.models.ids import new_id, public_id
-from vidgate.models.outcomes import Fault, FaultKind, Found
+from vidgate.models.outcomes import Fault, FaultKind, Found, Submission
 from vidgate.models.tasks import AttemptStatus, TaskError, TaskStatus
 from vidgate.providers.base import Provider, SubmitIds
 from vidgate.providers.client import UpstreamClient
@@ -126,7 +126,7 @@ class Recoverer:
             channel = await self._directory.channel(attempt.channel_id)
             provider = self._providers[attempt.provider]
             translation = await translate(provider, for_channel(request, channel))
-            await self._submitter.accept(attempt, lease, found.ref, translation)
+            await self._submitter.accept(attempt, lease, Submission(found.ref), translation)
             self._metrics.submit(attempt.provider, "recovered")
             self._changes.changed(attempt.task_id)
         elif now < ends:

@@ -35,7 +35,7 @@ from vidgate.exceptions import (
 from vidgate.models.attempts import Attempt, Lease
 from vidgate.models.channels import Channel
 from vidgate.models.ids import new_id, public_id
-from vidgate.models.outcomes import Fault, FaultKind, Rejected, Remedy, Submission, UpstreamRef
+from vidgate.models.outcomes import Fault, FaultKind, Rejected, Remedy, Submission
 from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import AttemptStatus, TaskStatus
 from vidgate.providers.base import NextRequest, Provider, SubmitIds, Translation
@@ -66,6 +66,8 @@ _UPLOAD_BYTES_PER_SECOND = 500_000
 _RECORD_RETRY = timedelta(seconds=1)
 _RECORD_LIMIT = timedelta(minutes=10)
 """How long an acceptance is kept in memory while the database is away."""
+
+_UNRECORDED = "An accepted job could not be recorded"
 
 _STEPS = 4
 """Requests that one submit may consist of."""
@@ -239,13 +241,13 @@ class Submitter:
         except _UnclearError as error:
             await self._unclear(attempt, lease, str(error), provider)
             return None, None
-        await self.accept(attempt, lease, submission.ref, translation)
+        await self.accept(attempt, lease, submission, translation)
         self._metrics.submit(attempt.provider, "accepted")
         _log.info("Submitted", channel=channel.name, provider=attempt.provider)
         return None, None
 
     async def accept(
-        self, attempt: Attempt, lease: Lease, ref: UpstreamRef, translation: Translation
+        self, attempt: Attempt, lease: Lease, submission: Submission, translation: Translation
     ) -> None:
         """Record that the job exists, however long the database takes to come back.
 
@@ -259,20 +261,25 @@ class Submitter:
                 await self._attempts.accept(
                     attempt,
                     lease,
-                    ref=ref,
+                    ref=submission.ref,
                     due_at=now + translation.pace.first_ask * self._pace,
                     deadline_at=now + translation.pace.deadline,
                     details=translation.details,
                     facts=facts_document(translation),
+                    seed=submission.seed,
                     now=now,
                 )
             except LeaseLostError:
                 # The one trace of a job that is paid for.
-                _log.exception("An accepted job could not be recorded", upstream_task=ref.id)
+                _log.exception(
+                    "An accepted job could not be recorded", upstream_task=submission.ref.id
+                )
                 raise
             except DatabaseUnavailableError:
                 if self._clock.now() > give_up_at:
-                    _log.exception("An accepted job could not be recorded", upstream_task=ref.id)
+                    _log.exception(
+                        "An accepted job could not be recorded", upstream_task=submission.ref.id
+                    )
                     raise
                 await asyncio.sleep(_RECORD_RETRY.total_seconds())
             else:

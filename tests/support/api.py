@@ -1,0 +1,234 @@
+"""The real application over services that were made up."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import httpx
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from vidgate.api.bodies import BodyBudget, BodyReader
+from vidgate.config import Settings
+from vidgate.exceptions import DatabaseUnavailableError, TaskNotFoundError
+from vidgate.main import create_app
+from vidgate.models.accounts import Caller, Token
+from vidgate.models.ids import new_id, parse_public_id
+from vidgate.models.requests import VideoRequest
+from vidgate.models.tasks import OutputSnapshot, TaskSnapshot, TaskStatus
+from vidgate.services.creating import Created
+from vidgate.services.metrics import Metrics
+from vidgate.services.reading import TaskView
+
+__all__ = [
+    "KEY",
+    "Api",
+    "FakeServices",
+    "build_settings",
+    "build_task",
+    "open_api",
+    "serve_lifespan",
+]
+
+KEY = "sk-" + "k" * 43
+REVOKED_KEY = "sk-" + "r" * 43
+_CREATED_AT = datetime(2025, 11, 20, 1, 53, 20, tzinfo=UTC)
+
+
+def build_settings(**changes: Any) -> Settings:
+    """Settings that no variable of the environment has a say in."""
+    return Settings.model_construct(**(Settings.model_construct().model_dump() | changes))
+
+
+def build_task(**changes: Any) -> TaskSnapshot:
+    """A queued task of Kling's, or what is asked for instead."""
+    members: dict[str, Any] = {
+        "id": new_id(),
+        "account_id": UUID(int=1),
+        "revision": 0,
+        "status": TaskStatus.QUEUED,
+        "model": "kling-v1",
+        "provider": "kling",
+        "upstream_model": "kling-v2-6",
+        "details": {"mode": "pro"},
+        "created_at": _CREATED_AT,
+        "outputs": (OutputSnapshot(status=TaskStatus.QUEUED),),
+    }
+    return TaskSnapshot(**(members | changes))
+
+
+class FakeDirectory:
+    """Knows one token, and can lose its database."""
+
+    def __init__(self) -> None:
+        self.account_id = UUID(int=1)
+        self.is_up = True
+
+    def known(self, key: str) -> Caller | None:
+        del key
+        return None
+
+    async def authenticate(self, key: str) -> Caller | None:
+        if not self.is_up:
+            raise DatabaseUnavailableError("down")
+        if key != KEY:
+            return None
+        return Caller(Token(id=UUID(int=2), account_id=self.account_id, name="test"))
+
+
+class FakeSubmissions:
+    """Remembers what it was asked for, and answers what it was told to."""
+
+    def __init__(self) -> None:
+        self.requests: list[VideoRequest] = []
+        self.dialects: list[str] = []
+        self.error: Exception | None = None
+        self.ignored: tuple[str, ...] = ()
+        self.adjusted: tuple[str, ...] = ()
+
+    async def create(self, caller: Caller, request: VideoRequest, *, dialect: str) -> Created:
+        self.requests.append(request)
+        self.dialects.append(dialect)
+        if self.error is not None:
+            raise self.error
+        task = build_task(account_id=caller.account_id, model=request.model, seed=request.seed)
+        return Created(task, self.ignored, self.adjusted)
+
+    @property
+    def request(self) -> VideoRequest:
+        """The only request there was."""
+        (request,) = self.requests
+        return request
+
+
+class FakeReader:
+    """Has the tasks that it was given."""
+
+    def __init__(self) -> None:
+        self.views: dict[str, TaskView] = {}
+        self.reads = 0
+        self.error: Exception | None = None
+
+    def add(self, task: TaskSnapshot) -> str:
+        """Have a task, in memory."""
+        self.views[task.public_id] = TaskView(task, 0.0)
+        return task.public_id
+
+    def cached(self, public_id: str, account_id: UUID) -> TaskView | None:
+        view = self.views.get(public_id)
+        return view if view and view.snapshot.account_id == account_id else None
+
+    async def read(self, public_id: str, account_id: UUID) -> TaskView:
+        del account_id
+        self.reads += 1
+        if self.error is not None:
+            raise self.error
+        assert parse_public_id("task_", public_id) or True
+        raise TaskNotFoundError(f"There is no task {public_id[:40]!r}.")
+
+
+class FakeProvider:
+    def native_answer(self, task: TaskSnapshot) -> dict[str, Any]:
+        return {"code": 0, "data": {"task_id": task.public_id}}
+
+
+@dataclass
+class FakeServices:
+    """What the HTTP layer uses, all of it made up but for the numbers."""
+
+    settings: Settings
+    directory: FakeDirectory = field(default_factory=FakeDirectory)
+    submissions: FakeSubmissions = field(default_factory=FakeSubmissions)
+    reader: FakeReader = field(default_factory=FakeReader)
+    providers: dict[str, FakeProvider] = field(default_factory=lambda: {"kling": FakeProvider()})
+    metrics: Metrics = field(default_factory=Metrics)
+    is_worker_alive: bool = True
+    ping_error: Exception | None = None
+
+    async def ping(self) -> None:
+        if self.ping_error is not None:
+            raise self.ping_error
+
+
+@dataclass
+class Api:
+    """The application, a client with a token, and what is behind it."""
+
+    app: ASGIApp
+    client: httpx.AsyncClient
+    services: FakeServices
+    budget: BodyBudget
+
+
+@asynccontextmanager
+async def serve_lifespan(app: Any) -> AsyncIterator[tuple[ASGIApp, dict[str, Any]]]:
+    """Run an application's lifespan; yield it with the state as a server would give it."""
+    async with app.router.lifespan_context(app) as state:
+
+        async def with_state(scope: Scope, receive: Receive, send: Send) -> None:
+            await app({**scope, "state": dict(state)}, receive, send)
+
+        yield with_state, state
+
+
+@asynccontextmanager
+async def open_api(**changes: Any) -> AsyncIterator[Api]:
+    """Serve the application with these settings changed."""
+    services = FakeServices(build_settings(**changes))
+
+    def open_fake(_settings: Settings) -> AbstractAsyncContextManager[FakeServices]:
+        return _opened(services)
+
+    app = create_app(services.settings, open_services=open_fake)
+    async with serve_lifespan(app) as (served, state):
+        bodies: BodyReader = state["bodies"]
+        transport = httpx.ASGITransport(served)
+        async with httpx.AsyncClient(
+            transport=transport,
+            base_url="http://gateway.test",
+            headers={"Authorization": f"Bearer {KEY}"},
+        ) as client:
+            yield Api(served, client, services, bodies.budget)
+
+
+@asynccontextmanager
+async def _opened(services: FakeServices) -> AsyncIterator[FakeServices]:
+    yield services
+
+
+async def call(
+    app: ASGIApp,
+    messages: Sequence[dict[str, Any]],
+    *,
+    method: str = "POST",
+    path: str = "/v1/video/generations",
+    headers: Sequence[tuple[bytes, bytes]] = (),
+) -> list[dict[str, Any]]:
+    """Call the application as a server would, with these messages to receive; what it sent."""
+    sent: list[dict[str, Any]] = []
+    waiting = iter(messages)
+
+    async def receive() -> Any:
+        return next(waiting)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "root_path": "",
+        "headers": [(b"authorization", f"Bearer {KEY}".encode()), *headers],
+        "client": ("127.0.0.1", 1),
+        "server": ("gateway.test", 80),
+    }
+    await app(scope, receive, send)
+    return sent
