@@ -15,7 +15,7 @@ from vidgate.config import Settings
 from vidgate.exceptions import DatabaseUnavailableError, TaskNotFoundError
 from vidgate.main import create_app
 from vidgate.models.accounts import Caller, Token
-from vidgate.models.ids import new_id, parse_public_id
+from vidgate.models.ids import new_id
 from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import OutputSnapshot, TaskSnapshot, TaskStatus
 from vidgate.services.creating import Created
@@ -28,12 +28,12 @@ __all__ = [
     "FakeServices",
     "build_settings",
     "build_task",
+    "call",
     "open_api",
     "serve_lifespan",
 ]
 
 KEY = "sk-" + "k" * 43
-REVOKED_KEY = "sk-" + "r" * 43
 _CREATED_AT = datetime(2025, 11, 20, 1, 53, 20, tzinfo=UTC)
 
 
@@ -125,7 +125,6 @@ class FakeReader:
         self.reads += 1
         if self.error is not None:
             raise self.error
-        assert parse_public_id("task_", public_id) or True
         raise TaskNotFoundError(f"There is no task {public_id[:40]!r}.")
 
 

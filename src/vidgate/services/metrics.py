@@ -165,5 +165,5 @@ class Metrics:
         if not os.environ.get(_MULTIPROCESS_DIR):
             return generate_latest(self._registry)
         registry = CollectorRegistry()
-        MultiProcessCollector(registry)
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library says none
         return generate_latest(registry)

@@ -1,0 +1,137 @@
+"""What surrounds every request: its id, its log line, its numbers, its connection."""
+
+import asyncio
+import os
+import re
+import time
+from collections.abc import Collection
+from contextlib import suppress
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from vidgate.api.dependencies import services_of
+
+__all__ = ["ContextLayer"]
+
+_log = structlog.get_logger(__name__)
+
+_SANE_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+_CLIENT_GONE = 499
+"""What is counted where a client went away before its answer: there is no official number."""
+
+_ERRORS = 400
+_READS = frozenset({"GET", "HEAD"})
+
+_DRAIN_BYTES = 1024 * 1024 * 1024
+_DRAIN_SECONDS = 30.0
+_DRAIN_IDLE_SECONDS = 2.0
+"""How much of an unread body is taken in after the answer, for how long, and with what pauses: a
+client that is still sending would otherwise see its connection reset, and never the answer."""
+
+
+class ContextLayer:
+    """Gives a request its id, logs and counts it, and leaves its connection in order.
+
+    A trailing slash is taken off the path and `HEAD` is answered as a `GET` without its body, so
+    that no route needs to know of either.
+
+    Args:
+        quiet_routes: Templates whose successful reads are not logged.
+    """
+
+    def __init__(self, app: ASGIApp, *, quiet_routes: Collection[str] = ()) -> None:
+        self._app = app
+        self._quiet_routes = frozenset(quiet_routes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, and see it to its end."""
+        started = time.perf_counter()
+        request_id, has_body = _read_headers(scope)
+        structlog.contextvars.bind_contextvars(request_id=request_id.decode())
+        method: str = scope["method"]
+        if method == "HEAD":
+            # The server keeps the scope to know how to write the answer, so ours is a copy.
+            scope = dict(scope, method="GET")
+        path: str = scope["path"]
+        if path.endswith("/") and path != "/":
+            scope["path"] = path[:-1]
+        exchange = _Exchange(receive, send, request_id, has_body=has_body, is_head=method == "HEAD")
+        try:
+            await self._app(scope, exchange.receive if has_body else receive, exchange.send)
+        finally:
+            seconds = time.perf_counter() - started
+            status = exchange.status
+            route = getattr(scope.get("route"), "path", "unmatched")
+            services_of(scope).metrics.request(method, route, status, seconds)
+            if route not in self._quiet_routes or status >= _ERRORS or method not in _READS:
+                _log.info(
+                    "Request answered",
+                    method=method,
+                    path=path,
+                    status=status,
+                    seconds=round(seconds, 6),
+                )
+
+
+def _read_headers(scope: Scope) -> tuple[bytes, bool]:
+    """Find the request's id, or make one, and whether a body comes with it."""
+    request_id = b""
+    has_body = False
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            if _SANE_ID.fullmatch(value):
+                request_id = value
+        elif name == b"transfer-encoding" or (name == b"content-length" and value != b"0"):
+            has_body = True
+    return request_id or os.urandom(16).hex().encode(), has_body
+
+
+class _Exchange:
+    """One request and its answer, as they pass through."""
+
+    def __init__(
+        self, receive: Receive, send: Send, request_id: bytes, *, has_body: bool, is_head: bool
+    ) -> None:
+        self._receive = receive
+        self._send = send
+        self._request_id = request_id
+        self._is_unread = has_body
+        self._is_closing = False
+        self._is_head = is_head
+        self.status = _CLIENT_GONE
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if not message.get("more_body"):
+            self._is_unread = False
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = [*message["headers"], (b"x-request-id", self._request_id)]
+            if self._is_unread:
+                self._is_closing = True
+                headers.append((b"connection", b"close"))
+            message["headers"] = headers
+        elif self._is_head:
+            message["body"] = b""
+        if self._is_closing and _is_last(message):
+            await self._send({**message, "more_body": True})
+            await self._drain()
+            message = {"type": "http.response.body", "body": b""}
+        await self._send(message)
+
+    async def _drain(self) -> None:
+        drained = 0
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                while self._is_unread and drained < _DRAIN_BYTES:
+                    async with asyncio.timeout(_DRAIN_IDLE_SECONDS):
+                        message = await self.receive()
+                    drained += len(message.get("body", b""))
+
+
+def _is_last(message: Message) -> bool:
+    return message["type"] == "http.response.body" and not message.get("more_body")

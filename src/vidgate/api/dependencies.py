@@ -1,0 +1,120 @@
+"""What routes may ask for."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Protocol
+from uuid import UUID
+
+from fastapi import Depends, Security
+from fastapi.security import HTTPBearer
+from starlette.requests import HTTPConnection
+from starlette.types import Scope
+
+from vidgate.api.bodies import BodyReader
+from vidgate.config import Settings
+from vidgate.models.accounts import Caller
+from vidgate.models.requests import VideoRequest
+from vidgate.models.tasks import TaskSnapshot
+from vidgate.services.creating import Created
+from vidgate.services.metrics import Metrics
+from vidgate.services.reading import TaskView
+
+__all__ = [
+    "TOKEN",
+    "BodiesDependency",
+    "CallerDependency",
+    "Services",
+    "ServicesDependency",
+    "caller_of",
+    "services_of",
+]
+
+
+class _Directory(Protocol):
+    def known(self, key: str) -> Caller | None: ...
+
+    async def authenticate(self, key: str) -> Caller | None: ...
+
+
+class _Submissions(Protocol):
+    async def create(self, caller: Caller, request: VideoRequest, *, dialect: str) -> Created: ...
+
+
+class _Reader(Protocol):
+    def cached(self, public_id: str, account_id: UUID) -> TaskView | None: ...
+
+    async def read(self, public_id: str, account_id: UUID) -> TaskView: ...
+
+
+class _Provider(Protocol):
+    def native_answer(self, task: TaskSnapshot) -> dict[str, Any]: ...
+
+
+class Services(Protocol):
+    """What the HTTP layer uses of the process's services."""
+
+    @property
+    def settings(self) -> Settings:
+        """The operator's."""
+
+    @property
+    def directory(self) -> _Directory:
+        """Knows the tokens."""
+
+    @property
+    def submissions(self) -> _Submissions:
+        """Makes tasks."""
+
+    @property
+    def reader(self) -> _Reader:
+        """Reads tasks."""
+
+    @property
+    def providers(self) -> Mapping[str, _Provider]:
+        """Write their own answers, by name."""
+
+    @property
+    def metrics(self) -> Metrics:
+        """Counts."""
+
+    @property
+    def is_worker_alive(self) -> bool:
+        """Whether everything that runs by itself still runs."""
+
+    async def ping(self) -> None:
+        """Ask the database for a sign of life, and raise if it gives none."""
+
+
+def services_of(scope: Scope) -> Services:
+    """The services of the process that answers this request."""
+    services: Services = scope["state"]["services"]
+    return services
+
+
+def caller_of(scope: Scope) -> Caller:
+    """Who sent this request; every route that needs a token has one."""
+    caller: Caller = scope["state"]["caller"]
+    return caller
+
+
+# Asynchronous, so that the framework does not send each of them to a thread.
+
+
+async def _services(connection: HTTPConnection) -> Services:
+    return services_of(connection.scope)
+
+
+async def _caller(connection: HTTPConnection) -> Caller:
+    return caller_of(connection.scope)
+
+
+async def _bodies(connection: HTTPConnection) -> BodyReader:
+    bodies: BodyReader = connection.scope["state"]["bodies"]
+    return bodies
+
+
+ServicesDependency = Annotated[Services, Depends(_services)]
+CallerDependency = Annotated[Caller, Depends(_caller)]
+BodiesDependency = Annotated[BodyReader, Depends(_bodies)]
+
+TOKEN = Security(HTTPBearer(auto_error=False, description="A token: `Bearer sk-...`."))
+"""Documents that a route needs a token; the authentication layer has seen to it before."""

@@ -1,0 +1,223 @@
+"""The new-api dialect's routes."""
+
+import re
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from vidgate.api.dependencies import (
+    TOKEN,
+    BodiesDependency,
+    CallerDependency,
+    Services,
+    ServicesDependency,
+    caller_of,
+    services_of,
+)
+from vidgate.api.dialects.newapi.reading import read_request
+from vidgate.api.dialects.newapi.schemas import (
+    EXAMPLE_CREATED,
+    EXAMPLE_TASK,
+    GenerationCreated,
+    GenerationRequest,
+    Task,
+)
+from vidgate.api.dialects.newapi.writing import encode, write_created, write_task
+from vidgate.api.ready_route import ReadyRoute
+from vidgate.api.schemas import error_answers
+from vidgate.constants import VIEW_AGE
+from vidgate.services.reading import TaskView
+
+__all__ = ["POLL_PATH", "poll_route", "router"]
+
+_DIALECT = "newapi"
+_PATH = "/v1/video/generations"
+POLL_PATH = _PATH + "/{task_id}"
+"""What clients ask again and again; its successes are not worth a log line."""
+
+_TAG = "Video generations"
+_STRICT = re.compile(r"(?:^|[,;])\s*handling\s*=\s*\"?strict\"?\s*(?:[,;]|$)", re.IGNORECASE)
+
+_HEADERS = [(b"content-type", b"application/json")]
+_UNFINISHED_HEADERS = [
+    *_HEADERS,
+    # Before that the same state would be answered from memory.
+    (b"retry-after", str(int(VIEW_AGE.total_seconds())).encode()),
+    (b"openai-poll-after-ms", str(int(VIEW_AGE.total_seconds() * 1000)).encode()),
+]
+
+_SCHEMA = GenerationRequest.model_json_schema()
+_FORM_SCHEMA = {
+    "type": "object",
+    "description": "The same fields as text, `metadata` as JSON, and pictures as files.",
+    "required": ["model"],
+    "properties": {
+        "model": {"type": "string"},
+        "prompt": {"type": "string"},
+        "metadata": {"type": "string"},
+        "image": {"type": "string", "format": "binary"},
+        "images": {"type": "array", "items": {"type": "string", "format": "binary"}},
+        "input_reference": {"type": "string", "format": "binary"},
+    },
+}
+_HEADERS_DOCUMENTED = {
+    "X-Request-Id": {
+        "description": "By which this request is found in the log.",
+        "schema": {"type": "string"},
+    },
+    "X-Vidgate-Ignored": {
+        "description": "Fields the model has no use for, such as `fps, seed`.",
+        "schema": {"type": "string"},
+    },
+    "X-Vidgate-Adjusted": {
+        "description": "What was taken to the nearest value, such as `size=1:1@720p`.",
+        "schema": {"type": "string"},
+    },
+}
+_POLL_HEADERS_DOCUMENTED = {
+    "X-Request-Id": _HEADERS_DOCUMENTED["X-Request-Id"],
+    "Retry-After": {
+        "description": "Seconds until asking again is worthwhile, while the task is unfinished.",
+        "schema": {"type": "integer"},
+    },
+    "openai-poll-after-ms": {
+        "description": "The same in milliseconds.",
+        "schema": {"type": "integer"},
+    },
+}
+
+router = APIRouter()
+
+
+@router.post(
+    _PATH,
+    summary="Make a video",
+    description=(
+        "Answers with the id of a task as soon as the provider has accepted it, at the latest "
+        "after 20 seconds; what is left goes on in the background. Ask for the task by "
+        "`GET /v1/video/generations/{task_id}`. With `Prefer: handling=strict` whatever would be "
+        "ignored or adjusted is an error."
+    ),
+    tags=[_TAG],
+    dependencies=[TOKEN],
+    responses={
+        200: {
+            "model": GenerationCreated,
+            "description": "The task is stored.",
+            "headers": _HEADERS_DOCUMENTED,
+            "content": {"application/json": {"example": EXAMPLE_CREATED}},
+        },
+        **error_answers(400, 401, 403, 404, 405, 413, 500, 502, 503),
+    },
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": _SCHEMA},
+                "multipart/form-data": {"schema": _FORM_SCHEMA},
+            },
+        },
+        "parameters": [
+            {
+                "name": "Prefer",
+                "in": "header",
+                "description": "`handling=strict` makes errors of what would be ignored.",
+                "schema": {"type": "string"},
+            }
+        ],
+    },
+)
+async def create_generation(
+    request: Request,
+    caller: CallerDependency,
+    services: ServicesDependency,
+    bodies: BodiesDependency,
+) -> Response:
+    convert = partial(read_request, strict=_is_strict(request))
+    async with bodies.read(request, convert) as asked:
+        created = await services.submissions.create(caller, asked.request, dialect=_DIALECT)
+    headers = {
+        name: ", ".join(values)
+        for name, values in (
+            ("X-Vidgate-Ignored", (*created.ignored, *asked.ignored)),
+            ("X-Vidgate-Adjusted", created.adjusted),
+        )
+        if values
+    }
+    answer = encode(write_created(created.snapshot))
+    return Response(answer, headers=headers, media_type="application/json")
+
+
+async def _read_task(scope: Scope, _receive: Receive, send: Send) -> None:
+    services = services_of(scope)
+    account_id = caller_of(scope).account_id
+    task_id: str = scope["path_params"]["task_id"]
+    view = services.reader.cached(task_id, account_id)
+    if view is None:
+        view = await services.reader.read(task_id, account_id)
+    body = view.encodings.get(_DIALECT)
+    if body is None:
+        body = view.encodings[_DIALECT] = _encode_task(view, services)
+    headers = _HEADERS if view.snapshot.status.is_final else _UNFINISHED_HEADERS
+    await send(
+        {
+            "type": "http.response.start",
+            "status": 200,
+            "headers": [*headers, (b"content-length", b"%d" % len(body))],
+        }
+    )
+    await send({"type": "http.response.body", "body": body})
+
+
+def _encode_task(view: TaskView, services: Services) -> bytes:
+    native_answer = None
+    if services.settings.envelope:
+        provider = services.providers.get(view.snapshot.provider or "")
+        native_answer = provider.native_answer if provider else _no_answer
+    return encode(write_task(view.snapshot, native_answer))
+
+
+def _no_answer(_task: object) -> dict[str, Any]:
+    """What stands for the provider's answer before one was chosen."""
+    return {}
+
+
+def _is_strict(request: Request) -> bool:
+    return any(_STRICT.search(value) for value in request.headers.getlist("prefer"))
+
+
+def poll_route() -> ReadyRoute:
+    """The route by which clients ask for a task; to be tried before all others."""
+    return ReadyRoute(
+        POLL_PATH,
+        app=_read_task,
+        parameters=[
+            {
+                "name": "task_id",
+                "in": "path",
+                "required": True,
+                "description": "As the POST answered it.",
+                "schema": {"type": "string"},
+            }
+        ],
+        name="read_generation",
+        summary="Ask for a task",
+        description=(
+            "The task as it stands. `status` is `processing` until it is `succeeded` or `failed`; "
+            "`Retry-After` says when asking again is worthwhile."
+        ),
+        tags=[_TAG],
+        dependencies=[TOKEN],
+        responses={
+            200: {
+                "model": Task,
+                "description": "The task.",
+                "headers": _POLL_HEADERS_DOCUMENTED,
+                "content": {"application/json": {"example": EXAMPLE_TASK}},
+            },
+            **error_answers(401, 404, 405, 500, 503),
+        },
+    )

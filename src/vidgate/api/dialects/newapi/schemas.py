@@ -1,0 +1,237 @@
+"""The bodies of the new-api dialect, for its documentation."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["EXAMPLE_CREATED", "EXAMPLE_TASK", "GenerationCreated", "GenerationRequest", "Task"]
+
+_ID = "task_01k9x4n8e0f0m8z2q6y7v3b5ct"
+_PICTURES = "https://h2.inkwai.com/bs2/upload-ylab-stunt/se/ai_portal_queue_mmu_image_upscale_aiweb"
+_PICTURE = f"{_PICTURES}/3214b798-e1b4-4b00-b7af-72b5b0417420_raw_image_0.jpg"
+
+_KLING: dict[str, Any] = {
+    "model": "kling-v1",
+    "prompt": "一个穿着宇航服的宇航员在月球上行走, 高品质, 电影级",
+    "size": "1920x1080",
+    "image": _PICTURE,
+    "duration": 5,
+    "metadata": {
+        "seed": 20231234,
+        "negative_prompt": "模糊",
+        "image_tail": "https://h1.inkwai.com/bs2/upload-ylab-stunt/1fa0ac67d8ce6cd55b50d68b967b3a59.png",
+    },
+}
+_JIMENG: dict[str, Any] = {
+    "model": "jimeng_vgfm_t2v_l20",
+    "prompt": "一个穿着宇航服的宇航员在月球上行走",
+    "image": _PICTURE,
+    "metadata": {
+        "req_key": "jimeng_vgfm_i2v_l20",
+        "image_urls": [_PICTURE],
+        "aspect_ratio": "16:9",
+    },
+}
+_VIDU: dict[str, Any] = {
+    "model": "viduq1",
+    "prompt": "一个穿着宇航服的宇航员在月球上行走, 高品质, 电影级",
+    "size": "1920x1080",
+    "image": "https://prod-ss-images.s3.cn-northwest-1.amazonaws.com.cn/vidu-maas/template/image2video.png",
+    "duration": 5,
+    "metadata": {
+        "duration": 5,
+        "seed": 0,
+        "resolution": "1080p",
+        "movement_amplitude": "auto",
+        "bgm": False,
+        "payload": "",
+        "callback_url": "https://your-callback-url.com/webhook",
+    },
+}
+
+
+class GenerationRequest(BaseModel):
+    """A request for a video. Fields not named here are taken as members of `metadata`."""
+
+    model_config = ConfigDict(
+        extra="allow", json_schema_extra={"examples": [_KLING, _JIMENG, _VIDU]}
+    )
+
+    model: str = Field(
+        description="Chooses the provider: `kling-*`, `jimeng*`, `vidu*`.",
+        min_length=1,
+        max_length=200,
+    )
+    prompt: str | None = Field(
+        default=None,
+        description="What the video shows. May be left out where a provider takes a picture alone.",
+    )
+    duration: float | str | None = Field(
+        default=None, description='Seconds; `5`, `5.0` and `"5"` are the same.'
+    )
+    seconds: float | str | None = Field(default=None, description="The same as `duration`.")
+    fps: int | None = Field(default=None, description="Frames a second.", ge=1, le=1000)
+    width: int | None = Field(
+        default=None, description="Pixels; together with `height`.", ge=1, le=16384
+    )
+    height: int | None = Field(
+        default=None, description="Pixels; together with `width`.", ge=1, le=16384
+    )
+    size: str | None = Field(
+        default=None, description="Pixels such as `1920x1080`, or a shape such as `16:9`."
+    )
+    image: str | None = Field(
+        default=None,
+        description="A picture: an http(s) URL, a `data:` URI or base64, at most 20 MB decoded.",
+    )
+    images: list[str] | None = Field(
+        default=None,
+        description="Several pictures: first and last frame, or references, by their number.",
+    )
+    metadata: dict[str, Any] | None = Field(
+        default=None,
+        description=(
+            "Vendor fields, laid over the translated request unchanged. `callback_url` is where "
+            "the finished task is reported to."
+        ),
+    )
+    n: int | None = Field(
+        default=None, description="Number of videos; only 1 is supported yet.", ge=1, le=8
+    )
+    response_format: str | None = Field(
+        default=None, description="`url` and `mp4` mean the same; anything else is ignored."
+    )
+    seed: int | None = Field(default=None, description="For a repeatable result.")
+    user: str | None = Field(default=None, description="Your own end user.", max_length=512)
+
+
+class GenerationCreated(BaseModel):
+    """A task that was stored."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    task_id: str = Field(description="The same as `id`.")
+    object: Literal["video"]
+    model: str = Field(description="As you asked for it.")
+    status: Literal["processing", "succeeded", "failed"]
+    progress: int = Field(ge=0, le=100)
+    created_at: int = Field(description="Unix seconds.")
+    metadata: dict[str, Any] = Field(description="`upstream_model`, and what else was chosen.")
+
+
+class VideoFacts(BaseModel):
+    """What was really made; `null` where it is not known."""
+
+    model_config = ConfigDict(extra="allow")
+
+    duration: float | None = Field(description="Seconds.")
+    fps: float | None
+    height: int | None
+    width: int | None
+    seed: int | None = Field(description="The one reported, else the one asked for.")
+    upstream_model: str | None = Field(default=None, description="The model that ran.")
+
+
+class TaskFailure(BaseModel):
+    """Why a task failed."""
+
+    code: str
+    message: str
+
+
+class EnvelopeVideo(BaseModel):
+    """One video of a task."""
+
+    model_config = ConfigDict(extra="allow")
+
+    url: str | None
+    duration: float | None
+    error: TaskFailure | None
+
+
+class EnvelopeData(BaseModel):
+    """The task, as deployed new-api servers answer it."""
+
+    task_id: str
+    action: str | None
+    status: Literal["SUBMITTED", "QUEUED", "IN_PROGRESS", "SUCCESS", "FAILURE"]
+    fail_reason: str
+    result_url: str
+    url: str
+    submit_time: int
+    start_time: int = Field(description="0 before it.")
+    finish_time: int = Field(description="0 before it.")
+    progress: str = Field(description="Such as `30%`.")
+    videos: list[EnvelopeVideo]
+    data: dict[str, Any] | None = Field(description="The provider's own answer, with our ids.")
+
+
+class Task(BaseModel):
+    """A task, flat, and beside it the envelope of deployed new-api servers."""
+
+    id: str
+    task_id: str = Field(description="The same as `id`.")
+    status: Literal["processing", "succeeded", "failed"]
+    url: str | None = Field(description="Where the video is, once it succeeded.")
+    format: Literal["mp4"]
+    metadata: VideoFacts
+    error: TaskFailure | None
+    progress: int = Field(ge=0, le=100)
+    model: str
+    created_at: int
+    completed_at: int | None
+    expires_at: int | None = Field(description="When `url` stops working.")
+    code: Literal["success"] | None = Field(default=None, description="Envelope.")
+    message: str | None = Field(default=None, description="Envelope.")
+    data: EnvelopeData | None = Field(default=None, description="Envelope; a setting omits it.")
+
+
+EXAMPLE_CREATED: dict[str, Any] = {
+    "id": _ID,
+    "task_id": _ID,
+    "object": "video",
+    "model": "kling-v1",
+    "status": "processing",
+    "progress": 0,
+    "created_at": 1763600000,
+    "metadata": {"upstream_model": "kling-v2-6", "mode": "pro"},
+}
+
+EXAMPLE_TASK: dict[str, Any] = {
+    "id": _ID,
+    "task_id": _ID,
+    "status": "succeeded",
+    "url": "https://videos.example.com/video.mp4",
+    "format": "mp4",
+    "metadata": {
+        "duration": 5,
+        "fps": 30,
+        "height": 512,
+        "width": 512,
+        "seed": 20231234,
+        "upstream_model": "kling-v2-6",
+    },
+    "error": None,
+    "progress": 100,
+    "model": "kling-v1",
+    "created_at": 1763600000,
+    "completed_at": 1763600090,
+    "expires_at": 1766192090,
+    "code": "success",
+    "message": "",
+    "data": {
+        "task_id": _ID,
+        "action": "generate",
+        "status": "SUCCESS",
+        "fail_reason": "",
+        "result_url": "https://videos.example.com/video.mp4",
+        "url": "https://videos.example.com/video.mp4",
+        "submit_time": 1763600000,
+        "start_time": 1763600003,
+        "finish_time": 1763600090,
+        "progress": "100%",
+        "videos": [{"url": "https://videos.example.com/video.mp4", "duration": 5, "error": None}],
+        "data": {"code": 0, "data": {"task_id": _ID, "task_status": "succeed"}},
+    },
+}

@@ -1,0 +1,172 @@
+"""Exceptions, as the body of the dialect that was called."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+import orjson
+import structlog
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from vidgate.exceptions import (
+    AuthenticationError,
+    DatabaseUnavailableError,
+    InternalError,
+    InvalidParameterError,
+    MethodNotAllowedError,
+    NotFoundError,
+    OverloadedError,
+    RequestError,
+    StorageUnavailableError,
+)
+
+__all__ = ["ErrorLayer", "ErrorShape", "ErrorWriter", "flat_body", "to_request_error"]
+
+_log = structlog.get_logger(__name__)
+
+ErrorShape: TypeAlias = Callable[[RequestError], Mapping[str, Any]]
+"""Makes a dialect's error body."""
+
+_RETRY_AFTER_SECONDS: tuple[tuple[type[RequestError], int], ...] = (
+    (OverloadedError, 1),
+    (StorageUnavailableError, 2),
+)
+"""Where an error does not say itself: bodies are read within seconds, a database takes longer."""
+
+_NO_SHAPES: Mapping[str, ErrorShape] = MappingProxyType({})
+_METHOD_NOT_ALLOWED = 405
+
+
+def flat_body(error: RequestError) -> dict[str, Any]:
+    """The documented flat body, and a nested copy for clients that read `error.message`."""
+    members = {
+        "code": error.code,
+        "message": error.message,
+        "param": error.param,
+        "type": error.type,
+    }
+    return {**members, "error": members}
+
+
+def to_request_error(error: Exception) -> RequestError:
+    """What a client is told of any exception; never its text, unless it was written for clients."""
+    if isinstance(error, RequestError):
+        return error
+    match error:
+        case DatabaseUnavailableError():
+            return StorageUnavailableError("The database does not answer; try again in a moment.")
+        case HTTPException(status_code=404):
+            return NotFoundError("There is no such route.", code="route_not_found")
+        case HTTPException(status_code=405):
+            return MethodNotAllowedError("This route does not take this method.")
+        case RequestValidationError() | HTTPException(status_code=400 | 413 | 422):
+            return InvalidParameterError("The request could not be read.")
+        case _:
+            return InternalError(
+                "Something went wrong on our side; the X-Request-Id of this answer finds it in "
+                "the log."
+            )
+
+
+class ErrorWriter:
+    """Writes errors in the shape of the dialect that a path belongs to.
+
+    Args:
+        shapes: By path prefix such as `/kling`; paths under none of them have the flat body.
+    """
+
+    def __init__(self, shapes: Mapping[str, ErrorShape] = _NO_SHAPES) -> None:
+        self._shapes = shapes
+
+    def answer(self, error: Exception, scope: Scope) -> Response:
+        """Write the answer to a request that ended in an exception."""
+        allow = _allowed(error)
+        if allow and scope["method"] == "OPTIONS":
+            return Response(status_code=204, headers={"Allow": f"{allow}, OPTIONS"})
+        told = to_request_error(error)
+        headers = {"Allow": allow} if allow else {}
+        if isinstance(told, AuthenticationError):
+            headers["WWW-Authenticate"] = "Bearer"
+        retry_after = _retry_after_seconds(told)
+        if retry_after is not None:
+            headers["Retry-After"] = str(retry_after)
+        if told.upstream_called:
+            headers["x-should-retry"] = "false"
+        shape = self._shape(scope["path"])
+        return Response(
+            orjson.dumps(shape(told)),
+            status_code=told.status,
+            headers=headers,
+            media_type="application/json",
+        )
+
+    async def handle(self, request: Request, error: Exception) -> Response:
+        """Answer as an exception handler of the framework."""
+        return self.answer(error, request.scope)
+
+    def _shape(self, path: str) -> ErrorShape:
+        for prefix, shape in self._shapes.items():
+            if path == prefix or path.startswith(f"{prefix}/"):
+                return shape
+        return flat_body
+
+
+def _allowed(error: Exception) -> str:
+    """The methods that a 405 allows, empty for anything else."""
+    if not isinstance(error, HTTPException) or error.status_code != _METHOD_NOT_ALLOWED:
+        return ""
+    methods = set((error.headers or {}).get("Allow", "").replace(" ", "").split(","))
+    if "GET" in methods:
+        methods.add("HEAD")
+    return ", ".join(sorted(methods))
+
+
+def _retry_after_seconds(error: RequestError) -> int | None:
+    if error.retry_after_seconds is not None:
+        return error.retry_after_seconds
+    return next((wait for kind, wait in _RETRY_AFTER_SECONDS if isinstance(error, kind)), None)
+
+
+class ErrorLayer:
+    """Turns whatever is raised below into an answer.
+
+    An exception after the answer began goes on upwards: the connection has to end.
+    """
+
+    def __init__(self, app: ASGIApp, *, writer: ErrorWriter) -> None:
+        self._app = app
+        self._writer = writer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, and answer what it raises."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def watch(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watch)
+        except ClientDisconnect:
+            _log.debug("A client went away before its body had arrived")
+        except Exception as error:
+            if started:
+                raise
+            if to_request_error(error) is not error:
+                _log_unexpected(error)
+            await self._writer.answer(error, scope)(scope, receive, send)
+
+
+def _log_unexpected(error: Exception) -> None:
+    if isinstance(error, DatabaseUnavailableError):
+        _log.warning("The database did not answer a request", error=str(error))
+    else:
+        _log.error("A request failed", exc_info=error)

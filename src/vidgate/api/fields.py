@@ -1,0 +1,102 @@
+"""Typed reading of fields; every wrong type is an error that names its field."""
+
+import re
+from typing import Any
+
+from vidgate.api.forms import Form
+from vidgate.exceptions import InvalidParameterError
+
+__all__ = ["FieldReader"]
+
+_INTEGER = re.compile(r"\s*[+-]?[0-9]{1,30}\s*")
+_NUMBER = re.compile(r"\s*[+-]?[0-9]{1,30}(?:\.[0-9]{0,30})?\s*")
+
+
+class FieldReader:
+    """Takes fields out of a form, one after the other; `rest` is what nobody asked for.
+
+    `null` is the same as absent, and so is the empty text of a multipart form's number.
+
+    Attributes:
+        is_text: Whether the fields came as text.
+    """
+
+    def __init__(self, form: Form) -> None:
+        self.is_text = form.is_text
+        self.rest = {name: value for name, value in form.fields.items() if value is not None}
+
+    def raw(self, name: str) -> Any:
+        """Take a field as it is, `None` if it is absent."""
+        return self.rest.pop(name, None)
+
+    def text(self, name: str, *, longest: int) -> str | None:
+        """Take a string of at most so many characters.
+
+        Raises:
+            InvalidParameterError: It is something else, or longer.
+        """
+        value = self.raw(name)
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            raise InvalidParameterError(f"{name} must be a string.", param=name)
+        if len(value) > longest:
+            raise InvalidParameterError(
+                f"{name} may have at most {longest} characters.", param=name
+            )
+        return value
+
+    def integer(self, name: str, *, least: int, most: int) -> int | None:
+        """Take an integer within bounds; `24.0` is one too.
+
+        Raises:
+            InvalidParameterError: It is something else, or out of bounds.
+        """
+        value = self._number_text(name) if self.is_text else self.raw(name)
+        if value is None:
+            return None
+        if isinstance(value, str) and self.is_text and _INTEGER.fullmatch(value):
+            value = int(value)
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise InvalidParameterError(f"{name} must be an integer.", param=name)
+        if not least <= value <= most:
+            raise InvalidParameterError(f"{name} must be from {least} to {most}.", param=name)
+        return value
+
+    def number(self, name: str, *, most: int) -> int | float | None:
+        """Take a number above 0, also one written as text; whole numbers become an `int`.
+
+        Raises:
+            InvalidParameterError: It is something else, or out of bounds.
+        """
+        value = self._number_text(name) if self.is_text else self.raw(name)
+        if value is None:
+            return None
+        if isinstance(value, str) and _NUMBER.fullmatch(value):
+            value = float(value)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise InvalidParameterError(f"{name} must be a number, such as 5.", param=name)
+        if not 0 < value <= most:
+            raise InvalidParameterError(
+                f"{name} must be more than 0 and at most {most}.", param=name
+            )
+        return int(value) if value == int(value) else value
+
+    def members(self, name: str) -> dict[str, Any]:
+        """Take an object, empty if it is absent.
+
+        Raises:
+            InvalidParameterError: It is something else.
+        """
+        value = self.raw(name)
+        if value is None:
+            return {}
+        if not isinstance(value, dict):
+            raise InvalidParameterError(f"{name} must be an object.", param=name)
+        return value
+
+    def _number_text(self, name: str) -> Any:
+        value = self.raw(name)
+        return None if value == "" else value

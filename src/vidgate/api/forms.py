@@ -1,0 +1,167 @@
+"""What a body holds, and how a multipart one is read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+
+from vidgate.api.strict_json import BESIDE_INLINE_BYTES, parse_object
+from vidgate.exceptions import BodyTooLargeError, InvalidParameterError, MalformedBodyError
+
+__all__ = ["Form", "is_multipart", "parse_multipart"]
+
+_MULTIPART = "multipart/form-data"
+_MAX_PARTS = 64
+_PICTURES = frozenset({"image", "images", "input_reference"})
+"""Fields that may be files, and may come more than once."""
+
+_JSON_FIELD = "metadata"
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The fields of one request.
+
+    Attributes:
+        fields: By name, as JSON has them; a file is `bytes`, and what a multipart body may repeat
+            is a list.
+        is_text: Whether the fields came as text, so that a number is one in digits.
+    """
+
+    fields: Mapping[str, Any]
+    is_text: bool = False
+
+
+@dataclass(slots=True)
+class _Part:
+    headers: dict[str, bytes] = field(default_factory=dict)
+    content: bytearray = field(default_factory=bytearray)
+
+
+def is_multipart(content_type: str) -> bool:
+    """Whether a `Content-Type` says that a body is a multipart form."""
+    return content_type.partition(";")[0].strip().lower() == _MULTIPART
+
+
+def parse_multipart(body: bytes | bytearray, content_type: str) -> Form:
+    """Parse a multipart form.
+
+    Raises:
+        MalformedBodyError: It is not one, or has too many parts.
+        BodyTooLargeError: Its text is over the limit of JSON.
+        InvalidParameterError: A field comes twice, or is a file and may not be.
+    """
+    fields: dict[str, Any] = {}
+    text_bytes = 0
+    for part in _split(body, content_type):
+        name, is_file = _describe(part)
+        if is_file and not part.content:
+            continue  # what a browser sends for a file that was not chosen
+        if is_file and name not in _PICTURES:
+            raise InvalidParameterError(f"{name} cannot be a file.", param=name)
+        if name not in _PICTURES and name in fields:
+            raise InvalidParameterError(f"{name} is there twice.", param=name)
+        if name == _JSON_FIELD:
+            fields[name] = _parse_metadata(part.content)
+            continue
+        value = bytes(part.content) if is_file else _to_text(part.content, name)
+        if name in _PICTURES:
+            if value:
+                fields.setdefault(name, []).append(value)
+        else:
+            fields[name] = value
+            text_bytes += len(part.content)
+    if text_bytes > BESIDE_INLINE_BYTES:
+        raise BodyTooLargeError("The form's text may have at most 2 MiB.")
+    return Form(fields, is_text=True)
+
+
+def _split(body: bytes | bytearray, content_type: str) -> list[_Part]:
+    boundary = parse_options_header(content_type)[1].get(b"boundary")
+    if not boundary:
+        raise MalformedBodyError("The Content-Type of a multipart body must name its boundary.")
+    collector = _Collector()
+    try:
+        parser = MultipartParser(
+            boundary,
+            {
+                "on_part_begin": collector.begin,
+                "on_part_data": collector.data,
+                "on_header_begin": collector.begin_header,
+                "on_header_field": collector.header_name,
+                "on_header_value": collector.header_value,
+                "on_header_end": collector.end_header,
+                "on_end": collector.end,
+            },
+        )
+        parser.write(bytes(body))
+    except FormParserError:
+        raise MalformedBodyError("The body is not a valid multipart form.") from None
+    if not collector.is_complete:
+        raise MalformedBodyError("The multipart body ends too early.")
+    return collector.parts
+
+
+class _Collector:
+    """Gathers what the parser finds."""
+
+    def __init__(self) -> None:
+        self.parts: list[_Part] = []
+        self.is_complete = False
+        self._name = bytearray()
+        self._value = bytearray()
+
+    def begin(self) -> None:
+        if len(self.parts) == _MAX_PARTS:
+            raise MalformedBodyError(f"A multipart body may have at most {_MAX_PARTS} parts.")
+        self.parts.append(_Part())
+
+    def data(self, data: bytes, start: int, end: int) -> None:
+        self.parts[-1].content += data[start:end]
+
+    def begin_header(self) -> None:
+        self._name.clear()
+        self._value.clear()
+
+    def header_name(self, data: bytes, start: int, end: int) -> None:
+        self._name += data[start:end]
+
+    def header_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def end_header(self) -> None:
+        self.parts[-1].headers[self._name.decode("latin-1").lower()] = bytes(self._value)
+
+    def end(self) -> None:
+        self.is_complete = True
+
+
+def _describe(part: _Part) -> tuple[str, bool]:
+    """The name of a part's field, and whether it is a file."""
+    _, options = parse_options_header(part.headers.get("content-disposition", b""))
+    name = _to_text(options.get(b"name", b""), "the name of a part").removesuffix("[]")
+    if not name:
+        raise MalformedBodyError("A part of the multipart body has no name.")
+    return name, b"filename" in options
+
+
+def _to_text(content: bytes | bytearray, name: str) -> str:
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        raise MalformedBodyError(f"In the multipart body {name} is not UTF-8.") from None
+    if "\0" in text:
+        raise MalformedBodyError(f"In the multipart body {name} has a NUL character.")
+    return text
+
+
+def _parse_metadata(content: bytes | bytearray) -> dict[str, Any]:
+    if not content.strip():
+        return {}
+    try:
+        return parse_object(content)
+    except MalformedBodyError as error:
+        message = error.message.replace("The body", _JSON_FIELD, 1)
+        raise InvalidParameterError(message, param=_JSON_FIELD) from None

@@ -1,0 +1,75 @@
+"""Whether the process lives, whether it is ready, and what it counted."""
+
+import asyncio
+from typing import Literal
+
+import structlog
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+from starlette.responses import JSONResponse, Response
+
+from vidgate.api.dependencies import ServicesDependency
+from vidgate.exceptions import DatabaseUnavailableError
+
+__all__ = ["PATHS", "router"]
+
+_log = structlog.get_logger(__name__)
+
+_PING_SECONDS = 2.0
+"""Shorter than the patience of those who ask."""
+
+PATHS = ("/healthz", "/readyz", "/metrics")
+"""Asked every few seconds by machines: not worth a log line."""
+
+_TAG = "Operations"
+
+router = APIRouter(tags=[_TAG])
+
+
+class Health(BaseModel):
+    """The process lives."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Readiness(BaseModel):
+    """Whether requests should be sent here."""
+
+    status: Literal["ready", "unavailable"]
+    reasons: list[str] = Field(description="Why not, one sentence each.")
+
+
+@router.get("/healthz", summary="Does the process live?", response_model=Health)
+async def is_alive() -> Response:
+    return JSONResponse(Health().model_dump())
+
+
+@router.get(
+    "/readyz",
+    summary="Should requests be sent here?",
+    response_model=Readiness,
+    responses={503: {"model": Readiness, "description": "Not now."}},
+)
+async def is_ready(services: ServicesDependency) -> Response:
+    reasons = []
+    try:
+        async with asyncio.timeout(_PING_SECONDS):
+            await services.ping()
+    except (DatabaseUnavailableError, TimeoutError):
+        reasons.append("The database does not answer.")
+    if not services.is_worker_alive:
+        reasons.append("The worker has stopped.")
+    if reasons:
+        _log.warning("Not ready", reasons=reasons)
+    readiness = Readiness(status="unavailable" if reasons else "ready", reasons=reasons)
+    return JSONResponse(readiness.model_dump(), status_code=503 if reasons else 200)
+
+
+@router.get(
+    "/metrics",
+    summary="What was counted, for Prometheus",
+    response_class=Response,
+    responses={200: {"description": "Metrics.", "content": {"text/plain": {}}}},
+)
+def read_metrics(services: ServicesDependency) -> Response:
+    return Response(services.metrics.render(), media_type=services.metrics.content_type)

@@ -1,0 +1,111 @@
+"""The bodies that every vendor-neutral route documents."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["ErrorBody", "ErrorMembers", "error_answers"]
+
+
+class ErrorMembers(BaseModel):
+    """What went wrong."""
+
+    code: str | None = Field(description="A stable machine word, such as `model_not_found`.")
+    message: str = Field(description="One sentence that says what to do.")
+    param: str | None = Field(description="The field it is about.")
+    type: str = Field(
+        description=(
+            "One of `invalid_request_error`, `authentication_error`, `permission_error`, "
+            "`insufficient_quota`, `not_found_error`, `rate_limit_error`, `upstream_error`, "
+            "`server_error`."
+        )
+    )
+
+
+class ErrorBody(ErrorMembers):
+    """The flat error, and a nested copy for clients that read `error.message`."""
+
+    model_config = ConfigDict(title="Error")
+
+    error: ErrorMembers = Field(description="The same four.")
+
+
+_ERRORS: dict[int, tuple[str, str, str | None, str, str]] = {
+    400: (
+        "A field is missing, of the wrong type or impossible, or the body is not one JSON object.",
+        "invalid_parameter",
+        "duration",
+        "invalid_request_error",
+        "duration must be a number, such as 5.",
+    ),
+    401: (
+        "The token is missing, malformed, unknown or revoked.",
+        "invalid_api_key",
+        None,
+        "authentication_error",
+        "A token is needed; send the header `Authorization: Bearer sk-...` with yours.",
+    ),
+    403: (
+        "The token is expired, or may not use this model.",
+        "model_not_permitted",
+        "model",
+        "permission_error",
+        "This token may not use the model 'kling-v1'.",
+    ),
+    404: (
+        "There is no such task or model, or it is another account's.",
+        "task_not_found",
+        None,
+        "not_found_error",
+        "There is no task 'task_0'.",
+    ),
+    405: (
+        "The route does not take this method; `Allow` names those it takes.",
+        "method_not_allowed",
+        None,
+        "invalid_request_error",
+        "This route does not take this method.",
+    ),
+    413: (
+        "The body, or a picture in it, is over its limit.",
+        "request_too_large",
+        "image",
+        "invalid_request_error",
+        "The picture in image may have at most 20 MB.",
+    ),
+    500: (
+        "Our fault.",
+        "internal_error",
+        None,
+        "server_error",
+        "Something went wrong on our side; the X-Request-Id of this answer finds it in the log.",
+    ),
+    502: (
+        "Every channel that could serve refused or failed, and no job exists; not to be repeated.",
+        "upstream_refused",
+        None,
+        "upstream_error",
+        "Every provider that could serve the request refused it.",
+    ),
+    503: (
+        "No channel, no memory for the body, or no database; `Retry-After` says when to try again.",
+        "overloaded",
+        None,
+        "server_error",
+        "Too many large requests at once; try again in a moment.",
+    ),
+}
+
+
+def error_answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Document error answers, each with an example."""
+    answers: dict[int | str, dict[str, Any]] = {}
+    for status in statuses:
+        description, code, param, kind, message = _ERRORS[status]
+        members = {"code": code, "message": message, "param": param, "type": kind}
+        answers[status] = {
+            "model": ErrorBody,
+            "description": description,
+            "content": {"application/json": {"example": {**members, "error": members}}},
+        }
+    return answers

@@ -1,0 +1,94 @@
+"""The web application: layers, routes, and the services behind them."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
+from typing_extensions import override
+
+import vidgate
+from vidgate.api import health
+from vidgate.api.authentication import AuthenticationLayer
+from vidgate.api.bodies import BodyBudget, BodyReader
+from vidgate.api.context import ContextLayer
+from vidgate.api.cors import CorsLayer
+from vidgate.api.dependencies import Services
+from vidgate.api.dialects.newapi import routes as newapi
+from vidgate.api.errors import ErrorLayer, ErrorWriter
+from vidgate.api.ready_route import ReadyRouteLayer
+from vidgate.config import LogLevel, Settings
+from vidgate.factory import open_services
+from vidgate.logs import configure_logging
+
+__all__ = ["create_app"]
+
+
+def create_app(
+    settings: Settings | None = None,
+    *,
+    open_services: Callable[[Settings], AbstractAsyncContextManager[Services]] = open_services,
+) -> FastAPI:
+    """Build the application. Nothing is opened before its lifespan begins.
+
+    Args:
+        settings: `None` to read them from the environment.
+        open_services: What opens, and at the end closes, everything behind the routes.
+    """
+    settings = settings or Settings()
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+        configure_logging(settings)
+        bodies = BodyReader(BodyBudget(settings.body_memory))
+        async with open_services(settings) as services:
+            yield {"services": services, "bodies": bodies}
+
+    app = _Application(
+        title="vidgate",
+        version=vidgate.__version__,
+        summary="One HTTP API in front of many video generation providers.",
+        lifespan=lifespan,
+        redirect_slashes=False,
+        redoc_url=None,
+    )
+    errors = ErrorWriter()
+    # Inside the framework as well, which would answer an unexpected exception in its own shape.
+    app.add_middleware(ErrorLayer, writer=errors)
+    app.add_exception_handler(HTTPException, errors.handle)
+    app.add_exception_handler(RequestValidationError, errors.handle)
+    poll = newapi.poll_route()
+    app.router.routes.append(poll)
+    app.include_router(newapi.router)
+    app.include_router(health.router)
+
+    front: ASGIApp = ReadyRouteLayer(app.front, routes=[poll])
+    front = AuthenticationLayer(front)
+    front = ErrorLayer(front, writer=errors)
+    front = CorsLayer(front, origins=settings.cors_origins)
+    is_debugging = settings.log_level is LogLevel.DEBUG
+    quiet_routes = () if is_debugging else (newapi.POLL_PATH, *health.PATHS)
+    app.front = ContextLayer(front, quiet_routes=quiet_routes)
+    return app
+
+
+class _Application(FastAPI):
+    """FastAPI behind layers that see a request before anything of the framework does.
+
+    Attributes:
+        front: The outermost layer, at first the framework itself.
+    """
+
+    def __init__(self, **documentation: Any) -> None:
+        super().__init__(**documentation)
+        self.front: ASGIApp = super().__call__
+
+    @override
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self.front(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)

@@ -1,0 +1,36 @@
+import json
+
+import pytest
+
+from vidgate.api.errors import ErrorWriter
+from vidgate.exceptions import NotFoundError, OverloadedError, RequestError, UpstreamRefusedError
+
+
+def _vendor_shape(error: RequestError) -> dict[str, object]:
+    return {"code": 1203, "message": error.message}
+
+
+@pytest.mark.parametrize(
+    ("path", "is_vendors"),
+    [("/kling", True), ("/kling/v1/videos", True), ("/klingon", False), ("/v1/kling", False)],
+)
+def test_a_dialect_brings_its_own_shape(path: str, *, is_vendors: bool) -> None:
+    writer = ErrorWriter({"/kling": _vendor_shape})
+
+    response = writer.answer(NotFoundError("no"), {"method": "GET", "path": path})
+
+    assert response.status_code == 404
+    assert (json.loads(bytes(response.body))["code"] == 1203) is is_vendors
+
+
+def test_an_error_that_knows_when_to_try_again_says_so() -> None:
+    error = UpstreamRefusedError("refused")
+    error.retry_after_seconds = 7
+
+    response = ErrorWriter().answer(error, {"method": "GET", "path": "/"})
+
+    assert response.headers["Retry-After"] == "7"
+    assert response.headers["x-should-retry"] == "false"
+    overloaded = ErrorWriter().answer(OverloadedError("later"), {"method": "GET", "path": "/"})
+    assert overloaded.headers["Retry-After"] == "1"
+    assert "x-should-retry" not in overloaded.headers

@@ -1,0 +1,183 @@
+"""The real application over the real services and database; only the providers are made up."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from tests.api.bad_requests import CASES, PATH, refuse
+from tests.support.api import serve_lifespan
+from tests.support.engine import Engine
+
+from vidgate.config import Settings
+from vidgate.factory import Services
+from vidgate.main import create_app
+
+ACCEPTED = {"code": 0, "message": "SUCCEED", "data": {"task_id": "9301"}}
+GOOD = {"model": "kling-v2-6", "prompt": "a boat"}
+
+
+@pytest.fixture
+async def client(engine: Engine) -> AsyncIterator[httpx.AsyncClient]:
+    @asynccontextmanager
+    async def open_services(_settings: Settings) -> AsyncIterator[Services]:
+        yield engine.services
+
+    app = create_app(engine.services.settings, open_services=open_services)
+    async with serve_lifespan(app) as served:
+        transport = httpx.ASGITransport(app=served)
+        async with httpx.AsyncClient(
+            transport=transport,
+            base_url="http://vidgate.test",
+            headers={"Authorization": f"Bearer {engine.key}"},
+        ) as client:
+            yield client
+
+
+async def assert_nothing_left(engine: Engine) -> None:
+    assert await engine.all_tasks() == []
+    assert not engine.router.calls
+
+
+async def test_no_bad_request_leaves_a_row_or_calls_upstream(
+    engine: Engine, client: httpx.AsyncClient
+) -> None:
+    for provider in ("kling", "jimeng", "vidu"):
+        await engine.channel(provider)
+    for case in CASES:
+        try:
+            await refuse(client, case)
+        except AssertionError as error:
+            error.add_note(case.name)
+            raise
+    await assert_nothing_left(engine)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code", "param"),
+    [
+        ({"model": "sora-9"}, 404, "model_not_found", "model"),
+        ({"model": "kling"}, 404, "model_not_found", "model"),
+        ({"metadata": {"model_name": "sora-9"}}, 404, "model_not_found", "model"),
+        ({"metadata": {"model": 5}}, 400, "invalid_parameter", "metadata.model"),
+        ({"model": "vidu2.0"}, 503, "no_channel", None),
+        ({"duration": 7}, 400, "unsupported_parameter", "duration"),
+        ({"duration": 5.5}, 400, "unsupported_parameter", "duration"),
+        ({"seconds": "60"}, 400, "unsupported_parameter", "duration"),
+        ({"size": "4000x100"}, 400, "unsupported_parameter", "size"),
+        ({"size": "1x1"}, 400, "unsupported_parameter", "size"),
+        ({"size": "3840x2160"}, 400, "unsupported_parameter", "size"),
+        ({"size": "21:9"}, 400, "unsupported_parameter", "size"),
+        (
+            {"images": ["https://a.test/1.png"] * 1 + [f"https://a.test/{n}" for n in range(5)]},
+            400,
+            "unsupported_parameter",
+            "images",
+        ),
+        ({"prompt": "x" * 2501}, 400, "unsupported_parameter", "prompt"),
+        (
+            {"metadata": {"callback_url": "http://127.0.0.1/hook"}},
+            400,
+            "invalid_parameter",
+            "metadata.callback_url",
+        ),
+        (
+            {"metadata": {"callback_url": "ftp://a.test/"}},
+            400,
+            "invalid_parameter",
+            "metadata.callback_url",
+        ),
+        ({"metadata": {"callback_url": 5}}, 400, "invalid_parameter", "metadata.callback_url"),
+    ],
+)
+async def test_what_the_services_refuse_leaves_nothing_either(
+    engine: Engine,
+    client: httpx.AsyncClient,
+    body: dict[str, Any],
+    status: int,
+    code: str,
+    param: str | None,
+) -> None:
+    await engine.channel("kling")
+
+    answer = await client.post(PATH, json=GOOD | body)
+
+    told = answer.json()
+    assert (answer.status_code, told["code"], told["param"]) == (status, code, param), told
+    assert told["error"] == {name: told[name] for name in ("code", "message", "param", "type")}
+    await assert_nothing_left(engine)
+
+
+async def test_strictly_what_would_be_ignored_or_adjusted_is_refused(
+    engine: Engine, client: httpx.AsyncClient
+) -> None:
+    await engine.channel("kling")
+    for more in ({"fps": 24}, {"seed": 5}, {"user": "u"}, {"size": "1000x1000"}):
+        answer = await client.post(PATH, json=GOOD | more, headers={"Prefer": "handling=strict"})
+        assert answer.status_code == 400, (more, answer.text)
+        assert answer.json()["param"] == next(iter(more))
+    await assert_nothing_left(engine)
+
+
+async def test_what_is_ignored_and_adjusted_is_said(
+    engine: Engine, client: httpx.AsyncClient
+) -> None:
+    await engine.channel("kling")
+    engine.router.post("http://kling.test/v1/videos/text2video").respond(json=ACCEPTED)
+
+    answer = await client.post(
+        PATH, json=GOOD | {"fps": 24, "seed": 5, "size": "1000x1000", "response_format": "gif"}
+    )
+
+    assert answer.status_code == 200
+    ignored = {name.strip() for name in answer.headers["X-Vidgate-Ignored"].split(",")}
+    assert ignored == {"fps", "seed", "response_format"}
+    assert answer.headers["X-Vidgate-Adjusted"] == "size=1:1@1080p"
+
+
+async def test_tokens_that_may_not_create_may_read(
+    engine: Engine, client: httpx.AsyncClient
+) -> None:
+    await engine.channel("kling")
+    engine.router.post("http://kling.test/v1/videos/text2video").respond(json=ACCEPTED)
+    made = (await client.post(PATH, json=GOOD)).json()["id"]
+    provisioning = engine.office.provisioning
+    now = engine.clock.now()
+    _, expired = await provisioning.create_token(name="old", expires_at=now - timedelta(days=1))
+    _, narrow = await provisioning.create_token(name="narrow", models=("vidu*",))
+    other = await provisioning.create_account("other")
+    _, foreign = await provisioning.create_token(name="foreign", account=other.name)
+    revoked_token, revoked = await provisioning.create_token(name="revoked")
+    await engine.office.accounts.revoke_token(revoked_token.id)
+    before = len(engine.router.calls)
+
+    async def asked(key: str) -> tuple[int, str, int]:
+        headers = {"Authorization": key}
+        post = await client.post(PATH, json=GOOD, headers=headers)
+        get = await client.get(f"{PATH}/{made}", headers=headers)
+        return post.status_code, post.json()["code"], get.status_code
+
+    assert await asked(expired) == (403, "token_expired", 200)
+    assert await asked(narrow) == (403, "model_not_permitted", 200)
+    assert await asked(revoked) == (401, "invalid_api_key", 401)
+    assert (await client.get(f"{PATH}/{made}", headers={"Authorization": foreign})).json()[
+        "code"
+    ] == "task_not_found"
+    assert len(engine.router.calls) == before
+
+
+async def test_a_refusal_of_the_provider_says_not_to_retry(
+    engine: Engine, client: httpx.AsyncClient
+) -> None:
+    await engine.channel("kling")
+    route = engine.router.post("http://kling.test/v1/videos/text2video")
+    for code, status, told in ((1301, 400, "content_policy_violation"), (1102, 502, None)):
+        route.respond(status_code=400, json={"code": code, "message": "no: acct-7 key-9"})
+        answer = await client.post(PATH, json=GOOD)
+        assert answer.status_code == status, answer.text
+        assert answer.headers["x-should-retry"] == "false"
+        assert "acct-7" not in answer.text
+        if told:
+            assert answer.json()["code"] == told

@@ -1,0 +1,103 @@
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+from tests.support.api import KEY, build_settings
+
+from vidgate.config import LogFormat, LogLevel
+from vidgate.logs import configure_logging, mask
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was() -> Iterator[None]:
+    yield
+    configure_logging(build_settings())
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        (f"key {KEY}.", "key sk-***."),
+        ("Authorization: Bearer abcdefghijklmnop1234", "Authorization: Bearer ***"),
+        ("Token: vda_abcdefghijklmnop", "Token: ***"),
+        ("jwt eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJhIn0.c2ln", "jwt ***"),
+        ("key=AKLTabcdefgh|U0tabcdefgh==", "***|***"),
+        ("postgresql://user:hunter22@db/x", "postgresql://user:***@db/x"),
+        ("nothing | to hide, token by token", "nothing | to hide, token by token"),
+        ("/v1/video/generations/task_01m7wczamafj4sn87z101k97e6",) * 2,
+    ],
+)
+def test_what_looks_like_a_secret_is_masked(text: str, masked: str) -> None:
+    assert mask(text) == masked
+
+
+def test_machines_get_a_line_of_json(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(build_settings(log_format=LogFormat.JSON))
+    structlog.get_logger("vidgate.test").info("It happened", key=f'Bearer "{KEY}\\', answer=42)
+
+    line = json.loads(capsys.readouterr().err)
+    assert line["event"] == "It happened"
+    assert line["level"] == "info"
+    assert line["logger"] == "vidgate.test"
+    assert line["answer"] == 42
+    assert line["key"] == 'Bearer "sk-***\\'
+    assert line["timestamp"].endswith("Z")
+
+
+@pytest.mark.parametrize("log_format", LogFormat)
+def test_a_traceback_is_masked_and_shows_no_locals(
+    capsys: pytest.CaptureFixture[str], log_format: LogFormat
+) -> None:
+    configure_logging(build_settings(log_format=log_format))
+    hidden = "a-local-that-is-nobodys-business"
+    try:
+        int(KEY + hidden[:0])
+    except ValueError:
+        structlog.get_logger().exception("It failed")
+
+    written = capsys.readouterr().err
+    assert "ValueError: invalid literal for int() with base 10: 'sk-***'" in written
+    assert KEY not in written
+    assert hidden not in written
+
+
+def test_libraries_log_the_same_way(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(build_settings())
+    structlog.contextvars.bind_contextvars(request_id="r-1")
+    logging.getLogger("uvicorn.error").info("Started with %s", KEY)
+    logging.getLogger("uvicorn.access").info("GET /")
+    logging.getLogger("alembic").info("Running")
+    structlog.contextvars.clear_contextvars()
+
+    written = capsys.readouterr().err
+    assert "Started with sk-***" in written
+    assert "request_id=r-1" in written
+    assert "GET /" not in written
+    assert "Running" in written
+
+
+def test_the_level_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(build_settings(log_level=LogLevel.WARNING))
+    structlog.get_logger().info("quiet")
+    logging.getLogger("uvicorn").info("quiet")
+    structlog.get_logger().warning("loud")
+
+    written = capsys.readouterr().err
+    assert "quiet" not in written
+    assert "loud" in written
+
+
+def test_it_can_be_done_again_and_leaves_others_handlers_alone() -> None:
+    other = logging.NullHandler()
+    root = logging.getLogger()
+    root.addHandler(other)
+    try:
+        configure_logging(build_settings())
+        configure_logging(build_settings())
+
+        assert other in root.handlers
+        assert [handler.get_name() for handler in root.handlers].count("vidgate") == 1
+    finally:
+        root.removeHandler(other)
