@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from tests.support.database import (
     clean_database,
     create_database,
@@ -23,6 +24,17 @@ from tests.support.engine import Engine, open_engine
 
 from vidgate.db.embedded import EmbeddedServer
 from vidgate.db.engine import Database
+
+# The default formatter of tracebacks prints every local variable, which takes minutes for a router.
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(
+            colors=False, exception_formatter=structlog.dev.plain_traceback
+        ),
+    ]
+)
 
 
 @pytest.fixture(autouse=True)

@@ -110,7 +110,13 @@ async def open_database_url(settings: Settings) -> AsyncIterator[str]:
     if settings.database_url is not None:
         yield settings.database_url.get_secret_value()
         return
-    server = await asyncio.to_thread(EmbeddedServer.start, settings.data_dir)
+    starting = asyncio.create_task(asyncio.to_thread(EmbeddedServer.start, settings.data_dir))
+    try:
+        server = await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        # The thread goes on to the end, and what it started would be nobody's to stop.
+        (await starting).release()
+        raise
     try:
         yield server.url
     finally:
@@ -199,8 +205,10 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
 
         async def stop() -> None:
             await asyncio.gather(*(loop.stop() for loop in loops))
-            await services.worker.stop(settings.shutdown_grace)
-            await services.submissions.drain(settings.shutdown_grace)
+            await asyncio.gather(
+                services.worker.stop(settings.shutdown_grace),
+                services.submissions.drain(settings.shutdown_grace),
+            )
 
         stack.push_async_callback(stop)
         yield services

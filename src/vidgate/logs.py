@@ -62,7 +62,7 @@ def configure_logging(settings: Settings) -> None:
     handler.set_name(_HANDLER)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder(), _drop_colours],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 *_renderers(settings.log_format),
@@ -95,6 +95,12 @@ def _renderers(log_format: LogFormat) -> list[Processor]:
             colors=False, exception_formatter=structlog.dev.plain_traceback
         )
     ]
+
+
+def _drop_colours(_logger: Any, _name: str, event: EventDict) -> EventDict:
+    """Leave out uvicorn's second copy of its message, the one for terminals."""
+    event.pop("color_message", None)
+    return event
 
 
 def _mask_line(_logger: Any, _name: str, event: EventDict | str) -> str:

@@ -1,0 +1,71 @@
+# Thin verbs; `make` alone prints them. Each installs what it needs into .venv, once.
+#
+#   PYTHON=python3.13   the interpreter that .venv is made of, 3.11 or newer
+#   ARGS='…'            more arguments for demo, test and bench
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check bench lock build clean
+
+PYTHON ?=
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+IS_GOOD := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
+CANDIDATES := $(or $(PYTHON),python3 python3.13 python3.12 python3.11 python3.14 python)
+
+help: ## Print these verbs
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## Install everything into .venv
+
+demo: $(STAMP) ## Try it: a gateway, stand-ins for the providers, requests to paste
+	@exec $(BIN)/python -m vidgate demo $(ARGS)
+
+test: $(STAMP) ## Run the tests
+	@exec $(BIN)/python -m pytest $(ARGS)
+
+check: $(STAMP) ## Check format, lint, types and imports
+	$(BIN)/python -m ruff format --check
+	$(BIN)/python -m ruff check
+	$(BIN)/python -m mypy
+	$(BIN)/lint-imports
+
+bench: $(STAMP) ## Measure requests a second, as ratios to a bare function
+	@exec $(BIN)/python bench/run.py $(ARGS)
+
+# Without index URLs, and for every system and Python.
+lock: $(STAMP) ## Pin the newest versions in requirements.lock
+	@$(BIN)/python -m uv --version >/dev/null 2>&1 || $(PIP) install uv
+	@$(BIN)/python -m uv pip compile --quiet \
+		--universal --python-version 3.11 --fork-strategy fewest --upgrade \
+		--all-extras --group dev --generate-hashes --no-annotate \
+		--no-emit-package pip --no-emit-package pip-tools \
+		--no-emit-package setuptools --no-emit-package wheel \
+		--custom-compile-command 'make lock' --output-file requirements.lock pyproject.toml
+
+build: $(STAMP) ## Build the wheel and the source archive into dist
+	$(BIN)/python -m build --no-isolation
+
+clean: ## Remove .venv, caches and what was built
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find src tests bench migrations -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMP): requirements.lock pyproject.toml
+	@if ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
+		python=; \
+		for candidate in $(CANDIDATES); do \
+			if "$$candidate" -c '$(IS_GOOD)' >/dev/null 2>&1; then python=$$candidate; break; fi; \
+		done; \
+		if [ -z "$$python" ]; then \
+			echo "vidgate needs Python 3.11 or newer with its venv module (Debian and Ubuntu: python3-venv); name one with: make PYTHON=/path/to/python3" >&2; \
+			exit 1; \
+		fi; \
+		echo "Installing into $(VENV), this once ..." >&2; \
+		"$$python" -m venv --clear $(VENV); \
+	fi
+	@$(PIP) install --require-hashes --requirement requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@

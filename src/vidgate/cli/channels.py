@@ -1,0 +1,135 @@
+"""`vidgate channel …`."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated
+
+import typer
+
+from vidgate.cli.documents import channel_document
+from vidgate.cli.output import JsonOption, print_fields, print_json, print_table
+from vidgate.cli.running import read_key, with_office
+from vidgate.factory import Office
+from vidgate.models.channels import Channel, OnUnknown
+from vidgate.services.provisioning import NewChannel
+
+__all__ = ["commands"]
+
+_LARGEST = 2**31 - 1
+
+commands = typer.Typer()
+
+_Name = Annotated[str, typer.Argument(help="The channel's name.")]
+_Key = Annotated[
+    str, typer.Option(help="The provider's key, or `-` to read it from standard input.")
+]
+
+
+def _parse_map(pairs: Sequence[str]) -> dict[str, str]:
+    mapping = {}
+    for pair in pairs:
+        origin, separator, target = (part.strip() for part in pair.partition("="))
+        if not (origin and separator and target):
+            raise typer.BadParameter("write from=to", param_hint="'--map'")
+        mapping[origin] = target
+    return mapping
+
+
+def _change(action: Callable[[Office], Awaitable[Channel]], *, as_json: bool) -> None:
+    document = channel_document(with_office(action))
+    if as_json:
+        print_json(document)
+    else:
+        print_fields(document)
+
+
+@commands.command("add")
+def add_channel(
+    name: _Name,
+    *,
+    provider: Annotated[str, typer.Option(help="kling, jimeng or vidu.")],
+    key: _Key,
+    base_url: Annotated[
+        str | None, typer.Option(help="Without the API prefix; else the provider's own.")
+    ] = None,
+    models: Annotated[
+        str | None,
+        typer.Option(help="What it serves, such as 'kling-*,my-model'; without: all there are."),
+    ] = None,
+    pairs: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="FROM=TO", help="Run TO where FROM is asked for; repeat."),
+    ] = None,
+    priority: Annotated[
+        int, typer.Option(min=-_LARGEST, max=_LARGEST, help="Higher is tried first.")
+    ] = 0,
+    weight: Annotated[
+        int, typer.Option(min=0, max=_LARGEST, help="Its share among those of one priority.")
+    ] = 1,
+    max_concurrency: Annotated[
+        int | None, typer.Option(min=1, max=_LARGEST, help="Jobs at once; without: no limit.")
+    ] = None,
+    on_unknown: Annotated[
+        OnUnknown, typer.Option(help="When nobody can tell whether a submit arrived.")
+    ] = OnUnknown.FAIL,
+    as_json: JsonOption = False,
+) -> None:
+    """Add an account at a provider, in use within a second."""
+    new = NewChannel(
+        name=name,
+        provider=provider,
+        key=read_key(key),
+        base_url=base_url,
+        models=tuple(part.strip() for part in (models or "").split(",") if part.strip()),
+        model_map=_parse_map(pairs or ()),
+        priority=priority,
+        weight=weight,
+        max_concurrency=max_concurrency,
+        on_unknown=on_unknown,
+    )
+    _change(lambda office: office.provisioning.add_channel(new), as_json=as_json)
+
+
+@commands.command("list")
+def list_channels(*, as_json: JsonOption = False) -> None:
+    """List the channels, oldest first."""
+
+    async def read(office: Office) -> list[Channel]:
+        return await office.channels.all()
+
+    documents = [channel_document(channel) for channel in with_office(read)]
+    if as_json:
+        print_json(documents)
+    else:
+        columns = ("name", "provider", "enabled", "models", "priority", "weight", "base_url")
+        print_table(columns, documents)
+
+
+@commands.command("enable")
+def enable_channel(name: _Name, *, as_json: JsonOption = False) -> None:
+    """Let new requests go to a channel again."""
+    _change(
+        lambda office: office.provisioning.set_enabled(name, enabled=True),
+        as_json=as_json,
+    )
+
+
+@commands.command("disable")
+def disable_channel(name: _Name, *, as_json: JsonOption = False) -> None:
+    """Let no new requests go to a channel; what runs there goes on."""
+    _change(
+        lambda office: office.provisioning.set_enabled(name, enabled=False),
+        as_json=as_json,
+    )
+
+
+@commands.command("remove")
+def remove_channel(name: _Name, *, as_json: JsonOption = False) -> None:
+    """Take a channel away for good; what runs there goes on."""
+    _change(lambda office: office.provisioning.remove_channel(name), as_json=as_json)
+
+
+@commands.command("set-key")
+def set_key(name: _Name, *, key: _Key, as_json: JsonOption = False) -> None:
+    """Give a channel another key; what runs there keeps the old one."""
+    secret = read_key(key)
+    _change(lambda office: office.provisioning.set_key(name, secret), as_json=as_json)

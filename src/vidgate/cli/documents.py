@@ -1,0 +1,146 @@
+"""Accounts, tokens, channels and tasks as the command line prints them."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from vidgate.logs import mask
+from vidgate.models.accounts import Account, Token
+from vidgate.models.attempts import Attempt
+from vidgate.models.channels import Channel
+from vidgate.models.ids import public_id
+from vidgate.models.tasks import TaskError, TaskSnapshot
+
+__all__ = [
+    "TOKEN_PREFIX",
+    "account_document",
+    "attempt_document",
+    "channel_document",
+    "task_document",
+    "token_document",
+]
+
+ACCOUNT_PREFIX = "acc_"
+TOKEN_PREFIX = "tok_"  # noqa: S105 - not a secret
+CHANNEL_PREFIX = "chn_"
+ATTEMPT_PREFIX = "att_"
+
+
+def account_document(account: Account) -> dict[str, Any]:
+    """An account."""
+    return {
+        "id": public_id(ACCOUNT_PREFIX, account.id),
+        "object": "account",
+        "name": account.name,
+        "created_at": _unix(account.created_at),
+    }
+
+
+def token_document(token: Token, account_name: str) -> dict[str, Any]:
+    """A token, without its key, which nobody knows any more."""
+    return {
+        "id": public_id(TOKEN_PREFIX, token.id),
+        "object": "token",
+        "name": token.name,
+        "account": account_name,
+        "account_id": public_id(ACCOUNT_PREFIX, token.account_id),
+        "models": list(token.models),
+        "revoked": token.revoked,
+        "expires_at": _unix(token.expires_at),
+        "created_at": _unix(token.created_at),
+    }
+
+
+def channel_document(channel: Channel) -> dict[str, Any]:
+    """A channel, without its key."""
+    return {
+        "id": public_id(CHANNEL_PREFIX, channel.id),
+        "object": "channel",
+        "name": channel.name,
+        "provider": channel.provider,
+        "base_url": channel.base_url,
+        "models": list(channel.models),
+        "model_map": dict(channel.model_map),
+        "priority": channel.priority,
+        "weight": channel.weight,
+        "max_concurrency": channel.max_concurrency,
+        "on_unknown": channel.on_unknown.value,
+        "enabled": channel.enabled,
+        "created_at": _unix(channel.created_at),
+    }
+
+
+def task_document(task: TaskSnapshot, account_names: Mapping[UUID, str]) -> dict[str, Any]:
+    """A task as its operator sees it: with the finer words for its status, and whose it is."""
+    result = task.result
+    return {
+        "id": task.public_id,
+        "task_id": task.public_id,
+        "object": "video",
+        "model": task.model,
+        "status": task.status.value,
+        "progress": task.progress,
+        "account": account_names.get(task.account_id),
+        "account_id": public_id(ACCOUNT_PREFIX, task.account_id),
+        "provider": task.provider,
+        "upstream_model": task.upstream_model,
+        "user": task.user,
+        "seed": task.seed,
+        "created_at": _unix(task.created_at),
+        "started_at": _unix(task.started_at),
+        "completed_at": _unix(task.finished_at),
+        "url": result.url if result else None,
+        "expires_at": _unix(result.expires_at) if result else None,
+        "error": _error(task.error),
+        "metadata": dict(task.details),
+        "outputs": [
+            {
+                "status": output.status.value,
+                "url": output.result.url if output.result else None,
+                "error": _error(output.error),
+            }
+            for output in task.outputs
+        ],
+    }
+
+
+def attempt_document(attempt: Attempt, channels: Mapping[UUID, Channel]) -> dict[str, Any]:
+    """An attempt: where, when, and what came of it."""
+    channel = channels.get(attempt.channel_id)
+    fault = attempt.fault_kind and {
+        "kind": attempt.fault_kind,
+        "code": attempt.fault_code,
+        "message": mask(attempt.fault_message or ""),
+    }
+    return {
+        "id": public_id(ATTEMPT_PREFIX, attempt.id),
+        "object": "attempt",
+        "output": attempt.position,
+        "number": attempt.number,
+        "channel": channel.name if channel else None,
+        "channel_id": public_id(CHANNEL_PREFIX, attempt.channel_id),
+        "provider": attempt.provider,
+        "upstream_model": attempt.upstream_model,
+        "upstream_task_id": attempt.ref.id if attempt.ref else None,
+        "status": attempt.status.value,
+        "progress": attempt.progress,
+        "tries": attempt.tries,
+        "polls": attempt.polls,
+        "created_at": _unix(attempt.created_at),
+        "sent_at": _unix(attempt.sent_at),
+        "accepted_at": _unix(attempt.accepted_at),
+        "due_at": _unix(attempt.due_at),
+        "deadline_at": _unix(attempt.deadline_at),
+        "finished_at": _unix(attempt.finished_at),
+        "error": fault or None,
+        "last_reason": mask(attempt.last_reason) if attempt.last_reason else None,
+    }
+
+
+def _error(error: TaskError | None) -> dict[str, str] | None:
+    return None if error is None else {"code": error.code, "message": error.message}
+
+
+def _unix(at: datetime | None) -> int | None:
+    return None if at is None else int(at.timestamp())

@@ -1,0 +1,62 @@
+"""What commands run on: the settings, the stores, and the keys they are handed."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
+
+from vidgate.config import LogLevel, Settings
+from vidgate.exceptions import ConfigurationError
+from vidgate.factory import Office, open_office
+from vidgate.logs import configure_logging
+
+__all__ = ["load_settings", "quiet", "read_key", "with_office"]
+
+_T = TypeVar("_T")
+
+
+def load_settings() -> Settings:
+    """Read the settings.
+
+    Raises:
+        ConfigurationError: One of them is no good; its value is not repeated.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        name = "_".join(str(part) for part in first["loc"][:1]).upper()
+        reason = first["msg"].removeprefix("Value error, ")
+        raise ConfigurationError(f"VIDGATE_{name} cannot be used: {reason}.") from None
+    except SettingsError as error:
+        raise ConfigurationError(f"The settings cannot be read: {error}.") from None
+
+
+def quiet(settings: Settings) -> Settings:
+    """The same settings, with only warnings in the log unless a level was asked for."""
+    if "log_level" in settings.model_fields_set:
+        return settings
+    return settings.model_copy(update={"log_level": LogLevel.WARNING})
+
+
+def with_office(action: Callable[[Office], Awaitable[_T]]) -> _T:
+    """Open the database, beside whoever uses it, do one thing and close it."""
+    settings = quiet(load_settings())
+    configure_logging(settings)
+
+    async def act() -> _T:
+        async with open_office(settings) as office:
+            return await action(office)
+
+    return asyncio.run(act())
+
+
+def read_key(given: str) -> str:
+    """A key as it was given, or what standard input holds if that is `-`."""
+    if given != "-":
+        return given
+    text = sys.stdin.read()
+    return text.removesuffix("\n").removesuffix("\r")

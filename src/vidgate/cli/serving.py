@@ -1,0 +1,180 @@
+"""`vidgate serve`, `vidgate worker` and `vidgate sandbox`."""
+
+import asyncio
+import os
+import tempfile
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from typing import Annotated
+
+import structlog
+import typer
+import uvloop
+from uvicorn.supervisors import Multiprocess
+
+from vidgate.cli.running import load_settings, quiet
+from vidgate.cli.servers import Server, bind, run_loop, running, server_config, signals, url_of
+from vidgate.cli.standins import retire_channels
+from vidgate.config import LogFormat, Settings
+from vidgate.db.capacity import require_connections
+from vidgate.exceptions import ConfigurationError, VidgateError
+from vidgate.factory import open_database_url, open_office, open_services
+from vidgate.logs import configure_logging
+
+__all__ = ["sandbox", "serve", "worker"]
+
+_log = structlog.get_logger(__name__)
+
+_APP = "vidgate.main:create_app"
+_METRICS_DIR = "PROMETHEUS_MULTIPROC_DIR"
+_SANDBOX_PORT = 3900
+_MOST_WORKERS = 256
+
+
+def serve(
+    *,
+    host: Annotated[str | None, typer.Option(help="Address; else VIDGATE_HOST.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port, 0 for any; else VIDGATE_PORT.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, max=_MOST_WORKERS, help="Processes.")] = 1,
+    no_worker: Annotated[
+        bool, typer.Option("--no-worker", help="Leave background work to `vidgate worker`.")
+    ] = False,
+) -> None:
+    """Serve the API, and do the background work unless told otherwise."""
+    # The processes that serve read their settings from the environment.
+    if host is not None:
+        os.environ["VIDGATE_HOST"] = host
+    if port is not None:
+        os.environ["VIDGATE_PORT"] = str(port)
+    if no_worker:
+        os.environ["VIDGATE_WORKER"] = "false"
+    settings = load_settings()
+    configure_logging(settings)
+    if workers == 1:
+        run_loop(_serve(settings))
+    else:
+        _serve_with(settings, workers)
+
+
+async def _serve(settings: Settings) -> None:
+    with signals() as stopping, bind(settings.host, settings.port) as listener:
+        async with open_database_url(settings) as url:
+            await _prepare(settings, url, processes=1)
+            if stopping.is_set():
+                return
+            config = server_config(
+                _APP, grace=settings.shutdown_grace, trusted_proxies=settings.trusted_proxies
+            )
+            try:
+                async with running(Server(config), listener) as server:
+                    _announce(settings, url_of(listener))
+                    await _either(stopping, server)
+            except OSError as error:  # somebody else listens there since a moment
+                raise ConfigurationError(
+                    f"Port {settings.port} of {settings.host} cannot be used: {error.strerror}."
+                ) from error
+
+
+def _serve_with(settings: Settings, workers: int) -> None:
+    with (
+        tempfile.TemporaryDirectory(prefix="vidgate-metrics-") as metrics,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+        bind(settings.host, settings.port) as listener,
+    ):
+        os.environ.setdefault(_METRICS_DIR, metrics)
+        config = server_config(
+            _APP,
+            grace=settings.shutdown_grace,
+            workers=workers,
+            trusted_proxies=settings.trusted_proxies,
+        )
+        parent = Multiprocess(config, [listener])  # signals wait for it from here on
+        stack = AsyncExitStack()
+        try:
+            url = runner.run(stack.enter_async_context(open_database_url(settings)))
+            runner.run(_prepare(settings, url, processes=workers))
+            _announce(settings, url_of(listener), processes=workers)
+            parent.run()
+        finally:
+            runner.run(stack.aclose())
+    if not parent.signal_queue and any(process.exitcode == 3 for process in parent.processes):  # noqa: PLR2004 - uvicorn's code for it
+        raise VidgateError("The server could not start; its log says why.")
+
+
+async def _prepare(settings: Settings, url: str, *, processes: int) -> None:
+    """Find out now, in one sentence, what would keep the processes from starting."""
+    async with open_office(settings, url=url) as office:
+        await office.provisioning.apply_environment(settings)
+        await require_connections(office.database, processes * (settings.db_pool + 1))
+        if settings.is_embedded:
+            await retire_channels(office)
+
+
+def _announce(settings: Settings, url: str, *, processes: int = 1) -> None:
+    if settings.log_format is LogFormat.JSON:
+        _log.info("Serving", url=url, processes=processes)
+    else:
+        suffix = f" with {processes} processes" if processes > 1 else ""
+        typer.echo(f"Serving on {url}{suffix}")
+
+
+async def _either(stopping: asyncio.Event, server: "asyncio.Task[None]") -> None:
+    """Wait until it is time to stop, or the server ends by itself."""
+    asked = asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait((asked, server), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        asked.cancel()
+
+
+def worker() -> None:
+    """Do the background work alone: ask providers, submit what waits, recover what was cut off."""
+    settings = load_settings().model_copy(update={"worker": True})
+    configure_logging(settings)
+    run_loop(_work(settings))
+
+
+async def _work(settings: Settings) -> None:
+    with signals() as stopping:
+        async with open_database_url(settings) as url:
+            await _prepare(settings, url, processes=1)
+            if stopping.is_set():
+                return
+            async with open_services(settings):
+                _log.info("Working")
+                await stopping.wait()
+
+
+def sandbox(
+    *,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1, 0 for any.")
+    ] = _SANDBOX_PORT,
+    speed: Annotated[
+        float, typer.Option(min=0.001, max=1_000_000, help="How much faster than the real ones.")
+    ] = 1.0,
+) -> None:
+    """Run the stand-ins for Kling, Jimeng and Vidu."""
+    configure_logging(quiet(load_settings()))
+    run_loop(_imitate(port, speed))
+
+
+async def _imitate(port: int, speed: float) -> None:
+    # Its encoder is an extra, and other commands need neither.
+    from vidgate.sandbox.app import create_sandbox  # noqa: PLC0415
+    from vidgate.sandbox.settings import SANDBOX_KEYS, SandboxSettings  # noqa: PLC0415
+
+    app = create_sandbox(SandboxSettings(speed=speed))
+    with signals() as stopping, bind("127.0.0.1", port) as listener:
+        config = server_config(app, grace=timedelta(seconds=1))
+        async with running(Server(config), listener) as server:
+            url = url_of(listener)
+            typer.echo(f"Sandbox on {url}")
+            for provider, key in SANDBOX_KEYS.items():
+                typer.echo(
+                    f"vidgate channel add sandbox-{provider} --provider {provider}"
+                    f" --base-url {url}/{provider} --key '{key}'"
+                )
+            await _either(stopping, server)

@@ -1,0 +1,164 @@
+"""The sandbox of a demo, and the channels that lead to it.
+
+One demo of a data directory runs the sandbox; others use it, and one of them takes over when that
+demo ends, however it ends: the sandbox belongs to whoever holds a lock, which the kernel drops with
+its process.
+"""
+
+import asyncio
+import fcntl
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+
+from vidgate.cli.servers import Server, bind, is_taken, running, server_config, url_of
+from vidgate.exceptions import ConfigurationError
+from vidgate.factory import Office
+from vidgate.services.provisioning import NewChannel
+
+__all__ = ["retire_channels", "standing_in"]
+
+_LOCK = "demo-sandbox.lock"
+_PROVIDERS = ("kling", "jimeng", "vidu")
+_HOST = "127.0.0.1"
+_TAKE_OVER_SECONDS = 0.5
+_PATIENCE_SECONDS = 5.0
+_GRACE = timedelta(seconds=1)
+
+_PRIORITY = 1
+"""Above the default: what a demo asks for costs nothing unless somebody wants it to."""
+
+
+async def retire_channels(office: Office) -> None:
+    """Turn the demo's channels off, unless a demo is running; a killed one could not."""
+    path = office.settings.data_dir / _LOCK
+    if not path.exists():
+        return
+    with _Lock(path) as lock:
+        if lock.take():
+            await _disable(office)
+
+
+@asynccontextmanager
+async def standing_in(office: Office) -> AsyncIterator[bool]:
+    """Run the sandbox while no other demo does, with a channel for each provider.
+
+    Yields:
+        Whether it is ours; otherwise that of another demo is there.
+    """
+    with _Lock(office.settings.data_dir / _LOCK) as lock:
+        async with AsyncExitStack() as stack:
+            is_ours = lock.take()
+            if is_ours:
+                await stack.enter_async_context(_sandbox(office))
+                yield True
+                return
+            successor = asyncio.create_task(_succeed(office, lock))
+            try:
+                await _wait_for_channels(office)
+                yield False
+            finally:
+                successor.cancel()
+                with suppress(asyncio.CancelledError):
+                    await successor
+
+
+async def _wait_for_channels(office: Office) -> None:
+    """Let a demo that was started at the same time make them; somebody may have disabled some."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            while True:
+                channel = await office.channels.named(_channel_name(_PROVIDERS[-1]))
+                if channel is not None and channel.enabled:
+                    return
+                await asyncio.sleep(_TAKE_OVER_SECONDS)
+
+
+async def _succeed(office: Office, lock: "_Lock") -> None:
+    while not lock.take():  # noqa: ASYNC110 - the other one is another process
+        await asyncio.sleep(_TAKE_OVER_SECONDS)
+    async with _sandbox(office):
+        await asyncio.Event().wait()
+
+
+@asynccontextmanager
+async def _sandbox(office: Office) -> AsyncIterator[None]:
+    # Its encoder is an extra, and other commands need neither.
+    from vidgate.sandbox.app import create_sandbox  # noqa: PLC0415
+    from vidgate.sandbox.settings import SANDBOX_KEYS, SandboxSettings  # noqa: PLC0415
+
+    app = create_sandbox(SandboxSettings.demo())
+    with await _listener(office) as listener:
+        async with running(Server(server_config(app, grace=_GRACE)), listener):
+            for provider in _PROVIDERS:
+                await _ensure_channel(
+                    office, provider, f"{url_of(listener)}/{provider}", SANDBOX_KEYS[provider]
+                )
+            try:
+                yield
+            finally:
+                await _disable(office)
+
+
+async def _listener(office: Office) -> socket.socket:
+    """The port of the last time if it is free: jobs of then are asked about there."""
+    channel = await office.channels.named(_channel_name(_PROVIDERS[0]))
+    last = urlsplit(channel.base_url).port if channel else None
+    try:
+        return bind(_HOST, last or 0)
+    except ConfigurationError as error:
+        if not is_taken(error):
+            raise
+        return bind(_HOST, 0)
+
+
+async def _ensure_channel(office: Office, provider: str, base_url: str, key: str) -> None:
+    name = _channel_name(provider)
+    channel = await office.channels.named(name)
+    if channel is not None and channel.base_url != base_url:
+        await office.provisioning.remove_channel(name)
+        channel = None
+    if channel is None:
+        await office.provisioning.add_channel(
+            NewChannel(name=name, provider=provider, key=key, base_url=base_url, priority=_PRIORITY)
+        )
+    else:
+        await office.provisioning.ensure_channel(name, provider=provider, key=key)
+        await office.provisioning.set_enabled(name, enabled=True)
+
+
+async def _disable(office: Office) -> None:
+    for provider in _PROVIDERS:
+        channel = await office.channels.named(_channel_name(provider))
+        if channel is not None and channel.enabled:
+            await office.provisioning.set_enabled(channel.name, enabled=False)
+
+
+def _channel_name(provider: str) -> str:
+    return f"demo-{provider}"
+
+
+class _Lock:
+    """A lock on a file, held until it is closed or the process ends."""
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._descriptor)
+
+    def take(self) -> bool:
+        """Take it if nobody else has it."""
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True

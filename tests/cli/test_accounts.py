@@ -1,0 +1,86 @@
+import time
+
+from tests.cli.conftest import Cli
+
+
+def test_an_account_is_made_and_listed(cli: Cli) -> None:
+    made = cli("account", "create", "team", "--json").json
+
+    assert made["object"] == "account"
+    assert made["id"].startswith("acc_")
+    assert made["name"] == "team"
+    assert abs(made["created_at"] - time.time()) < 60
+    assert cli("account", "list", "--json").json == [made]
+    assert made["id"] in cli("account", "list").out
+
+
+def test_an_account_has_a_name_of_its_own(cli: Cli) -> None:
+    cli("account", "create", "team")
+    assert cli("account", "create", "team").sentence == "There is an account 'team' already."
+    assert "printable" in cli("account", "create", " ").sentence
+
+
+def test_lists_are_arrays_even_when_empty(cli: Cli) -> None:
+    for group in ("account", "token", "channel", "task"):
+        assert cli(group, "list", "--json").json == []
+        assert cli(group, "list").code == 0
+
+
+def test_a_token_shows_its_key_this_once(cli: Cli) -> None:
+    made = cli("token", "create", "--name", "app", "--json").json
+
+    assert made["object"] == "token"
+    assert made["id"].startswith("tok_")
+    assert made["key"].startswith("sk-")
+    assert len(made["key"]) == 46
+    assert made["name"] == "app"
+    assert made["account"] == "default"
+    assert made["models"] == []
+    assert made["expires_at"] is None
+    assert made["revoked"] is False
+    listed = cli("token", "list", "--json")
+    assert made["key"] not in listed.out
+    assert listed.json == [{name: value for name, value in made.items() if name != "key"}]
+
+
+def test_a_token_for_people_has_its_key_on_standard_output(cli: Cli) -> None:
+    said = cli("token", "create", "--name", "app")
+    assert "sk-" in said.out
+    assert "sk-" not in said.err
+
+
+def test_a_token_is_limited_as_asked(cli: Cli) -> None:
+    cli("account", "create", "team")
+    made = cli(
+        *("token", "create", "--name", "app", "--account", "team"),
+        *("--models", "kling-*, viduq1", "--expires-in", "30d", "--json"),
+    ).json
+    assert made["account"] == "team"
+    assert made["models"] == ["kling-*", "viduq1"]
+    assert abs(made["expires_at"] - time.time() - 30 * 86_400) < 60
+
+
+def test_a_token_of_an_unknown_account_is_refused(cli: Cli) -> None:
+    said = cli("token", "create", "--name", "app", "--account", "nobody")
+    assert said.sentence == "There is no account 'nobody'; `vidgate account create` makes one."
+
+
+def test_a_span_has_a_unit(bare_cli: Cli) -> None:
+    for span in ("30", "d", "0d", "-1d", "999999999w", "1y"):
+        said = bare_cli("token", "create", "--name", "app", f"--expires-in={span}")
+        assert said.code == 2
+        assert "such as 30d" in said.err
+
+
+def test_a_token_is_revoked_for_good(cli: Cli) -> None:
+    made = cli("token", "create", "--name", "app", "--json").json
+    assert cli("token", "revoke", made["id"], "--json").json["revoked"] is True
+    assert cli("token", "revoke", made["id"], "--json").json["revoked"] is True
+    assert cli("token", "list", "--json").json[0]["revoked"] is True
+
+
+def test_a_key_is_no_id_and_is_not_repeated(cli: Cli) -> None:
+    key = cli("token", "create", "--name", "app", "--json").json["key"]
+    said = cli("token", "revoke", key)
+    assert said.sentence == "There is no token of that id; `vidgate token list` shows them."
+    assert cli("token", "revoke", "tok_" + "0" * 26).sentence == said.sentence
