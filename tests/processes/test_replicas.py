@@ -108,8 +108,8 @@ async def test_a_killed_worker_loses_and_doubles_nothing(database_url: str) -> N
         assert len(stored) == 10
         ended = {task.public_id: await final(again, task.public_id, seconds=180) for task in stored}
 
-        for task in running:
-            assert ended[task]["status"] == "succeeded", ended[task]
+        for name in running:
+            assert ended[name]["status"] == "succeeded", ended[name]
         for task in stored:
             body = ended[task.public_id]
             if body["status"] == "failed":

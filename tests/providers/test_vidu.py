@@ -80,7 +80,7 @@ def read_poll(response: httpx.Response) -> Any:
 
 
 def find(page: Any = None) -> httpx.Request:
-    return VIDU.find_request("/ent/v2/img2video", CHANNEL, IDS, SENT_AT, NOW, page)
+    return VIDU.find_request("/ent/v2/img2video", CHANNEL, IDS, SENT_AT, NOW, page=page)
 
 
 def read_find(response: httpx.Response, page: Any = None) -> Found:

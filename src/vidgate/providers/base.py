@@ -63,7 +63,7 @@ class ActionCapabilities:
     Attributes:
         endpoint: Path below the base URL, or the provider's own name of the action.
         durations: Whole seconds; empty means that the endpoint has no duration.
-        tiers: Such as `720p`, lowest first; empty means that the model has one that cannot be chosen.
+        tiers: Such as `720p`, lowest first; empty means that there is one and no choice.
         ratios: Such as `16:9`; empty means that the pictures give the shape.
         images: The fewest and the most pictures.
     """
@@ -161,8 +161,8 @@ class SubmitIds:
     """The ids of ours that a submit carries.
 
     Attributes:
-        correlation: Unique for the attempt, at most 32 characters of `a-z 0-9 _`; by it the provider
-            is asked what became of a submit without an answer.
+        correlation: Unique for the attempt, at most 32 characters of `a-z 0-9 _`; by it the
+            provider is asked what became of a submit without an answer.
         callback_url: Where the provider may call us, `None` to be polled only.
     """
 
@@ -208,7 +208,7 @@ class Provider(ABC):
         """The models whose permission covers this one, itself included."""
         return (model,)
 
-    def check_credential(self, credential: str) -> None:
+    def check_credential(self, credential: str) -> None:  # noqa: B027 - any form may be right
         """Refuse a key that cannot be in the provider's form, before it is stored.
 
         Raises:
@@ -255,7 +255,7 @@ class Provider(ABC):
 
     # Polling
 
-    def batch_size(self, ref: UpstreamRef) -> int:
+    def batch_size(self, ref: UpstreamRef) -> int:  # noqa: ARG002 - for those who need it
         """How many refs of the same kind one poll may ask for."""
         return 1
 
@@ -287,6 +287,7 @@ class Provider(ABC):
         ids: SubmitIds,
         sent_at: datetime,
         now: datetime,
+        *,
         page: Any = None,
     ) -> httpx.Request:
         """Write the question what became of a submit.
@@ -319,4 +320,4 @@ class Provider(ABC):
 
     @abstractmethod
     def native_answer(self, task: TaskSnapshot) -> dict[str, Any]:
-        """Write a task as the provider's own query would answer it, with our ids in place of its."""
+        """Write a task as the provider's own query would answer it, with our ids for its."""

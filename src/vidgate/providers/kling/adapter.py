@@ -181,6 +181,7 @@ class Kling(Provider):
         ids: SubmitIds,
         sent_at: datetime,
         now: datetime,
+        *,
         page: Any = None,
     ) -> httpx.Request:
         is_new = _is_new(translation_endpoint)

@@ -147,6 +147,7 @@ class Vidu(Provider):
         ids: SubmitIds,
         sent_at: datetime,
         now: datetime,
+        *,
         page: Any = None,
     ) -> httpx.Request:
         since = (sent_at - _FIND_MARGIN).astimezone(UTC).replace(microsecond=0)
