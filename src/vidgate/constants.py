@@ -24,6 +24,7 @@ __all__ = [
     "UNCLEAR_DEADLINE",
     "UNKNOWN_GRACE",
     "UNREACHABLE_DEADLINE",
+    "UNREACHABLE_TRIES",
     "VIEW_AGE",
     "VIEW_LIMIT",
 ]
@@ -48,7 +49,9 @@ PROBE_TIMEOUT = timedelta(seconds=5)
 """Total, for reading what a finished video really is from its header; then it stays unknown."""
 
 SUBMIT_TRIES = 3
-"""Sends of one attempt of which not a byte was written, before its channel is given up."""
+"""Sends of one attempt of which not a byte was written, or of which the provider twice says that
+they made no job, before its channel is given up; and attempts of one output of which nobody can
+tell."""
 
 UNKNOWN_GRACE = timedelta(seconds=30)
 """After a submit's own deadline, where the provider cannot tell what became of it: a late answer of
@@ -93,6 +96,9 @@ DEADLINE_GRACE = timedelta(minutes=10)
 
 UNREACHABLE_DEADLINE = timedelta(minutes=10)
 """How long a task whose client has its id already waits for a provider that cannot be reached."""
+
+UNREACHABLE_TRIES = 15
+"""And how often it is tried at least: about as long, for one that waited for a slot before."""
 
 VIEW_AGE = timedelta(seconds=2)
 """How long an unfinished task's state is answered from memory."""

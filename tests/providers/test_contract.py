@@ -288,6 +288,13 @@ def test_find_exists_where_it_is_said_to(name: str) -> None:
 # Nothing at all escapes but the one error that is promised
 
 
+WORDS = (
+    *("code", "message", "data", "task_id", "task_status", "task_result", "videos", "url", "id"),
+    *("status", "video_url", "state", "creations", "err_code", "credits", "reason", "tasks"),
+    *("payload", "next_page_token", "outputs", "duration", "updated_at", "task_info"),
+    *("ResponseMetadata", "Error", "CodeN", "Code"),
+)
+
 ODD = st.recursive(
     st.one_of(
         st.none(),
@@ -301,9 +308,7 @@ ODD = st.recursive(
     lambda inner: st.one_of(
         st.lists(inner, max_size=3),
         st.dictionaries(
-            st.sampled_from(
-                ["code", "message", "data", "task_id", "task_status", "task_result", "videos", "url", "status", "video_url", "id", "state", "creations", "err_code", "credits", "reason", "tasks", "payload", "next_page_token", "outputs", "duration", "updated_at", "task_info", "ResponseMetadata", "Error", "CodeN", "Code"]
-            ),
+            st.sampled_from(WORDS),
             inner,
             max_size=5,
         ),
@@ -365,7 +370,10 @@ def test_every_recorded_situation_is_an_outcome_or_the_promised_error(name: str)
             try:
                 read(name, answer(name, file))
             except ProviderProtocolError as error:
-                assert KEYS[name] not in str(error)
+                said = str(error)
+            else:
+                continue
+            assert KEYS[name] not in said
 
 
 # Capabilities

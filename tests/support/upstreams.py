@@ -1,4 +1,4 @@
-"""The three providers as a router plays them, each in its own words, built from its documentation."""
+"""The three providers as a router plays them, each in the words of its documentation."""
 
 import inspect
 import itertools
@@ -77,6 +77,8 @@ def state(name: str, word: str, job: str) -> Reply:
 def _kling_state(word: str, job: str) -> Reply:
     data: dict[str, Any] = {"task_id": job, "task_status": "processing", "task_status_msg": ""}
     match word:
+        case "running":
+            pass
         case "queued":
             data["task_status"] = "submitted"
         case "succeeded":
@@ -92,12 +94,16 @@ def _kling_state(word: str, job: str) -> Reply:
         case "not found":
             message = f"Task not found by id/external id: {job}"
             return Reply({"code": 1201, "message": message, "request_id": "r"}, 400)
+        case _:
+            raise ValueError(word)
     return Reply({"code": 0, "message": "SUCCEED", "request_id": "r", "data": data})
 
 
 def _jimeng_state(word: str, _: str) -> Reply:
     data: dict[str, Any] = {"status": "generating"}
     match word:
+        case "running":
+            pass
         case "queued":
             data["status"] = "in_queue"
         case "succeeded":
@@ -110,6 +116,8 @@ def _jimeng_state(word: str, _: str) -> Reply:
             data["status"] = "dreaming"
         case "not found":
             data["status"] = "not_found"
+        case _:
+            raise ValueError(word)
     return Reply({"code": 10000, "data": data, "message": "Success", "status": 10000})
 
 
@@ -121,6 +129,8 @@ def _jimeng(code: int, message: str, status: int) -> Reply:
 def _vidu_state(word: str, job: str) -> Reply:
     body: dict[str, Any] = {"id": job, "state": "processing", "err_code": "", "credits": 5}
     match word:
+        case "running":
+            pass
         case "queued":
             body["state"] = "queueing"
         case "succeeded":
@@ -134,6 +144,8 @@ def _vidu_state(word: str, job: str) -> Reply:
             body["state"] = "dreaming"
         case "not found":
             return _vidu("TaskNotFound", 404)
+        case _:
+            raise ValueError(word)
     return Reply(body)
 
 

@@ -216,6 +216,7 @@ _START_WAITING = Statement(
         lease_id=bindparam("lease_id", type_=Uuid),
         lease_until=_submit_ends_at + bindparam("margin", type_=Interval),
         due_at=_submit_ends_at + bindparam("margin", type_=Interval),
+        credential_id=bindparam("credential_id", type_=Uuid),
         status="submitting",
         sent_at=bindparam("now", type_=_TIME),
         submit_ends_at=_submit_ends_at,
@@ -263,6 +264,7 @@ _RESUBMIT = Statement(
         submit_ends_at=bindparam("submit_ends_at", type_=_TIME),
         tries=attempts.c.tries + 1,
         misses=0,
+        doubts=attempts.c.doubts + 1,
         find_page=None,
     )
     .where(attempts.c.id == bindparam("attempt_id", type_=Uuid))
@@ -281,7 +283,9 @@ _accepted = (
         accepted_at=bindparam("now", type_=_TIME),
         due_at=bindparam("due_at", type_=_TIME),
         deadline_at=bindparam("deadline_at", type_=_TIME),
+        polls=0,
         misses=0,
+        doubts=0,
         find_page=None,
         last_reason=None,
         **_unleased,
@@ -440,13 +444,24 @@ _WORK = Statement(
 )
 
 
-async def insert_attempt(transaction: Transaction, new: NewAttempt) -> Attempt:
-    """Store an attempt, leased for its submit if its channel has a slot.
+async def insert_attempt(transaction: Transaction, *options: NewAttempt) -> Attempt:
+    """Store the first attempt whose channel has a slot, leased for its submit; else the first.
 
     Returns:
         It is `SUBMITTING` if it may be submitted now; otherwise it is `PENDING`.
     """
-    has_slot = await _has_slot(transaction, new.channel_id, new.max_concurrency, now=new.created_at)
+    # In one order for everybody, so that nobody waits for a lock in a circle.
+    for channel_id in sorted(
+        option.channel_id for option in options if option.max_concurrency is not None
+    ):
+        await transaction.execute(_LOCK_CHANNEL, channel=str(channel_id))
+    for option in options:
+        if await _has_slot(transaction, option):
+            return await _insert(transaction, option, has_slot=True)
+    return await _insert(transaction, options[0], has_slot=False)
+
+
+async def _insert(transaction: Transaction, new: NewAttempt, *, has_slot: bool) -> Attempt:
     row = await transaction.fetch_one(
         _INSERT,
         id=new.id,
@@ -474,19 +489,19 @@ async def insert_attempt(transaction: Transaction, new: NewAttempt) -> Attempt:
     return to_attempt(row)
 
 
-async def _has_slot(
-    transaction: Transaction, channel_id: UUID, max_concurrency: int | None, *, now: datetime
-) -> bool:
-    if max_concurrency is None:
+async def _has_slot(transaction: Transaction, new: NewAttempt) -> bool:
+    if new.max_concurrency is None:
         return True
-    free, waiting = await _count_slots(transaction, channel_id, max_concurrency, now=now)
+    free, waiting = await _count_slots(
+        transaction, new.channel_id, new.max_concurrency, now=new.created_at
+    )
     return free > 0 and waiting == 0  # who waits already goes first
 
 
 async def _count_slots(
     transaction: Transaction, channel_id: UUID, max_concurrency: int, *, now: datetime
 ) -> tuple[int, int]:
-    await transaction.execute(_LOCK_CHANNEL, channel=str(channel_id))
+    """Count free slots and waiting attempts; the channel's lock must be held."""
     row = await transaction.fetch_one(_COUNT_SLOTS, channel_id=channel_id, now=now)
     assert row is not None  # noqa: S101 - an aggregate always has a row
     return max(0, max_concurrency - row["taken"]), row["waiting"]
@@ -533,6 +548,7 @@ class AttemptStore:
         self,
         channel_id: UUID,
         *,
+        credential_id: UUID,
         max_concurrency: int | None,
         lease_id: UUID,
         margin: timedelta,
@@ -543,6 +559,7 @@ class AttemptStore:
 
         Args:
             channel_id: The channel.
+            credential_id: Its credential of the moment, to which they are pinned from now on.
             max_concurrency: Its slots, `None` for no limit.
             lease_id: Of the leases, each of which ends `margin` after the submit's own deadline.
             margin: For what follows the submit.
@@ -551,6 +568,7 @@ class AttemptStore:
         """
         async with self._database.transaction() as transaction:
             if max_concurrency is not None:
+                await transaction.execute(_LOCK_CHANNEL, channel=str(channel_id))
                 free, _ = await _count_slots(transaction, channel_id, max_concurrency, now=now)
                 limit = min(limit, free)
             if limit == 0:
@@ -558,18 +576,18 @@ class AttemptStore:
             rows = await transaction.fetch(
                 _START_WAITING,
                 channel_id=channel_id,
+                credential_id=credential_id,
                 now=now,
                 limit=limit,
                 lease_id=lease_id,
                 margin=margin,
             )
-        return [
-            (
-                to_attempt({name: row[name] for name in row.keys() - {"lease_until"}}),
-                Lease(lease_id, row["lease_until"]),
-            )
-            for row in rows
-        ]
+        started = []
+        for row in rows:
+            members = dict(row)
+            lease = Lease(lease_id, members.pop("lease_until"))
+            started.append((to_attempt(members), lease))
+        return started
 
     async def claim_waiting(
         self, channel_id: UUID, *, lease: Lease, now: datetime, limit: int
@@ -620,6 +638,7 @@ class AttemptStore:
             submit_ends_at=submit_ends_at,
             tries=attempt.tries + 1,
             misses=0,
+            doubts=attempt.doubts + 1,
             find_page=None,
         )
 

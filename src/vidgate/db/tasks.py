@@ -8,10 +8,12 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     DateTime,
     Integer,
     Uuid,
     and_,
+    any_,
     bindparam,
     delete,
     insert,
@@ -160,9 +162,9 @@ _INPUTS = Statement(
 )
 _DELETE_ATTEMPT = Statement(
     delete(attempts).where(
-        attempts.c.id == bindparam("attempt_id", type_=Uuid),
+        attempts.c.id == any_(bindparam("attempt_ids", type_=ARRAY(Uuid))),
         or_(
-            attempts.c.lease_id == bindparam("lease_id", type_=Uuid),
+            attempts.c.lease_id == any_(bindparam("lease_ids", type_=ARRAY(Uuid))),
             and_(attempts.c.status == "pending", attempts.c.lease_id.is_(None)),
         ),
     )
@@ -182,8 +184,13 @@ class TaskStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create(self, task: NewTask, attempt: NewAttempt) -> Attempt:
-        """Store a task with its output, its first attempt and its inline media.
+    async def create(self, task: NewTask, *options: NewAttempt) -> Attempt:
+        """Store a task with its output, its inline media and its first attempt.
+
+        Args:
+            task: The task.
+            *options: Attempts at different channels. The first whose channel has a slot is taken,
+                and the first of all, to wait, where none has.
 
         Returns:
             The attempt, `SUBMITTING` and leased if its channel has a slot, else `PENDING`.
@@ -218,18 +225,20 @@ class TaskStore:
                     media_type=media_type,
                     content=content,
                 )
-            return await insert_attempt(transaction, attempt)
+            return await insert_attempt(transaction, *options)
 
-    async def abandon(self, attempt: NewAttempt) -> bool:
+    async def abandon(self, *options: NewAttempt) -> bool:
         """Undo a `create` whose commit went unanswered, so that no worker submits the task.
 
         Returns:
             Whether nothing is left of it. `False`: a worker took it up in between and it runs.
         """
-        task_id = attempt.task_id
+        task_id = options[0].task_id
         async with self._database.transaction() as transaction:
             deleted = await transaction.execute(
-                _DELETE_ATTEMPT, attempt_id=attempt.id, lease_id=attempt.lease.id
+                _DELETE_ATTEMPT,
+                attempt_ids=[option.id for option in options],
+                lease_ids=[option.lease.id for option in options],
             )
             if deleted == 0:
                 return not await transaction.fetch(_SNAPSHOT, task_id=task_id)

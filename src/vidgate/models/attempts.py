@@ -35,7 +35,7 @@ class Attempt:
         polls: Asks that were answered with a state.
         misses: Asks in a row that said nothing certain; for an unclear submit, the times in a row
             that the provider said it has no such job.
-        doubts: Doubtful failures in a row.
+        doubts: Doubtful failures in a row; for an unclear submit, how often it was submitted again.
         submit_ends_at: When the submit's own deadline is over, `None` before the first.
         deadline_at: When the job, or the wait for a slot, is given up.
         find_page: Where a search through a provider's list goes on.

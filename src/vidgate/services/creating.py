@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -124,9 +125,8 @@ class Submissions:
             metadata={key: value for key, value in request.metadata.items() if key not in own},
         )
         channels = await self._channels(caller, request)
-        channel, translation = await self._translated(request, channels)
-        if request.strict:
-            _check_strict(translation)
+        options = await self._translated(request, channels)
+        channel, translation = options[0]
         now = self._clock.now()
         document, inputs = write_request(request)
         task = NewTask(
@@ -147,13 +147,23 @@ class Submissions:
             callback_url=callback_url,
             created_at=now,
         )
-        attempt = self._submitter.new_attempt(
-            task_id=task.id, channel=channel, request=request, translation=translation, now=now
-        )
-        stored = await self._store(task, attempt)
+        attempts = [
+            self._submitter.new_attempt(
+                task_id=task.id, channel=channel, request=request, translation=translation, now=now
+            )
+            for channel, translation in options
+        ]
+        stored, running = await asyncio.shield(self._spawn(self._begin(task, attempts, request)))
+        [translation] = [
+            translation
+            for attempt, (_, translation) in zip(attempts, options, strict=True)
+            if attempt.id == stored.id
+        ]
         snapshot = _first_snapshot(task, translation)
-        if stored.status is AttemptStatus.SUBMITTING:
-            await self._submit(stored, attempt.lease, request)
+        if running is not None:
+            done, _ = await asyncio.wait({running}, timeout=self._submit_wait)
+            if done and (refused := running.result()) is not None:
+                raise refused.error
         self._changes.changed(task.id)
         try:
             view = await self._reader.read(snapshot.public_id, caller.account_id)
@@ -164,8 +174,10 @@ class Submissions:
 
     async def drain(self, grace: timedelta) -> None:
         """Let submits under way end, for at most `grace`; what is left is recovered later."""
-        if self._running:
-            await asyncio.wait(self._running, timeout=grace.total_seconds())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(grace.total_seconds()):
+                while self._running:  # one that stores starts one that submits
+                    await asyncio.wait(self._running)
         for running in self._running:
             running.cancel()
 
@@ -211,33 +223,58 @@ class Submissions:
 
     async def _translated(
         self, request: VideoRequest, channels: list[Channel]
-    ) -> tuple[Channel, Translation]:
-        """Translate for the first channel that can honour the request."""
+    ) -> list[tuple[Channel, Translation]]:
+        """Translate for the channels that can honour the request, as far as they may be needed.
+
+        One without a limit always has a slot, so those behind it are not asked for.
+        """
+        options: list[tuple[Channel, Translation]] = []
         first: UnsupportedParameterError | None = None
         for channel in channels:
             provider = self._providers[channel.provider]
             try:
-                return channel, await translate(provider, for_channel(request, channel))
+                translation = await translate(provider, for_channel(request, channel))
+                if request.strict:
+                    _check_strict(translation)
             except UnsupportedParameterError as error:
                 first = first or error
-        assert first is not None  # noqa: S101 - there is at least one channel
-        raise first
+                continue
+            options.append((channel, translation))
+            if channel.max_concurrency is None:
+                break
+        if not options:
+            assert first is not None  # noqa: S101 - there is at least one channel
+            raise first
+        return options
 
-    async def _store(self, task: NewTask, attempt: NewAttempt) -> Attempt:
+    async def _begin(
+        self, task: NewTask, attempts: list[NewAttempt], request: VideoRequest
+    ) -> tuple[Attempt, asyncio.Task[Refused | None] | None]:
+        """Store a task and start its submit, in one piece.
+
+        A client that goes away in between would leave an attempt that looks sent and is not.
+        """
+        stored = await self._store(task, attempts)
+        if stored.status is not AttemptStatus.SUBMITTING:
+            return stored, None
+        [lease] = [attempt.lease for attempt in attempts if attempt.id == stored.id]
+        return stored, self._spawn(self._run(stored, lease, request))
+
+    async def _store(self, task: NewTask, attempts: list[NewAttempt]) -> Attempt:
         try:
-            return await self._tasks.create(task, attempt)
+            return await self._tasks.create(task, *attempts)
         except DatabaseUnavailableError as error:
             # The commit may have gone through all the same. The client is told that nothing was
             # created, so that has to become true before a worker submits it.
-            _ = self._spawn(self._abandon(attempt))
+            _ = self._spawn(self._abandon(attempts))
             raise StorageUnavailableError(
                 "The task could not be stored and was not submitted; try again in a moment."
             ) from error
 
-    async def _abandon(self, attempt: NewAttempt) -> None:
+    async def _abandon(self, attempts: list[NewAttempt]) -> None:
         for _ in range(_ABANDON_TRIES):
             try:
-                gone = await self._tasks.abandon(attempt)
+                gone = await self._tasks.abandon(*attempts)
             except DatabaseUnavailableError:
                 await asyncio.sleep(_ABANDON_PAUSE.total_seconds())
             else:
@@ -246,14 +283,8 @@ class Submissions:
                 break
         _log.error(
             "A task that its client was told was not created may run",
-            task=public_id("task_", attempt.task_id),
+            task=public_id("task_", attempts[0].task_id),
         )
-
-    async def _submit(self, attempt: Attempt, lease: Lease, request: VideoRequest) -> None:
-        running = self._spawn(self._run(attempt, lease, request))
-        done, _ = await asyncio.wait({running}, timeout=self._submit_wait)
-        if done and (refused := running.result()) is not None:
-            raise refused.error
 
     async def _run(self, attempt: Attempt, lease: Lease, request: VideoRequest) -> Refused | None:
         try:
@@ -261,6 +292,9 @@ class Submissions:
         except DatabaseUnavailableError:
             # The attempt is found again when its lease ends.
             _log.exception("A submit could not be recorded", attempt=str(attempt.id))
+            return None
+        except Exception:  # noqa: BLE001 - an error would say that no job exists or will
+            _log.exception("A submit failed", attempt=str(attempt.id))
             return None
 
     def _spawn(self, coroutine: Any) -> asyncio.Task[Any]:

@@ -1,5 +1,6 @@
 """Asking providers about jobs, and believing only what they clearly say."""
 
+import asyncio
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -18,6 +19,7 @@ from vidgate.db.attempts import AttemptStore
 from vidgate.db.clock import Clock
 from vidgate.exceptions import (
     ConfigurationError,
+    DatabaseUnavailableError,
     LeaseLostError,
     ProviderProtocolError,
     UpstreamError,
@@ -104,13 +106,20 @@ class Poller:
     async def poll(self, batch: Sequence[Attempt], lease: Lease) -> None:
         """Ask about attempts of one batch, all held under one lease."""
         outcomes = await self._ask(batch)
-        for attempt in batch:
+
+        async def record(attempt: Attempt) -> None:
             assert attempt.ref is not None  # noqa: S101 - set with the state RUNNING
             with structlog.contextvars.bound_contextvars(task=public_id("task_", attempt.task_id)):
                 try:
                     await self._record(attempt, lease, outcomes[attempt.ref])
                 except LeaseLostError:
                     _log.warning("The lease of a poll was lost; another worker goes on with it")
+
+        # At once, because one lease has to last for a look into every finished video.
+        failures = await asyncio.gather(*map(record, batch), return_exceptions=True)
+        for failure in failures:
+            if failure is not None:
+                raise failure
 
     async def _ask(self, batch: Sequence[Attempt]) -> Mapping[UpstreamRef, Outcome]:
         first = batch[0]
@@ -128,6 +137,11 @@ class Poller:
         except (UpstreamError, ConfigurationError) as error:
             wait = error.retry_after_seconds if isinstance(error, ProviderProtocolError) else None
             return dict.fromkeys(refs, Unreadable(str(error), wait))
+        except DatabaseUnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a mistake of ours must not keep a task from its deadline
+            _log.exception("An answer could not be handled", provider=first.provider)
+            return dict.fromkeys(refs, Unreadable(f"{type(error).__name__} in the adapter."))
         return {ref: outcomes.get(ref, Unreadable("The answer left it out.")) for ref in refs}
 
     async def _record(self, attempt: Attempt, lease: Lease, outcome: Outcome) -> None:

@@ -7,7 +7,13 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from vidgate.constants import FIND_AGAIN, LEASE_MARGIN, UNCLEAR_DEADLINE, UNKNOWN_GRACE
+from vidgate.constants import (
+    FIND_AGAIN,
+    LEASE_MARGIN,
+    SUBMIT_TRIES,
+    UNCLEAR_DEADLINE,
+    UNKNOWN_GRACE,
+)
 from vidgate.db.attempts import AttemptStore
 from vidgate.db.clock import Clock
 from vidgate.db.tasks import TaskStore
@@ -30,6 +36,7 @@ from vidgate.services.directory import Directory
 from vidgate.services.faults import UNKNOWN_OUTCOME
 from vidgate.services.metrics import Metrics
 from vidgate.services.pacing import backoff
+from vidgate.services.routing import is_usable
 from vidgate.services.submitting import (
     Submitter,
     for_channel,
@@ -110,7 +117,7 @@ class Recoverer:
         now = self._clock.now()
         sent_at, ends = _times(attempt)
         try:
-            found = await self._find(attempt, sent_at)
+            found = await self._find(attempt, sent_at, lease)
         except (UpstreamError, ConfigurationError) as error:
             _log.warning("A provider could not be asked about a submit", reason=str(error))
             if now > sent_at + UNCLEAR_DEADLINE:
@@ -137,14 +144,16 @@ class Recoverer:
         else:
             await self._submit_again(attempt, lease)
 
-    async def _find(self, attempt: Attempt, sent_at: datetime) -> Found:
+    async def _find(self, attempt: Attempt, sent_at: datetime, lease: Lease) -> Found:
         provider = self._providers[attempt.provider]
         access = await self._directory.access(attempt.credential_id)
         ids = SubmitIds(correlation=attempt.correlation)
         page = None
         for _ in range(_PAGES):
+            if self._clock.now() + provider.capabilities.poll_timeout >= lease.until:
+                raise UpstreamError("The provider's list takes too long to be searched.")
             sent = provider.find_request(
-                attempt.endpoint, access, ids, sent_at, self._clock.now(), page
+                attempt.endpoint, access, ids, sent_at, self._clock.now(), page=page
             )
             response = await self._client.send(
                 sent,
@@ -158,8 +167,18 @@ class Recoverer:
         raise UpstreamError("The provider's list is too long to be searched.")
 
     async def _submit_again(self, attempt: Attempt, lease: Lease) -> None:
-        _log.warning("The provider has no such job; it is submitted again")
         request = await self._tasks.request(attempt.task_id)
+        if attempt.doubts + 1 >= SUBMIT_TRIES:
+            fault = Fault(FaultKind.FAULT, "no_job", attempt.last_reason or "")
+            await self._submitter.go_on(attempt, lease, fault, request=request)
+            return
+        channel = await self._directory.channel(attempt.channel_id)
+        if not is_usable(channel):
+            # There is no job to go on with, so it is new work: it waits, or moves elsewhere.
+            waiting = replace(attempt, status=AttemptStatus.PENDING, misses=0)
+            await self._release(waiting, lease, self._clock.now())
+            return
+        _log.warning("The provider has no such job; it is submitted again")
         now = self._clock.now()
         ends = now + self._submitter.allowed(attempt.provider, request)
         new = Lease(new_id(), ends + LEASE_MARGIN)
@@ -174,7 +193,9 @@ class Recoverer:
             await self._release(attempt, lease, ends + UNKNOWN_GRACE)
             return
         channel = await self._directory.channel(attempt.channel_id)
-        if channel.on_unknown is OnUnknown.RESUBMIT:
+        may_repeat = channel.on_unknown is OnUnknown.RESUBMIT and is_usable(channel)
+        # Each of them may be paid for, so there is an end to it.
+        if may_repeat and attempt.number < SUBMIT_TRIES:
             await self._resubmit(attempt, lease)
         else:
             await self._give_up(attempt, lease)

@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 
 from vidgate.exceptions import ModelNotFoundError, NoChannelError
 from vidgate.models.channels import Channel
+from vidgate.models.requests import VideoRequest
 from vidgate.providers.base import Provider
 from vidgate.services.directory import Directory
 
@@ -64,6 +65,16 @@ class Router:
             for provider in self._providers.values()
             if any(fnmatchcase(model, name) for name in provider.capabilities.model_patterns)
         ]
+
+    def effective_model(self, request: VideoRequest) -> str:
+        """The model that will run, where a vendor field other than a model name chooses it.
+
+        Raises:
+            UnsupportedParameterError: That field names a model of another family.
+        """
+        for provider in self.providers_of(request.model):
+            return provider.effective_model(request)
+        return request.model
 
     def _serves(self, channel: Channel, model: str) -> bool:
         provider = self._providers.get(channel.provider)

@@ -58,7 +58,7 @@ def read_secret_keys(setting: str | None, data_dir: Path | None) -> tuple[bytes,
         ConfigurationError: There is none and none may be made, or one is too short.
     """
     if setting is not None:
-        return tuple(_decode(part.strip()) for part in setting.split(",") if part.strip())
+        return _decode_all([part.strip() for part in setting.split(",") if part.strip()])
     if data_dir is None:
         raise ConfigurationError(
             "VIDGATE_SECRET_KEY is required with a database of your own; make one with "
@@ -69,7 +69,7 @@ def read_secret_keys(setting: str | None, data_dir: Path | None) -> tuple[bytes,
         text = path.read_text()
     except FileNotFoundError:
         text = _make_secret_file(path)
-    return tuple(_decode(line) for line in text.split())
+    return _decode_all(text.split())
 
 
 def add_secret_key(data_dir: Path) -> None:
@@ -101,6 +101,10 @@ def _draft(path: Path, text: str) -> Path:
     draft.touch(mode=0o600)
     draft.write_text(text)
     return draft
+
+
+def _decode_all(texts: Sequence[str]) -> tuple[bytes, ...]:
+    return tuple(_decode(text) for text in texts or [""])  # none at all is one that is too short
 
 
 def _decode(text: str) -> bytes:

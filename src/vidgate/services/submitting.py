@@ -18,6 +18,7 @@ from vidgate.constants import (
     QUEUE_DEADLINE,
     SUBMIT_TRIES,
     UNREACHABLE_DEADLINE,
+    UNREACHABLE_TRIES,
 )
 from vidgate.db.attempts import AttemptStore, NewAttempt
 from vidgate.db.clock import Clock
@@ -94,8 +95,18 @@ class _RefusalError(Exception):
 
 def inline_bytes(request: VideoRequest) -> int:
     """How much inline media a request carries, roughly, in bytes."""
-    texts = sum(len(value) for value in request.metadata.values() if isinstance(value, str))
-    return texts + sum(len(image.content) for image in request.images if image.content)
+    pictures = sum(len(image.content) for image in request.images if image.content)
+    return pictures + len(request.prompt) + _characters(request.metadata)
+
+
+def _characters(value: Any) -> int:
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, Mapping):
+        return sum(_characters(member) for member in value.values())
+    if isinstance(value, list):
+        return sum(_characters(member) for member in value)
+    return 0
 
 
 async def translate(provider: Provider, request: VideoRequest) -> Translation:
@@ -221,6 +232,15 @@ class Submitter:
             self._changes.changed(attempt.task_id)
         return refused
 
+    async def go_on(
+        self, attempt: Attempt, lease: Lease, fault: Fault, *, request: VideoRequest
+    ) -> None:
+        """Go on elsewhere with an attempt of which it is certain that no job exists, or end it."""
+        held, _ = await self._refused(attempt, lease, request, fault)
+        if held is not None:
+            await self.run(*held, request=request, patient=True)
+        self._changes.changed(attempt.task_id)
+
     async def _try_once(
         self, attempt: Attempt, lease: Lease, request: VideoRequest, *, patient: bool
     ) -> tuple[tuple[Attempt, Lease] | None, Refused | None]:
@@ -311,13 +331,7 @@ class Submitter:
             if seconds <= 0 or lease.until <= ends:
                 # The whole deadline must fit the lease: sending now could outlive it.
                 raise NotSentError("Too late to send under this lease.")
-            try:
-                response = await self._client.send(
-                    sent, channel_id=attempt.channel_id, timeout_seconds=seconds
-                )
-                answer = provider.read_submission(sent, response)
-            except (UnansweredError, ProviderProtocolError) as error:
-                raise _UnclearError(str(error)) from error
+            answer = await self._exchange(provider, attempt, sent, seconds)
             match answer:
                 case Submission():
                     return answer
@@ -327,6 +341,23 @@ class Submitter:
                     # Only the last step makes the job, so one that is not sent made none.
                     sent = following
         raise _UnclearError("The provider asked for more steps than a submit has.")
+
+    async def _exchange(
+        self, provider: Provider, attempt: Attempt, sent: httpx.Request, seconds: float
+    ) -> Submission | Rejected | NextRequest:
+        try:
+            response = await self._client.send(
+                sent, channel_id=attempt.channel_id, timeout_seconds=seconds
+            )
+            return provider.read_submission(sent, response)
+        except NotSentError:
+            raise
+        except (UnansweredError, ProviderProtocolError) as error:
+            raise _UnclearError(str(error)) from error
+        except Exception as error:
+            # A mistake of ours, after a job may have been made.
+            _log.exception("An answer could not be handled", provider=attempt.provider)
+            raise _UnclearError(f"{type(error).__name__} in the adapter.") from error
 
     async def _unclear(
         self, attempt: Attempt, lease: Lease, reason: str, provider: Provider
@@ -361,7 +392,9 @@ class Submitter:
         moved = await self._elsewhere(attempt, lease, request, fault)
         if moved is not None:
             return moved
-        if patient and now < attempt.created_at + UNREACHABLE_DEADLINE:
+        # A long wait for a slot is none for the provider: it has its tries all the same.
+        is_new = now < attempt.created_at + UNREACHABLE_DEADLINE
+        if patient and (is_new or attempt.tries < UNREACHABLE_TRIES):
             await self._wait(attempt, lease, attempt.last_reason or "", now=now)
             return None, None
         return await self._give_up(attempt, lease, fault)
@@ -401,7 +434,8 @@ class Submitter:
     ) -> tuple[tuple[Attempt, Lease] | None, Refused | None] | None:
         """Go on at another channel; `None` if there is none that was not tried."""
         try:
-            candidates = await self._router.candidates(request.model)
+            model = self._router.effective_model(request)
+            candidates = await self._router.candidates(model)
         except RequestError:
             return None
         used = await self._attempts.channels_used(attempt.task_id, attempt.position)

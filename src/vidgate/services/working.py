@@ -109,6 +109,10 @@ class Worker:
         polls: list[Attempt] = []
         surplus: list[Attempt] = []
         for attempt in claimed:
+            if attempt.provider not in self._providers:
+                # Made by a newer version: its lease keeps it away from here for a while.
+                _log.error("There is no such provider", provider=attempt.provider)
+                continue
             if self._asking[attempt.channel_id] >= POLLS_PER_CHANNEL:
                 surplus.append(attempt)
                 continue
@@ -162,6 +166,7 @@ class Worker:
             return len(waiting) == room
         started = await self._attempts.start_waiting(
             channel_id,
+            credential_id=channel.credential_id,
             max_concurrency=channel.max_concurrency,
             lease_id=new_id(),
             margin=LEASE_MARGIN,

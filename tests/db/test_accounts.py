@@ -1,0 +1,92 @@
+"""Accounts and tokens on a real database."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from vidgate.db.accounts import AccountStore
+from vidgate.db.clock import DatabaseClock
+from vidgate.db.engine import Database
+from vidgate.models.accounts import Account
+from vidgate.models.ids import new_id
+
+
+@pytest.fixture
+def store(database: Database) -> AccountStore:
+    return AccountStore(database)
+
+
+@pytest.fixture
+async def account(store: AccountStore) -> Account:
+    account = await store.create_account("mine")
+    assert account is not None
+    return account
+
+
+async def test_a_name_is_taken_once(store: AccountStore) -> None:
+    made = await asyncio.gather(*(store.create_account("mine") for _ in range(8)))
+
+    assert len([one for one in made if one is not None]) == 1
+    assert [one.name for one in await store.accounts()] == ["mine"]
+    assert await store.account_named("Mine") is None
+
+
+async def test_a_token_is_found_by_its_hash_alone(store: AccountStore, account: Account) -> None:
+    expires_at = datetime(2031, 1, 1, tzinfo=UTC)
+    made = await store.create_token(
+        account_id=account.id,
+        name="t",
+        key_hash=b"h" * 32,
+        models=["kling-*"],
+        expires_at=expires_at,
+    )
+
+    assert made is not None
+    assert await store.token_by_hash(b"h" * 32) == made
+    assert await store.token_by_hash(b"H" * 32) is None
+    assert (made.models, made.expires_at, made.revoked) == (("kling-*",), expires_at, False)
+
+
+async def test_the_same_key_is_stored_once(store: AccountStore, account: Account) -> None:
+    made = await asyncio.gather(
+        *(
+            store.create_token(account_id=account.id, name=f"t{number}", key_hash=b"h" * 32)
+            for number in range(8)
+        )
+    )
+
+    assert len([one for one in made if one is not None]) == 1
+    assert len(await store.tokens()) == 1
+
+
+async def test_a_revoked_token_stays_revoked(store: AccountStore, account: Account) -> None:
+    made = await store.create_token(account_id=account.id, name="t", key_hash=b"h" * 32)
+    assert made is not None
+
+    first = await store.revoke_token(made.id)
+    second = await store.revoke_token(made.id)
+
+    assert first is not None
+    assert first.revoked
+    assert second == first
+    assert await store.revoke_token(new_id()) is None
+    found = await store.token_by_hash(b"h" * 32)
+    assert found is not None
+    assert found.revoked
+
+
+async def test_what_changed_lately_is_told(
+    store: AccountStore, account: Account, database: Database
+) -> None:
+    clock = DatabaseClock()
+    await clock.sync(database)
+    made = await store.create_token(account_id=account.id, name="t", key_hash=b"h" * 32)
+    assert made is not None
+    await store.revoke_token(made.id)
+
+    changed = await store.changed_tokens(clock.now() - timedelta(seconds=10))
+    later = await store.changed_tokens(clock.now() + timedelta(seconds=10))
+
+    assert [(key_hash, token.revoked) for key_hash, token in changed] == [(b"h" * 32, True)]
+    assert later == []

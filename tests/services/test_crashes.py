@@ -1,0 +1,211 @@
+"""Processes that die at the worst moment, and the one that comes after them."""
+
+import asyncio
+from datetime import timedelta
+
+import httpx
+import pytest
+from sqlalchemy import func, select
+from tests.support.engine import Engine, open_engine
+from tests.support.upstreams import MODELS, NAMES, Upstream
+
+from vidgate.db.documents import write_request
+from vidgate.db.engine import Statement
+from vidgate.db.tables import inputs
+from vidgate.db.tasks import NewTask
+from vidgate.models.attempts import Attempt, Lease
+from vidgate.models.channels import Channel
+from vidgate.models.ids import new_id, public_id
+from vidgate.models.requests import Image, VideoRequest
+from vidgate.models.tasks import AttemptStatus, TaskStatus
+
+COUNT_INPUTS = Statement(select(func.count()).select_from(inputs))
+PICTURE = Image(content=b"\x89PNG" + bytes(2000), media_type="image/png")
+LONG = "x" * 5000
+
+
+async def stored(engine: Engine, channel: Channel, request: VideoRequest) -> Attempt:
+    """Store a task as `create` does, and die before its submit."""
+    provider = engine.services.providers[channel.provider]
+    translation = provider.translate(request)
+    now = engine.clock.now()
+    document, media = write_request(request)
+    task = NewTask(
+        id=new_id(),
+        account_id=engine.caller.account_id,
+        token_id=engine.caller.token.id,
+        dialect="newapi",
+        model=request.model,
+        provider=channel.provider,
+        upstream_model=translation.facts.model,
+        document=document,
+        inputs=media,
+        created_at=now,
+    )
+    new = engine.services.submissions._submitter.new_attempt(
+        task_id=task.id, channel=channel, request=request, translation=translation, now=now
+    )
+    return await engine.office.tasks.create(task, new)
+
+
+async def test_what_was_stored_is_known_before_its_provider_is_called(engine: Engine) -> None:
+    await engine.channel("kling")
+    fake = Upstream(engine.router, "kling")
+    seen: list[TaskStatus] = []
+
+    async def look(request: httpx.Request) -> object:
+        seen.extend(task.status for task in await engine.all_tasks())
+        return fake.accept(request)
+
+    fake.on_submit = [look]
+    await engine.create(MODELS["kling"])
+
+    assert seen == [TaskStatus.QUEUED]
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_kill_before_the_submit(database_url: str, name: str) -> None:
+    async with open_engine(database_url) as dead:
+        channel = await dead.channel(name)
+        attempt = await stored(dead, channel, VideoRequest(model=MODELS[name], prompt="a boat"))
+    async with open_engine(database_url, dead.clock) as engine:
+        fake = Upstream(engine.router, name)
+        for _ in range(17):
+            await engine.tick(seconds=10)
+
+        task = await engine.task(public_id("task_", attempt.task_id))
+        if name == "jimeng":  # nobody can know that it was not sent
+            assert task.status is TaskStatus.FAILED
+            assert task.error is not None
+            assert task.error.code == "submit_outcome_unknown"
+            assert fake.submits == []
+        else:
+            assert task.status is TaskStatus.IN_PROGRESS
+            assert [fake.correlation(one) for one in fake.submits] == [attempt.correlation]
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_kill_between_the_acceptance_and_its_record(database_url: str, name: str) -> None:
+    async with open_engine(database_url) as dead:
+        channel = await dead.channel(name)
+        attempt = await stored(dead, channel, VideoRequest(model=MODELS[name], prompt="a boat"))
+    async with open_engine(database_url, dead.clock) as engine:
+        fake = Upstream(engine.router, name)
+        fake.jobs["j1"] = attempt.correlation
+        for _ in range(17):
+            await engine.tick(seconds=10)
+
+        task = await engine.task(public_id("task_", attempt.task_id))
+        expected = TaskStatus.FAILED if name == "jimeng" else TaskStatus.IN_PROGRESS
+        assert task.status is expected
+        assert fake.submits == []  # it is paid for already
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_kill_while_jobs_run(database_url: str, name: str) -> None:
+    async with open_engine(database_url) as dead:
+        await dead.channel(name)
+        fake = Upstream(dead.router, name)
+        created = [await dead.create(MODELS[name]) for _ in range(10)]
+        assert len(fake.submits) == 10
+        dead.clock.advance(minutes=1)
+        lease = Lease(new_id(), dead.clock.now() + timedelta(seconds=45))
+        held = await dead.office.attempts.claim(lease=lease, now=dead.clock.now(), limit=100)
+        assert len(held) == 10  # it dies in the middle of its polls
+    async with open_engine(database_url, dead.clock) as engine:
+        fake = Upstream(engine.router, name)
+        fake.on_poll = ["succeeded"]
+        await engine.tick(seconds=44)
+        assert fake.polls == []
+        await engine.tick(seconds=1)
+
+        statuses = [(await engine.task(one)).status for one in created]
+        assert statuses == [TaskStatus.SUCCEEDED] * 10
+        assert len(fake.polls) == 10
+        assert fake.submits == []
+
+
+@pytest.mark.parametrize("name", ["kling", "vidu"])
+async def test_inline_media_outlive_the_kill_and_not_the_acceptance(
+    database_url: str, name: str
+) -> None:
+    request = VideoRequest(
+        model=MODELS[name], prompt="a boat", images=(PICTURE,), metadata={"vendor": {"text": LONG}}
+    )
+    async with open_engine(database_url) as dead:
+        channel = await dead.channel(name)
+        attempt = await stored(dead, channel, request)
+        assert await dead.office.database.fetch_value(COUNT_INPUTS) == 2
+    async with open_engine(database_url, dead.clock) as engine:
+        fake = Upstream(engine.router, name)
+        submitted: list[bytes] = []
+        endpoint = attempt.endpoint
+
+        def accept(sent: httpx.Request) -> httpx.Response:
+            submitted.append(sent.content)
+            return fake.accept(sent).response()
+
+        engine.router.post(f"http://{name}.test{endpoint}").mock(side_effect=accept)
+        for _ in range(12):
+            await engine.tick(seconds=10)
+
+        assert len(submitted) == 1
+        assert LONG.encode() in submitted[0]
+        task = await engine.task(public_id("task_", attempt.task_id))
+        assert task.status is TaskStatus.IN_PROGRESS
+        assert await engine.office.database.fetch_value(COUNT_INPUTS) == 0
+
+
+async def test_inline_media_are_gone_when_the_task_fails(engine: Engine) -> None:
+    channel = await engine.channel("jimeng")
+    request = VideoRequest(model="jimeng_i2v_first_v30", prompt="a boat", images=(PICTURE,))
+    await stored(engine, channel, request)
+
+    for _ in range(12):
+        await engine.tick(seconds=10)
+
+    [task] = await engine.all_tasks()
+    assert task.status is TaskStatus.FAILED
+    assert await engine.office.database.fetch_value(COUNT_INPUTS) == 0
+
+
+async def test_a_kill_of_the_recovery_itself(database_url: str) -> None:
+    async with open_engine(database_url) as dead:
+        channel = await dead.channel("kling")
+        request = VideoRequest(model=MODELS["kling"], prompt="a boat")
+        attempt = await stored(dead, channel, request)
+        dead.clock.advance(minutes=2)
+        lease = Lease(new_id(), dead.clock.now() + timedelta(seconds=45))
+        [claimed] = await dead.office.attempts.claim(lease=lease, now=dead.clock.now(), limit=1)
+        assert claimed.status is AttemptStatus.SUBMITTING
+    async with open_engine(database_url, dead.clock) as engine:
+        fake = Upstream(engine.router, "kling")
+        fake.jobs["j1"] = attempt.correlation
+        await engine.tick(seconds=46)
+
+        task = await engine.task(public_id("task_", attempt.task_id))
+        assert task.status is TaskStatus.IN_PROGRESS
+
+
+async def test_a_worker_that_stops_hands_its_polls_over_at_once(database_url: str) -> None:
+    async with open_engine(database_url) as stopping:
+        await stopping.channel("kling")
+        fake = Upstream(stopping.router, "kling")
+        created = await stopping.create(MODELS["kling"])
+        stopping.clock.advance(minutes=1)
+        fake.on_poll = [_never]
+        await stopping.services.directory.load()
+        await stopping.services.worker.round()
+
+        await stopping.services.worker.stop(timedelta(seconds=1))
+
+        async with open_engine(database_url, stopping.clock) as engine:
+            other = Upstream(engine.router, "kling")
+            other.on_poll = ["succeeded"]
+            await engine.tick()
+            assert (await engine.task(created)).status is TaskStatus.SUCCEEDED
+
+
+async def _never(request: httpx.Request) -> object:
+    await asyncio.Event().wait()
+    return request

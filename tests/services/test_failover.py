@@ -1,0 +1,186 @@
+"""Refusals: which another channel may cure, which are final, and what the client is told."""
+
+import pytest
+from tests.support.engine import Engine
+from tests.support.upstreams import LOST, MODELS, NAMES, Upstream, refusal, refusals
+
+from vidgate.exceptions import ContentPolicyError, RefusedParameterError, UpstreamRefusedError
+from vidgate.models.outcomes import FaultKind
+from vidgate.models.tasks import AttemptStatus, TaskStatus
+
+CURABLE = refusals(
+    FaultKind.CREDENTIAL, FaultKind.BALANCE, FaultKind.MODEL_UNAVAILABLE, FaultKind.FAULT
+)
+FINAL = refusals(FaultKind.BAD_PARAMETER, FaultKind.CONTENT_POLICY)
+CODES = {
+    FaultKind.BAD_PARAMETER: "invalid_parameter",
+    FaultKind.CONTENT_POLICY: "content_policy_violation",
+    FaultKind.CREDENTIAL: "upstream_account_error",
+    FaultKind.BALANCE: "upstream_account_error",
+    FaultKind.MODEL_UNAVAILABLE: "upstream_model_unavailable",
+    FaultKind.FAULT: "upstream_error",
+}
+
+
+async def channels(engine: Engine, name: str, count: int) -> list[Upstream]:
+    """Channels of falling priority."""
+    fakes = []
+    for number in range(count):
+        host = f"{name}-{number}"
+        await engine.channel(name, host, priority=-number)
+        fakes.append(Upstream(engine.router, name, host))
+    return fakes
+
+
+@pytest.mark.parametrize(("name", "kind"), CURABLE)
+async def test_a_refusal_that_another_channel_may_cure_moves_on(
+    engine: Engine, name: str, kind: FaultKind
+) -> None:
+    first, second, third = await channels(engine, name, 3)
+    first.on_submit = second.on_submit = [refusal(name, kind)]
+
+    created = await engine.create(MODELS[name])
+
+    assert created.snapshot.status is TaskStatus.IN_PROGRESS
+    assert [len(one.submits) for one in (first, second, third)] == [1, 1, 1]
+    attempts = await engine.attempts(created)
+    assert [one.number for one in attempts] == [1, 2, 3]
+    assert [one.status for one in attempts[:2]] == [AttemptStatus.FAILED] * 2
+    assert attempts[0].fault_kind == kind.value
+    assert attempts[2].status is AttemptStatus.RUNNING
+    assert len({one.correlation for one in attempts}) == 3
+
+
+@pytest.mark.parametrize(("name", "kind"), CURABLE)
+async def test_a_refusal_by_every_channel_is_an_error(
+    engine: Engine, name: str, kind: FaultKind
+) -> None:
+    fakes = await channels(engine, name, 3)
+    for fake in fakes:
+        fake.on_submit = [refusal(name, kind)]
+
+    error = await engine.refused(MODELS[name])
+
+    assert isinstance(error, UpstreamRefusedError)
+    assert (error.status, error.code) == (502, CODES[kind])
+    assert error.upstream_called
+    assert [len(fake.submits) for fake in fakes] == [1, 1, 1]
+    [task] = await engine.all_tasks()
+    assert task.status is TaskStatus.FAILED
+    await engine.tick(hours=1)
+    assert [len(fake.submits) for fake in fakes] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(("name", "kind"), FINAL)
+async def test_a_refusal_of_the_request_itself_is_final(
+    engine: Engine, name: str, kind: FaultKind
+) -> None:
+    first, second = await channels(engine, name, 2)
+    first.on_submit = [refusal(name, kind)]
+
+    error = await engine.refused(MODELS[name])
+
+    assert error.status == 400
+    assert error.type == "invalid_request_error"
+    assert error.code == CODES[kind]
+    is_policy = kind is FaultKind.CONTENT_POLICY
+    assert isinstance(error, ContentPolicyError if is_policy else RefusedParameterError)
+    assert error.upstream_called
+    assert second.submits == []
+    [task] = await engine.all_tasks()
+    assert task.status is TaskStatus.FAILED
+    assert task.error is not None
+    assert task.error.code == CODES[kind]
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_final_refusal_elsewhere_is_final_too(engine: Engine, name: str) -> None:
+    first, second, third = await channels(engine, name, 3)
+    first.on_submit = [refusal(name, FaultKind.CREDENTIAL)]
+    second.on_submit = [refusal(name, FaultKind.CONTENT_POLICY)]
+
+    error = await engine.refused(MODELS[name])
+
+    assert isinstance(error, ContentPolicyError)
+    assert third.submits == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_an_unclear_submit_moves_nowhere(engine: Engine, name: str) -> None:
+    first, second = await channels(engine, name, 2)
+    first.on_submit = [LOST["reset"]]
+
+    created = await engine.create(MODELS[name])
+    await engine.tick(seconds=30)
+
+    assert second.submits == []
+    [attempt] = await engine.attempts(created)
+    assert attempt.status is AttemptStatus.SUBMITTING
+
+
+async def test_a_failed_generation_is_not_made_elsewhere(engine: Engine) -> None:
+    first, second = await channels(engine, "kling", 2)
+    created = await engine.create(MODELS["kling"])
+    first.on_poll = ["failed"]
+
+    await engine.tick(minutes=1)
+
+    assert (await engine.task(created)).status is TaskStatus.FAILED
+    assert second.submits == []
+
+
+async def test_a_channel_that_is_full_is_waited_for_after_a_refusal(engine: Engine) -> None:
+    await engine.channel("kling", "kling-a", priority=1)
+    await engine.channel("kling", "kling-b", max_concurrency=1)
+    first, second = (Upstream(engine.router, "kling", f"kling-{one}") for one in "ab")
+    first.on_submit = [refusal("kling", FaultKind.BALANCE)]
+    running = await engine.create(MODELS["kling"])
+
+    waiting = await engine.create(MODELS["kling"])
+
+    assert running.snapshot.status is TaskStatus.IN_PROGRESS
+    assert waiting.snapshot.status is TaskStatus.QUEUED
+    second.on_poll = ["succeeded"]
+    await engine.tick(minutes=1)
+    await engine.tick()
+    assert (await engine.task(waiting)).status is TaskStatus.IN_PROGRESS
+    assert len(first.submits) == 2
+
+
+async def test_a_model_may_run_at_another_provider(engine: Engine) -> None:
+    await engine.channel("kling", priority=1, model_map={"boats": "kling-v2-6"})
+    await engine.channel("vidu", model_map={"boats": "viduq3-turbo"})
+    first, second = Upstream(engine.router, "kling"), Upstream(engine.router, "vidu")
+    first.on_submit = [refusal("kling", FaultKind.BALANCE)]
+
+    created = await engine.create("boats")
+
+    task = await engine.task(created)
+    assert task.model == "boats"
+    assert (task.provider, task.upstream_model) == ("vidu", "viduq3-turbo")
+    assert len(second.submits) == 1
+
+
+async def test_strict_handling_holds_elsewhere_too(engine: Engine) -> None:
+    await engine.channel("jimeng", priority=1, model_map={"boats": "jimeng_t2v_v30"})
+    await engine.channel("kling", model_map={"boats": "kling-v2-6"})
+    first, second = Upstream(engine.router, "jimeng"), Upstream(engine.router, "kling")
+    first.on_submit = [refusal("jimeng", FaultKind.CREDENTIAL)]
+
+    error = await engine.refused("boats", seed=7, strict=True)  # which Kling has no use for
+
+    assert error.status == 502
+    assert second.submits == []
+
+
+async def test_what_a_vendor_field_chooses_is_served_elsewhere_too(engine: Engine) -> None:
+    await engine.channel("jimeng", "a", priority=1)
+    await engine.channel("jimeng", "b", models=("jimeng_t2v_v30",))
+    first, second = Upstream(engine.router, "jimeng", "a"), Upstream(engine.router, "jimeng", "b")
+    first.on_submit = [refusal("jimeng", FaultKind.CREDENTIAL)]
+    key = {"req_key": "jimeng_i2v_first_v30", "image_urls": ["https://pictures.example/a.png"]}
+
+    error = await engine.refused("jimeng_t2v_v30", metadata=key)
+
+    assert error.status == 502
+    assert second.submits == []  # it serves the model, but not the key that would run

@@ -1,0 +1,287 @@
+"""Submits that go wrong: nothing is paid twice, and nothing is lost in silence."""
+
+from typing import Any
+
+import httpx
+import pytest
+from tests.support.engine import Engine
+from tests.support.upstreams import LOST, MODELS, NAMES, UNCLEAR, Answer, Reply, Upstream
+
+from vidgate.exceptions import UpstreamRefusedError
+from vidgate.models.channels import OnUnknown
+from vidgate.models.tasks import AttemptStatus, TaskStatus
+
+FINDING = ("kling", "vidu")
+CANNOT_FIND = [case for case in UNCLEAR if case[0] == "jimeng"]
+CAN_FIND = [case for case in UNCLEAR if case[0] != "jimeng"]
+SERVER_ERROR = Reply(status=503, text="<html>overloaded</html>")
+
+
+def case_id(value: object) -> str | None:
+    return value if isinstance(value, str) else ""
+
+
+async def upstream(engine: Engine, name: str, **options: Any) -> Upstream:
+    await engine.channel(name, **options)
+    return Upstream(engine.router, name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_submit_that_was_not_sent_is_sent_again(engine: Engine, name: str) -> None:
+    fake = await upstream(engine, name)
+    fake.on_submit = [httpx.ConnectError("refused"), fake.accept]
+
+    created = await engine.create(MODELS[name])
+
+    assert created.snapshot.status is TaskStatus.IN_PROGRESS
+    assert len(fake.submits) == 2
+    [attempt] = await engine.attempts(created)
+    assert attempt.status is AttemptStatus.RUNNING
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_provider_that_cannot_be_reached_is_an_error_and_no_job(
+    engine: Engine, name: str
+) -> None:
+    fake = await upstream(engine, name)
+    fake.on_submit = [httpx.ConnectError("no such host")]
+
+    error = await engine.refused(MODELS[name])
+
+    assert isinstance(error, UpstreamRefusedError)
+    assert error.status == 502
+    assert error.code == "upstream_error"
+    assert error.upstream_called
+    assert len(fake.submits) == 3
+    [task] = await engine.all_tasks()
+    assert task.status is TaskStatus.FAILED
+    await engine.tick(minutes=10)
+    assert len(fake.submits) == 3
+
+
+@pytest.mark.parametrize(("name", "what", "answer"), UNCLEAR, ids=case_id)
+async def test_an_unclear_submit_is_answered_with_its_id(
+    engine: Engine, name: str, what: str, answer: Answer
+) -> None:
+    del what
+    fake = await upstream(engine, name)
+    fake.on_submit = [answer]
+
+    created = await engine.create(MODELS[name])
+
+    assert created.snapshot.status is TaskStatus.QUEUED
+    assert len(fake.submits) == 1
+    [attempt] = await engine.attempts(created)
+    assert attempt.status is AttemptStatus.SUBMITTING
+    assert attempt.last_reason
+
+
+@pytest.mark.parametrize(("name", "what", "answer"), CANNOT_FIND, ids=case_id)
+async def test_where_nobody_can_tell_the_task_fails_and_nothing_is_sent_again(
+    engine: Engine, name: str, what: str, answer: Answer
+) -> None:
+    del what
+    fake = await upstream(engine, name)
+    fake.on_submit = [fake.then(answer)]
+    created = await engine.create(MODELS[name])
+
+    await engine.tick(seconds=60)
+    assert (await engine.task(created)).status is TaskStatus.QUEUED  # not before the grace
+    for _ in range(6):
+        await engine.tick(seconds=20)
+
+    task = await engine.task(created)
+    assert task.status is TaskStatus.FAILED
+    assert task.error is not None
+    assert task.error.code == "submit_outcome_unknown"
+    assert task.finished_at is not None
+    assert task.created_at is not None
+    assert (task.finished_at - task.created_at).total_seconds() < 180
+    [attempt] = await engine.attempts(created)
+    assert attempt.status is AttemptStatus.UNKNOWN
+    assert attempt.due_at is None
+    assert len(fake.submits) == 1
+
+
+async def test_an_operator_may_have_what_nobody_can_tell_of_submitted_again(
+    engine: Engine,
+) -> None:
+    fake = await upstream(engine, "jimeng", on_unknown=OnUnknown.RESUBMIT)
+    fake.on_submit = [fake.then(LOST["reset"]), fake.accept]
+    created = await engine.create(MODELS["jimeng"])
+
+    for _ in range(6):
+        await engine.tick(seconds=20)
+
+    assert (await engine.task(created)).status is TaskStatus.IN_PROGRESS
+    first, second = await engine.attempts(created)
+    assert first.status is AttemptStatus.UNKNOWN
+    assert first.fault_code == "submit_outcome_unknown"
+    assert second.status is AttemptStatus.RUNNING
+    assert second.number == 2
+    assert len(fake.submits) == 2
+
+
+@pytest.mark.parametrize(("name", "what", "answer"), CAN_FIND, ids=case_id)
+async def test_a_job_that_was_made_is_found_and_runs(
+    engine: Engine, name: str, what: str, answer: Answer
+) -> None:
+    del what
+    fake = await upstream(engine, name)
+    fake.on_submit = [fake.then(answer)]
+    created = await engine.create(MODELS[name])
+
+    await engine.tick(seconds=6)
+
+    assert (await engine.task(created)).status is TaskStatus.IN_PROGRESS
+    [attempt] = await engine.attempts(created)
+    assert attempt.ref is not None
+    assert attempt.ref.id in fake.jobs
+    fake.on_poll = ["succeeded"]
+    await engine.tick(minutes=2)
+    assert (await engine.task(created)).status is TaskStatus.SUCCEEDED
+    assert len(fake.submits) == 1
+
+
+@pytest.mark.parametrize(("name", "what", "answer"), CAN_FIND, ids=case_id)
+async def test_a_job_that_was_not_made_is_submitted_again_with_the_same_ids(
+    engine: Engine, name: str, what: str, answer: Answer
+) -> None:
+    del what
+    fake = await upstream(engine, name)
+    fake.on_submit = [answer, fake.accept]
+    created = await engine.create(MODELS[name])
+
+    for _ in range(5):
+        await engine.tick(seconds=11)
+    assert len(fake.submits) == 1  # the submit's own deadline is not over: it may still arrive
+    for _ in range(12):
+        await engine.tick(seconds=11)
+
+    assert len(fake.submits) == 2
+    first, second = map(fake.correlation, fake.submits)
+    assert first == second
+    assert (await engine.task(created)).status is TaskStatus.IN_PROGRESS
+    [attempt] = await engine.attempts(created)
+    assert attempt.status is AttemptStatus.RUNNING
+    assert attempt.accepted_at is not None
+    assert (attempt.accepted_at - attempt.created_at).total_seconds() < 180
+
+
+@pytest.mark.parametrize("name", FINDING)
+async def test_a_job_that_arrives_late_is_taken_up(engine: Engine, name: str) -> None:
+    fake = await upstream(engine, name)
+    fake.on_submit = [LOST["timeout"]]
+    created = await engine.create(MODELS[name])
+    while (await engine.attempts(created))[0].misses == 0:
+        await engine.tick(seconds=11)  # once it is said that there is none
+
+    fake.accept(fake.submits[0])
+    await engine.tick(seconds=20)
+
+    assert (await engine.task(created)).status is TaskStatus.IN_PROGRESS
+    await engine.tick(minutes=3)
+    assert len(fake.submits) == 1
+
+
+@pytest.mark.parametrize("name", FINDING)
+async def test_a_provider_that_cannot_be_asked_is_asked_again(engine: Engine, name: str) -> None:
+    fake = await upstream(engine, name)
+    fake.on_submit = [fake.then(LOST["reset"])]
+    fake.on_find = [SERVER_ERROR]
+    created = await engine.create(MODELS[name])
+    for _ in range(10):
+        await engine.tick(minutes=2)
+    assert (await engine.task(created)).status is TaskStatus.QUEUED
+    assert len(fake.finds) == 10
+
+    fake.on_find = None
+    await engine.tick(minutes=2)
+
+    assert (await engine.task(created)).status is TaskStatus.IN_PROGRESS
+    assert len(fake.submits) == 1
+
+
+@pytest.mark.parametrize("name", FINDING)
+async def test_a_provider_that_can_never_be_asked_is_given_up(engine: Engine, name: str) -> None:
+    fake = await upstream(engine, name)
+    fake.on_submit = [fake.then(LOST["reset"])]
+    fake.on_find = [SERVER_ERROR]
+    created = await engine.create(MODELS[name])
+
+    for _ in range(20):
+        await engine.tick(minutes=2)
+
+    task = await engine.task(created)
+    assert task.status is TaskStatus.FAILED
+    assert task.error is not None
+    assert task.error.code == "submit_outcome_unknown"
+    [attempt] = await engine.attempts(created)
+    assert attempt.status is AttemptStatus.UNKNOWN
+    assert len(fake.submits) == 1
+
+
+@pytest.mark.parametrize("name", FINDING)
+async def test_one_yes_between_two_noes_is_no_second_no(engine: Engine, name: str) -> None:
+    fake = await upstream(engine, name)
+    fake.on_submit = [LOST["reset"]]
+    created = await engine.create(MODELS[name])
+    while (await engine.attempts(created))[0].misses == 0:
+        await engine.tick(seconds=11)
+
+    fake.on_find = [SERVER_ERROR]
+    await engine.tick(seconds=20)
+
+    [attempt] = await engine.attempts(created)
+    assert attempt.status is AttemptStatus.SUBMITTING
+    assert len(fake.submits) == 1
+
+
+@pytest.mark.parametrize("name", FINDING)
+async def test_a_submit_that_never_makes_a_job_is_not_repeated_for_ever(
+    engine: Engine, name: str
+) -> None:
+    fake = await upstream(engine, name)
+    fake.on_submit = [SERVER_ERROR]
+    created = await engine.create(MODELS[name])
+
+    for _ in range(120):
+        await engine.tick(seconds=30)
+
+    task = await engine.task(created)
+    assert task.status is TaskStatus.FAILED
+    assert task.error is not None
+    assert task.error.code == "upstream_error"
+    assert len(fake.submits) == 3
+
+
+@pytest.mark.parametrize("name", FINDING)
+async def test_a_job_that_one_channel_cannot_make_is_made_at_another(
+    engine: Engine, name: str
+) -> None:
+    fake = await upstream(engine, name, priority=1)
+    fake.on_submit = [SERVER_ERROR]
+    await engine.channel(name, f"{name}-b")
+    other = Upstream(engine.router, name, f"{name}-b")
+    created = await engine.create(MODELS[name])
+
+    for _ in range(20):
+        await engine.tick(seconds=30)
+
+    assert (await engine.task(created)).status is TaskStatus.IN_PROGRESS
+    assert (len(fake.submits), len(other.submits)) == (3, 1)
+
+
+async def test_not_even_an_operator_can_have_it_submitted_for_ever(engine: Engine) -> None:
+    fake = await upstream(engine, "jimeng", on_unknown=OnUnknown.RESUBMIT)
+    fake.on_submit = [SERVER_ERROR]
+    created = await engine.create(MODELS["jimeng"])
+
+    for _ in range(60):
+        await engine.tick(seconds=30)
+
+    task = await engine.task(created)
+    assert task.status is TaskStatus.FAILED
+    assert task.error is not None
+    assert task.error.code == "submit_outcome_unknown"
+    assert len(fake.submits) == 3

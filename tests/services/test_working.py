@@ -1,0 +1,316 @@
+"""The worker: no trouble with one attempt is another's, and none of it lasts for ever."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+import httpx
+import pytest
+from sqlalchemy import text
+from tests.support.clock import FixedClock
+from tests.support.engine import Engine, open_engine
+from tests.support.upstreams import HTML, MODELS, NAMES, Reply, Upstream
+from typing_extensions import override
+
+from vidgate.db.engine import Statement
+from vidgate.exceptions import UnansweredError
+from vidgate.factory import build_services
+from vidgate.models.outcomes import Outcome, Rejected, Submission, UpstreamRef
+from vidgate.models.tasks import AttemptStatus, TaskStatus
+from vidgate.providers.base import NextRequest
+from vidgate.providers.client import UpstreamClient
+from vidgate.providers.guard import GuardedFetcher, RangeAnswer
+from vidgate.providers.kling import Kling
+
+RENAME = Statement(text("UPDATE attempts SET provider = 'sora'"))
+
+
+class Broken(Kling):
+    """An adapter with a mistake in it."""
+
+    breaks_submit = False
+    breaks_poll = False
+
+    @override
+    def read_submission(
+        self, sent: httpx.Request, response: httpx.Response
+    ) -> Submission | Rejected | NextRequest:
+        if self.breaks_submit:
+            raise AttributeError("a mistake")
+        return super().read_submission(sent, response)
+
+    @override
+    def read_poll(
+        self, sent: httpx.Request, response: httpx.Response, refs: Sequence[UpstreamRef]
+    ) -> Mapping[UpstreamRef, Outcome]:
+        if self.breaks_poll:
+            raise KeyError("a mistake")
+        return super().read_poll(sent, response, refs)
+
+
+class Fetcher(GuardedFetcher):
+    """Answers nothing, and not before so many ask at once."""
+
+    def __init__(self, parties: int) -> None:
+        super().__init__()
+        self._barrier = asyncio.Barrier(parties)
+        self.met = 0
+
+    @override
+    async def get_range(
+        self, url: str, start: int, length: int, *, timeout_seconds: float
+    ) -> RangeAnswer:
+        await self._barrier.wait()
+        self.met += 1
+        raise UnansweredError("slow")
+
+
+@asynccontextmanager
+async def engine_with(
+    database_url: str,
+    *,
+    adapter: Kling | None = None,
+    fetcher: GuardedFetcher | None = None,
+) -> AsyncIterator[Engine]:
+    """An engine with something else in one place."""
+    async with open_engine(database_url) as engine:
+        router = engine.router
+        client = UpstreamClient(transport_factory=lambda: httpx.MockTransport(router.async_handler))
+        providers = dict(engine.office.providers)
+        if adapter is not None:
+            providers["kling"] = adapter
+        office = replace(engine.office, providers=providers)
+        fetcher = fetcher or GuardedFetcher()
+        services = build_services(office, client=client, fetcher=fetcher, clock=engine.clock)
+        await services.directory.load()
+        yield replace(engine, services=services, office=office)
+        await client.aclose()
+        await fetcher.aclose()
+
+
+async def test_an_attempt_of_an_unknown_provider_keeps_nobody_waiting(engine: Engine) -> None:
+    for name in ("kling", "vidu"):
+        await engine.channel(name)
+    lost, fake = Upstream(engine.router, "kling"), Upstream(engine.router, "vidu")
+    foreign = await engine.create(MODELS["kling"])
+    await engine.office.database.execute(RENAME)  # as by a newer version beside this one
+    created = await engine.create(MODELS["vidu"])
+    fake.on_poll = ["succeeded"]
+
+    for _ in range(4):
+        await engine.tick(minutes=1)
+
+    assert (await engine.task(created)).status is TaskStatus.SUCCEEDED
+    assert (await engine.task(foreign)).status is TaskStatus.IN_PROGRESS
+    assert lost.polls == []
+
+
+async def test_a_mistake_in_an_adapter_ends_with_the_deadline(database_url: str) -> None:
+    adapter = Broken()
+    async with engine_with(database_url, adapter=adapter) as engine:
+        await engine.channel("kling")
+        fake = Upstream(engine.router, "kling")
+        created = await engine.create(MODELS["kling"])
+        adapter.breaks_poll = True
+        await engine.tick(minutes=1)
+        assert (await engine.task(created)).status is TaskStatus.IN_PROGRESS
+        [attempt] = await engine.attempts(created)
+        assert attempt.misses == 1
+
+        for _ in range(15):
+            await engine.tick(minutes=3)
+
+        task = await engine.task(created)
+        assert task.status is TaskStatus.FAILED
+        assert task.error is not None
+        assert task.error.code == "upstream_timeout"
+        assert fake.polls
+
+
+async def test_a_mistake_after_a_submit_is_an_unclear_submit(database_url: str) -> None:
+    adapter = Broken()
+    adapter.breaks_submit = True
+    async with engine_with(database_url, adapter=adapter) as engine:
+        await engine.channel("kling")
+        fake = Upstream(engine.router, "kling")
+
+        created = await engine.create(MODELS["kling"])
+
+        assert created.snapshot.status is TaskStatus.QUEUED
+        await engine.tick(seconds=6)
+        assert (await engine.task(created)).status is TaskStatus.IN_PROGRESS  # it was found
+        assert len(fake.submits) == 1
+
+
+async def test_the_videos_of_one_batch_are_looked_into_at_once(database_url: str) -> None:
+    fetcher = Fetcher(parties=3)
+    async with engine_with(database_url, fetcher=fetcher) as engine:
+        await engine.channel("kling")
+        engine.router.post("http://kling.test/text-to-video/kling-3.0").mock(
+            side_effect=[
+                httpx.Response(200, json={"code": 0, "data": {"id": f"j{number}"}})
+                for number in range(3)
+            ]
+        )
+        output = {"type": "video", "url": "https://videos.example/a.mp4"}
+        jobs = [
+            {"id": f"j{number}", "status": "succeeded", "outputs": [output]} for number in range(3)
+        ]
+        poll = engine.router.get(url__regex=r"^http://kling.test/tasks\?")
+        poll.mock(httpx.Response(200, json={"code": 0, "data": jobs}))
+        created = [await engine.create("kling-3.0") for _ in range(3)]
+
+        await engine.tick(minutes=1)
+
+        assert poll.call_count == 1
+        assert fetcher.met == 3
+        statuses = [(await engine.task(one)).status for one in created]
+        assert statuses == [TaskStatus.SUCCEEDED] * 3
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_provider_that_hangs_delays_no_other(engine: Engine, name: str) -> None:
+    go_on = asyncio.Event()
+    fakes = {one: Upstream(engine.router, one) for one in NAMES}
+    created = {}
+    for one in NAMES:
+        await engine.channel(one)
+        created[one] = await engine.create(MODELS[one])
+        fakes[one].on_poll = ["succeeded"]
+
+    async def hang(request: httpx.Request) -> Reply:
+        del request
+        await go_on.wait()
+        return HTML
+
+    fakes[name].on_poll = [hang]
+    engine.clock.advance(minutes=1)
+    await engine.services.directory.load()
+    await engine.services.worker.round()
+    others = [one for one in NAMES if one != name]
+    questions = set(engine.services.worker._questions)
+    done, hanging = await asyncio.wait(questions, timeout=5, return_when=asyncio.FIRST_COMPLETED)
+    while len(done) < len(others):
+        finished, hanging = await asyncio.wait(hanging, return_when=asyncio.FIRST_COMPLETED)
+        done |= finished
+    assert len(hanging) == 1
+    for one in others:
+        assert (await engine.task(created[one])).status is TaskStatus.SUCCEEDED
+    go_on.set()
+    await engine.services.worker.idle()
+
+    assert (await engine.task(created[name])).status is TaskStatus.IN_PROGRESS
+
+
+async def test_a_round_claims_no_more_of_a_channel_than_it_may_ask(engine: Engine) -> None:
+    await engine.channel("kling")
+    fake = Upstream(engine.router, "kling")
+    for _ in range(140):
+        await engine.create(MODELS["kling"])
+    most, under_way, go_on = 0, 0, asyncio.Event()
+
+    async def slowly(request: httpx.Request) -> str:
+        nonlocal most, under_way
+        under_way += 1
+        most = max(most, under_way)
+        await go_on.wait()
+        under_way -= 1
+        del request
+        return "succeeded"
+
+    fake.on_poll = [slowly]
+    engine.clock.advance(minutes=1)
+    await engine.services.directory.load()
+    for _ in range(3):
+        await engine.services.worker.round()
+    go_on.set()
+    await engine.services.worker.idle()
+    assert most == 128
+    await engine.tick()
+
+    assert {task.status for task in await engine.all_tasks()} == {TaskStatus.SUCCEEDED}
+    assert len(fake.polls) == 140
+
+
+async def test_two_engines_never_poll_one_attempt_at_once(database_url: str) -> None:
+    clock = FixedClock()
+    async with open_engine(database_url, clock) as one, open_engine(database_url, clock) as two:
+        await one.channel("kling")
+        fakes = [Upstream(engine.router, "kling") for engine in (one, two)]
+        created = [await one.create(MODELS["kling"]) for _ in range(100)]
+        under_way: set[str] = set()
+        doubled: set[str] = set()
+
+        async def poll(request: httpx.Request) -> str:
+            path = request.url.path
+            (doubled if path in under_way else under_way).add(path)
+            await asyncio.sleep(0)
+            under_way.discard(path)
+            return "running"
+
+        for fake in fakes:
+            fake.on_poll = [poll]
+        for _ in range(3):
+            await asyncio.gather(one.tick(seconds=30), two.tick())
+
+        assert doubled == set()
+        assert sum(len(fake.polls) for fake in fakes) == 300
+        for fake in fakes:
+            fake.on_poll = ["succeeded"]
+        await asyncio.gather(one.tick(seconds=30), two.tick())
+        assert {(await one.task(each)).status for each in created} == {TaskStatus.SUCCEEDED}
+        assert sum(len(fake.submits) for fake in fakes) == 100
+
+
+async def test_a_worker_that_sleeps_through_its_lease_changes_nothing(database_url: str) -> None:
+    clock = FixedClock()
+    async with open_engine(database_url, clock) as slow, open_engine(database_url, clock) as quick:
+        await slow.channel("kling")
+        asleep, awake = (Upstream(engine.router, "kling") for engine in (slow, quick))
+        created = await slow.create(MODELS["kling"])
+        wake = asyncio.Event()
+
+        async def sleep(request: httpx.Request) -> str:
+            del request
+            await wake.wait()
+            return "failed"
+
+        asleep.on_poll = [sleep]
+        clock.advance(minutes=1)
+        await slow.services.directory.load()
+        await slow.services.worker.round()
+        awake.on_poll = ["succeeded"]
+        await quick.tick(seconds=46)
+        final = await quick.task(created)
+        assert final.status is TaskStatus.SUCCEEDED
+        wake.set()
+        await slow.services.worker.idle()
+
+        assert await quick.task(created) == final
+        [attempt] = await quick.attempts(created)
+        assert attempt.status is AttemptStatus.SUCCEEDED
+
+
+async def test_a_search_that_outlasts_its_lease_is_given_up(engine: Engine) -> None:
+    await engine.channel("vidu")
+    fake = Upstream(engine.router, "vidu")
+    fake.on_submit = [httpx.ReadError("reset")]
+    created = await engine.create(MODELS["vidu"])
+
+    def endless(request: httpx.Request) -> Reply:
+        engine.clock.advance(seconds=15)  # a slow provider
+        del request
+        tasks = [{"id": "1", "payload": "x", "state": "processing"}] * 100
+        return Reply({"tasks": tasks, "next_page_token": f"t{len(fake.finds)}"})
+
+    fake.on_find = [endless]
+    begun = engine.clock.now()
+    while engine.clock.now() < begun + timedelta(hours=1):
+        await engine.tick(minutes=1)
+
+    task = await engine.task(created)
+    assert task.status is TaskStatus.FAILED
+    assert task.error is not None
+    assert task.error.code == "submit_outcome_unknown"

@@ -1,0 +1,112 @@
+"""The loop shape: it survives, it stops, and it lets a round finish."""
+
+import asyncio
+from datetime import timedelta
+
+from vidgate.loops import Loop
+
+AT_ONCE = timedelta()
+NEVER = timedelta(days=1)
+
+
+async def test_it_goes_on_after_an_exception() -> None:
+    rounds = 0
+    enough = asyncio.Event()
+
+    async def round_() -> None:
+        nonlocal rounds
+        rounds += 1
+        if rounds == 5:
+            enough.set()
+        raise RuntimeError(f"round {rounds}")
+
+    loop = Loop("test", round_, AT_ONCE)
+    loop.start()
+    await enough.wait()
+
+    assert loop.is_alive
+    await loop.stop()
+    assert not loop.is_alive
+
+
+async def test_it_stops_promptly() -> None:
+    began = asyncio.Event()
+    rounds = 0
+
+    async def round_() -> None:
+        nonlocal rounds
+        rounds += 1
+        began.set()
+
+    loop = Loop("test", round_, NEVER)
+    loop.start()
+    await began.wait()
+
+    async with asyncio.timeout(5):
+        await loop.stop()
+
+    assert rounds == 1
+
+
+async def test_it_lets_the_current_round_finish() -> None:
+    began, go_on = asyncio.Event(), asyncio.Event()
+    done: list[str] = []
+
+    async def round_() -> None:
+        began.set()
+        await go_on.wait()
+        done.append("whole")
+
+    loop = Loop("test", round_, AT_ONCE)
+    loop.start()
+    await began.wait()
+    stopping = asyncio.create_task(loop.stop())
+    await asyncio.sleep(0)
+    assert not stopping.done()
+    go_on.set()
+    await stopping
+
+    assert done == ["whole"]
+
+
+async def test_more_work_is_begun_without_a_pause() -> None:
+    answers = [True, True, True, False]
+    last = asyncio.Event()
+
+    async def round_() -> bool:
+        answer = answers.pop(0)
+        if not answers:
+            last.set()
+        return answer
+
+    loop = Loop("test", round_, NEVER)
+    loop.start()
+    async with asyncio.timeout(5):
+        await last.wait()
+    await loop.stop()
+
+    assert answers == []
+
+
+async def test_what_never_began_can_be_stopped() -> None:
+    async def round_() -> None:
+        raise AssertionError
+
+    loop = Loop("test", round_, NEVER)
+    await loop.stop()
+
+    assert not loop.is_alive
+
+
+async def test_a_stop_before_the_first_round_prevents_it() -> None:
+    rounds = 0
+
+    async def round_() -> None:
+        nonlocal rounds
+        rounds += 1
+
+    loop = Loop("test", round_, AT_ONCE)
+    loop.start()
+    await loop.stop()
+
+    assert rounds == 0
