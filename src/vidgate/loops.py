@@ -16,15 +16,15 @@ class Loop:
 
     Args:
         name: For the log.
-        round: One round; if it returns `True` the next one follows at once.
+        do_round: One round; if it returns `True` the next one follows at once.
         interval: Between the end of a round and the next.
     """
 
     def __init__(
-        self, name: str, round: Callable[[], Awaitable[object]], interval: timedelta
+        self, name: str, do_round: Callable[[], Awaitable[object]], interval: timedelta
     ) -> None:
         self._name = name
-        self._round = round
+        self._round = do_round
         self._interval = interval.total_seconds()
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
