@@ -525,7 +525,8 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.CheckConstraint(
-            "status IN ('pending', 'submitting', 'running', 'succeeded', 'failed', 'cancelled', 'unknown')",
+            "status IN ('pending', 'submitting', 'running', "
+            "'succeeded', 'failed', 'cancelled', 'unknown')",
             name=op.f("attempts_status_check"),
         ),
         sa.ForeignKeyConstraint(
@@ -548,7 +549,21 @@ def upgrade() -> None:
         "attempts",
         ["due_at"],
         unique=False,
-        postgresql_where=sa.text("due_at IS NOT NULL"),
+        postgresql_where=sa.text("due_at IS NOT NULL AND status <> 'pending'"),
+    )
+    op.create_index(
+        "attempts_waiting_idx",
+        "attempts",
+        ["channel_id", "due_at"],
+        unique=False,
+        postgresql_where=sa.text("status = 'pending'"),
+    )
+    op.create_index(
+        "attempts_overdue_idx",
+        "attempts",
+        ["deadline_at"],
+        unique=False,
+        postgresql_where=sa.text("status = 'pending'"),
     )
     op.create_index(
         "attempts_live_key",
@@ -570,8 +585,9 @@ def upgrade() -> None:
         """
         CREATE FUNCTION vidgate_touch() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
-            EXECUTE format('UPDATE %I SET updated_at = clock_timestamp() WHERE id = $1', TG_TABLE_NAME)
-            USING NEW.id;
+            EXECUTE format(
+                'UPDATE %I SET updated_at = clock_timestamp() WHERE id = $1', TG_TABLE_NAME
+            ) USING NEW.id;
             RETURN NULL;
         END
         $$

@@ -226,8 +226,8 @@ async def test_what_waits_is_not_claimed_before_its_deadline(
     waiting, _ = await create(tasks, channel, max_concurrency=1)
     assert waiting.status is AttemptStatus.PENDING
 
-    early = await attempts.claim(lease=lease(), now=NOW + MINUTE, limit=9)
-    late = await attempts.claim(lease=lease(2000), now=NOW + timedelta(hours=24), limit=9)
+    early = await attempts.claim_overdue(lease=lease(), now=NOW + MINUTE, limit=9)
+    late = await attempts.claim_overdue(lease=lease(2000), now=NOW + timedelta(hours=24), limit=9)
 
     assert early == []
     assert waiting.id in {one.id for one in late}

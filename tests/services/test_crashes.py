@@ -2,17 +2,19 @@
 
 import asyncio
 from datetime import timedelta
+from typing import NoReturn
 
 import httpx
 import pytest
 from sqlalchemy import func, select
 from tests.support.engine import Engine, open_engine
-from tests.support.upstreams import MODELS, NAMES, Upstream
+from tests.support.upstreams import LOST, MODELS, NAMES, Upstream
 
 from vidgate.db.documents import write_request
 from vidgate.db.engine import Statement
 from vidgate.db.tables import inputs
 from vidgate.db.tasks import NewTask
+from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.attempts import Attempt, Lease
 from vidgate.models.channels import Channel
 from vidgate.models.ids import new_id, public_id
@@ -209,3 +211,22 @@ async def test_a_worker_that_stops_hands_its_polls_over_at_once(database_url: st
 async def _never(request: httpx.Request) -> object:
     await asyncio.Event().wait()
     return request
+
+
+async def test_a_found_job_is_taken_up_although_it_would_not_be_translated_any_more(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await engine.channel("kling")
+    fake = Upstream(engine.router, "kling")
+    fake.on_submit = [fake.then(LOST["reset"])]
+    created = await engine.create(MODELS["kling"])
+
+    def refuse(*_: object) -> NoReturn:
+        raise UnsupportedParameterError("model", "It is gone.")
+
+    monkeypatch.setattr(engine.services.providers["kling"], "translate", refuse)
+    await engine.tick(minutes=2)
+
+    task = await engine.task(created)
+    assert task.status is TaskStatus.IN_PROGRESS
+    assert task.details["mode"] == "std"

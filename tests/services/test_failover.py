@@ -184,3 +184,36 @@ async def test_what_a_vendor_field_chooses_is_served_elsewhere_too(engine: Engin
 
     assert error.status == 502
     assert second.submits == []  # it serves the model, but not the key that would run
+
+
+async def test_a_broken_channel_behind_a_busy_one_fails_no_task(engine: Engine) -> None:
+    busy, broken = await channels(engine, "kling", 2)
+    busy.on_submit = [refusal("kling", FaultKind.CONCURRENCY)]
+    broken.on_submit = [refusal("kling", FaultKind.CREDENTIAL)]
+
+    created = await engine.create(MODELS["kling"])
+
+    assert created.snapshot.status is TaskStatus.QUEUED
+    assert [len(one.submits) for one in (busy, broken)] == [1, 1]
+    await engine.tick(minutes=2)
+    assert [len(one.submits) for one in (busy, broken)] == [2, 1]
+    busy.on_submit = [busy.accept]
+    await engine.tick(minutes=2)
+    assert (await engine.task(created)).status is TaskStatus.IN_PROGRESS
+
+
+async def test_a_channel_with_a_free_slot_is_taken_before_a_full_one(engine: Engine) -> None:
+    await engine.channel("kling", "full", priority=1, max_concurrency=1)
+    await engine.channel("kling", "free", max_concurrency=1)
+    full, free = (Upstream(engine.router, "kling", host) for host in ("full", "free"))
+
+    made = [await engine.create(MODELS["kling"]) for _ in range(3)]
+
+    assert [len(one.submits) for one in (full, free)] == [1, 1]
+    assert [one.snapshot.status for one in made] == [
+        TaskStatus.IN_PROGRESS,
+        TaskStatus.IN_PROGRESS,
+        TaskStatus.QUEUED,
+    ]
+    [waiting] = await engine.attempts(made[2])
+    assert waiting.channel_id == (await engine.attempts(made[0]))[0].channel_id

@@ -8,7 +8,9 @@ from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
+    CTE,
     BigInteger,
+    ColumnElement,
     DateTime,
     Double,
     Integer,
@@ -49,6 +51,7 @@ class NewAttempt:
         max_concurrency: The channel's, `None` for no limit.
         deadline_at: When the wait for a slot, or for an answer to the submit, is given up.
         tries: Carried over from an attempt that this one replaces.
+        wait_until: It waits at least so long, whether there is a slot or not; `None` not to.
     """
 
     id: UUID
@@ -68,6 +71,7 @@ class NewAttempt:
     lease: Lease
     max_concurrency: int | None = None
     tries: int = 0
+    wait_until: datetime | None = None
 
 
 _TIME = DateTime(timezone=True)
@@ -145,41 +149,51 @@ _LOCK_CHANNEL = Statement(
         )
     )
 )
+_in_channel = attempts.c.channel_id == bindparam("channel_id", type_=Uuid)
 _COUNT_SLOTS = Statement(
     select(
-        func.count().filter(attempts.c.status != "pending").label("taken"),
-        func.count()
-        .filter(
-            and_(attempts.c.status == "pending", attempts.c.due_at <= bindparam("now", type_=_TIME))
-        )
-        .label("waiting"),
-    ).where(
-        attempts.c.channel_id == bindparam("channel_id", type_=Uuid),
-        # Spelled as the partial index has it, so that the planner can use the index.
-        or_(
+        func.count().label("taken"),
+        select(literal(1))
+        .where(
+            _in_channel,
             attempts.c.status == "pending",
-            attempts.c.status == "submitting",
-            attempts.c.status == "running",
-        ),
+            attempts.c.due_at <= bindparam("now", type_=_TIME),
+        )
+        .correlate(None)
+        .exists()
+        .label("is_waited_for"),
+    )
+    .select_from(attempts)
+    .where(
+        _in_channel,
+        # Spelled so that the planner sees that the partial index covers it.
+        or_(attempts.c.status == "submitting", attempts.c.status == "running"),
     )
 )
 
 # Claiming. While it is leased an attempt is due when its lease ends, so one index finds both the
 # work that is due and the work that a dead worker left behind.
 
-_due = (
-    select(attempts.c.id)
-    .where(
-        attempts.c.due_at <= bindparam("now", type_=_TIME),
-        or_(
-            attempts.c.status != "pending", attempts.c.deadline_at <= bindparam("now", type_=_TIME)
-        ),
-        attempts.c.channel_id != all_(bindparam("busy", type_=ARRAY(Uuid))),
+_is_due = attempts.c.due_at <= bindparam("now", type_=_TIME)
+_not_busy = attempts.c.channel_id != all_(bindparam("busy", type_=ARRAY(Uuid)))
+
+
+def _first_due(*conditions: ColumnElement[bool], name: str) -> CTE:
+    return (
+        select(attempts.c.id)
+        .where(_is_due, *conditions)
+        .order_by(attempts.c.due_at)
+        .limit(bindparam("limit", type_=Integer))
+        .with_for_update(skip_locked=True)
+        .cte(name)
     )
-    .order_by(attempts.c.due_at)
-    .limit(bindparam("limit", type_=Integer))
-    .with_for_update(skip_locked=True)
-    .cte("due")
+
+
+_due = _first_due(attempts.c.status != "pending", _not_busy, name="due")
+_overdue = _first_due(
+    attempts.c.status == "pending",
+    attempts.c.deadline_at <= bindparam("now", type_=_TIME),
+    name="overdue",
 )
 _leased = {
     "lease_id": bindparam("lease_id", type_=Uuid),
@@ -188,6 +202,10 @@ _leased = {
 }
 _CLAIM = Statement(
     update(attempts).values(_leased).where(attempts.c.id == _due.c.id).returning(*_COLUMNS)
+)
+
+_CLAIM_OVERDUE = Statement(
+    update(attempts).values(_leased).where(attempts.c.id == _overdue.c.id).returning(*_COLUMNS)
 )
 
 _WAITING = Statement(
@@ -302,8 +320,8 @@ _task_starts = (
         revision=tasks.c.revision + 1,
         provider=bindparam("provider", type_=Text),
         upstream_model=bindparam("upstream_model", type_=Text),
-        details=bindparam("details", type_=JSONB),
-        facts=bindparam("facts", type_=JSONB),
+        details=func.coalesce(bindparam("details", type_=JSONB), tasks.c.details),
+        facts=func.coalesce(bindparam("facts", type_=JSONB), tasks.c.facts),
         seed=func.coalesce(bindparam("seed", type_=BigInteger), tasks.c.seed),
     )
     .where(tasks.c.id == _accepted.c.task_id, tasks.c.status == "queued")
@@ -477,7 +495,7 @@ async def _insert(transaction: Transaction, new: NewAttempt, *, has_slot: bool) 
         status="submitting" if has_slot else "pending",
         pace=dict(new.pace),
         tries=new.tries,
-        due_at=new.lease.until if has_slot else new.created_at,
+        due_at=new.lease.until if has_slot else new.wait_until or new.created_at,
         lease_id=new.lease.id if has_slot else None,
         lease_until=new.lease.until if has_slot else None,
         deadline_at=new.deadline_at,
@@ -490,21 +508,23 @@ async def _insert(transaction: Transaction, new: NewAttempt, *, has_slot: bool) 
 
 
 async def _has_slot(transaction: Transaction, new: NewAttempt) -> bool:
+    if new.wait_until is not None:
+        return False
     if new.max_concurrency is None:
         return True
-    free, waiting = await _count_slots(
+    free, is_waited_for = await _count_slots(
         transaction, new.channel_id, new.max_concurrency, now=new.created_at
     )
-    return free > 0 and waiting == 0  # who waits already goes first
+    return free > 0 and not is_waited_for  # who waits already goes first
 
 
 async def _count_slots(
     transaction: Transaction, channel_id: UUID, max_concurrency: int, *, now: datetime
-) -> tuple[int, int]:
-    """Count free slots and waiting attempts; the channel's lock must be held."""
+) -> tuple[int, bool]:
+    """Count free slots, and tell whether somebody waits; the channel's lock must be held."""
     row = await transaction.fetch_one(_COUNT_SLOTS, channel_id=channel_id, now=now)
     assert row is not None  # noqa: S101 - an aggregate always has a row
-    return max(0, max_concurrency - row["taken"]), row["waiting"]
+    return max(0, max_concurrency - row["taken"]), row["is_waited_for"]
 
 
 class AttemptStore:
@@ -522,7 +542,7 @@ class AttemptStore:
     async def claim(
         self, *, lease: Lease, now: datetime, busy: Sequence[UUID] = (), limit: int
     ) -> list[Attempt]:
-        """Lease attempts that are due to be asked about, recovered or given up.
+        """Lease attempts that are due to be asked about or recovered.
 
         Args:
             lease: What they are leased under.
@@ -537,6 +557,13 @@ class AttemptStore:
             limit=limit,
             lease_id=lease.id,
             lease_until=lease.until,
+        )
+        return [to_attempt(row) for row in rows]
+
+    async def claim_overdue(self, *, lease: Lease, now: datetime, limit: int) -> list[Attempt]:
+        """Lease attempts that have waited for a slot for too long."""
+        rows = await self._database.fetch(
+            _CLAIM_OVERDUE, now=now, limit=limit, lease_id=lease.id, lease_until=lease.until
         )
         return [to_attempt(row) for row in rows]
 
@@ -650,8 +677,8 @@ class AttemptStore:
         ref: UpstreamRef,
         due_at: datetime,
         deadline_at: datetime,
-        details: Mapping[str, Any],
-        facts: Mapping[str, Any],
+        details: Mapping[str, Any] | None,
+        facts: Mapping[str, Any] | None,
         seed: int | None,
         now: datetime,
     ) -> None:
@@ -670,8 +697,8 @@ class AttemptStore:
             deadline_at=deadline_at,
             provider=attempt.provider,
             upstream_model=attempt.upstream_model,
-            details=dict(details),
-            facts=dict(facts),
+            details=None if details is None else dict(details),
+            facts=None if facts is None else dict(facts),
             seed=seed,
             now=now,
         )

@@ -289,7 +289,19 @@ attempts = Table(
         postgresql_where=text(_LIVE_ATTEMPT),
     ),
     Index("attempts_task_id_idx", "task_id"),
-    Index("attempts_due_at_idx", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+    Index(
+        "attempts_due_at_idx",
+        "due_at",
+        postgresql_where=text("due_at IS NOT NULL AND status <> 'pending'"),
+    ),
+    # What waits is asked about by channel, and when it has waited for too long.
+    Index(
+        "attempts_waiting_idx",
+        "channel_id",
+        "due_at",
+        postgresql_where=text("status = 'pending'"),
+    ),
+    Index("attempts_overdue_idx", "deadline_at", postgresql_where=text("status = 'pending'")),
     Index(
         "attempts_channel_live_idx", "channel_id", "status", postgresql_where=text(_LIVE_ATTEMPT)
     ),

@@ -153,7 +153,9 @@ class Submissions:
             )
             for channel, translation in options
         ]
-        stored, running = await asyncio.shield(self._spawn(self._begin(task, attempts, request)))
+        answered = asyncio.Event()
+        beginning = self._begin(task, attempts, request, answered)
+        stored, running = await asyncio.shield(self._spawn(beginning))
         [translation] = [
             translation
             for attempt, (_, translation) in zip(attempts, options, strict=True)
@@ -162,6 +164,7 @@ class Submissions:
         snapshot = _first_snapshot(task, translation)
         if running is not None:
             done, _ = await asyncio.wait({running}, timeout=self._submit_wait)
+            answered.set()
             if done and (refused := running.result()) is not None:
                 raise refused.error
         self._changes.changed(task.id)
@@ -248,7 +251,11 @@ class Submissions:
         return options
 
     async def _begin(
-        self, task: NewTask, attempts: list[NewAttempt], request: VideoRequest
+        self,
+        task: NewTask,
+        attempts: list[NewAttempt],
+        request: VideoRequest,
+        answered: asyncio.Event,
     ) -> tuple[Attempt, asyncio.Task[Refused | None] | None]:
         """Store a task and start its submit, in one piece.
 
@@ -258,7 +265,7 @@ class Submissions:
         if stored.status is not AttemptStatus.SUBMITTING:
             return stored, None
         [lease] = [attempt.lease for attempt in attempts if attempt.id == stored.id]
-        return stored, self._spawn(self._run(stored, lease, request))
+        return stored, self._spawn(self._run(stored, lease, request, answered))
 
     async def _store(self, task: NewTask, attempts: list[NewAttempt]) -> Attempt:
         try:
@@ -286,9 +293,13 @@ class Submissions:
             task=public_id("task_", attempts[0].task_id),
         )
 
-    async def _run(self, attempt: Attempt, lease: Lease, request: VideoRequest) -> Refused | None:
+    async def _run(
+        self, attempt: Attempt, lease: Lease, request: VideoRequest, answered: asyncio.Event
+    ) -> Refused | None:
         try:
-            return await self._submitter.run(attempt, lease, request=request, patient=False)
+            return await self._submitter.run(
+                attempt, lease, request=request, is_patient=answered.is_set
+            )
         except DatabaseUnavailableError:
             # The attempt is found again when its lease ends.
             _log.exception("A submit could not be recorded", attempt=str(attempt.id))

@@ -29,7 +29,7 @@ from vidgate.models.channels import OnUnknown
 from vidgate.models.ids import new_id, public_id
 from vidgate.models.outcomes import Fault, FaultKind, Found, Submission
 from vidgate.models.tasks import AttemptStatus, TaskError, TaskStatus
-from vidgate.providers.base import Provider, SubmitIds
+from vidgate.providers.base import Provider, SubmitIds, Translation
 from vidgate.providers.client import UpstreamClient
 from vidgate.services.changes import Changes
 from vidgate.services.directory import Directory
@@ -48,7 +48,7 @@ __all__ = ["Recoverer"]
 _log = structlog.get_logger(__name__)
 
 _PAGES = 20
-"""Pages of a provider's list that one search reads: more than a day of any account's tasks."""
+"""Pages of a provider's list that are read in one go; the next round goes on behind them."""
 
 _QUEUED_TOO_LONG = TaskError(
     "queue_timeout", "No slot became free for the task in time; submit it again."
@@ -129,17 +129,22 @@ class Recoverer:
             return
         if found.ref is not None:
             _log.info("A cut off submit was found at the provider")
-            request = await self._tasks.request(attempt.task_id)
-            channel = await self._directory.channel(attempt.channel_id)
-            provider = self._providers[attempt.provider]
-            translation = await translate(provider, for_channel(request, channel))
+            translation = await self._translated(attempt)
             await self._submitter.accept(attempt, lease, Submission(found.ref), translation)
             self._metrics.submit(attempt.provider, "recovered")
             self._changes.changed(attempt.task_id)
+        elif found.next_page is not None and now > sent_at + UNCLEAR_DEADLINE:
+            await self._give_up(attempt, lease)
+        elif found.next_page is not None:
+            # The list is longer than one lease; the next one goes on where this one ends.
+            await self._release(replace(attempt, find_page=found.next_page), lease, now)
         elif now < ends:
-            await self._release(attempt, lease, ends + timedelta(seconds=1))
+            again = replace(attempt, find_page=None)
+            await self._release(again, lease, ends + timedelta(seconds=1))
         elif attempt.misses == 0:
-            again = replace(attempt, misses=1, last_reason="The provider has no such job yet.")
+            again = replace(
+                attempt, misses=1, find_page=None, last_reason="The provider has no such job yet."
+            )
             await self._release(again, lease, now + FIND_AGAIN)
         else:
             await self._submit_again(attempt, lease)
@@ -148,12 +153,12 @@ class Recoverer:
         provider = self._providers[attempt.provider]
         access = await self._directory.access(attempt.credential_id)
         ids = SubmitIds(correlation=attempt.correlation)
-        page = None
+        found = Found(None, next_page=attempt.find_page)
         for _ in range(_PAGES):
             if self._clock.now() + provider.capabilities.poll_timeout >= lease.until:
-                raise UpstreamError("The provider's list takes too long to be searched.")
+                break
             sent = provider.find_request(
-                attempt.endpoint, access, ids, sent_at, self._clock.now(), page=page
+                attempt.endpoint, access, ids, sent_at, self._clock.now(), page=found.next_page
             )
             response = await self._client.send(
                 sent,
@@ -162,9 +167,20 @@ class Recoverer:
             )
             found = provider.read_find(sent, response, attempt.endpoint, ids)
             if found.ref is not None or found.next_page is None:
-                return found
-            page = found.next_page
-        raise UpstreamError("The provider's list is too long to be searched.")
+                break
+        return found
+
+    async def _translated(self, attempt: Attempt) -> Translation | None:
+        """What was sent, `None` if it is not known any more: a found job is taken up all the same.
+
+        Meanwhile the channel's mapping or a table may have changed.
+        """
+        try:
+            request = await self._tasks.request(attempt.task_id)
+            channel = await self._directory.channel(attempt.channel_id)
+            return await translate(self._providers[attempt.provider], for_channel(request, channel))
+        except (UnsupportedParameterError, LookupError):
+            return None
 
     async def _submit_again(self, attempt: Attempt, lease: Lease) -> None:
         request = await self._tasks.request(attempt.task_id)
@@ -185,7 +201,7 @@ class Recoverer:
         attempt = await self._attempts.restart(
             attempt, lease, new=new, submit_ends_at=ends, now=now
         )
-        await self._submitter.run(attempt, new, request=request, patient=True)
+        await self._submitter.run(attempt, new, request=request)
 
     async def _cannot_tell(self, attempt: Attempt, lease: Lease) -> None:
         _, ends = _times(attempt)
@@ -222,7 +238,7 @@ class Recoverer:
         fault = Fault(FaultKind.FAULT, UNKNOWN_OUTCOME.code, attempt.last_reason or "")
         made = await self._attempts.replace(attempt, lease, fault=fault, new=new, unknown=True)
         if made.status is AttemptStatus.SUBMITTING:
-            await self._submitter.run(made, new.lease, request=request, patient=True)
+            await self._submitter.run(made, new.lease, request=request)
 
     async def _give_up(self, attempt: Attempt, lease: Lease) -> None:
         _log.warning("Nobody can tell what became of a submit")

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -46,7 +46,7 @@ from vidgate.services.directory import Directory
 from vidgate.services.faults import to_request_error, to_task_error
 from vidgate.services.metrics import Metrics
 from vidgate.services.pacing import pace_document
-from vidgate.services.routing import Router
+from vidgate.services.routing import Router, is_usable
 
 __all__ = [
     "Refused",
@@ -204,7 +204,12 @@ class Submitter:
         )
 
     async def run(
-        self, attempt: Attempt, lease: Lease, *, request: VideoRequest | None = None, patient: bool
+        self,
+        attempt: Attempt,
+        lease: Lease,
+        *,
+        request: VideoRequest | None = None,
+        is_patient: Callable[[], bool] = lambda: True,
     ) -> Refused | None:
         """Submit an attempt, moving to other channels as refusals demand.
 
@@ -212,8 +217,8 @@ class Submitter:
             attempt: In state `SUBMITTING`, held under `lease`.
             lease: Its end lies beyond the submit's own deadline.
             request: What the client asked for, `None` to read it from the database.
-            patient: Whether the client has its id already, so that a provider that cannot be
-                reached is waited for instead of being an error.
+            is_patient: Whether the client has its id already, so that a provider that cannot be
+                reached is waited for instead of being an error; asked when it matters.
 
         Returns:
             `Refused` where it is certain that no job exists or will. `None` otherwise: it was
@@ -226,7 +231,7 @@ class Submitter:
         with structlog.contextvars.bound_contextvars(task=public_id("task_", attempt.task_id)):
             try:
                 while held is not None and refused is None:
-                    held, refused = await self._try_once(*held, request, patient=patient)
+                    held, refused = await self._try_once(*held, request, is_patient=is_patient)
             except LeaseLostError:
                 _log.warning("The lease of a submit was lost; another worker goes on with it")
             self._changes.changed(attempt.task_id)
@@ -238,11 +243,16 @@ class Submitter:
         """Go on elsewhere with an attempt of which it is certain that no job exists, or end it."""
         held, _ = await self._refused(attempt, lease, request, fault)
         if held is not None:
-            await self.run(*held, request=request, patient=True)
+            await self.run(*held, request=request)
         self._changes.changed(attempt.task_id)
 
     async def _try_once(
-        self, attempt: Attempt, lease: Lease, request: VideoRequest, *, patient: bool
+        self,
+        attempt: Attempt,
+        lease: Lease,
+        request: VideoRequest,
+        *,
+        is_patient: Callable[[], bool],
     ) -> tuple[tuple[Attempt, Lease] | None, Refused | None]:
         channel = await self._directory.channel(attempt.channel_id)
         provider = self._providers[attempt.provider]
@@ -257,7 +267,7 @@ class Submitter:
         except _RefusalError as refusal:
             return await self._refused(attempt, lease, request, refusal.fault)
         except NotSentError as error:
-            return await self._not_sent(attempt, lease, request, error, patient=patient)
+            return await self._not_sent(attempt, lease, request, error, is_patient=is_patient)
         except _UnclearError as error:
             await self._unclear(attempt, lease, str(error), provider)
             return None, None
@@ -267,9 +277,19 @@ class Submitter:
         return None, None
 
     async def accept(
-        self, attempt: Attempt, lease: Lease, submission: Submission, translation: Translation
+        self,
+        attempt: Attempt,
+        lease: Lease,
+        submission: Submission,
+        translation: Translation | None,
     ) -> None:
         """Record that the job exists, however long the database takes to come back.
+
+        Args:
+            attempt: In state `SUBMITTING`.
+            lease: Under which it is held.
+            submission: What the provider said.
+            translation: What was sent, `None` to leave what the task says of it as it is.
 
         Raises:
             LeaseLostError: Another worker took the attempt over before it could be recorded.
@@ -282,10 +302,10 @@ class Submitter:
                     attempt,
                     lease,
                     ref=submission.ref,
-                    due_at=now + translation.pace.first_ask * self._pace,
-                    deadline_at=now + translation.pace.deadline,
-                    details=translation.details,
-                    facts=facts_document(translation),
+                    due_at=now + timedelta(seconds=attempt.pace["first"] * self._pace),
+                    deadline_at=now + timedelta(seconds=attempt.pace["deadline"]),
+                    details=translation.details if translation else None,
+                    facts=facts_document(translation) if translation else None,
                     seed=submission.seed,
                     now=now,
                 )
@@ -377,7 +397,7 @@ class Submitter:
         request: VideoRequest,
         error: NotSentError,
         *,
-        patient: bool,
+        is_patient: Callable[[], bool],
     ) -> tuple[tuple[Attempt, Lease] | None, Refused | None]:
         self._metrics.submit(attempt.provider, "not_sent")
         _log.warning("A submit could not be sent", reason=str(error), tries=attempt.tries + 1)
@@ -394,10 +414,10 @@ class Submitter:
             return moved
         # A long wait for a slot is none for the provider: it has its tries all the same.
         is_new = now < attempt.created_at + UNREACHABLE_DEADLINE
-        if patient and (is_new or attempt.tries < UNREACHABLE_TRIES):
+        if is_patient() and (is_new or attempt.tries < UNREACHABLE_TRIES):
             await self._wait(attempt, lease, attempt.last_reason or "", now=now)
             return None, None
-        return await self._give_up(attempt, lease, fault)
+        return await self._give_up(attempt, lease, request, fault)
 
     async def _refused(
         self,
@@ -427,7 +447,7 @@ class Submitter:
                 least=fault.retry_after_seconds,
             )
             return None, None
-        return await self._give_up(attempt, lease, fault)
+        return await self._give_up(attempt, lease, request, fault)
 
     async def _elsewhere(
         self, attempt: Attempt, lease: Lease, request: VideoRequest, fault: Fault
@@ -484,7 +504,44 @@ class Submitter:
             now,
         )
 
-    async def _give_up(self, attempt: Attempt, lease: Lease, fault: Fault) -> tuple[None, Refused]:
+    async def _back_to_busy(
+        self, attempt: Attempt, lease: Lease, request: VideoRequest, fault: Fault
+    ) -> bool:
+        """Wait again at a channel that was only busy; `False` if there is none.
+
+        A second channel that turns out to be broken must not make worse what the first one alone
+        would have had an end to.
+        """
+        busy = {FaultKind.CONCURRENCY.value, FaultKind.RATE.value}
+        for earlier in reversed(await self._attempts.of_task(attempt.task_id)):
+            if earlier.position != attempt.position or earlier.fault_kind not in busy:
+                continue
+            channel = await self._directory.channel(earlier.channel_id)
+            if not is_usable(channel):
+                continue
+            now = self._clock.now()
+            new = self.new_attempt(
+                task_id=attempt.task_id,
+                position=attempt.position,
+                number=attempt.number + 1,
+                channel=channel,
+                request=request,
+                translation=await translate(
+                    self._providers[channel.provider], for_channel(request, channel)
+                ),
+                now=now,
+            )
+            waits = replace(new, wait_until=now + FULL_CHANNEL_RETRY * self._pace)
+            await self._attempts.replace(attempt, lease, fault=fault, new=waits)
+            return True
+        return False
+
+    async def _give_up(
+        self, attempt: Attempt, lease: Lease, request: VideoRequest, fault: Fault
+    ) -> tuple[None, Refused | None]:
+        can_wait = fault.kind.remedy is not Remedy.FINAL
+        if can_wait and await self._back_to_busy(attempt, lease, request, fault):
+            return None, None
         final = await self._attempts.finish(
             attempt,
             lease,
@@ -509,7 +566,7 @@ class Submitter:
             attempt = replace(attempt, tries=attempt.tries + 1)
             await self._wait(attempt, lease, fault.message, now=self._clock.now())
         elif moved[0] is not None:
-            await self.run(*moved[0], request=request, patient=True)
+            await self.run(*moved[0], request=request)
 
 
 def for_channel(request: VideoRequest, channel: Channel) -> VideoRequest:

@@ -71,6 +71,7 @@ class Worker:
             Whether there may be more, so that the next round should follow at once.
         """
         more = await self._start_questions()
+        more = await self._end_overdue() or more
         return await self._start_submits() or more
 
     async def idle(self) -> None:
@@ -119,9 +120,7 @@ class Worker:
             self._asking[attempt.channel_id] += 1
             match attempt.status:
                 case AttemptStatus.SUBMITTING:
-                    self._ask([attempt], lease, self._recoverer.recover(attempt, lease))
-                case AttemptStatus.PENDING:
-                    self._ask([attempt], lease, self._recoverer.expire(attempt, lease))
+                    self._recover(attempt, lease)
                 case _:
                     polls.append(attempt)
         for batch in self._poller.batches(polls):
@@ -129,6 +128,26 @@ class Worker:
         if surplus:
             await self._attempts.return_leases({one.id: lease for one in surplus}, now)
         return len(claimed) == CLAIM_BATCH
+
+    async def _end_overdue(self) -> bool:
+        now = self._clock.now()
+        lease = Lease(new_id(), now + POLL_LEASE)
+        overdue = await self._attempts.claim_overdue(lease=lease, now=now, limit=CLAIM_BATCH)
+        for attempt in overdue:
+            self._asking[attempt.channel_id] += 1
+            self._ask([attempt], lease, self._recoverer.expire(attempt, lease))
+        return len(overdue) == CLAIM_BATCH
+
+    def _recover(self, attempt: Attempt, lease: Lease) -> None:
+        # It may end in a submit, which is not to be cut off when the worker stops.
+        work = asyncio.create_task(_logged(self._recoverer.recover(attempt, lease)))
+        self._submits.add(work)
+
+        def done(work: asyncio.Task[None]) -> None:
+            self._submits.discard(work)
+            self._asking[attempt.channel_id] -= 1
+
+        work.add_done_callback(done)
 
     def _ask(
         self, attempts: Sequence[Attempt], lease: Lease, work: Coroutine[Any, Any, None]
@@ -174,7 +193,7 @@ class Worker:
             limit=room,
         )
         for attempt, lease in started:
-            self._submit(attempt, self._submitter.run(attempt, lease, patient=True))
+            self._submit(attempt, self._submitter.run(attempt, lease))
         return len(started) == room
 
     def _submit(self, attempt: Attempt, work: Coroutine[Any, Any, object]) -> None:
