@@ -25,16 +25,26 @@ from tests.support.engine import Engine, open_engine
 from vidgate.db.embedded import EmbeddedServer
 from vidgate.db.engine import Database
 
-# The default formatter of tracebacks prints every local variable, which takes minutes for a router.
-structlog.configure(
-    processors=[
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.dev.ConsoleRenderer(
-            colors=False, exception_formatter=structlog.dev.plain_traceback
-        ),
-    ]
-)
+
+@pytest.fixture(autouse=True)
+def _plain_logs() -> None:
+    """Begin every test with the same log, whatever the one before made of it.
+
+    The default formatter of tracebacks prints every local variable, which takes minutes for a
+    router.
+    """
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.dev.ConsoleRenderer(
+                colors=False, exception_formatter=structlog.dev.plain_traceback
+            ),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(0),
+        logger_factory=structlog.PrintLoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
 
 
 @pytest.fixture(autouse=True)
