@@ -101,3 +101,12 @@ def test_it_can_be_done_again_and_leaves_others_handlers_alone() -> None:
         assert [handler.get_name() for handler in root.handlers].count("vidgate") == 1
     finally:
         root.removeHandler(other)
+
+
+def test_what_a_client_writes_cannot_move_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(build_settings())
+    structlog.get_logger("vidgate.test").info("Asked", path="/a\x1b[2J\x00\x9b\x07b")
+
+    line = capsys.readouterr().err
+    assert "\\x1b[2J" in line
+    assert line.removesuffix("\n").isprintable()

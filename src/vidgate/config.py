@@ -87,7 +87,9 @@ class Settings(BaseSettings):
         default=True, title="Do background work in serving processes; false: `vidgate worker` does"
     )
     submit_wait: timedelta = Field(
-        default=timedelta(seconds=20), title="Seconds a creating POST waits for the provider"
+        default=timedelta(seconds=20),
+        ge=timedelta(),
+        title="Seconds a creating POST waits for the provider",
     )
     submit_timeout: timedelta | None = Field(
         default=None,
@@ -95,7 +97,9 @@ class Settings(BaseSettings):
         title="Seconds a provider has to answer a submit; default: what it is known to need",
     )
     shutdown_grace: timedelta = Field(
-        default=timedelta(seconds=20), title="Seconds that submits under way have when stopping"
+        default=timedelta(seconds=20),
+        ge=timedelta(),
+        title="Seconds that submits under way have when stopping",
     )
     poll_pace: float = Field(
         default=1.0,

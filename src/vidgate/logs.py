@@ -103,9 +103,15 @@ def _drop_colours(_logger: Any, _name: str, event: EventDict) -> EventDict:
     return event
 
 
+_CONTROLS = {
+    code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if code not in {9, 10}
+}
+"""What a client can put into a path must not move the cursor of whoever reads the log."""
+
+
 def _mask_line(_logger: Any, _name: str, event: EventDict | str) -> str:
     """Mask the line as it will be written: nothing that a renderer makes can slip by."""
-    return mask(str(event))
+    return mask(str(event)).translate(_CONTROLS)
 
 
 class _StandardError(logging.Handler):

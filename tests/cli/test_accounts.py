@@ -84,3 +84,9 @@ def test_a_key_is_no_id_and_is_not_repeated(cli: Cli) -> None:
     said = cli("token", "revoke", key)
     assert said.sentence == "There is no token of that id; `vidgate token list` shows them."
     assert cli("token", "revoke", "tok_" + "0" * 26).sentence == said.sentence
+
+
+def test_models_that_name_none_permit_none(cli: Cli) -> None:
+    for empty in ("", ",", " , "):
+        assert cli("token", "create", "--name", "app", "--models", empty).code == 2
+    assert cli("token", "list", "--json").json == []

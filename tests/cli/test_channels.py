@@ -130,3 +130,15 @@ def test_a_key_in_the_wrong_place_is_not_repeated(bare_cli: Cli) -> None:
     said = bare_cli("channel", "set-key", "main", "--key", "x", KEY)
     assert said.code == 2
     assert KEY not in said.err
+
+
+def test_a_base_url_ends_before_the_api_prefix(cli: Cli) -> None:
+    answer = cli(
+        *("channel", "add", "v", "--provider", "vidu", "--key", "vda_1"),
+        *("--base-url", "https://api.vidu.com/ent/v2/"),
+    )
+    assert "before the provider's API prefix" in answer.sentence
+
+
+def test_a_demo_keeps_away_from_a_database_of_others(cli: Cli) -> None:
+    assert "unset VIDGATE_DATABASE_URL" in cli("demo").sentence

@@ -1,5 +1,11 @@
 """The migrations and the tables say the same."""
 
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
@@ -40,3 +46,16 @@ async def test_updated_at_is_set_last_in_the_transaction(database: Database) -> 
     assert after_commit is not None
     assert before_commit["updated_at"] == inserted
     assert after_commit["updated_at"] > before_commit["now"]
+
+
+async def test_the_next_revision_would_not_drop_the_partitions(database_url: str) -> None:
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-m", "alembic", "check"],
+        env=os.environ | {"VIDGATE_DATABASE_URL": database_url},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -8,7 +8,7 @@ import typer
 
 from vidgate.cli.documents import TOKEN_PREFIX, account_document, token_document
 from vidgate.cli.output import JsonOption, print_fields, print_json, print_table, say
-from vidgate.cli.running import with_office
+from vidgate.cli.running import read_patterns, with_office
 from vidgate.exceptions import ConfigurationError
 from vidgate.factory import Office
 from vidgate.models.accounts import Account, Token
@@ -80,7 +80,7 @@ def create_token(
     as_json: JsonOption = False,
 ) -> None:
     """Make a token and print its key, this once."""
-    patterns = tuple(part.strip() for part in (models or "").split(",") if part.strip())
+    patterns = read_patterns(models)
     expires_at = None if expires_in is None else datetime.now(UTC) + expires_in
 
     async def create(office: Office) -> tuple[Token, str]:

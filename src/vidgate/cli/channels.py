@@ -7,7 +7,7 @@ import typer
 
 from vidgate.cli.documents import channel_document
 from vidgate.cli.output import JsonOption, print_fields, print_json, print_table
-from vidgate.cli.running import read_key, with_office
+from vidgate.cli.running import read_key, read_patterns, with_office
 from vidgate.factory import Office
 from vidgate.models.channels import Channel, OnUnknown
 from vidgate.services.provisioning import NewChannel
@@ -79,7 +79,7 @@ def add_channel(
         provider=provider,
         key=read_key(key),
         base_url=base_url,
-        models=tuple(part.strip() for part in (models or "").split(",") if part.strip()),
+        models=read_patterns(models),
         model_map=_parse_map(pairs or ()),
         priority=priority,
         weight=weight,

@@ -28,7 +28,7 @@ from vidgate.cli.servers import (
     signals,
     url_of,
 )
-from vidgate.cli.standins import standing_in
+from vidgate.cli.standins import DEMO_PREFIX, standing_in
 from vidgate.config import Settings
 from vidgate.db.capacity import require_connections
 from vidgate.exceptions import ConfigurationError
@@ -90,6 +90,11 @@ def demo(
         }
     )
     configure_logging(settings)
+    if not settings.is_embedded:
+        raise ConfigurationError(
+            "A demo has stand-ins that would take the tasks of everybody on this database; unset "
+            "VIDGATE_DATABASE_URL for it."
+        )
     for provider in _EXAMPLES:
         # Real keys would make channels at which a demo costs money.
         os.environ.pop(f"VIDGATE_{provider.upper()}_KEY", None)
@@ -111,6 +116,7 @@ async def _demo(settings: Settings, port: int) -> None:
         url = await stack.enter_async_context(open_database_url(settings))
         office = await stack.enter_async_context(open_office(settings, url=url))
         await require_connections(office.database, 2 * settings.db_pool + 1)
+        await _require_no_real_channel(office)
         if not await stack.enter_async_context(standing_in(office)):
             note += "\nAnother demo is running on the same data; they share its stand-ins."
         token = await _ensure_token(office)
@@ -126,6 +132,24 @@ async def _demo(settings: Settings, port: int) -> None:
         asked = asyncio.create_task(stopping.wait())
         await asyncio.wait((asked, failed), return_when=asyncio.FIRST_COMPLETED)
         asked.cancel()
+
+
+async def _require_no_real_channel(office: Office) -> None:
+    """Keep stand-ins and channels of the operator's apart: they would take each other's tasks.
+
+    Raises:
+        ConfigurationError: There is one at which a task of the demo could be paid for.
+    """
+    names = [
+        channel.name
+        for channel in await office.channels.all()
+        if channel.enabled and not channel.name.startswith(DEMO_PREFIX)
+    ]
+    if names:
+        raise ConfigurationError(
+            f"There are channels of your own here ({', '.join(names)}), at which tasks are paid "
+            "for; set VIDGATE_DATA_DIR to another directory for the demo."
+        )
 
 
 def _take_port(host: str, wanted: int) -> tuple[socket.socket, str]:

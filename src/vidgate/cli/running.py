@@ -5,6 +5,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+import typer
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
@@ -13,7 +14,7 @@ from vidgate.exceptions import ConfigurationError
 from vidgate.factory import Office, open_office
 from vidgate.logs import configure_logging
 
-__all__ = ["load_settings", "quiet", "read_key", "with_office"]
+__all__ = ["load_settings", "quiet", "read_key", "read_patterns", "with_office"]
 
 _T = TypeVar("_T")
 
@@ -52,6 +53,19 @@ def with_office(action: Callable[[Office], Awaitable[_T]]) -> _T:
             return await action(office)
 
     return asyncio.run(act())
+
+
+def read_patterns(given: str | None) -> tuple[str, ...]:
+    """Read model patterns with commas between; empty only where the option was not given.
+
+    Raises:
+        typer.BadParameter: It was given and names none: an unset variable of a shell must not
+            permit every model.
+    """
+    patterns = tuple(part.strip() for part in (given or "").split(",") if part.strip())
+    if given is not None and not patterns:
+        raise typer.BadParameter("--models names no model; leave it out for all of them.")
+    return patterns
 
 
 def read_key(given: str) -> str:

@@ -21,7 +21,10 @@ from vidgate.exceptions import ConfigurationError
 from vidgate.factory import Office
 from vidgate.services.provisioning import NewChannel
 
-__all__ = ["retire_channels", "standing_in"]
+__all__ = ["DEMO_PREFIX", "retire_channels", "standing_in"]
+
+DEMO_PREFIX = "demo-"
+"""How the names of channels with stand-ins begin."""
 
 _LOCK = "demo-sandbox.lock"
 _PROVIDERS = ("kling", "jimeng", "vidu")
@@ -140,7 +143,7 @@ async def _disable(office: Office) -> None:
 
 
 def _channel_name(provider: str) -> str:
-    return f"demo-{provider}"
+    return f"{DEMO_PREFIX}{provider}"
 
 
 class _Lock:

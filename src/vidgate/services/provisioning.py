@@ -20,6 +20,7 @@ DEFAULT_ACCOUNT = "default"
 """The account of tokens for which none is named."""
 
 _NAME_LENGTH = 100
+_API_PREFIXES = ("/v1", "/ent/v2")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,4 +281,7 @@ def _checked_key(key: str) -> str:
 def _checked_base_url(url: str) -> str:
     if not url.startswith(("http://", "https://")) or "?" in url or "#" in url:
         raise ConfigurationError("A base URL begins with http:// or https:// and has no query.")
-    return url.rstrip("/")
+    url = url.rstrip("/")
+    if url.endswith(_API_PREFIXES):
+        raise ConfigurationError("A base URL ends before the provider's API prefix, such as /v1.")
+    return url

@@ -92,7 +92,8 @@ class GenerationRequest(BaseModel):
         default=None,
         description=(
             "Vendor fields, laid over the translated request unchanged. `callback_url` is where "
-            "the finished task is reported to."
+            "the finished task will be reported to: it is checked and "
+            "stored, and delivered by a later version."
         ),
     )
     n: int | None = Field(
