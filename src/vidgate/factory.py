@@ -8,6 +8,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
+import structlog
+
 from vidgate.config import Settings
 from vidgate.constants import CACHE_REFRESH
 from vidgate.db.accounts import AccountStore
@@ -48,8 +50,13 @@ __all__ = [
     "open_services",
 ]
 
+_log = structlog.get_logger(__name__)
+
 _WORK_INTERVAL = timedelta(seconds=0.25)
 """Between two looks for due work: what it adds to the lag of a task is half of it on average."""
+
+_WATCH_INTERVAL = timedelta(seconds=2)
+"""Between two looks whether the embedded server lives."""
 
 _CLOCK_INTERVAL = timedelta(seconds=10)
 _GAUGE_INTERVAL = timedelta(seconds=5)
@@ -117,9 +124,17 @@ async def open_database_url(settings: Settings) -> AsyncIterator[str]:
         # The thread goes on to the end, and what it started would be nobody's to stop.
         (await starting).release()
         raise
+
+    async def revive() -> None:
+        if await asyncio.to_thread(server.revive):
+            _log.warning("The embedded PostgreSQL had died and was started again")
+
+    watch = Loop("embedded PostgreSQL", revive, _WATCH_INTERVAL)
+    watch.start()
     try:
         yield server.url
     finally:
+        await watch.stop()
         await asyncio.shield(asyncio.to_thread(server.release))
 
 

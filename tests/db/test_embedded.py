@@ -336,6 +336,20 @@ def test_another_major_version_is_refused(made_data_dir: Path) -> None:
         EmbeddedServer.start(made_data_dir)
 
 
+def test_a_server_that_died_is_revived(made_data_dir: Path) -> None:
+    server = EmbeddedServer.start(made_data_dir)
+    assert server.revive() is False
+    postmaster = postmaster_of(made_data_dir)
+    postmaster.kill()
+    postmaster.wait(30)
+
+    assert server.revive() is True
+
+    assert server.status == "running"
+    server.release()
+    assert server.revive() is False
+
+
 def test_a_lost_password_is_refused(made_data_dir: Path) -> None:
     (made_data_dir / "postgres-password").unlink()
 

@@ -14,6 +14,7 @@ import uvicorn
 import uvloop
 from typing_extensions import override
 
+from vidgate.cli.protocol import BoundedProtocol
 from vidgate.config import Network
 from vidgate.exceptions import ConfigurationError, VidgateError
 
@@ -80,7 +81,7 @@ def server_config(
         factory=isinstance(app, str),
         workers=workers,
         loop="uvloop",
-        http="httptools",
+        http=BoundedProtocol,
         ws="none",
         lifespan="on",
         log_config=None,

@@ -141,6 +141,21 @@ class EmbeddedServer:
         """Whether the server answers now."""
         return "running" if self._cluster.is_answering() else "stopped"
 
+    def revive(self) -> bool:
+        """Start the server again if it died under us, as when memory ran out. It may block.
+
+        Returns:
+            Whether it had.
+
+        Raises:
+            DatabaseUnavailableError: If it does not come up.
+        """
+        if self._users is None or self._cluster.is_alive():
+            return False
+        with self._cluster.starting():
+            self._cluster.ensure_running()
+        return True
+
     def release(self) -> None:
         """Give up this process's share; the last one to leave stops the server. It blocks.
 
@@ -208,6 +223,11 @@ class _Cluster:
             self._make()
         self._check_version()
         return self._launch()
+
+    def is_alive(self) -> bool:
+        """Whether its process is there; costs no connection."""
+        postmaster = self._postmaster()
+        return postmaster is not None and self._is_alive(postmaster.pid)
 
     def is_answering(self) -> bool:
         postmaster = self._postmaster()

@@ -1,0 +1,79 @@
+"""Heads that are too long or too slow end the connection, and nobody else's."""
+
+import asyncio
+from collections.abc import AsyncIterator, MutableMapping
+from typing import Any
+
+import pytest
+import uvicorn
+from tests.support.processes import wait_until
+
+from vidgate.cli import protocol
+from vidgate.cli.protocol import BoundedProtocol
+
+HELLO = b"GET / HTTP/1.1\r\nHost: a\r\n"
+
+
+async def answer(_scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+    body = b""
+    while (message := await receive())["type"] == "http.request":
+        body += message["body"]
+        if not message["more_body"]:
+            break
+    said = str(len(body)).encode()
+    headers = [(b"content-length", str(len(said)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": said})
+
+
+@pytest.fixture
+async def port(unused_tcp_port: int) -> AsyncIterator[int]:
+    config = uvicorn.Config(
+        answer, port=unused_tcp_port, http=BoundedProtocol, lifespan="off", log_level="error"
+    )
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
+
+    async def is_up() -> bool:
+        return server.started
+
+    await wait_until(is_up, seconds=10)
+    yield unused_tcp_port
+    server.should_exit = True
+    await serving
+
+
+async def said(port: int, *parts: bytes) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for part in parts:
+        writer.write(part)
+        await writer.drain()
+    try:
+        return await asyncio.wait_for(reader.read(65536), 10)
+    except ConnectionResetError:
+        return b""
+    finally:
+        writer.close()
+
+
+async def test_ordinary_requests_are_answered(port: int) -> None:
+    body = b"x" * 200_000
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n"
+
+    assert b"200 OK" in await said(port, HELLO + b"\r\n")
+    assert (await said(port, head, body)).endswith(b"200000")
+    assert (await said(port, head + body)).endswith(b"200000")
+
+
+async def test_a_head_that_is_too_long_is_refused(port: int) -> None:
+    endless = HELLO + b"X-A: " + b"a" * 100_000
+    assert b"431" in await said(port, endless)
+    assert b"200 OK" in await said(port, HELLO + b"\r\n")
+
+
+async def test_a_head_that_does_not_come_ends_the_connection(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "_HEAD_SECONDS", 0.05)
+    assert await said(port) == b""
+    assert await said(port, HELLO) == b""
