@@ -43,6 +43,9 @@ async def test_every_route_is_documented_with_its_errors_and_examples(api: Api) 
     assert paths.keys() == {
         GENERATIONS,
         GENERATIONS + "/{task_id}",
+        "/v1/models",
+        "/v1/models/{model}",
+        "/callbacks/{provider}/{token}",
         "/healthz",
         "/readyz",
         "/metrics",

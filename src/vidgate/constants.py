@@ -6,6 +6,14 @@ __all__ = [
     "CACHE_REFRESH",
     "CACHE_STALE",
     "CACHE_WINDOW",
+    "CALLBACKS_AT_ONCE",
+    "CALLBACK_INTERVAL_FACTOR",
+    "CALLBACK_LIMIT_BYTES",
+    "CALLBACK_MAX_FACTOR",
+    "CALLBACK_MEMORY",
+    "CALLBACK_READ_TIMEOUT",
+    "CALLBACK_SPACING",
+    "CALLBACK_TRIES",
     "CLAIM_BATCH",
     "DEADLINE_GRACE",
     "DOUBT_DELAY",
@@ -38,6 +46,33 @@ CACHE_WINDOW = timedelta(seconds=10)
 
 CACHE_STALE = timedelta(seconds=1)
 """Without a successful re-read for this long the cache is not used."""
+
+CALLBACK_INTERVAL_FACTOR = 3
+"""How much longer the intervals between asks are where the provider calls back: a call that is lost
+then costs a little lag, and one that comes is followed by an ask at once."""
+
+CALLBACK_MAX_FACTOR = 2
+"""Likewise for the longest interval."""
+
+CALLBACK_SPACING = timedelta(seconds=1)
+"""Between two asks about one job that callbacks bring about: somebody who has learnt the address
+cannot make us ask more often."""
+
+CALLBACK_TRIES = 60
+"""Rounds, `CALLBACK_SPACING` apart, in which a job that is just being asked about is tried again:
+longer than any lease of an ask."""
+
+CALLBACK_MEMORY = 10_000
+"""Jobs whose latest callback one process remembers."""
+
+CALLBACKS_AT_ONCE = 64
+"""Callbacks being read and checked at once in one process, so at most 64 MiB; beyond it 503."""
+
+CALLBACK_LIMIT_BYTES = 1024 * 1024
+"""The longest body of a callback; honest ones are a few KiB."""
+
+CALLBACK_READ_TIMEOUT = timedelta(seconds=10)
+"""For such a body to arrive."""
 
 LEASE_MARGIN = timedelta(seconds=15)
 """What a lease has beyond the deadline of the call under it: for the write that follows."""

@@ -3,6 +3,7 @@
 VidgateError
 ├── ConfigurationError                 the operator must change a setting or a key
 ├── DatabaseUnavailableError           PostgreSQL could not be asked; ask again later
+├── CallbackRefusedError               a callback's signature does not hold
 ├── LeaseLostError                     another worker owns the attempt now; change nothing
 ├── UpstreamError                      a conversation with a provider failed
 │   ├── NotSentError                   no byte of the request was written; safe to repeat
@@ -35,6 +36,7 @@ from typing import ClassVar
 __all__ = [
     "AuthenticationError",
     "BodyTooLargeError",
+    "CallbackRefusedError",
     "ConfigurationError",
     "ContentPolicyError",
     "DatabaseUnavailableError",
@@ -77,6 +79,10 @@ class DatabaseUnavailableError(VidgateError):
 
 class LeaseLostError(VidgateError):
     """The attempt's lease ended or passed to another worker; nothing was changed."""
+
+
+class CallbackRefusedError(VidgateError):
+    """A callback's signature does not hold; nothing is done about it."""
 
 
 class UpstreamError(VidgateError):

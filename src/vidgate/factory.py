@@ -11,7 +11,7 @@ from datetime import timedelta
 import structlog
 
 from vidgate.config import Settings
-from vidgate.constants import CACHE_REFRESH
+from vidgate.constants import CACHE_REFRESH, CALLBACK_SPACING
 from vidgate.db.accounts import AccountStore
 from vidgate.db.attempts import AttemptStore
 from vidgate.db.capacity import ping
@@ -27,7 +27,10 @@ from vidgate.providers.base import Provider
 from vidgate.providers.client import UpstreamClient
 from vidgate.providers.guard import GuardedFetcher
 from vidgate.providers.registry import build_providers
+from vidgate.services.calling_back import CallbackAddresses, CallbackReceiver
+from vidgate.services.cataloguing import Catalogue
 from vidgate.services.changes import Changes
+from vidgate.services.checking import ChannelChecker
 from vidgate.services.creating import Submissions
 from vidgate.services.directory import Directory
 from vidgate.services.metrics import Metrics
@@ -45,6 +48,7 @@ __all__ = [
     "Office",
     "Services",
     "build_services",
+    "open_checker",
     "open_database_url",
     "open_office",
     "open_services",
@@ -88,6 +92,8 @@ class Services:
     directory: Directory
     submissions: Submissions
     reader: TaskReader
+    catalogue: Catalogue
+    callbacks: CallbackReceiver
     metrics: Metrics
     worker: Worker
     loops: tuple[Loop, ...]
@@ -183,6 +189,24 @@ async def open_office(settings: Settings, *, url: str | None = None) -> AsyncIte
 
 
 @asynccontextmanager
+async def open_checker(office: Office) -> AsyncIterator[ChannelChecker]:
+    """Open what checks channels, for as long as it is needed."""
+    client = UpstreamClient()
+    clock = DatabaseClock()
+    try:
+        await clock.sync(office.database)
+        yield ChannelChecker(
+            channels=office.channels,
+            box=office.box,
+            providers=office.providers,
+            client=client,
+            clock=clock,
+        )
+    finally:
+        await client.aclose()
+
+
+@asynccontextmanager
 async def open_services(settings: Settings) -> AsyncIterator[Services]:
     """Open everything a process serves and works with, and start what runs by itself.
 
@@ -259,6 +283,7 @@ def build_services(
     reader = TaskReader(office.tasks, monotonic=time.monotonic)
     changes = Changes(reader, notifier)
     router = Router(directory=directory, providers=office.providers, randomness=randomness)
+    addresses = CallbackAddresses(public_url=settings.public_url, box=office.box)
     submitter = Submitter(
         attempts=office.attempts,
         tasks=office.tasks,
@@ -272,6 +297,7 @@ def build_services(
         pace=settings.poll_pace,
         submit_timeout=settings.submit_timeout,
         randomness=randomness,
+        addresses=addresses,
     )
     poller = Poller(
         attempts=office.attempts,
@@ -319,6 +345,16 @@ def build_services(
         allowed_networks=settings.allowed_networks,
     )
 
+    callbacks = CallbackReceiver(
+        addresses=addresses,
+        attempts=office.attempts,
+        directory=directory,
+        providers=office.providers,
+        clock=clock,
+        monotonic=time.monotonic,
+    )
+    catalogue = Catalogue(directory=directory, router=router, providers=office.providers)
+
     async def measure() -> None:
         now = clock.now()
         due, _, oldest = await office.attempts.work(now)
@@ -327,6 +363,7 @@ def build_services(
     loops = [
         Loop("directory", directory.refresh, CACHE_REFRESH),
         Loop("gauges", measure, _GAUGE_INTERVAL),
+        Loop("callbacks", callbacks.round, CALLBACK_SPACING),
     ]
     if settings.worker:
         loops.append(Loop("worker", worker.round, _WORK_INTERVAL))
@@ -338,6 +375,8 @@ def build_services(
         directory=directory,
         submissions=submissions,
         reader=reader,
+        catalogue=catalogue,
+        callbacks=callbacks,
         metrics=metrics,
         worker=worker,
         loops=tuple(loops),

@@ -18,9 +18,11 @@ _SECRETS = (
     (re.compile(r"\b((?:bearer|token):?\s+)[A-Za-z0-9._~+/=|-]{16,}", re.IGNORECASE), r"\1***"),
     (re.compile(r"\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"), "***"),
     (re.compile(r"[A-Za-z0-9._~+/=-]{8,}\|[A-Za-z0-9._~+/=|-]{8,}"), "***|***"),
+    (re.compile(r"(/callbacks/[^/\s\"'?]+/)[^/\s\"'?]+"), r"\1***"),
     (re.compile(r"(://[^/@\s:\"'\\]*:)[^/@\s\"'\\]+@"), r"\1***@"),
 )
-"""Tokens, `Authorization` values, signed tokens, two-part credentials, passwords in URLs."""
+"""Tokens, `Authorization` values, signed tokens, two-part credentials, the addresses that
+providers call, passwords in URLs."""
 
 _QUIET_LOGGERS = ("uvicorn.access", "httpx", "httpcore", "alembic.runtime.plugins")
 """Loggers that say at every step what we say ourselves, or what nobody asked for."""

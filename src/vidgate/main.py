@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from typing_extensions import override
 
 import vidgate
-from vidgate.api import health
+from vidgate.api import callbacks, catalogue, health
 from vidgate.api.authentication import AuthenticationLayer
 from vidgate.api.bodies import BodyBudget, BodyReader
 from vidgate.api.context import ContextLayer
@@ -63,6 +63,8 @@ def create_app(
     poll = newapi.poll_route()
     app.router.routes.append(poll)
     app.include_router(newapi.router)
+    app.include_router(catalogue.router)
+    app.include_router(callbacks.router)
     app.include_router(health.router)
 
     front: ASGIApp = ReadyRouteLayer(app.front, routes=[poll])

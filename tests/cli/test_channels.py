@@ -28,6 +28,8 @@ def test_a_channel_has_its_provider_s_defaults(cli: Cli) -> None:
         "weight": 1,
         "max_concurrency": None,
         "on_unknown": "fail",
+        "has_callback_secret": False,
+        "has_proxy": False,
         "enabled": True,
     }
 

@@ -480,7 +480,7 @@ def test_the_documented_example() -> None:
         "external_task_id": CORRELATION,
     }
     assert "模糊".encode() in sent.content
-    assert translation.details == {"mode": "pro"}
+    assert translation.details == {"mode": "pro", "action": "first_last_frame"}
     assert translation.ignored == ()
     assert translation.adjusted == ()
 
@@ -580,7 +580,7 @@ def test_a_secret_that_looks_like_a_public_key_is_a_configuration_error() -> Non
         (video(width=3840, height=2160), "size", "1080p"),
         (video(width=2560, height=1080), "size", "16:9"),
         (video(aspect_ratio="21:9"), "size", "16:9"),
-        (video(images=(Image(content=b"x" * (10 * 2**20 + 1)),)), "images", "10 MB"),
+        (video(images=(Image(content=b"x" * (10 * 2**20 + 1)),)), "images", "10,485,760 bytes"),
         (video("kling-3.0", metadata={"options": []}), "options", "object"),
     ],
 )
@@ -737,11 +737,15 @@ def test_facts_are_read_from_what_is_sent(
 
 
 def test_the_client_is_told_what_runs() -> None:
-    assert kling.translate(video()).details == {"mode": "std"}
-    assert kling.translate(video(metadata={"mode": "pro"})).details == {"mode": "pro"}
-    assert kling.translate(video("kling-3.0")).details == {"resolution": "720p"}
+    assert kling.translate(video()).details == {"mode": "std", "action": "text"}
+    assert kling.translate(video(images=(A,), metadata={"mode": "pro"})).details == {
+        "mode": "pro",
+        "action": "first_frame",
+    }
+    assert kling.translate(video("kling-3.0")).details == {"resolution": "720p", "action": "text"}
     assert kling.translate(video("kling-v3-omni")).details == {
         "mode": "pro",
+        "action": "text",
         "aspect_ratio": "16:9",
     }
 
@@ -762,7 +766,13 @@ def test_capabilities_are_complete() -> None:
     assert models["kling-v1"].successor == "kling-v2-5-turbo"
     assert models["kling-v1"].actions == models["kling-v2-5-turbo"].actions
     assert Action.FIRST_LAST_FRAME not in models["kling-3.0-turbo"].actions
-    assert all(action.tiers for model in models.values() for action in model.actions.values())
+    without_tiers = {
+        model.name
+        for model in models.values()
+        for action in model.actions.values()
+        if not action.tiers
+    }
+    assert without_tiers == {"kling-effects", "kling-lip-sync"}
 
 
 # Answers to a submit
@@ -1442,7 +1452,9 @@ def test_any_metadata_is_sent_or_refused_by_name() -> None:
             if not isinstance(expected, dict):
                 assert body.get(name) == expected
     assert sent > 1000
-    assert refused <= {"prompt", "options", "images"}
+    # The last ones are what a product without models cannot do without.
+    needed = {"image", "image_tail", "sound_file", "session_id", "effect_scene", "video_url"}
+    assert refused <= {"prompt", "options", "images"} | needed
 
 
 @pytest.mark.parametrize(

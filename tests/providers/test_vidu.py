@@ -222,9 +222,9 @@ GOLDEN: dict[str, tuple[VideoRequest, str, dict[str, Any]]] = {
         {"images": URLS[:1], "duration": 8, "resolution": "720p"},
     ),
     "old model, small": (
-        ask("vidu1.5", width=640, height=360),
-        "text2video",
-        {"resolution": "360p", "aspect_ratio": "16:9"},
+        ask("vidu2.0", images=(A, B, C), duration_seconds=4, width=640, height=360),
+        "reference2video",
+        {"images": URLS[:3], "duration": 4, "resolution": "360p", "aspect_ratio": "16:9"},
     ),
     "unknown model, by count, untouched": (
         ask("vidu9", images=(A, B), duration_seconds=61.5, width=7680, height=4320),
@@ -367,7 +367,7 @@ REFUSED: dict[str, tuple[VideoRequest, str, str]] = {
     "gif": (
         ask("viduq1", images=(Image(content=b"GIF89a", media_type="image/gif"),)),
         "image",
-        "png, jpeg, webp",
+        "image/png, image/jpeg, image/webp",
     ),
     "unknown bytes": (ask("viduq1", images=(Image(content=b"?"),)), "image", "png"),
     "no prompt": (ask("viduq2", prompt=" "), "prompt", "needs"),
@@ -534,8 +534,8 @@ def test_audio_and_resolution_are_not_defaulted() -> None:
     }
 
 
-def test_details_tell_the_endpoint() -> None:
-    assert VIDU.translate(ask("viduq2", images=(A,))).details == {"action": "reference2video"}
+def test_details_tell_the_action() -> None:
+    assert VIDU.translate(ask("viduq2", images=(A,))).details == {"action": "references"}
 
 
 def test_pace() -> None:
@@ -555,6 +555,19 @@ def test_pace() -> None:
 def test_submitted() -> None:
     outcome = VIDU.read_submission(submit(), reply("submitted"))
     assert outcome == Submission(UpstreamRef("900000000000000001"), seed=1309108947, cost="55")
+
+
+@pytest.mark.parametrize(
+    ("name", "seed", "cost"),
+    [
+        ("submitted-multiframe", None, "95"),
+        ("submitted-template", 77, "40"),
+        ("submitted-lip-sync", None, "30"),
+    ],
+)
+def test_submitted_elsewhere(name: str, seed: int | None, cost: str) -> None:
+    outcome = VIDU.read_submission(submit(), reply(name))
+    assert outcome == Submission(UpstreamRef("900000000000000001"), seed=seed, cost=cost)
 
 
 def test_a_job_that_failed_at_once_exists() -> None:
@@ -670,6 +683,20 @@ def test_rejected_with_a_textual_code() -> None:
     outcome = VIDU.read_submission(submit(), reply("rejected-balance"))
     assert isinstance(outcome, Rejected)
     assert outcome.fault.kind is FaultKind.BALANCE
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("rejected-credential", FaultKind.CREDENTIAL),
+        ("rejected-concurrency", FaultKind.CONCURRENCY),
+        ("rejected-model", FaultKind.MODEL_UNAVAILABLE),
+    ],
+)
+def test_rejected_for_what_another_channel_or_time_may_cure(name: str, kind: FaultKind) -> None:
+    outcome = VIDU.read_submission(submit(), reply(name))
+    assert isinstance(outcome, Rejected)
+    assert outcome.fault.kind is kind
 
 
 def test_rejected_for_its_content() -> None:

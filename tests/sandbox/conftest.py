@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from tests.sandbox.support import ROOT, Clock
+from tests.sandbox.support import ROOT, Clock, Inbox
 
 from vidgate.sandbox.app import Sandbox, create_sandbox
 from vidgate.sandbox.settings import SandboxSettings
@@ -17,7 +17,13 @@ def clock() -> Clock:
 
 @pytest.fixture
 def settings(clock: Clock) -> SandboxSettings:
-    return SandboxSettings(clock=clock, encode_ahead=False, jitter=0.0, slow_body_seconds=0.0)
+    return SandboxSettings(
+        clock=clock,
+        encode_ahead=False,
+        jitter=0.0,
+        slow_body_seconds=0.0,
+        callback_retry_seconds=0.0,
+    )
 
 
 @pytest.fixture
@@ -26,8 +32,14 @@ def sandbox(settings: SandboxSettings) -> Sandbox:
 
 
 @pytest.fixture
+def inbox(sandbox: Sandbox) -> Inbox:
+    return Inbox(sandbox.world.callbacks)
+
+
+@pytest.fixture
 async def client(sandbox: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app=sandbox)
     async with httpx.AsyncClient(transport=transport, base_url=ROOT) as client:
         yield client
+    await sandbox.world.callbacks.close()
     sandbox.world.videos.close()

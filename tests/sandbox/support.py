@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import orjson
 
+from vidgate.sandbox.callbacks import Callbacks
 from vidgate.sandbox.settings import SANDBOX_KEYS
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC).timestamp()
@@ -34,6 +35,29 @@ class Clock:
 
     def advance(self, seconds: float) -> None:
         self.at += seconds
+
+
+class Inbox:
+    """Receives the callbacks of a sandbox, without sockets.
+
+    Attributes:
+        statuses: What the next deliveries are answered with; 200 when it is used up.
+    """
+
+    def __init__(self, callbacks: Callbacks) -> None:
+        self.requests: list[httpx.Request] = []
+        self.statuses: list[int] = []
+        self._callbacks = callbacks
+        callbacks.transport = httpx.MockTransport(self._receive)
+
+    def _receive(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        return httpx.Response(self.statuses.pop(0) if self.statuses else 200)
+
+    async def bodies(self) -> list[Any]:
+        """What has come, once everything due is sent."""
+        await self._callbacks.deliver_due()
+        return [orjson.loads(request.content) for request in self.requests]
 
 
 def png(width: int = 640, height: int = 360, *, data_uri: bool = False) -> str:

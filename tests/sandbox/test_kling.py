@@ -239,5 +239,10 @@ async def test_words_decide(client: httpx.AsyncClient, clock: Clock, sandbox: Sa
 
 
 async def test_the_balance_can_be_asked(client: httpx.AsyncClient) -> None:
-    response = await client.get(f"{KLING}/account/costs", headers=KLING_HEADERS)
+    url = f"{KLING}/account/costs"
+    query = {"start_time": "1790000000000", "end_time": "1790000060000"}
+    response = await client.get(url, headers=KLING_HEADERS, params=query)
     assert response.json()["data"]["resource_pack_subscribe_infos"]
+    del query["end_time"]
+    response = await client.get(url, headers=KLING_HEADERS, params=query)
+    assert (response.status_code, response.json()["code"]) == (400, 1201)

@@ -196,7 +196,7 @@ async def test_good_requests_are_accepted(
             },
             1201,
         ),
-        ("/v1/videos/avatar/image2video", {"image": URL}, 1203),
+        ("/v1/videos/multi-image2video", {"image_list": [{"image": URL}]}, 1203),
     ],
 )
 async def test_bad_requests_are_refused(

@@ -180,7 +180,7 @@ async def test_good_requests_are_accepted(
                              "subjects": [{"name": "a", "images": [URL]}]}, "FieldUnwanted"),
         ("reference2video", {"model": "viduq3-mix", "prompt": "x", "images": [URL],
                              "off_peak": True}, "FieldInvalid"),
-        ("multiframe", {"model": "viduq2-pro"}, "NotFound"),
+        ("upscale", {"model": "viduq2-pro"}, "NotFound"),
     ],
 )  # fmt: skip
 async def test_bad_requests_are_refused(

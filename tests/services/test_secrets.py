@@ -63,6 +63,38 @@ def test_a_secret_of_one_purpose_is_none_of_another() -> None:
             one.decrypt(purpose, secret)
 
 
+def test_what_one_key_signed_every_holder_of_it_verifies() -> None:
+    old, new = key(), key()
+    signature = box(old).sign(Purpose.CALLBACK, "word")
+
+    assert len(signature) == 32
+    for size in (32, 16):
+        assert box(new, old).verify(Purpose.CALLBACK, "word", signature[:size])
+        assert not box(new).verify(Purpose.CALLBACK, "word", signature[:size])
+    assert box(new, old).sign(Purpose.CALLBACK, "word") != signature
+
+
+def test_a_signature_is_of_one_purpose_and_text_and_not_too_short() -> None:
+    one = box(key())
+    signature = one.sign(Purpose.CALLBACK, "word")
+
+    assert not one.verify(Purpose.CALLBACK, "words", signature)
+    assert not one.verify(Purpose.WEBHOOK, "word", signature)
+    for wrong in (b"", signature[:15], bytes(32), signature + b"x", signature[1:]):
+        assert not one.verify(Purpose.CALLBACK, "word", wrong)
+
+
+def test_a_signature_under_a_key_that_came_meanwhile_is_verified() -> None:
+    old, new = key(), key()
+    keys = [old]
+    running = SecretBox(lambda: read_secret_keys(",".join(keys), None))
+    signature = box(new).sign(Purpose.CALLBACK, "word")
+
+    keys.insert(0, new)
+
+    assert running.verify(Purpose.CALLBACK, "word", signature)
+
+
 def test_the_newest_key_encrypts_and_every_one_decrypts() -> None:
     old, new = key(), key()
     secret = box(old).encrypt(Purpose.CREDENTIAL, "word")

@@ -1,6 +1,6 @@
 """The real application over services that were made up."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,12 +12,19 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from vidgate.api.bodies import BodyBudget, BodyReader
 from vidgate.config import Settings
-from vidgate.exceptions import DatabaseUnavailableError, TaskNotFoundError
+from vidgate.exceptions import (
+    DatabaseUnavailableError,
+    ModelNotFoundError,
+    NotFoundError,
+    TaskNotFoundError,
+)
 from vidgate.main import create_app
 from vidgate.models.accounts import Caller, Token
+from vidgate.models.attempts import Attempt
 from vidgate.models.ids import new_id
 from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import OutputSnapshot, TaskSnapshot, TaskStatus
+from vidgate.services.cataloguing import ModelOffer
 from vidgate.services.creating import Created
 from vidgate.services.metrics import Metrics
 from vidgate.services.reading import TaskView
@@ -128,6 +135,31 @@ class FakeReader:
         raise TaskNotFoundError(f"There is no task {public_id[:40]!r}.")
 
 
+class FakeCatalogue:
+    """Has no models."""
+
+    async def models(self, caller: Caller) -> Sequence[ModelOffer]:
+        del caller
+        return ()
+
+    async def model(self, caller: Caller, name: str) -> ModelOffer:
+        del caller
+        raise ModelNotFoundError(f"There is no model {name!r}.", param="model")
+
+
+class FakeCallbacks:
+    """Has given nobody an address."""
+
+    async def find(self, provider: str, token: str) -> Attempt:
+        del provider, token
+        raise NotFoundError("There is no such callback address.")
+
+    async def receive(
+        self, attempt: Attempt, *, token: str, method: str, headers: Mapping[str, str], body: bytes
+    ) -> None:
+        raise NotImplementedError
+
+
 class FakeProvider:
     def native_answer(self, task: TaskSnapshot) -> dict[str, Any]:
         return {"code": 0, "data": {"task_id": task.public_id}}
@@ -141,6 +173,8 @@ class FakeServices:
     directory: FakeDirectory = field(default_factory=FakeDirectory)
     submissions: FakeSubmissions = field(default_factory=FakeSubmissions)
     reader: FakeReader = field(default_factory=FakeReader)
+    catalogue: FakeCatalogue = field(default_factory=FakeCatalogue)
+    callbacks: FakeCallbacks = field(default_factory=FakeCallbacks)
     providers: dict[str, FakeProvider] = field(default_factory=lambda: {"kling": FakeProvider()})
     metrics: Metrics = field(default_factory=Metrics)
     is_worker_alive: bool = True

@@ -1,6 +1,6 @@
 """What routes may ask for."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Protocol
 from uuid import UUID
 
@@ -12,8 +12,10 @@ from starlette.types import Scope
 from vidgate.api.bodies import BodyReader
 from vidgate.config import Settings
 from vidgate.models.accounts import Caller
+from vidgate.models.attempts import Attempt
 from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import TaskSnapshot
+from vidgate.services.cataloguing import ModelOffer
 from vidgate.services.creating import Created
 from vidgate.services.metrics import Metrics
 from vidgate.services.reading import TaskView
@@ -49,6 +51,20 @@ class _Provider(Protocol):
     def native_answer(self, task: TaskSnapshot) -> dict[str, Any]: ...
 
 
+class _Catalogue(Protocol):
+    async def models(self, caller: Caller) -> Sequence[ModelOffer]: ...
+
+    async def model(self, caller: Caller, name: str) -> ModelOffer: ...
+
+
+class _Callbacks(Protocol):
+    async def find(self, provider: str, token: str) -> Attempt: ...
+
+    async def receive(
+        self, attempt: Attempt, *, token: str, method: str, headers: Mapping[str, str], body: bytes
+    ) -> None: ...
+
+
 class Services(Protocol):
     """What the HTTP layer uses of the process's services."""
 
@@ -67,6 +83,14 @@ class Services(Protocol):
     @property
     def reader(self) -> _Reader:
         """Reads tasks."""
+
+    @property
+    def catalogue(self) -> _Catalogue:
+        """Knows the models."""
+
+    @property
+    def callbacks(self) -> _Callbacks:
+        """Takes what providers say by themselves."""
 
     @property
     def providers(self) -> Mapping[str, _Provider]:

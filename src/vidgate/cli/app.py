@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 import vidgate
-from vidgate.cli import accounts, channels, database, demo, generating, serving, tasks
+from vidgate.cli import accounts, catalogue, channels, database, demo, generating, serving, tasks
 from vidgate.cli.output import complain
 from vidgate.exceptions import VidgateError
 
@@ -42,6 +42,7 @@ def _build() -> typer.Typer:
     root.command("sandbox")(serving.sandbox)
     root.command("migrate")(database.migrate_database)
     root.command("generate")(generating.generate)
+    root.command("models")(catalogue.models)
     for name, group, purpose in (
         ("account", accounts.account_commands, "The owners of tokens and tasks."),
         ("token", accounts.token_commands, "The keys that clients send."),

@@ -5,11 +5,13 @@ from typing import Annotated
 
 import typer
 
-from vidgate.cli.documents import channel_document
-from vidgate.cli.output import JsonOption, print_fields, print_json, print_table
+from vidgate.cli.documents import channel_document, check_document
+from vidgate.cli.output import JsonOption, complain, print_fields, print_json, print_table
 from vidgate.cli.running import read_key, read_patterns, with_office
-from vidgate.factory import Office
+from vidgate.factory import Office, open_checker
+from vidgate.logs import mask
 from vidgate.models.channels import Channel, OnUnknown
+from vidgate.services.checking import ChannelCheck
 from vidgate.services.provisioning import NewChannel
 
 __all__ = ["commands"]
@@ -22,6 +24,20 @@ _Name = Annotated[str, typer.Argument(help="The channel's name.")]
 _Key = Annotated[
     str, typer.Option(help="The provider's key, or `-` to read it from standard input.")
 ]
+
+_CallbackSecret = Annotated[
+    str | None,
+    typer.Option(help="What the provider signs callbacks with, if that is not the key; or `-`."),
+]
+_Proxy = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="The way to the provider: http://, https:// or socks5://[user:password@]host:port; "
+        "or `-`.",
+    ),
+]
+_NOTHING = "none"
 
 
 def _parse_map(pairs: Sequence[str]) -> dict[str, str]:
@@ -71,13 +87,19 @@ def add_channel(
     on_unknown: Annotated[
         OnUnknown, typer.Option(help="When nobody can tell whether a submit arrived.")
     ] = OnUnknown.FAIL,
+    callback_secret: _CallbackSecret = None,
+    proxy: _Proxy = None,
     as_json: JsonOption = False,
 ) -> None:
     """Add an account at a provider, in use within a second."""
+    if [key, callback_secret, proxy].count("-") > 1:
+        raise typer.BadParameter("only one option can be read from standard input")
     new = NewChannel(
         name=name,
         provider=provider,
         key=read_key(key),
+        callback_secret=None if callback_secret is None else read_key(callback_secret),
+        proxy=None if proxy is None else read_key(proxy),
         base_url=base_url,
         models=read_patterns(models),
         model_map=_parse_map(pairs or ()),
@@ -133,3 +155,51 @@ def set_key(name: _Name, *, key: _Key, as_json: JsonOption = False) -> None:
     """Give a channel another key; what runs there keeps the old one."""
     secret = read_key(key)
     _change(lambda office: office.provisioning.set_key(name, secret), as_json=as_json)
+
+
+@commands.command("set-callback-secret")
+def set_callback_secret(
+    name: _Name,
+    *,
+    secret: Annotated[
+        str,
+        typer.Option(help="As the provider's console shows it, `-` to read it, `none` for none."),
+    ],
+    as_json: JsonOption = False,
+) -> None:
+    """Change what a provider's callbacks are checked with."""
+    given = None if secret == _NOTHING else read_key(secret)
+    _change(lambda office: office.provisioning.set_callback_secret(name, given), as_json=as_json)
+
+
+@commands.command("set-proxy")
+def set_proxy(
+    name: _Name,
+    url: Annotated[
+        str, typer.Argument(metavar="URL", help="As for `add`, `-` to read it, `none` for none.")
+    ],
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Change the way to a provider, for what runs there too."""
+    given = None if url == _NOTHING else read_key(url)
+    _change(lambda office: office.provisioning.set_proxy(name, given), as_json=as_json)
+
+
+@commands.command("test")
+def check_channel(name: _Name, *, as_json: JsonOption = False) -> None:
+    """Ask a provider whether a channel works, without making a video; exit code 1 if not."""
+
+    async def check(office: Office) -> ChannelCheck:
+        async with open_checker(office) as checker:
+            return await checker.check(name)
+
+    done = with_office(check)
+    if as_json:
+        print_json(check_document(done))
+    elif done.works:
+        typer.echo(mask(done.sentence))
+    else:
+        complain(done.sentence)
+    if not done.works:
+        raise typer.Exit(1)

@@ -1,7 +1,7 @@
 """Accounts, tokens, channels and tasks as the command line prints them."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,12 +11,16 @@ from vidgate.models.attempts import Attempt
 from vidgate.models.channels import Channel
 from vidgate.models.ids import public_id
 from vidgate.models.tasks import TaskError, TaskSnapshot
+from vidgate.services.cataloguing import ModelOffer
+from vidgate.services.checking import ChannelCheck
 
 __all__ = [
     "TOKEN_PREFIX",
     "account_document",
     "attempt_document",
     "channel_document",
+    "check_document",
+    "model_document",
     "task_document",
     "token_document",
 ]
@@ -53,7 +57,7 @@ def token_document(token: Token, account_name: str) -> dict[str, Any]:
 
 
 def channel_document(channel: Channel) -> dict[str, Any]:
-    """A channel, without its key."""
+    """A channel, without its key and its other secrets."""
     return {
         "id": public_id(CHANNEL_PREFIX, channel.id),
         "object": "channel",
@@ -66,8 +70,54 @@ def channel_document(channel: Channel) -> dict[str, Any]:
         "weight": channel.weight,
         "max_concurrency": channel.max_concurrency,
         "on_unknown": channel.on_unknown.value,
+        "has_callback_secret": channel.callback_secret is not None,
+        "has_proxy": channel.proxy is not None,
         "enabled": channel.enabled,
         "created_at": _unix(channel.created_at),
+    }
+
+
+def check_document(check: ChannelCheck) -> dict[str, Any]:
+    """What came of a channel's test."""
+    return {
+        "object": "channel.test",
+        "channel_id": public_id(CHANNEL_PREFIX, check.channel.id),
+        "name": check.channel.name,
+        "provider": check.channel.provider,
+        "works": check.works,
+        "message": mask(check.sentence),
+        "seconds": round(check.seconds, 3),
+    }
+
+
+def model_document(offer: ModelOffer) -> dict[str, Any]:
+    """A model, and where it is run."""
+    capabilities = offer.capabilities
+    actions = capabilities.actions if capabilities else {}
+    return {
+        "id": offer.name,
+        "object": "model",
+        "provider": offer.provider,
+        "retired": bool(capabilities and capabilities.successor),
+        "successor": capabilities.successor if capabilities else None,
+        "actions": {
+            action.value: {
+                "endpoint": one.endpoint,
+                "durations": list(one.durations),
+                "tiers": list(one.tiers),
+                "ratios": list(one.ratios),
+                "images": list(one.images),
+                "prompt_characters": one.prompt_characters,
+                "sound": one.sound,
+                "seed": one.seed,
+                "negative_prompt": one.negative_prompt,
+            }
+            for action, one in actions.items()
+        },
+        "earliest_seconds": _seconds(capabilities.earliest if capabilities else None),
+        "usual_seconds": _seconds(capabilities.usual if capabilities else None),
+        "link_lifetime_seconds": _seconds(capabilities.link_lifetime if capabilities else None),
+        "channels": [channel.name for channel in offer.channels],
     }
 
 
@@ -140,6 +190,10 @@ def attempt_document(attempt: Attempt, channels: Mapping[UUID, Channel]) -> dict
 
 def _error(error: TaskError | None) -> dict[str, str] | None:
     return None if error is None else {"code": error.code, "message": error.message}
+
+
+def _seconds(span: timedelta | None) -> float | None:
+    return None if span is None else span.total_seconds()
 
 
 def _unix(at: datetime | None) -> int | None:

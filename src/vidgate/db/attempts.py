@@ -423,7 +423,33 @@ _RECORD_LATE = Statement(
     .where(_still_mine)
 )
 
+# A callback came: the job is due at once. While somebody asks about it the answer may be older
+# than the callback, so it is named, to be tried again.
+
+_hastened = (
+    update(attempts)
+    .values(due_at=bindparam("now", type_=_TIME))
+    .where(
+        attempts.c.id == func.any(bindparam("ids", type_=ARRAY(Uuid))),
+        attempts.c.status == "running",
+        attempts.c.lease_id.is_(None),
+        attempts.c.due_at > bindparam("now", type_=_TIME),
+    )
+    .cte("hastened")
+)
+_HASTEN = Statement(
+    select(attempts.c.id)
+    .where(
+        attempts.c.id == func.any(bindparam("ids", type_=ARRAY(Uuid))),
+        attempts.c.status == "running",
+        attempts.c.lease_id.is_not(None),
+    )
+    .add_cte(_hastened)
+)
+
 # Reading, for operators and metrics.
+
+_BY_ID = Statement(select(*_COLUMNS).where(attempts.c.id == bindparam("attempt_id", type_=Uuid)))
 
 _OF_TASK = Statement(
     select(*_COLUMNS)
@@ -819,7 +845,21 @@ class AttemptStore:
                 now=now,
             )
 
+    async def hasten(self, ids: Sequence[UUID], now: datetime) -> list[UUID]:
+        """Make running attempts due at once; those that a worker holds are left alone.
+
+        Returns:
+            Those that a worker holds.
+        """
+        rows = await self._database.fetch(_HASTEN, ids=list(ids), now=now)
+        return [row["id"] for row in rows]
+
     # Reading
+
+    async def one(self, attempt_id: UUID) -> Attempt | None:
+        """One attempt, `None` if there is none of that id."""
+        row = await self._database.fetch_one(_BY_ID, attempt_id=attempt_id)
+        return to_attempt(row) if row else None
 
     async def of_task(self, task_id: UUID) -> list[Attempt]:
         """Every attempt of a task, in order."""

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Uuid,
     bindparam,
     func,
+    or_,
     select,
     update,
 )
@@ -41,6 +42,8 @@ _COLUMNS = [
         "max_concurrency",
         "on_unknown",
         "enabled",
+        "callback_secret",
+        "proxy",
         "removed_at",
         "created_at",
     )
@@ -92,6 +95,18 @@ _SET_CREDENTIAL = Statement(
     .where(channels.c.id == bindparam("channel_id", type_=Uuid), channels.c.removed_at.is_(None))
     .returning(*_COLUMNS)
 )
+_SET_CALLBACK_SECRET = Statement(
+    update(channels)
+    .values(callback_secret=bindparam("secret", type_=LargeBinary))
+    .where(*_named)
+    .returning(*_COLUMNS)
+)
+_SET_PROXY = Statement(
+    update(channels)
+    .values(proxy=bindparam("secret", type_=LargeBinary))
+    .where(*_named)
+    .returning(*_COLUMNS)
+)
 _CREDENTIAL = Statement(
     select(credentials.c.base_url, credentials.c.secret).where(
         credentials.c.id == bindparam("credential_id", type_=Uuid)
@@ -104,6 +119,20 @@ _REWRITE = Statement(
     update(credentials)
     .values(secret=bindparam("secret", type_=LargeBinary))
     .where(credentials.c.id == bindparam("credential_id", type_=Uuid))
+)
+_CHANNEL_SECRETS = Statement(
+    select(channels.c.id, channels.c.callback_secret, channels.c.proxy)
+    .where(or_(channels.c.callback_secret.is_not(None), channels.c.proxy.is_not(None)))
+    .order_by(channels.c.id)
+    .with_for_update()
+)
+_REWRITE_CHANNEL = Statement(
+    update(channels)
+    .values(
+        callback_secret=bindparam("callback_secret", type_=LargeBinary),
+        proxy=bindparam("proxy", type_=LargeBinary),
+    )
+    .where(channels.c.id == bindparam("channel_id", type_=Uuid))
 )
 _CHANGED = Statement(
     select(*_COLUMNS).where(channels.c.updated_at > bindparam("since", type_=_TIME))
@@ -146,6 +175,8 @@ class ChannelStore:
                 max_concurrency=channel.max_concurrency,
                 on_unknown=channel.on_unknown.value,
                 enabled=channel.enabled,
+                callback_secret=channel.callback_secret,
+                proxy=channel.proxy,
             )
             if row is None:
                 return None
@@ -184,6 +215,16 @@ class ChannelStore:
         row = await self._database.fetch_one(_ENABLE, name=name, enabled=enabled)
         return _to_channel(row) if row else None
 
+    async def set_callback_secret(self, name: str, secret: bytes | None) -> Channel | None:
+        """Change what callbacks are checked with; `None` if there is no channel of that name."""
+        row = await self._database.fetch_one(_SET_CALLBACK_SECRET, name=name, secret=secret)
+        return _to_channel(row) if row else None
+
+    async def set_proxy(self, name: str, secret: bytes | None) -> Channel | None:
+        """Change the way to the provider; `None` if there is no channel of that name."""
+        row = await self._database.fetch_one(_SET_PROXY, name=name, secret=secret)
+        return _to_channel(row) if row else None
+
     async def remove(self, name: str) -> Channel | None:
         """Mark a channel removed; its attempts go on. `None` if there is none of that name."""
         row = await self._database.fetch_one(_REMOVE, name=name)
@@ -199,7 +240,7 @@ class ChannelStore:
         return (row["base_url"], row["secret"]) if row else None
 
     async def rewrite_secrets(self, rewrite: Callable[[bytes], bytes], *, fingerprint: str) -> int:
-        """Encrypt every credential anew and note the new key's fingerprint, all or nothing.
+        """Encrypt every secret anew and note the new key's fingerprint, all or nothing.
 
         Returns:
             How many were rewritten.
@@ -210,8 +251,18 @@ class ChannelStore:
                 await transaction.execute(
                     _REWRITE, credential_id=row["id"], secret=rewrite(row["secret"])
                 )
+            count = len(rows)
+            for row in await transaction.fetch(_CHANNEL_SECRETS):
+                secret, proxy = row["callback_secret"], row["proxy"]
+                await transaction.execute(
+                    _REWRITE_CHANNEL,
+                    channel_id=row["id"],
+                    callback_secret=None if secret is None else rewrite(secret),
+                    proxy=None if proxy is None else rewrite(proxy),
+                )
+                count += (secret is not None) + (proxy is not None)
             await transaction.execute(_WRITE_FACT, name="secret_key", value=fingerprint)
-        return len(rows)
+        return count
 
     async def claim_fingerprint(self, fingerprint: str) -> str:
         """Note the fingerprint of the secret key if none is noted; return the one that is."""

@@ -167,6 +167,8 @@ channels = Table(
     Column("max_concurrency", Integer),
     Column("on_unknown", Text, nullable=False, server_default=text("'fail'")),
     Column("enabled", Boolean, nullable=False, server_default=text("true")),
+    Column("callback_secret", LargeBinary, comment="encrypted"),
+    Column("proxy", LargeBinary, comment="encrypted"),
     _time("removed_at"),
     _created_at(),
     _updated_at(),

@@ -42,6 +42,8 @@ class Channel:
         priority: Higher is tried first.
         weight: The share among channels of one priority; 0 is only used when nothing else is left.
         max_concurrency: Jobs at once, `None` for no limit of ours.
+        callback_secret: What the provider signs callbacks with, encrypted; `None` if there is none.
+        proxy: The URL of the proxy that leads to the provider, encrypted; `None` to go directly.
         removed: Kept for the attempts that were made with it; never chosen again.
     """
 
@@ -57,6 +59,8 @@ class Channel:
     max_concurrency: int | None = None
     on_unknown: OnUnknown = OnUnknown.FAIL
     enabled: bool = True
+    callback_secret: bytes | None = field(default=None, repr=False)
+    proxy: bytes | None = field(default=None, repr=False)
     removed: bool = False
     created_at: datetime | None = None
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, ClassVar
 
 import httpx
+from pydantic import SecretStr
 
 from vidgate.models.channels import ChannelAccess
 from vidgate.models.outcomes import Found, Outcome, Rejected, Submission, UpstreamRef
@@ -17,10 +18,13 @@ from vidgate.models.tasks import TaskSnapshot
 __all__ = [
     "Action",
     "ActionCapabilities",
+    "Callback",
+    "CancelAnswer",
     "Capabilities",
     "ModelCapabilities",
     "NextRequest",
     "Pace",
+    "ProbeAnswer",
     "Provider",
     "RunFacts",
     "SubmitIds",
@@ -35,6 +39,19 @@ class Action(StrEnum):
     FIRST_FRAME = "first_frame"
     FIRST_LAST_FRAME = "first_last_frame"
     REFERENCES = "references"
+    KEY_FRAMES = "key_frames"
+    CAMERA = "camera"
+    """A camera move by template."""
+    MOTION = "motion"
+    """A picture driven by the movement of a video."""
+    AVATAR = "avatar"
+    """A picture that speaks."""
+    LIP_SYNC = "lip_sync"
+    EFFECT = "effect"
+    """A named template or effect."""
+    EDIT = "edit"
+    EXTEND = "extend"
+    UPSCALE = "upscale"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +83,10 @@ class ActionCapabilities:
         tiers: Such as `720p`, lowest first; empty means that there is one and no choice.
         ratios: Such as `16:9`; empty means that the pictures give the shape.
         images: The fewest and the most pictures.
+        prompt_characters: The longest prompt, `None` where no limit is known.
+        sound: Whether it can make sound.
+        seed: Whether it takes a seed.
+        negative_prompt: Whether it takes one.
     """
 
     endpoint: str
@@ -73,6 +94,10 @@ class ActionCapabilities:
     tiers: tuple[str, ...] = ()
     ratios: tuple[str, ...] = ()
     images: tuple[int, int] = (0, 0)
+    prompt_characters: int | None = None
+    sound: bool = False
+    seed: bool = False
+    negative_prompt: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,11 +107,17 @@ class ModelCapabilities:
     Attributes:
         name: As a client writes it.
         successor: What runs instead where the provider retired it, `None` while it lives.
+        earliest: After which the first job was ever seen finished, `None` where unknown.
+        usual: After which most are.
+        link_lifetime: How long a result's URL works, `None` where unknown.
     """
 
     name: str
     actions: Mapping[Action, ActionCapabilities] = field(default_factory=dict)
     successor: str | None = None
+    earliest: timedelta | None = None
+    usual: timedelta | None = None
+    link_lifetime: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +130,9 @@ class Capabilities:
         credential_form: What an operator has to give, in words, such as `ACCESS|SECRET`.
         models: Those we know, by name; others are passed on and the provider judges.
         find: Whether the provider can tell what became of a submit without an answer.
+        cancel: Whether it can cancel a job.
+        probe: Whether a credential can be checked without making a job.
+        callback: Whether it calls back when a job's state changes.
         submit_timeout: The total deadline of a submit with a small body.
         poll_timeout: The total deadline of a poll or a find.
     """
@@ -108,6 +142,9 @@ class Capabilities:
     credential_form: str
     models: Mapping[str, ModelCapabilities] = field(default_factory=dict)
     find: bool = False
+    cancel: bool = False
+    probe: bool = False
+    callback: bool = False
     submit_timeout: timedelta = timedelta(seconds=60)
     poll_timeout: timedelta = timedelta(seconds=20)
 
@@ -145,6 +182,7 @@ class Translation:
         details: What the client is told in `metadata` beside `upstream_model`, such as the mode.
         ignored: Generic fields the model has no use for, by the client's names.
         adjusted: What was taken to the nearest possible value, as `size=1:1@720p`.
+        callback: Whether the endpoint takes a callback address, where its provider calls back.
     """
 
     endpoint: str
@@ -154,6 +192,7 @@ class Translation:
     details: Mapping[str, Any] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     adjusted: tuple[str, ...] = ()
+    callback: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +207,42 @@ class SubmitIds:
 
     correlation: str
     callback_url: str | None = None
+
+
+class CancelAnswer(StrEnum):
+    """What a provider says to a cancellation."""
+
+    ACCEPTED = "accepted"
+    """The job ends; the next poll tells how."""
+    TOO_LATE = "too_late"
+    """It runs on, or is finished already."""
+    UNKNOWN = "unknown"
+    """The provider has no such job."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeAnswer:
+    """Whether a channel works, in one sentence for its operator."""
+
+    works: bool
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callback:
+    """What a provider sent to the address we gave it.
+
+    Attributes:
+        url: The address as we gave it.
+        headers: Names in lower case.
+        received_at: For signatures that grow old.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+    received_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +388,54 @@ class Provider(ABC):
 
         Raises:
             ProviderProtocolError: It does not say; ask again later.
+        """
+        raise NotImplementedError
+
+    # Cancelling: the pair exists where `capabilities.cancel` says so
+
+    def cancel_request(
+        self, ref: UpstreamRef, channel: ChannelAccess, now: datetime
+    ) -> httpx.Request:
+        """Write the request that cancels a job."""
+        raise NotImplementedError
+
+    def read_cancel(self, sent: httpx.Request, response: httpx.Response) -> CancelAnswer:
+        """Read the answer.
+
+        Raises:
+            ProviderProtocolError: It does not say; the next poll tells.
+        """
+        raise NotImplementedError
+
+    # Probing a channel: the pair exists where `capabilities.probe` says so
+
+    def probe_request(self, channel: ChannelAccess, now: datetime) -> httpx.Request:
+        """Write the cheapest read there is that needs the credential.
+
+        Raises:
+            ConfigurationError: The credential cannot be in the provider's form.
+        """
+        raise NotImplementedError
+
+    def read_probe(self, sent: httpx.Request, response: httpx.Response) -> ProbeAnswer:
+        """Say in one sentence whether the channel works, and what is wrong if it does not."""
+        raise NotImplementedError
+
+    # Callbacks: it exists where `capabilities.callback` says so
+
+    def check_callback(
+        self, callback: Callback, channel: ChannelAccess, secret: SecretStr | None
+    ) -> None:
+        """Check a callback's signature, where there is one to check. Its body is never trusted.
+
+        Args:
+            callback: As it came.
+            channel: The attempt's own.
+            secret: The one the provider signs with, where that is not the credential; `None` where
+                the operator gave none.
+
+        Raises:
+            CallbackRefusedError: It is signed wrongly, too old, or not signed where it must be.
         """
         raise NotImplementedError
 

@@ -16,10 +16,10 @@ import socket
 import ssl
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 from uuid import UUID
 from weakref import WeakSet
 
@@ -28,12 +28,15 @@ import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
+from aiohttp_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError
 from multidict import CIMultiDict
+from pydantic import SecretStr
 from typing_extensions import override
 from yarl import URL
 
 from vidgate import __version__
 from vidgate.exceptions import NotSentError, UnansweredError, UpstreamError
+from vidgate.providers.proxies import make_connector, request_options
 
 __all__ = [
     "ANSWER_LIMIT_BYTES",
@@ -83,6 +86,7 @@ USER_AGENT: Final = f"vidgate/{__version__}"
 _AUTOMATIC_HEADERS: Final = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 _FORBIDDEN_IN_HEADER: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_PROXY_WANTS_CREDENTIAL: Final = 407
 
 # Connections that have carried a request: only such a one may turn out stale and be replaced.
 _carried: WeakSet[ResponseHandler] = WeakSet()
@@ -156,8 +160,10 @@ class _Request(aiohttp.ClientRequest):
         if protocol is None or transport is None or transport.is_closing():
             raise _StaleConnectionError
         # A fresh TLS connection may have session tickets waiting; any other one has nothing to
-        # say before it was asked, and is readable only because it was closed.
-        if (reused or not self.is_ssl()) and (protocol.should_close or _is_readable(transport)):
+        # say before it was asked, and is readable only because it was closed. To a proxy there may
+        # be TLS where there is none to the provider.
+        is_tls = self.is_ssl() or transport.get_extra_info("ssl_object") is not None
+        if (reused or not is_tls) and (protocol.should_close or _is_readable(transport)):
             raise _StaleConnectionError
         _carried.add(protocol)
         self.exchange.maybe_written = True
@@ -222,6 +228,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         connections: How many may be open at a time.
         connect_timeout_seconds: For a free place in the pool and the connection together.
         resolver: What turns names into addresses, `None` for the system's way.
+        proxy: The URL of the proxy that all of it goes by, `None` to go directly.
     """
 
     def __init__(
@@ -231,7 +238,10 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         connections: int = CHANNEL_CONNECTIONS,
         connect_timeout_seconds: float = CONNECT_TIMEOUT_SECONDS,
         resolver: AbstractResolver | None = None,
+        proxy: SecretStr | None = None,
     ) -> None:
+        self._proxy = proxy
+        self._proxy_options = request_options(proxy)
         self._tls = tls or _default_tls()
         self._connections = connections
         self._timeout = aiohttp.ClientTimeout(total=None, connect=connect_timeout_seconds)
@@ -249,6 +259,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         """
         exchange = _Exchange(request.extensions)
         url, headers = _to_wire(request)
+        headers.update(self._login_for(url))
         body = await request.aread() or None
         while True:
             exchange.reused = False
@@ -264,6 +275,8 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                 reason = "the connection was closed"
             except _AskedOnceError as error:
                 reason = error.reason
+            except NotSentError:
+                raise
             except Exception as error:  # noqa: BLE001 whatever the library lets through is a failed call
                 reason = _describe(error)
             # Raised out here, so that an aiohttp error, which may print a signed URL, is not its
@@ -289,9 +302,12 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             data=io.BytesIO(body) if body and len(body) > PIECEWISE_BYTES else body,
             allow_redirects=False,
             middlewares=(exchange,),
+            **self._proxy_options,
         )
         try:
             _check_hooks(exchange)
+            if self._proxy_options:
+                _check_proxy_let_pass(request, answer)
             content = await _read_content(answer)
         except BaseException:
             answer.close()
@@ -306,12 +322,17 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         response.read()
         return response
 
+    def _login_for(self, url: URL) -> Mapping[str, str]:
+        """The headers in which a proxy finds its credential where there is no tunnel."""
+        return self._proxy_options.get("proxy_headers", {}) if url.scheme == "http" else {}
+
     def _open_session(self) -> aiohttp.ClientSession:
         if self._closed:
             raise RuntimeError("the transport is closed")
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
+                connector=make_connector(
+                    self._proxy,
                     limit=self._connections,
                     keepalive_timeout=KEEPALIVE_SECONDS,
                     resolver=self._resolver,
@@ -332,6 +353,10 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             await self._session.close()
 
 
+_SlotKey: TypeAlias = tuple[UUID, SecretStr | None]
+"""A channel, and the proxy its provider is reached by."""
+
+
 @dataclass(slots=True)
 class _Slot:
     """The transport of one channel.
@@ -347,11 +372,16 @@ class _Slot:
     used_at: float
 
 
+def _by_proxy(proxy: SecretStr) -> httpx.AsyncBaseTransport:
+    return AiohttpTransport(proxy=proxy)
+
+
 class UpstreamClient:
     """Sends requests to providers; channels share nothing.
 
     Args:
         transport_factory: Makes the transport of a channel when it is first used.
+        proxied_factory: Likewise for a channel whose provider is reached by a proxy.
         max_transports: How many are kept; one with calls under way is never closed for another.
         idle_seconds: After which an unused one is closed.
         clock: Seconds of any monotonic clock.
@@ -361,20 +391,27 @@ class UpstreamClient:
         self,
         *,
         transport_factory: Callable[[], httpx.AsyncBaseTransport] = AiohttpTransport,
+        proxied_factory: Callable[[SecretStr], httpx.AsyncBaseTransport] = _by_proxy,
         max_transports: int = MAX_TRANSPORTS,
         idle_seconds: float = TRANSPORT_IDLE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._transport_factory = transport_factory
+        self._proxied_factory = proxied_factory
         self._max_transports = max_transports
         self._idle_seconds = idle_seconds
         self._clock = clock
-        self._slots: OrderedDict[UUID, _Slot] = OrderedDict()  # least recently used first
+        self._slots: OrderedDict[_SlotKey, _Slot] = OrderedDict()  # least recently used first
         self._closing: set[asyncio.Task[None]] = set()
         self._closed = False
 
     async def send(
-        self, request: httpx.Request, *, channel_id: UUID, timeout_seconds: float
+        self,
+        request: httpx.Request,
+        *,
+        channel_id: UUID,
+        timeout_seconds: float,
+        proxy: SecretStr | None = None,
     ) -> httpx.Response:
         """Send a request once and return its whole answer, body read.
 
@@ -384,6 +421,7 @@ class UpstreamClient:
             request: Ready to send.
             channel_id: Whose connections to use.
             timeout_seconds: From now to the last byte of the answer.
+            proxy: The URL of the proxy to go by, `None` to go directly.
 
         Raises:
             NotSentError: No byte of it was written; it may be sent again.
@@ -391,7 +429,7 @@ class UpstreamClient:
         """
         if self._closed:
             raise NotSentError(f"{_origin(request.url)}: the client is closed.")
-        slot = self._slot(channel_id)
+        slot = self._slot((channel_id, proxy))
         slot.calls += 1
         request.extensions.pop(MAYBE_WRITTEN, None)
         error: UpstreamError
@@ -426,41 +464,50 @@ class UpstreamClient:
         if self._closing:
             await asyncio.wait(self._closing)
 
-    def _slot(self, channel_id: UUID) -> _Slot:
+    def _slot(self, key: _SlotKey) -> _Slot:
         now = self._clock()
-        slot = self._slots.get(channel_id)
+        slot = self._slots.get(key)
         if slot is None:
             if len(self._slots) >= self._max_transports:
                 self._drop_one_unused()
-            slot = self._slots[channel_id] = _Slot(self._transport_factory(), 0, now)
+            _, proxy = key
+            made = self._proxied_factory(proxy) if proxy else self._transport_factory()
+            slot = self._slots[key] = _Slot(made, 0, now)
         else:
-            self._slots.move_to_end(channel_id)
+            self._slots.move_to_end(key)
         slot.used_at = now
         # The longest unused stands in front: one look a call, and never a sweep.
-        oldest_id, oldest = next(iter(self._slots.items()))
+        oldest_key, oldest = next(iter(self._slots.items()))
         if not oldest.calls and now - oldest.used_at > self._idle_seconds:
-            self._drop(oldest_id)
+            self._drop(oldest_key)
         return slot
 
     def _drop_one_unused(self) -> None:
-        for channel_id, slot in self._slots.items():
+        for key, slot in self._slots.items():
             if not slot.calls:
-                self._drop(channel_id)
+                self._drop(key)
                 return
 
-    def _drop(self, channel_id: UUID) -> None:
+    def _drop(self, key: _SlotKey) -> None:
         # Closing waits for the other side's TLS; the call that makes room does not.
-        slot = self._slots.pop(channel_id)
+        slot = self._slots.pop(key)
         task = asyncio.create_task(slot.transport.aclose())
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
 
+_PROXY_REFUSED: Final = "the proxy refused"
+_NO_PROXY: Final = "the proxy cannot be reached"
 _TOO_LARGE: Final = f"the answer is over {ANSWER_LIMIT_BYTES} bytes"
 
 # The first that fits: several of these are subclasses of others.
 _REASONS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (_AnswerTooLargeError, _TOO_LARGE),
+    (aiohttp.ClientHttpProxyError, _PROXY_REFUSED),
+    (aiohttp.ClientProxyConnectionError, _NO_PROXY),
+    (ProxyConnectionError, _NO_PROXY),
+    (ProxyTimeoutError, "the proxy did not connect in time"),
+    (ProxyError, _PROXY_REFUSED),
     (aiohttp.ConnectionTimeoutError, "no connection in time"),
     (aiohttp.ClientConnectorDNSError, "the host name cannot be resolved"),
     (aiohttp.ClientConnectorCertificateError, "its TLS certificate is not trusted"),
@@ -469,6 +516,8 @@ _REASONS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (aiohttp.ServerDisconnectedError, "the connection was closed without an answer"),
     (aiohttp.ClientResponseError, "the answer is not readable HTTP"),
     (aiohttp.ClientPayloadError, "the answer broke off or cannot be decoded"),
+    (ssl.SSLCertVerificationError, "its TLS certificate is not trusted"),
+    (ssl.SSLError, "TLS failed"),
     (OSError, "the connection was lost"),
 )
 
@@ -520,6 +569,18 @@ def _check_hooks(exchange: _Exchange) -> None:
         raise RuntimeError("this version of aiohttp is not supported")
 
 
+def _check_proxy_let_pass(request: httpx.Request, answer: aiohttp.ClientResponse) -> None:
+    """Refuse an answer that is the proxy's own: it wants another credential than it was given.
+
+    Only to a plain http URL does it answer in the provider's place.
+
+    Raises:
+        NotSentError: It has passed nothing on.
+    """
+    if answer.status == _PROXY_WANTS_CREDENTIAL and request.url.scheme == "http":
+        raise NotSentError(f"{_origin(request.url)}: {_PROXY_REFUSED} ({answer.status}).")
+
+
 async def _read_content(answer: aiohttp.ClientResponse) -> bytes:
     pieces: list[bytes] = []
     size_bytes = 0
@@ -550,6 +611,8 @@ def _describe(error: Exception) -> str:
     """Say what kind of failure it was; never its own text, which may hold a URL."""
     fitting = (reason for kind, reason in _REASONS if isinstance(error, kind))
     reason = next(fitting, type(error).__name__)
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return f"{reason} ({error.status})"
     if type(error) is aiohttp.ClientConnectorError and error.os_error.errno:
         return f"{reason} ({os.strerror(error.os_error.errno).lower()})"
     return reason

@@ -134,6 +134,7 @@ class Sandbox:
             if message["type"] == "lifespan.startup":
                 await send({"type": "lifespan.startup.complete"})
             else:
+                await self.world.callbacks.close()
                 await asyncio.to_thread(self.world.videos.close)
                 await send({"type": "lifespan.shutdown.complete"})
                 return

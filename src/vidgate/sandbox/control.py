@@ -3,6 +3,8 @@
 * `GET /_sandbox/ledger?provider=&correlation=&id=&limit=`: the paid jobs, latest first.
 * `GET /_sandbox/stats?job=&summary=1`: calls, and the polls of each job.
 * `GET /_sandbox/faults`, `POST /_sandbox/faults` (one fault or a list), `DELETE /_sandbox/faults`.
+* `GET /_sandbox/callbacks?job=`: what was sent, latest first, with its outcome (`delivered`,
+  `failed`, `timeout`, `lost`, `refused`); `POST` sends what is due at once.
 * `GET /_sandbox/settings`, `POST /_sandbox/settings`: what can be changed while it runs.
 * `POST /_sandbox/reset`: forget jobs, faults and counts.
 """
@@ -12,7 +14,8 @@ from dataclasses import asdict, replace
 from typing import Any
 from urllib.parse import parse_qsl
 
-from vidgate.sandbox.faults import FAULT_KINDS, OPERATIONS, Fault
+from vidgate.sandbox.callback_signing import kling_headers
+from vidgate.sandbox.faults import CALLBACK_KINDS, FAULT_KINDS, OPERATIONS, Fault
 from vidgate.sandbox.settings import PROVIDERS
 from vidgate.sandbox.wire import Call, Reply, json_reply
 from vidgate.sandbox.world import World
@@ -26,6 +29,7 @@ _NUMBERS = (
     "slow_body_seconds",
     "link_lifetime",
     "vidu_credits",
+    "callback_retry_seconds",
 )
 _TABLES = ("job_seconds", "concurrency")
 _SWITCHES = ("jimeng_strict", "vidu_strict")
@@ -56,20 +60,26 @@ class Control:
 
     def _content(self, call: Call, name: str) -> dict[str, Any] | None:
         query = dict(parse_qsl(call.query))
+        content: dict[str, Any] | None = None
         match call.method, name:
             case "GET", "ledger":
-                return self._ledger(query)
+                content = self._ledger(query)
             case "GET", "stats":
-                return self._stats(query)
+                content = self._stats(query)
             case (("GET" | "POST" | "DELETE"), "faults"):
-                return self._faults(call)
+                content = self._faults(call)
+            case (("GET" | "POST"), "callbacks"):
+                if call.method == "POST":
+                    self._world.callbacks.check()
+                content = self._world.callbacks.as_record(query.get("job"))
             case (("GET" | "POST"), "settings"):
-                return self._settings(call)
+                content = self._settings(call)
             case "POST", "reset":
                 self._world.clear()
-                return {"reset": True}
+                content = {"reset": True}
             case _:
-                return None
+                pass
+        return content
 
     def _ledger(self, query: Mapping[str, str]) -> dict[str, Any]:
         wanted = {
@@ -116,12 +126,13 @@ class Control:
                     or (name in _NUMBERS and isinstance(value, int | float))
                     or (name == "link_lifetime" and value is None)
                     or (name == "vidu_over_limit" and value in {"queue", "refuse"})
+                    or (name == "kling_callback_secret" and _is_secret(value))
                 ):
                     changes[name] = value
                 else:
                     raise _BadRequestError(f"not a setting, or not a value for it: {name}")
             settings = self._world.settings = replace(settings, **changes)
-        names = (*_NUMBERS, *_TABLES, *_SWITCHES, "vidu_over_limit")
+        names = (*_NUMBERS, *_TABLES, *_SWITCHES, "vidu_over_limit", "kling_callback_secret")
         return {name: getattr(settings, name) for name in names}
 
 
@@ -131,10 +142,25 @@ def _to_fault(asked: Any) -> Fault:
     for name, allowed in (
         ("provider", (*PROVIDERS, "*")),
         ("operation", OPERATIONS),
-        ("kind", sorted(FAULT_KINDS)),
+        ("kind", sorted(FAULT_KINDS | CALLBACK_KINDS)),
     ):
         if asked[name] not in allowed:
             raise _BadRequestError(f"{name} must be one of {', '.join(allowed)}")
+    if asked["operation"] != "*" and (asked["operation"] == "callback") != (
+        asked["kind"] in CALLBACK_KINDS
+    ):
+        raise _BadRequestError(f"kind {asked['kind']} does not go with that operation")
     if unknown := set(asked) - set(_FAULT_FIELDS):
         raise _BadRequestError(f"unknown: {', '.join(sorted(unknown))}")
     return Fault(**asked)
+
+
+def _is_secret(value: Any) -> bool:
+    """Whether callbacks can be signed with it; `None` means that they are not signed."""
+    if value is not None and not isinstance(value, str):
+        return False
+    try:
+        kling_headers(value, "", b"", 0.0, ())
+    except ValueError:
+        return False
+    return True

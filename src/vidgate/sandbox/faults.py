@@ -22,11 +22,17 @@ Kinds that do the call first; a call that is refused anyway gets that refusal:
 * `slow_body`: the body drips over `seconds`. `delay`: the answer comes after `seconds`.
 * `unknown_state`: every state word is replaced by one that nobody documents.
 * `wrapped`: the body is laid in `{"ResponseMetadata": ..., "Result": ...}` (Jimeng's other form).
+
+Kinds for the operation `callback`, which is what the sandbox itself sends:
+
+* `lost`: it is never sent. `duplicate`: it is sent twice, byte for byte.
+* `reorder`: it is sent after the next one of its job; the last one is sent in its turn.
+* `bad_signature`, `unsigned`, `stale_date` (an hour old, well signed): where callbacks are signed.
 """
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,9 +42,21 @@ from vidgate.sandbox.settings import SandboxSettings
 from vidgate.sandbox.wire import OK, Call, ConnectionDroppedError, Provider, Reply
 from vidgate.sandbox.words import UNKNOWN_STATE_WORD, WORD_FAULTS, words_of
 
-__all__ = ["FAULT_KINDS", "OPERATIONS", "Exchange", "Fault", "Faults", "answer", "fault_in_prompt"]
+__all__ = [
+    "CALLBACK_KINDS",
+    "FAULT_KINDS",
+    "OPERATIONS",
+    "Exchange",
+    "Fault",
+    "Faults",
+    "answer",
+    "fault_in_prompt",
+]
 
-OPERATIONS = ("submit", "poll", "find", "cancel", "other", "*")
+CALLBACK = "callback"
+"""The operation of what the sandbox sends by itself."""
+
+OPERATIONS = ("submit", "poll", "find", "cancel", "other", CALLBACK, "*")
 
 _REFUSALS = ("401", "429", "500", "503", "504")
 
@@ -65,6 +83,11 @@ _DONE = frozenset(
 
 FAULT_KINDS = _UNDONE | _DONE
 
+CALLBACK_KINDS = frozenset(
+    {"lost", "duplicate", "reorder", "bad_signature", "unsigned", "stale_date"}
+)
+"""What may go wrong with a callback; never met by a call."""
+
 _HTML = (
     b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n"
     b"<center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n"
@@ -88,7 +111,7 @@ class Fault:
     Attributes:
         provider: Whose calls; `*` means any.
         operation: One of `OPERATIONS`.
-        kind: One of `FAULT_KINDS`.
+        kind: One of `FAULT_KINDS`, or of `CALLBACK_KINDS`.
         times: How many more calls it meets.
         skip: How many matching calls it lets pass first.
         contains: Text that must occur in the path, query or body.
@@ -103,16 +126,13 @@ class Fault:
     contains: str = ""
     seconds: float | None = None
 
-    def matches(self, provider: str, operation: str, call: Call) -> bool:
+    def matches(self, provider: str, operation: str, address: str, body: bytes) -> bool:
         """Whether the call is one of those it waits for."""
         return (
             self.provider in {provider, "*"}
             and self.operation in {operation, "*"}
-            and (
-                not self.contains
-                or self.contains in f"{call.path}?{call.query}"
-                or self.contains.encode() in call.body
-            )
+            and (self.kind in CALLBACK_KINDS) == (operation == CALLBACK)
+            and (not self.contains or self.contains in address or self.contains.encode() in body)
         )
 
 
@@ -131,8 +151,19 @@ class Faults:
 
     def take(self, provider: str, operation: str, call: Call) -> Fault | None:
         """The failure that this call meets, counted down; `None` if it meets none."""
+        return self._take(provider, operation, f"{call.path}?{call.query}", call.body)
+
+    def take_for_callback(
+        self, provider: str, url: str, body: bytes, met: Collection[str]
+    ) -> Fault | None:
+        """A failure that this callback meets besides those of the kinds `met`, counted down."""
+        return self._take(provider, CALLBACK, url, body, met)
+
+    def _take(
+        self, provider: str, operation: str, address: str, body: bytes, met: Collection[str] = ()
+    ) -> Fault | None:
         for fault in self._waiting:
-            if not fault.matches(provider, operation, call):
+            if fault.kind in met or not fault.matches(provider, operation, address, body):
                 continue
             if fault.skip > 0:
                 fault.skip -= 1

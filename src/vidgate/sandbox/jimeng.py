@@ -1,12 +1,14 @@
 """Jimeng: the stand-in's actions and answers.
 
-Rules enforced here: `CVSync2AsyncSubmitTask` and `CVSync2AsyncGetResult` (2022-08-31),
-`CVCancelTask` (2024-06-06), the action in the query; both error layers; `req_key` required in the
-poll and, in strict mode, the submitted one; `req_json` a string of JSON; one slot per unfinished
-job (429/50430); an unknown id, or one older than 12 h, is `not_found` in a successful answer; a
-failed job is a code on the poll, never a status; links live one hour; ids have 19 or 20 digits,
-some beyond 2^63; optional members come and go. Not served yet: motion imitation, OmniHuman,
-callbacks, the actions named after models.
+Rules enforced here: `CVSync2AsyncSubmitTask` and `CVSync2AsyncGetResult` (2022-08-31), for
+OmniHuman `CVSubmitTask`, `CVGetResult` and `CVProcess` instead, `CVCancelTask` (2024-06-06), the
+action in the query; a task is read by the action that goes with the one that created it; both error
+layers; `req_key` required in the poll and, in strict mode, the submitted one; `req_json` a string
+of JSON; one slot per unfinished job (429/50430); an unknown id, or one older than 12 h, is
+`not_found` in a successful answer; a failed job is a code on the poll, never a status; OmniHuman is
+`processing` before it is `in_queue`; links live one hour; ids have 19 or 20 digits, some beyond
+2^63; optional members come and go; motion imitation 2.0 calls back at its end, unsigned. Not
+served: the actions named after models, video translation, the video agents.
 """
 
 import hashlib
@@ -17,7 +19,9 @@ from urllib.parse import parse_qs
 
 import orjson
 
+from vidgate.sandbox.callbacks import Subscription
 from vidgate.sandbox.jimeng_fields import Order, ServiceError, invalid, read_order
+from vidgate.sandbox.jimeng_people import PEOPLE_KEYS, detect, is_omni, read_people_order
 from vidgate.sandbox.jimeng_signing import REGION, SERVICE, GatewayError, verify
 from vidgate.sandbox.jobs import Job, Phase
 from vidgate.sandbox.wire import Call, Operation, Reply, json_reply
@@ -28,6 +32,7 @@ from vidgate.sandbox.words import (
     NO_URL,
     UNKNOWN_STATE,
     UNKNOWN_STATE_WORD,
+    texts_of,
     words_of,
 )
 from vidgate.sandbox.world import World
@@ -47,8 +52,16 @@ _EXPIRED = "expired"
 _ACTIONS: Mapping[tuple[str, str], str] = {
     ("CVSync2AsyncSubmitTask", "2022-08-31"): "submit",
     ("CVSync2AsyncGetResult", "2022-08-31"): "poll",
+    ("CVSubmitTask", "2022-08-31"): "submit",
+    ("CVGetResult", "2022-08-31"): "poll",
+    ("CVProcess", "2022-08-31"): "other",
     ("CVCancelTask", "2024-06-06"): "cancel",
 }
+
+_GENERAL = "CVSync2AsyncSubmitTask"
+_OMNI = "CVSubmitTask"
+_READS: Mapping[str, str] = {_GENERAL: "CVSync2AsyncGetResult", _OMNI: "CVGetResult"}
+"""The action that reads what each action created."""
 
 _AT_SUBMIT: Mapping[int, tuple[int, str]] = {
     50411: (400, "Pre Img Risk Not Pass"),
@@ -89,6 +102,10 @@ _REFUSALS: Mapping[int, str] = {
 }
 
 
+_TEXTS = ("prompt", "video_url", "image_url", "audio_url", "image_urls")
+"""Where magic words may stand."""
+
+
 class Jimeng:
     """Plays Jimeng."""
 
@@ -126,8 +143,8 @@ class Jimeng:
         return self._answer(200, _SUCCESS, "Success", {"status": "not_found"})
 
     def prompt(self, call: Call) -> str:
-        """The prompt of a submit."""
-        return str(call.fields().get("prompt") or "")
+        """The prompt of a submit, and the URLs that stand for one where there is none."""
+        return texts_of(call.fields(), *_TEXTS)
 
     def _data(self, call: Call) -> dict[str, Any]:
         action, version = _action(call)
@@ -141,24 +158,66 @@ class Jimeng:
             raise invalid("the body is not a JSON object")
         match _ACTIONS[action, version]:
             case "submit":
-                return self._submit(account, body)
+                return self._submit(account, body, call)
             case "poll":
                 return self._poll(account, body, call)
-            case _:
+            case "cancel":
                 return self._cancel(account, body)
+            case _:
+                resp_data = detect(body)
+                _refuse_by_word(words_of(self.prompt(call)))
+                return {"resp_data": resp_data}
 
-    def _submit(self, account: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    def _submit(self, account: str, body: Mapping[str, Any], call: Call) -> dict[str, Any]:
         world = self._world
-        order = read_order(body, world.settings.jimeng_closed)
-        words = words_of(order.prompt)
+        action, _ = _action(call)
+        req_key = str(body.get("req_key"))
+        if is_omni(req_key) != (action == _OMNI):
+            raise invalid("req_key")
+        order = (
+            read_people_order(body, world.clip_at, world.settings.jimeng_closed)
+            if req_key in PEOPLE_KEYS
+            else read_order(body, world.settings.jimeng_closed)
+        )
+        words = words_of(self.prompt(call))
         _refuse_by_word(words)
         if world.is_full(_NAME, account):
             raise ServiceError(429, 50430, _AT_SUBMIT[50430][1])
-        job = self._open(order, account, body, words)
+        job = self._open(order, account, body, words, action)
+        if order.callback_url is not None:
+            self._follow(job, order.callback_url, call.base_url)
         return {"task_id": job.job_id}
 
+    def _follow(self, job: Job, url: str, base_url: str) -> None:
+        """Tell `url` of the job's end."""
+        self._world.callbacks.follow(
+            job,
+            Subscription(
+                url=url,
+                phases=frozenset({Phase.SUCCEEDED, Phase.FAILED}),
+                body=lambda at: self._told(job, at, base_url),
+                headers=lambda _body, _now, _flaws: {},
+            ),
+        )
+
+    def _told(self, job: Job, at: float, base_url: str) -> dict[str, Any]:
+        """The body of a callback: what a poll answers, and the task's id."""
+        try:
+            phase = job.phase(at)
+            _raise_failure(job, phase)
+            data = self._progress(job, phase, at, base_url, tagged=False)
+            envelope = self._envelope(_SUCCESS, "Success", {"resp_data": "", **data})
+        except ServiceError as error:
+            envelope = self._envelope(error.code, str(error), {"resp_data": ""})
+        return {**envelope, "task_id": job.job_id}
+
     def _open(
-        self, order: Order, account: str, body: Mapping[str, Any], words: frozenset[str]
+        self,
+        order: Order,
+        account: str,
+        body: Mapping[str, Any],
+        words: frozenset[str],
+        action: str,
     ) -> Job:
         number = self._world.next_number() * 10
         if number // 10 % 2:
@@ -170,7 +229,7 @@ class Jimeng:
             job_id=str(number),
             account=account,
             pool=account,
-            endpoint="CVSync2AsyncSubmitTask",
+            endpoint=action,
             model=order.req_key,
             correlation=None,
             body=body,
@@ -178,7 +237,7 @@ class Jimeng:
             words=words,
             charge=order.charge,
             late_failure=str(late[0]) if late else None,
-            details={"pool": account},
+            details={"pool": account, "resp_data": order.resp_data},
         )
 
     def _poll(self, account: str, body: Mapping[str, Any], call: Call) -> dict[str, Any]:
@@ -191,29 +250,32 @@ class Jimeng:
         job = self._world.ledger.owned(_NAME, account, task_id)
         if job is None or call.now - job.created_at > _LIFE_SECONDS:
             return {"status": "not_found"}
-        if self._world.settings.jimeng_strict and req_key != job.model:
+        is_other = req_key != job.model or _action(call)[0] != _READS[job.endpoint]
+        if self._world.settings.jimeng_strict and is_other:
             raise invalid("req_key")
         phase = job.phase(call.now)
-        if phase is Phase.FAILED:
-            code = int(job.late_failure or 50500)
-            status, message = _AT_POLL[code]
-            raise ServiceError(status, code, message)
-        return self._progress(job, phase, call, tagged=tagged)
+        _raise_failure(job, phase)
+        return self._progress(job, phase, call.now, call.base_url, tagged=tagged)
 
-    def _progress(self, job: Job, phase: Phase, call: Call, *, tagged: bool) -> dict[str, Any]:
+    def _progress(
+        self, job: Job, phase: Phase, now: float, base_url: str, *, tagged: bool
+    ) -> dict[str, Any]:
         if phase is Phase.CANCELLED:
             return {"status": "not_found"}
         if phase is Phase.QUEUED:
-            return {"status": "in_queue"}
+            is_before = job.endpoint == _OMNI and now < job.created_at + job.queue_seconds / 2
+            return {"status": "processing" if is_before else "in_queue"}
         if phase is Phase.RUNNING:
             is_odd = UNKNOWN_STATE in job.words
             return {"status": UNKNOWN_STATE_WORD if is_odd else "generating"}
         if _EXPIRED in job.words:
             return {"status": "expired"}
+        if job.details["resp_data"] is not None:
+            return {"status": "done", "resp_data": job.details["resp_data"]}
         data: dict[str, Any] = {"status": "done", "aigc_meta_tagged": tagged}
         if NO_URL not in job.words:
             data["video_url"] = self._world.result_url(
-                job, "video.mp4", _LINK_SECONDS, call.base_url, job.changed_at(call.now)
+                job, "video.mp4", _LINK_SECONDS, base_url, job.changed_at(now)
             )
         if self._answers % 2:
             data |= {"resp_data": "", "image_urls": None, "binary_data_base64": []}
@@ -229,7 +291,16 @@ class Jimeng:
         return {}
 
     def _answer(self, status: int, code: int, message: str, data: Any) -> Reply:
-        envelope: dict[str, Any] = {
+        envelope = self._envelope(code, message, data)
+        is_submit = isinstance(data, dict) and "task_id" in data
+        if is_submit and self._answers % 2:
+            del envelope["status"]
+        elif code == _SUCCESS and self._answers % _SILENT_EVERY == 0:
+            del envelope["message"]
+        return json_reply(status, envelope)
+
+    def _envelope(self, code: int, message: str, data: Any) -> dict[str, Any]:
+        return {
             "code": code,
             "data": data,
             "message": message,
@@ -237,12 +308,6 @@ class Jimeng:
             "status": code,
             "time_elapsed": f"{20 + self._answers % 40}.{self._answers % 10}ms",
         }
-        is_submit = isinstance(data, dict) and "task_id" in data
-        if is_submit and self._answers % 2:
-            del envelope["status"]
-        elif code == _SUCCESS and self._answers % _SILENT_EVERY == 0:
-            del envelope["message"]
-        return json_reply(status, envelope)
 
     def _request_id(self) -> str:
         local = datetime.fromtimestamp(self._world.now(), UTC) + timedelta(hours=8)
@@ -280,6 +345,13 @@ def _refuse_by_word(words: frozenset[str]) -> None:
         if code in _AT_SUBMIT:
             status, message = _AT_SUBMIT[code]
             raise ServiceError(status, code, message)
+
+
+def _raise_failure(job: Job, phase: Phase) -> None:
+    if phase is Phase.FAILED:
+        code = int(job.late_failure or 50500)
+        status, message = _AT_POLL[code]
+        raise ServiceError(status, code, message)
 
 
 def _is_tagged(req_json: Any) -> bool:

@@ -16,12 +16,24 @@ from typing import Any
 from vidgate.sandbox.images import Picture, PictureError, read_picture
 from vidgate.sandbox.video import FPS, Clip
 
-__all__ = ["KEYS", "Key", "Order", "ServiceError", "invalid", "read_order"]
+__all__ = [
+    "KEYS",
+    "SIZES",
+    "Key",
+    "Order",
+    "ServiceError",
+    "invalid",
+    "nearest",
+    "number",
+    "read_image",
+    "read_order",
+    "strings",
+]
 
 _RATIOS = ("16:9", "4:3", "1:1", "3:4", "9:16", "21:9")
 _FRAMES = (121, 241)
 
-_SIZES: Mapping[str, Mapping[str, tuple[int, int]]] = {
+SIZES: Mapping[str, Mapping[str, tuple[int, int]]] = {
     "1080": {
         "21:9": (2176, 928),
         "16:9": (1920, 1088),
@@ -127,12 +139,20 @@ _LONGEST_S2_PROMPT = 150
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A submit that passed every check."""
+    """A submit that passed every check.
+
+    Attributes:
+        charge: CNY.
+        callback_url: Where to tell of the end; `None` if nowhere.
+        resp_data: What it makes instead of a video; `None` if it makes one.
+    """
 
     req_key: str
     prompt: str
     clip: Clip
     charge: float
+    callback_url: str | None = None
+    resp_data: str | None = None
 
 
 def read_order(body: Mapping[str, Any], closed: frozenset[str]) -> Order:
@@ -151,22 +171,23 @@ def read_order(body: Mapping[str, Any], closed: frozenset[str]) -> Order:
     if not isinstance(prompt, str) or (key.is_s2 and len(prompt) > _LONGEST_S2_PROMPT):
         raise invalid("prompt")
     count, pictures = _read_images(body, key)
-    if not prompt.strip() and not (key.is_pro and count):
+    # The page of S2.0 does not say that a picture needs words beside it.
+    if not prompt.strip() and not ((key.is_pro or key.is_s2) and count):
         raise invalid("prompt")
     frames = _frames(body, key)
-    if not -1 <= _number(body, "seed", -1) <= _LARGEST_SEED:
+    if not -1 <= number(body, "seed", -1) <= _LARGEST_SEED:
         raise invalid("seed")
     ratio = _ratio(body, key, has_image=bool(count))
     _check_camera(body, key)
     if pictures and (not key.ratios or key.is_pro):
-        ratio = _nearest(pictures[0].ratio, _SIZES[key.tier])
-    width, height = _SIZES[key.tier][ratio]
+        ratio = nearest(pictures[0].ratio, SIZES[key.tier])
+    width, height = SIZES[key.tier][ratio]
     charge = round(key.price * (frames - 1) / FPS, 2)
     return Order(req_key, prompt, Clip(width, height, frames), charge)
 
 
 def _frames(body: Mapping[str, Any], key: Key) -> int:
-    frames = _FRAMES[0] if key.is_s2 else _number(body, "frames", _FRAMES[0])
+    frames = _FRAMES[0] if key.is_s2 else number(body, "frames", _FRAMES[0])
     if frames not in _FRAMES:
         raise invalid("frames")
     return frames
@@ -184,8 +205,8 @@ def _read_images(body: Mapping[str, Any], key: Key) -> tuple[int, list[Picture]]
     """How many images there are, and those that came inline."""
     if not key.images:
         return 0, []
-    urls = _strings(body, "image_urls")
-    encoded = _strings(body, "binary_data_base64")
+    urls = strings(body, "image_urls")
+    encoded = strings(body, "binary_data_base64")
     if urls and encoded:
         raise invalid("image_urls and binary_data_base64")
     count = len(urls) + len(encoded)
@@ -193,7 +214,7 @@ def _read_images(body: Mapping[str, Any], key: Key) -> tuple[int, list[Picture]]
         raise invalid("image_urls")
     if not all(url.startswith(("http://", "https://")) for url in urls):
         raise invalid("image_urls")
-    pictures = [_read_image(item) for item in encoded]
+    pictures = [read_image(item) for item in encoded]
     if len(pictures) > 1:
         first, last = pictures[0].ratio, pictures[1].ratio
         if abs(first - last) > _SAME_RATIO * first:
@@ -201,7 +222,12 @@ def _read_images(body: Mapping[str, Any], key: Key) -> tuple[int, list[Picture]]
     return count, pictures
 
 
-def _read_image(item: str) -> Picture:
+def read_image(item: str, *, longest_side: int | None = _LONGEST_SIDE) -> Picture:
+    """Decode a picture and check what is common to all keys.
+
+    Raises:
+        ServiceError: It is no acceptable picture.
+    """
     try:
         picture = read_picture(item)
     except PictureError as error:
@@ -211,14 +237,19 @@ def _read_image(item: str) -> Picture:
         picture.kind not in {"png", "jpeg"}
         or picture.size_bytes > _LARGEST_PICTURE
         or sides[0] < _SHORTEST_SIDE
-        or sides[1] > _LONGEST_SIDE
+        or (longest_side is not None and sides[1] > longest_side)
         or picture.elongation > _LONGEST_RATIO
     ):
         raise invalid("binary_data_base64")
     return picture
 
 
-def _strings(body: Mapping[str, Any], name: str) -> list[str]:
+def strings(body: Mapping[str, Any], name: str) -> list[str]:
+    """An optional list of texts, none of them empty.
+
+    Raises:
+        ServiceError: It is something else.
+    """
     value = body.get(name)
     if value is None:
         return []
@@ -227,7 +258,12 @@ def _strings(body: Mapping[str, Any], name: str) -> list[str]:
     return value
 
 
-def _number(body: Mapping[str, Any], name: str, default: int) -> int:
+def number(body: Mapping[str, Any], name: str, default: int) -> int:
+    """A whole number.
+
+    Raises:
+        ServiceError: It is something else.
+    """
     value = body.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int):
         raise invalid(name)
@@ -244,5 +280,6 @@ def _ratio(body: Mapping[str, Any], key: Key, *, has_image: bool) -> str:
     return ratio if ratio in key.ratios else "16:9"
 
 
-def _nearest(shape: float, sizes: Mapping[str, tuple[int, int]]) -> str:
+def nearest(shape: float, sizes: Mapping[str, tuple[int, int]]) -> str:
+    """The ratio of a table that is closest to a shape."""
     return min(sizes, key=lambda ratio: abs(sizes[ratio][0] / sizes[ratio][1] - shape))

@@ -11,7 +11,7 @@ from typing import Any
 from vidgate.sandbox.video import Clip
 from vidgate.sandbox.words import LATE_AUDIT, LATE_ERROR, VENDOR_CANCELLED
 
-__all__ = ["Job", "Ledger", "Phase", "Slots"]
+__all__ = ["FINAL", "Job", "Ledger", "Phase", "Slots", "shortened"]
 
 _FAILING = frozenset({LATE_AUDIT, LATE_ERROR})
 

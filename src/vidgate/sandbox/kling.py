@@ -5,8 +5,9 @@ Rules enforced here: the envelope on every answer, without `data` on errors; the
 string ids, millisecond times, string durations; `external_task_id` unique in the account over both
 generations (400/1201); slots counted by account, model and product until the end (1303); `/tasks`
 answers up to 20 ids, leaves unknown ones out, and knows tasks of both generations; `/v1` answers
-400/1201 for them; units are charged on success only. Not served yet: motion control, avatar,
-lip-sync, effects, audio, elements.
+400/1201 for them; units are charged on success only; `/account/costs` needs `start_time` and
+`end_time`. Not served: audio, the making of elements and voices (their ids are accepted as they
+come), image models, the products retired in 2026.
 
 To add a product, add its check to `LEGACY_PATHS` or its table row to `PATHS`.
 """
@@ -16,20 +17,29 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
-from vidgate.sandbox.jobs import Job, Phase
 from vidgate.sandbox.kling_auth import account_of
-from vidgate.sandbox.kling_common import CODES, INVALID, MALFORMED, KlingError, Order, items
-from vidgate.sandbox.kling_legacy import LEGACY_PATHS
+from vidgate.sandbox.kling_common import CODES, INVALID, MALFORMED, KlingError, items
+from vidgate.sandbox.kling_desk import Desk
+from vidgate.sandbox.kling_legacy import LEGACY_PATHS, SYNC_PATHS
+from vidgate.sandbox.kling_motion import read_path_motion
 from vidgate.sandbox.kling_paths import PATHS, read_path_order
+from vidgate.sandbox.kling_tasks import (
+    follow,
+    legacy_created,
+    legacy_task,
+    milliseconds,
+    new_created,
+    new_task,
+)
 from vidgate.sandbox.wire import Call, Operation, Reply, json_reply
-from vidgate.sandbox.words import AUDIT, NO_URL, UNKNOWN_STATE, UNKNOWN_STATE_WORD, words_of
+from vidgate.sandbox.words import AUDIT, texts_of, words_of
 from vidgate.sandbox.world import World
 
 __all__ = ["Kling"]
 
 _NAME = "kling"
 _MOST_IDS = 20
-_LINK_SECONDS = 30 * 24 * 3600.0
+_MOTION = "motion-control"
 _DEFAULT_PAGE = 30
 _LARGEST_PAGE = 500
 _DEFAULT_LIMIT = 100
@@ -43,17 +53,20 @@ _POLICY = 1301
 
 _REFUSALS: Mapping[int, int] = {401: 1002, 429: 1302, 500: 5000, 503: 5001, 504: 5002}
 
-_NEW_STATES: Mapping[Phase, str] = {
-    Phase.QUEUED: "submitted",
-    Phase.RUNNING: "processing",
-    Phase.SUCCEEDED: "succeeded",
-    Phase.FAILED: "failed",
-    Phase.CANCELLED: "failed",
-}
-_LEGACY_STATES: Mapping[Phase, str] = {**_NEW_STATES, Phase.SUCCEEDED: "succeed"}
+_PRODUCTS = frozenset({_MOTION, *(product for product, _ in PATHS)})
 
-_RISK = "Failure to pass the risk control system"
-_BROKEN = "Service busy, the task failed"
+_TEXTS = (
+    "prompt",
+    "contents.text",
+    "contents.url",
+    "multi_prompt.prompt",
+    "effect_scene",
+    "image_url",
+    "video_url",
+    "sound_file",
+    "face_choose.sound_file",
+)
+"""Where magic words may stand."""
 
 
 class Kling:
@@ -108,45 +121,48 @@ class Kling:
 
     def prompt(self, call: Call) -> str:
         """Every text of a create call that may hold magic words."""
-        fields = call.fields()
-        texts = [fields.get("prompt")]
-        for name, key in (("contents", "text"), ("multi_prompt", "prompt")):
-            entries = fields.get(name)
-            if isinstance(entries, list):
-                texts += [entry.get(key) for entry in entries if isinstance(entry, dict)]
-        return " ".join(part for part in texts if isinstance(part, str))
+        return texts_of(call.fields(), *_TEXTS)
 
     def _data(self, call: Call) -> Any:
         legacy = call.route.startswith(("/v1/", "/account/"))
         settings = self._world.settings
         account = account_of(call.headers.get("authorization"), settings, call.now, legacy=legacy)
-        if call.route == "/account/costs":
-            return _costs()
+        desk = Desk(self._world, account, call.now, call.base_url)
         if call.method == "POST":
-            return (
-                self._list(call, account) if call.route == "/tasks" else self._create(call, account)
-            )
+            return self._posted(call, desk)
         if call.method != "GET":
             raise KlingError(_NO_METHOD)
+        if call.route == "/account/costs":
+            return _costs(call)
         if call.route == "/tasks":
             return self._tasks(call, account)
         if call.route in LEGACY_PATHS:
             return self._legacy_list(call, account)
         return self._legacy_task(call, account)
 
-    def _create(self, call: Call, account: str) -> dict[str, Any]:
-        world = self._world
-        is_legacy = call.route in LEGACY_PATHS
-        if not _is_create(call.route):
+    def _posted(self, call: Call, desk: Desk) -> dict[str, Any]:
+        if call.route == "/tasks":
+            return self._list(call, desk.account)
+        answer = SYNC_PATHS.get(call.route)
+        if answer is None and not _is_create(call.route):
             raise KlingError(1203, "the requested resource does not exist")
         body = call.json()
         if not isinstance(body, dict):
             raise KlingError(MALFORMED, "the body is not a JSON object")
+        return self._create(call, desk, body) if answer is None else answer(body, desk)
+
+    def _create(self, call: Call, desk: Desk, body: dict[str, Any]) -> dict[str, Any]:
+        world, account = self._world, desk.account
+        is_legacy = call.route in LEGACY_PATHS
         if is_legacy:
-            order = LEGACY_PATHS[call.route](body)
+            order = LEGACY_PATHS[call.route](body, desk)
         else:
             _, product, model = call.route.split("/")
-            order = read_path_order(product, model, body)
+            order = (
+                read_path_motion(model, body, desk)
+                if product == _MOTION
+                else read_path_order(product, model, body)
+            )
         words = words_of(self.prompt(call))
         _refuse_by_word(words)
         external_id = order.external_id
@@ -167,24 +183,17 @@ class Kling:
             clip=order.clip,
             words=words,
             charge=round(order.rate * order.seconds, 2),
-            details=_details(order, pool, str(world.next_number())),
+            details={
+                "pool": pool,
+                "watermark": order.watermark,
+                "video_id": str(world.next_number()),
+                "has_duration": order.has_duration,
+                "extra": order.extra,
+            },
         )
-        return self._created(job, is_legacy=is_legacy)
-
-    def _created(self, job: Job, *, is_legacy: bool) -> dict[str, Any]:
-        times = _ms(job.created_at)
-        if is_legacy:
-            return {
-                "task_id": job.job_id,
-                "task_status": "submitted",
-                "task_info": _task_info(job),
-                "created_at": times,
-                "updated_at": times,
-            }
-        created = {"id": job.job_id, "status": "submitted", "message": ""}
-        if job.correlation:
-            created["external_id"] = job.correlation
-        return {**created, "create_time": times, "update_time": times}
+        if order.callback_url:
+            follow(world, job, order.callback_url, call.base_url, is_legacy=is_legacy)
+        return legacy_created(job) if is_legacy else new_created(job)
 
     def _tasks(self, call: Call, account: str) -> list[dict[str, Any]]:
         ids, external_ids = _id_lists(call)
@@ -197,11 +206,13 @@ class Kling:
             *(ledger.owned(_NAME, account, name) for name in ids),
             *(ledger.correlated(_NAME, account, name) for name in external_ids),
         ]
-        return [self._new_task(job, call) for job in jobs if job is not None]
+        return [
+            new_task(self._world, job, call.now, call.base_url) for job in jobs if job is not None
+        ]
 
     def _list(self, call: Call, account: str) -> dict[str, Any]:
         fields = call.fields()
-        now_ms = _ms(call.now)
+        now_ms = milliseconds(call.now)
         limit = min(_number(fields.get("limit"), _DEFAULT_LIMIT), _LARGEST_PAGE)
         start = _number(fields.get("start_time"), now_ms - _WINDOW_MS)
         end = _number(fields.get("end_time"), now_ms + 1)
@@ -212,12 +223,12 @@ class Kling:
         }
         found = []
         for job in self._world.ledger.newest_first(_NAME, account):
-            created = _ms(job.created_at)
+            created = milliseconds(job.created_at)
             if cursor and int(job.job_id) >= _number(cursor, 0):
                 continue
             if not cursor and not start <= created <= end:
                 continue
-            task = self._new_task(job, call)
+            task = new_task(self._world, job, call.now, call.base_url)
             if task["status"] in wanted.get("status", [task["status"]]):
                 found.append(task)
             if len(found) > limit:
@@ -239,7 +250,7 @@ class Kling:
         job = ledger.owned(_NAME, account, name) or ledger.correlated(_NAME, account, name)
         if job is None or job.endpoint != path:
             raise _not_found(name)
-        return self._legacy_shape(job, call)
+        return legacy_task(self._world, job, call.now, call.base_url)
 
     def _legacy_list(self, call: Call, account: str) -> list[dict[str, Any]]:
         query = parse_qs(call.query)
@@ -252,54 +263,10 @@ class Kling:
             for job in self._world.ledger.newest_first(_NAME, account)
             if job.endpoint == call.route
         ]
-        return [self._legacy_shape(job, call) for job in jobs[(page - 1) * size : page * size]]
-
-    def _new_task(self, job: Job, call: Call) -> dict[str, Any]:
-        phase = job.phase(call.now)
-        task: dict[str, Any] = {
-            "id": job.job_id,
-            "status": _state(job, phase, _NEW_STATES),
-            "message": _failure_text(job, phase),
-            "create_time": _ms(job.created_at),
-            "update_time": _ms(job.changed_at(call.now)),
-        }
-        if job.correlation:
-            task["external_id"] = job.correlation
-        if phase is Phase.SUCCEEDED:
-            task["outputs"] = [{"type": "video", **self._output(job, call)}]
-            task["billing"] = [
-                {"charge_type": "unit", "amount": str(job.charge), "package_type": "video"}
-            ]
-        return task
-
-    def _legacy_shape(self, job: Job, call: Call) -> dict[str, Any]:
-        phase = job.phase(call.now)
-        task: dict[str, Any] = {
-            "task_id": job.job_id,
-            "task_status": _state(job, phase, _LEGACY_STATES),
-            "task_status_msg": _failure_text(job, phase),
-            "task_info": _task_info(job),
-            "watermark_info": {"enabled": job.details["watermark"]},
-            "created_at": _ms(job.created_at),
-            "updated_at": _ms(job.changed_at(call.now)),
-        }
-        if phase is Phase.SUCCEEDED:
-            task["task_result"] = {"videos": [self._output(job, call)]}
-            task["final_unit_deduction"] = str(job.charge)
-        return task
-
-    def _output(self, job: Job, call: Call) -> dict[str, Any]:
-        output: dict[str, Any] = {"id": job.details["video_id"]}
-        if NO_URL not in job.words:
-            output["url"] = self._url(job, "video.mp4", call)
-        if job.details["watermark"]:
-            output["watermark_url"] = self._url(job, "watermarked.mp4", call)
-        output["duration"] = f"{int(job.clip.seconds * 1000) / 1000:.3f}"
-        return output
-
-    def _url(self, job: Job, name: str, call: Call) -> str:
-        changed_at = job.changed_at(call.now)
-        return self._world.result_url(job, name, _LINK_SECONDS, call.base_url, changed_at)
+        return [
+            legacy_task(self._world, job, call.now, call.base_url)
+            for job in jobs[(page - 1) * size : page * size]
+        ]
 
 
 def _is_create(route: str) -> bool:
@@ -308,7 +275,7 @@ def _is_create(route: str) -> bool:
     # An unknown model of a known product is a create call too, though one that is refused.
     _, _, rest = route.partition("/")
     product, _, model = rest.partition("/")
-    return bool(model) and "/" not in model and any(product == known for known, _ in PATHS)
+    return bool(model) and "/" not in model and product in _PRODUCTS
 
 
 def _id_lists(call: Call) -> tuple[list[str], list[str]]:
@@ -318,26 +285,6 @@ def _id_lists(call: Call) -> tuple[list[str], list[str]]:
         return [item for value in query.get(name, []) for item in value.split(",") if item]
 
     return listed("task_ids"), listed("external_task_ids")
-
-
-def _details(order: Order, pool: str, video_id: str) -> dict[str, Any]:
-    return {"pool": pool, "watermark": order.watermark, "video_id": video_id}
-
-
-def _task_info(job: Job) -> dict[str, str]:
-    return {"external_task_id": job.correlation} if job.correlation else {}
-
-
-def _state(job: Job, phase: Phase, states: Mapping[Phase, str]) -> str:
-    if phase is Phase.RUNNING and UNKNOWN_STATE in job.words:
-        return UNKNOWN_STATE_WORD
-    return states[phase]
-
-
-def _failure_text(job: Job, phase: Phase) -> str:
-    if phase not in {Phase.FAILED, Phase.CANCELLED}:
-        return ""
-    return _RISK if "late-audit" in job.words else _BROKEN
 
 
 def _refuse_by_word(words: frozenset[str]) -> None:
@@ -356,7 +303,11 @@ def _failure(status: int, code: int, message: str) -> Reply:
     return json_reply(status, {"code": code, "message": message, "request_id": str(uuid.uuid4())})
 
 
-def _costs() -> dict[str, Any]:
+def _costs(call: Call) -> dict[str, Any]:
+    query = parse_qs(call.query)
+    for name in ("start_time", "end_time"):
+        if not query.get(name, [""])[0].isdecimal():
+            raise KlingError(INVALID, f"{name} is invalid")
     return {
         "code": 0,
         "msg": "SUCCEED",
@@ -383,7 +334,3 @@ def _number(value: Any, default: int) -> int:
     if not str(value).isdecimal():
         raise KlingError(INVALID, f"'{value}' is not a number")
     return int(value)
-
-
-def _ms(seconds: float) -> int:
-    return round(seconds * 1000)

@@ -7,7 +7,7 @@ model.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from vidgate.sandbox.images import Picture, PictureError, read_picture
@@ -15,12 +15,19 @@ from vidgate.sandbox.video import Clip
 
 __all__ = [
     "CODES",
+    "INVALID",
+    "LEGACY_RESOLUTIONS",
+    "MALFORMED",
+    "RATIOS",
+    "SHORT_SIDES",
     "KlingError",
     "Order",
     "choice",
     "clip_for",
     "flag",
+    "flat_order",
     "items",
+    "legacy_model",
     "members",
     "picture_or_url",
     "text",
@@ -56,7 +63,23 @@ MALFORMED = 1200
 INVALID = 1201
 
 RATIOS: Mapping[str, float] = {"16:9": 16 / 9, "9:16": 9 / 16, "1:1": 1.0}
-_SHORT_SIDES: Mapping[str, int] = {"720p": 720, "1080p": 1080, "4k": 2160}
+SHORT_SIDES: Mapping[str, int] = {"720p": 720, "1080p": 1080, "4k": 2160}
+
+LEGACY_RESOLUTIONS: Mapping[str, str] = {"std": "720p", "pro": "1080p", "4k": "4k"}
+"""What each `mode` of the legacy generation is called in the new one."""
+
+_RETIRED = frozenset(
+    {
+        "kling-v1",
+        "kling-v1-5",
+        "kling-v1-6",
+        "kling-v2-master",
+        "kling-v2-1",
+        "kling-v2-1-master",
+    }
+)
+_PATH_ONLY = frozenset({"kling-v3-turbo", "kling-o1"})
+_GONE = 1203
 
 _SMALLEST_SIDE = 300
 _LONGEST_RATIO = 2.5
@@ -75,6 +98,9 @@ _RATES: Mapping[tuple[str, str], tuple[float, ...]] = {
     ("kling-2.6", "native"): (1.0, 1.0),
     ("kling-2.6", "voice"): (1.2, 1.2),
     ("kling-2.5-turbo", "silent"): (0.3, 0.5),
+    ("kling-3.0", "motion"): (0.9, 1.2),
+    ("kling-2.6", "motion"): (0.5, 0.8),
+    ("kling-avatar", "silent"): (0.4, 0.8),
 }
 """Units per second at 720p, 1080p and 4k."""
 
@@ -97,6 +123,9 @@ class Order:
         model: By its new-generation name, whichever generation asked.
         seconds: Seconds asked for, which is what is charged.
         rate: Units per second.
+        callback_url: Where to tell of changes; `None` if nowhere.
+        has_duration: Whether the result shows its length.
+        extra: What the result shows besides.
     """
 
     model: str
@@ -107,6 +136,9 @@ class Order:
     clip: Clip
     external_id: str | None
     watermark: bool
+    callback_url: str | None = None
+    has_duration: bool = True
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 def text(fields: Mapping[str, Any], name: str, *, longest: int | None = None) -> str | None:
@@ -203,18 +235,58 @@ def picture_or_url(value: Any, name: str, *, largest_bytes: int) -> Picture | No
     return picture
 
 
+def legacy_model(body: Mapping[str, Any], live: Collection[str], default: str) -> str:
+    """The `model_name` of a legacy call.
+
+    Raises:
+        KlingError: It is not served on that path, not any more or never.
+    """
+    model = text(body, "model_name") or default
+    if model in live:
+        return model
+    if model in _RETIRED:
+        raise KlingError(_GONE, f"model {model} has been discontinued and is no longer available")
+    if model in _PATH_ONLY:
+        raise KlingError(_GONE, f"model {model} is not supported for this API")
+    raise KlingError(INVALID, f"model_name value '{model}' is invalid")
+
+
+def flat_order(
+    body: Mapping[str, Any],
+    *,
+    model: str,
+    product: str,
+    rate: float,
+    seconds: int,
+    clip: Clip,
+    has_duration: bool = True,
+    extra: Mapping[str, Any] | None = None,
+) -> Order:
+    """The order of a legacy call, with the fields that they all have."""
+    return Order(
+        model=model,
+        product=product,
+        prompt=str(body.get("prompt") or ""),
+        seconds=seconds,
+        rate=rate,
+        clip=clip,
+        external_id=text(body, "external_task_id"),
+        watermark=flag(members(body, "watermark_info"), "enabled", default=False),
+        callback_url=text(body, "callback_url"),
+        has_duration=has_duration,
+        extra=extra or {},
+    )
+
+
 def clip_for(resolution: str, ratio: float, seconds: int) -> Clip:
     """The clip delivered for a resolution and a shape."""
-    short = _SHORT_SIDES[resolution]
-    long = round(short * max(ratio, 1 / ratio) / 2) * 2
-    width, height = (long, short) if ratio >= 1 else (short, long)
-    return Clip.lasting(width, height, seconds)
+    return Clip.lasting(2, 2, seconds).reshaped(SHORT_SIDES[resolution], ratio)
 
 
 def units_per_second(model: str, resolution: str, kind: str) -> float:
     """The price of a model, by its new name.
 
-    The kind is `silent`, `native`, `voice`, or `video` when a reference video is given.
+    The kind is `silent`, `native`, `voice`, `motion`, or `video` when a reference video is given.
     """
     rates = _RATES.get((model, kind)) or _RATES[model, "silent"]
-    return rates[min(tuple(_SHORT_SIDES).index(resolution), len(rates) - 1)]
+    return rates[min(tuple(SHORT_SIDES).index(resolution), len(rates) - 1)]

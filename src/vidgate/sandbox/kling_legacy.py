@@ -12,6 +12,7 @@ from typing import Any
 from vidgate.sandbox.images import Picture
 from vidgate.sandbox.kling_common import (
     INVALID,
+    LEGACY_RESOLUTIONS,
     MALFORMED,
     RATIOS,
     KlingError,
@@ -19,14 +20,19 @@ from vidgate.sandbox.kling_common import (
     choice,
     clip_for,
     flag,
+    flat_order,
     items,
-    members,
+    legacy_model,
     picture_or_url,
     text,
     units_per_second,
 )
+from vidgate.sandbox.kling_desk import Desk
+from vidgate.sandbox.kling_motion import read_motion_control
+from vidgate.sandbox.kling_people import identify_face, read_avatar, read_lip_sync
+from vidgate.sandbox.kling_scenes import SELECTION_PATHS, read_effects, read_multi_elements
 
-__all__ = ["LEGACY_PATHS"]
+__all__ = ["LEGACY_PATHS", "SYNC_PATHS"]
 
 _CLASSIC: Mapping[str, str] = {
     "kling-v3": "kling-3.0",
@@ -37,21 +43,6 @@ _CLASSIC: Mapping[str, str] = {
 
 _OMNI: Mapping[str, str] = {"kling-v3-omni": "kling-3.0-omni", "kling-video-o1": "kling-o1"}
 
-_RETIRED = frozenset(
-    {
-        "kling-v1",
-        "kling-v1-5",
-        "kling-v1-6",
-        "kling-v2-master",
-        "kling-v2-1",
-        "kling-v2-1-master",
-    }
-)
-_PATH_ONLY = frozenset({"kling-v3-turbo", "kling-o1"})
-
-_RESOLUTIONS: Mapping[str, str] = {"std": "720p", "pro": "1080p", "4k": "4k"}
-
-_GONE = 1203
 _LONGEST_PROMPT = 2500
 _LONGEST_SHOT = 512
 _MOST_SHOTS = 6
@@ -66,14 +57,14 @@ _THREE_TO_TEN = tuple(map(str, range(3, 11)))
 _THREE_TO_FIFTEEN = tuple(map(str, range(3, 16)))
 
 
-def _read_text2video(body: Mapping[str, Any]) -> Order:
+def _read_text2video(body: Mapping[str, Any], _desk: Desk) -> Order:
     model = _classic_model(body)
     _refuse_controls(body)
     ratio = choice(body, "aspect_ratio", RATIOS, "16:9")
     return _classic_order(body, model, "text2video", RATIOS[ratio], needs_prompt=True)
 
 
-def _read_image2video(body: Mapping[str, Any]) -> Order:
+def _read_image2video(body: Mapping[str, Any], _desk: Desk) -> Order:
     model = _classic_model(body)
     groups = [
         name
@@ -96,7 +87,7 @@ def _read_image2video(body: Mapping[str, Any]) -> Order:
             raise KlingError(INVALID, f"model/mode({model}/std) is not supported with image_tail")
         if model == "kling-v2-6" and body.get("sound") == "on":
             raise KlingError(INVALID, "sound is not supported with image_tail")
-    if items(body, "element_list", most=_MOST_ELEMENTS):
+    if _named(body, "element_list", "element_id", most=_MOST_ELEMENTS):
         if model != "kling-v3":
             raise KlingError(INVALID, f"model({model}) is not supported with element_list")
         if body.get("voice_list"):
@@ -104,10 +95,10 @@ def _read_image2video(body: Mapping[str, Any]) -> Order:
     return _classic_order(body, model, "image2video", _shape(first), needs_prompt=False)
 
 
-def _read_omni_video(body: Mapping[str, Any]) -> Order:
-    model = _model(body, _OMNI, "kling-video-o1")
+def _read_omni_video(body: Mapping[str, Any], _desk: Desk) -> Order:
+    model = legacy_model(body, _OMNI, "kling-video-o1")
     is_new = model == "kling-v3-omni"
-    mode = choice(body, "mode", _RESOLUTIONS if is_new else ("std", "pro"), "pro")
+    mode = choice(body, "mode", LEGACY_RESOLUTIONS if is_new else ("std", "pro"), "pro")
     first, has_frame = _check_images(body)
     video = _check_video(body, has_frame=has_frame)
     durations = _THREE_TO_FIFTEEN if is_new else _THREE_TO_TEN
@@ -133,27 +124,27 @@ def _read_omni_video(body: Mapping[str, Any]) -> Order:
     )
 
 
-LEGACY_PATHS: Mapping[str, Callable[[Mapping[str, Any]], Order]] = {
+LEGACY_PATHS: Mapping[str, Callable[[Mapping[str, Any], Desk], Order]] = {
     "/v1/videos/text2video": _read_text2video,
     "/v1/videos/image2video": _read_image2video,
     "/v1/videos/omni-video": _read_omni_video,
+    "/v1/videos/motion-control": read_motion_control,
+    "/v1/videos/advanced-lip-sync": read_lip_sync,
+    "/v1/videos/avatar/image2video": read_avatar,
+    "/v1/videos/effects": read_effects,
+    "/v1/videos/multi-elements": read_multi_elements,
 }
 """What checks the create call of each path; the path is also where its tasks are read."""
 
+SYNC_PATHS: Mapping[str, Callable[[Mapping[str, Any], Desk], dict[str, Any]]] = {
+    "/v1/videos/identify-face": identify_face,
+    **SELECTION_PATHS,
+}
+"""What answers at once, without a task."""
+
 
 def _classic_model(body: Mapping[str, Any]) -> str:
-    return _model(body, _CLASSIC, "kling-v1")
-
-
-def _model(body: Mapping[str, Any], live: Mapping[str, str], default: str) -> str:
-    model = text(body, "model_name") or default
-    if model in live:
-        return model
-    if model in _RETIRED:
-        raise KlingError(_GONE, f"model {model} has been discontinued and is no longer available")
-    if model in _PATH_ONLY:
-        raise KlingError(_GONE, f"model {model} is not supported for this API")
-    raise KlingError(INVALID, f"model_name value '{model}' is invalid")
+    return legacy_model(body, _CLASSIC, "kling-v1")
 
 
 def _refuse_controls(body: Mapping[str, Any]) -> None:
@@ -166,7 +157,7 @@ def _classic_order(
     body: Mapping[str, Any], model: str, product: str, shape: float, *, needs_prompt: bool
 ) -> Order:
     is_new = model == "kling-v3"
-    mode = choice(body, "mode", _RESOLUTIONS if is_new else ("std", "pro"), "std")
+    mode = choice(body, "mode", LEGACY_RESOLUTIONS if is_new else ("std", "pro"), "std")
     seconds = _seconds(body, _THREE_TO_FIFTEEN if is_new else _FIVE_OR_TEN)
     _check_shots(body, seconds, allowed=is_new, needs_prompt=needs_prompt)
     text(body, "negative_prompt", longest=_LONGEST_PROMPT)
@@ -178,7 +169,7 @@ def _classic_order(
     sound = choice(body, "sound", ("on", "off"), "off")
     if sound == "on" and (model == "kling-v2-5-turbo" or (not is_new and mode != "pro")):
         raise KlingError(INVALID, f"model/mode({model}/{mode}) is not supported with sound")
-    voices = items(body, "voice_list", most=_MOST_VOICES)
+    voices = _named(body, "voice_list", "voice_id", most=_MOST_VOICES)
     if voices and sound == "off":
         raise KlingError(INVALID, "voice_list needs sound on")
     kind = "native" if sound == "on" else "silent"
@@ -203,25 +194,25 @@ def _order(
     shape: float,
     seconds: int,
 ) -> Order:
-    text(body, "callback_url")
-    resolution = _RESOLUTIONS[mode]
-    return Order(
+    resolution = LEGACY_RESOLUTIONS[mode]
+    return flat_order(
+        body,
         model=model,
         product=product,
-        prompt=_all_words(body),
-        seconds=seconds,
         rate=units_per_second(model, resolution, kind),
+        seconds=seconds,
         clip=clip_for(resolution, shape, seconds),
-        external_id=text(body, "external_task_id"),
-        watermark=flag(members(body, "watermark_info"), "enabled", default=False),
     )
 
 
-def _all_words(body: Mapping[str, Any]) -> str:
-    shots = items(body, "multi_prompt", most=_MOST_SHOTS)
-    return " ".join(
-        [str(body.get("prompt") or ""), *(str(shot.get("prompt") or "") for shot in shots)]
-    )
+def _named(body: Mapping[str, Any], name: str, key: str, *, most: int) -> list[Mapping[str, Any]]:
+    """An optional list of things kept at Kling, each by its id: text, or a long number."""
+    entries = items(body, name, most=most)
+    for entry in entries:
+        value = entry.get(key)
+        if isinstance(value, bool) or not isinstance(value, str | int) or not value:
+            raise KlingError(MALFORMED, f"{name} needs {key}")
+    return entries
 
 
 def _seconds(body: Mapping[str, Any], allowed: tuple[str, ...]) -> int:
@@ -272,7 +263,7 @@ def _check_images(body: Mapping[str, Any]) -> tuple[Picture | None, bool]:
     video = bool(body.get("video_list"))
     most = _MOST_IMAGES_WITH_VIDEO if video else _MOST_IMAGES
     images = items(body, "image_list", most=most)
-    elements = items(body, "element_list", most=most)
+    elements = _named(body, "element_list", "element_id", most=most)
     if len(images) + len(elements) > most:
         raise KlingError(INVALID, f"at most {most} images and elements")
     first = None

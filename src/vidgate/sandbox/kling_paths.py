@@ -150,7 +150,6 @@ def read_path_order(product: str, model: str, body: Mapping[str, Any]) -> Order:
     if contents.counts["feature_video"] or contents.counts["base_video"]:
         kind = "video"
     shape = RATIOS[ratio] if contents.first is None else contents.first.ratio
-    text(options, "callback_url")
     return Order(
         model=model,
         product=product,
@@ -160,6 +159,7 @@ def read_path_order(product: str, model: str, body: Mapping[str, Any]) -> Order:
         clip=clip_for(resolution, shape, seconds),
         external_id=text(options, "external_task_id"),
         watermark=flag(members(options, "watermark_info"), "enabled", default=False),
+        callback_url=text(options, "callback_url"),
     )
 
 

@@ -65,6 +65,9 @@ class SandboxSettings:
         jimeng_keys: Accepted Jimeng access keys with their secret keys; each its own account.
         jimeng_session_tokens: Accepted STS tokens and the access key each belongs to.
         vidu_keys: Accepted Vidu keys and the organisation each belongs to.
+        kling_callback_secret: Signs Kling's callbacks, `whsec_` and Base64; during a rotation two,
+            with a blank between; `None` means that they are not signed.
+        callback_retry_seconds: Wall seconds between two tries of a callback that failed.
         clock: Unix seconds.
         public_base_url: Where clients reach the sandbox; `None` means the Host they asked.
         link_lifetime: Seconds until a result link is refused; `None` means each provider's own.
@@ -108,6 +111,8 @@ class SandboxSettings:
             f"{SANDBOX_KEYS['vidu'][:-1]}2": "second",
         }
     )
+    kling_callback_secret: str | None = None
+    callback_retry_seconds: float = 0.5
     clock: Callable[[], float] = time.time
     public_base_url: str | None = None
     link_lifetime: float | None = None

@@ -47,6 +47,18 @@ class Clip:
         """Length in seconds."""
         return self.frames / self.fps
 
+    @property
+    def ratio(self) -> float:
+        """Width over height."""
+        return self.width / self.height
+
+    def reshaped(self, short: int, ratio: float | None = None) -> "Clip":
+        """A clip as long, with that short side; the shape stays unless a ratio is given."""
+        ratio = ratio or self.ratio
+        long = round(short * max(ratio, 1 / ratio) / 2) * 2
+        width, height = (long, short) if ratio >= 1 else (short, long)
+        return Clip(width, height, self.frames, self.fps)
+
     @classmethod
     def lasting(cls, width: int, height: int, seconds: float) -> "Clip":
         """A clip as the services deliver it, one frame longer than was asked."""

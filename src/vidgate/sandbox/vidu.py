@@ -6,8 +6,8 @@ body over 20 MB is refused; the error shape with `code`, `reason`, `message`, `m
 filled in and echoed; ids as 18-digit strings; `created_at` with 6 or 9 fractional digits;
 `created`, `queueing`, `processing`, `success`, `failed` with `err_code`; cancelling ends in
 `UserCancelled` and no credits; the list with its filters and pages; links live 24 h. Over the
-concurrency of the organisation jobs queue or are refused with 429, as set. Not served yet:
-multiframe, extend, upscale, lip-sync, templates, subjects, callbacks.
+concurrency of the organisation jobs queue or are refused with 429, as set. Not served: the legacy
+upscale, the older name of the templates, images and sound.
 """
 
 import hashlib
@@ -17,17 +17,21 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from vidgate.sandbox.jobs import Job, Phase
-from vidgate.sandbox.vidu_fields import ENDPOINTS, ViduError, read_order
-from vidgate.sandbox.wire import Call, Operation, Reply, json_reply
-from vidgate.sandbox.words import (
-    AUDIT,
-    LATE_AUDIT,
-    LATE_ERROR,
-    NO_URL,
-    UNKNOWN_STATE,
-    UNKNOWN_STATE_WORD,
-    words_of,
+from vidgate.sandbox.video import Clip
+from vidgate.sandbox.vidu_common import ViduError
+from vidgate.sandbox.vidu_edits import Sources
+from vidgate.sandbox.vidu_fields import ENDPOINTS, read_order
+from vidgate.sandbox.vidu_tasks import (
+    creations_of,
+    err_code,
+    follow,
+    is_wanted,
+    listed,
+    timestamp,
 )
+from vidgate.sandbox.vidu_templates import SUBJECT_CREDITS, read_subject
+from vidgate.sandbox.wire import Call, Operation, Reply, json_reply
+from vidgate.sandbox.words import AUDIT, LATE_AUDIT, LATE_ERROR, texts_of, words_of
 from vidgate.sandbox.world import World
 
 __all__ = ["Vidu"]
@@ -35,7 +39,6 @@ __all__ = ["Vidu"]
 _NAME = "vidu"
 _PREFIX = "/ent/v2/"
 _LARGEST_BODY = 20 * 1024 * 1024
-_LINK_SECONDS = 24 * 3600.0
 _WINDOW_SECONDS = 7 * 24 * 3600.0
 _DEFAULT_PAGE = 10
 _LARGEST_PAGE = 100
@@ -88,6 +91,10 @@ _LATE: Mapping[str, str] = {
 }
 
 
+_TEXTS = ("prompt", "video_url", "text", "template", "images", "image_settings.prompt")
+"""Where magic words may stand."""
+
+
 class Vidu:
     """Plays Vidu."""
 
@@ -129,8 +136,8 @@ class Vidu:
         return self._refused(_not_found("TaskNotFound"))
 
     def prompt(self, call: Call) -> str:
-        """The prompt of a create call."""
-        return str(call.fields().get("prompt") or "")
+        """The prompt of a create call, and what stands for one where there is none."""
+        return texts_of(call.fields(), *_TEXTS)
 
     def _data(self, call: Call) -> dict[str, Any]:
         name = call.route.removeprefix(_PREFIX)
@@ -144,8 +151,11 @@ class Vidu:
         match call.method, parts:
             case "POST", [endpoint] if endpoint in ENDPOINTS and call.route.startswith(_PREFIX):
                 return self._create(endpoint, call, account)
+            case "POST", ["subjects"]:
+                return self._keep_subject(call, account)
             case "GET", ["tasks", task_id, "creations"]:
-                return self._creations(self._job(account, task_id), call)
+                job = self._job(account, task_id)
+                return creations_of(self._world, job, call.now, call.base_url)
             case "POST", ["tasks", task_id, "cancel"]:
                 return self._cancel(self._job(account, task_id))
             case "GET", ["tasks"]:
@@ -169,8 +179,9 @@ class Vidu:
         body = call.json()
         if not isinstance(body, dict):
             raise ViduError(400, "CODEC", "parse error")
-        order = read_order(endpoint, body, strict=world.settings.vidu_strict)
-        words = words_of(order.prompt)
+        sources = Sources(lambda name: self._creation(account, name), world.clip_at)
+        order = read_order(endpoint, body, sources, strict=world.settings.vidu_strict)
+        words = words_of(self.prompt(call))
         _refuse_by_word(words)
         if self._balance(account, order.cost) < order.cost:
             raise ViduError(400, "CreditInsufficient", "insufficient credits")
@@ -178,6 +189,7 @@ class Vidu:
             raise ViduError(429, "QuotaExceeded", "quota exceeded")
         late = [_LATE[word] for word in words if word in _LATE]
         late += [word.removeprefix("err-") for word in words if word.startswith("err-")]
+        late += [order.late_failure] if order.late_failure else []
         number = world.next_number()
         self._created += 1
         echo = order.echo
@@ -198,67 +210,48 @@ class Vidu:
             details={
                 "pool": account,
                 "echo": echo,
-                "type": _TYPES[endpoint],
+                "type": _TYPES.get(endpoint, endpoint),
                 "creation_id": str(world.next_number()),
                 "is_odd": bool(self._created % 2),
             },
             stretch=_OFF_PEAK_STRETCH if order.off_peak else 1.0,
         )
+        if body.get("callback_url"):
+            _, _, key = call.headers["authorization"].partition(" ")
+            follow(world, job, body["callback_url"], key, call.base_url)
         return {
             "task_id": job.job_id,
             "type": job.details["type"],
             "state": "created",
             **echo,
             "credits": order.cost,
-            "created_at": _timestamp(job),
+            "created_at": timestamp(job),
         }
+
+    def _keep_subject(self, call: Call, account: str) -> dict[str, Any]:
+        body = call.json()
+        if not isinstance(body, dict):
+            raise ViduError(400, "CODEC", "parse error")
+        shown = read_subject({name: value for name, value in body.items() if value is not None})
+        if self._balance(account, SUBJECT_CREDITS) < SUBJECT_CREDITS:
+            raise ViduError(400, "CreditInsufficient", "insufficient credits")
+        subject = {"id": str(self._world.next_number()), **shown, "credits": SUBJECT_CREDITS}
+        self._world.shelf("vidu-subjects").setdefault(account, []).append(subject)
+        return subject
+
+    def _creation(self, account: str, creation_id: str) -> Clip | None:
+        """The video of a finished task, by the id of its creation."""
+        now = self._world.now()
+        for job in self._world.ledger.newest_first(_NAME, account):
+            if job.details["creation_id"] == creation_id:
+                return job.clip if job.phase(now) is Phase.SUCCEEDED else None
+        return None
 
     def _job(self, account: str, task_id: str) -> Job:
         job = self._world.ledger.owned(_NAME, account, task_id)
         if job is None:
             raise _not_found("TaskNotFound")
         return job
-
-    def _creations(self, job: Job, call: Call) -> dict[str, Any]:
-        phase = job.phase(call.now)
-        echo = job.details["echo"]
-        error = _err_code(job, phase)
-        return {
-            "id": job.job_id,
-            "state": _state(job, phase, call.now),
-            "err_code": error,
-            "err_msg": error,
-            "credits": 0 if error else job.charge,
-            "payload": echo["payload"],
-            "bgm": echo["bgm"],
-            "off_peak": echo["off_peak"],
-            "progress": _progress(job, call.now),
-            "type": job.details["type"],
-            "model": job.model,
-            "creations": [self._creation(job, call)] if phase is Phase.SUCCEEDED else [],
-        }
-
-    def _creation(self, job: Job, call: Call) -> dict[str, Any]:
-        clip = job.clip
-        video = {
-            "duration": round(clip.seconds, 2),
-            "fps": clip.fps,
-            "resolution": {"width": clip.width, "height": clip.height},
-        }
-        url = "" if NO_URL in job.words else self._url(job, "video.mp4", call)
-        marked = job.details["echo"]["watermark"]
-        return {
-            "id": job.details["creation_id"],
-            "url": url,
-            "cover_url": "",
-            "watermarked_url": self._url(job, "watermarked.mp4", call) if marked else "",
-            "video": video,
-            "attachments": [],
-        }
-
-    def _url(self, job: Job, name: str, call: Call) -> str:
-        changed_at = job.changed_at(call.now)
-        return self._world.result_url(job, name, _LINK_SECONDS, call.base_url, changed_at)
 
     def _cancel(self, job: Job) -> dict[str, Any]:
         now = self._world.now()
@@ -285,7 +278,7 @@ class Vidu:
                 break
             if job.created_at > newest or (token and int(job.job_id) >= _number(token)):
                 continue
-            if not self._is_wanted(job, query, call.now):
+            if not is_wanted(job, query, call.now):
                 continue
             if skip:
                 skip -= 1
@@ -296,38 +289,7 @@ class Vidu:
         shown = found[:size]
         return {
             "next_page_token": shown[-1].job_id if len(found) > size else "",
-            "tasks": [self._listed(job, call) for job in shown],
-        }
-
-    def _is_wanted(self, job: Job, query: Mapping[str, list[str]], now: float) -> bool:
-        values = {
-            "task_ids": job.job_id,
-            "states": _state(job, job.phase(now), now),
-            "resolutions": job.details["echo"]["resolution"],
-            "model_versions": job.model.removeprefix("vidu"),
-        }
-        for name, value in values.items():
-            wanted = query.get(f"{name}[]", []) + query.get(name, [])
-            if wanted and value not in wanted:
-                return False
-        return True
-
-    def _listed(self, job: Job, call: Call) -> dict[str, Any]:
-        full = self._creations(job, call)
-        creations: Any = full["creations"]
-        # The page that documents the list calls this an object; elsewhere it is an array.
-        if job.details["is_odd"]:
-            creations = creations[0] if creations else {}
-        return {
-            "id": job.job_id,
-            "key_id": f"key-{job.account}",
-            "type": full["type"],
-            "state": full["state"],
-            **job.details["echo"],
-            "err_code": full["err_code"],
-            "credits": full["credits"],
-            "created_at": _timestamp(job),
-            "creations": creations,
+            "tasks": [listed(self._world, job, call.now, call.base_url) for job in shown],
         }
 
     def _balance(self, account: str, needed: int) -> float:
@@ -337,7 +299,9 @@ class Vidu:
             list(self._world.ledger.newest_first(_NAME, account)) if credit < needed * 10**5 else []
         )
         now = self._world.now()
-        return credit - sum(job.charge for job in jobs if not _err_code(job, job.phase(now)))
+        kept = len(self._world.shelf("vidu-subjects").get(account, []))
+        spent = sum(job.charge for job in jobs if not err_code(job, job.phase(now)))
+        return credit - spent - kept * SUBJECT_CREDITS
 
     def _credits(self, account: str) -> dict[str, Any]:
         slots = self._world.slots(_NAME, account)
@@ -390,37 +354,6 @@ def _refuse_by_word(words: frozenset[str]) -> None:
         reason = word.removeprefix("reason-")
         if reason != word and reason in _REASONS:
             raise ViduError(_REASONS[reason], reason, reason)
-
-
-def _err_code(job: Job, phase: Phase) -> str:
-    if phase is Phase.CANCELLED:
-        return "UserCancelled"
-    return job.late_failure or "" if phase is Phase.FAILED else ""
-
-
-def _state(job: Job, phase: Phase, now: float) -> str:
-    match phase:
-        case Phase.QUEUED:
-            is_new = now < job.created_at + job.queue_seconds / 2
-            return "created" if is_new else "queueing"
-        case Phase.RUNNING:
-            return UNKNOWN_STATE_WORD if UNKNOWN_STATE in job.words else "processing"
-        case Phase.SUCCEEDED:
-            return "success"
-        case Phase.FAILED | Phase.CANCELLED:
-            return "failed"
-
-
-def _progress(job: Job, now: float) -> int:
-    if now >= job.ends_at:
-        return 100
-    return max(0, int(99 * (now - job.started_at) / job.run_seconds)) if now > job.started_at else 0
-
-
-def _timestamp(job: Job) -> str:
-    moment = datetime.fromtimestamp(job.created_at, UTC)
-    fraction = "428" if job.details["is_odd"] else ""
-    return f"{moment:%Y-%m-%dT%H:%M:%S.%f}{fraction}Z"
 
 
 def _moment(query: Mapping[str, list[str]], name: str, default: float) -> float:

@@ -1,11 +1,13 @@
 """What the stand-ins share: clock, ledger, slots, videos, and the faults asked for."""
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
+from vidgate.sandbox.callbacks import Callbacks
 from vidgate.sandbox.faults import Faults
-from vidgate.sandbox.jobs import Job, Ledger, Slots, shortened
+from vidgate.sandbox.jobs import Job, Ledger, Phase, Slots, shortened
 from vidgate.sandbox.links import Links
 from vidgate.sandbox.settings import SandboxSettings
 from vidgate.sandbox.stats import Stats
@@ -18,6 +20,8 @@ _QUEUE_SHARE = 0.1
 """Part of a job's time that it spends accepted but not begun."""
 
 _SLOW_FACTOR = 5.0
+
+_OWN_FILE = re.compile(r"https?://[^/?#]+(?:/[^?#]*)?/files/(\w+)/(\d+)/[^/?#]+")
 
 _GOLDEN = (math.sqrt(5) - 1) / 2
 """Multiples of it, taken modulo one, are spread evenly: jitter that is the same in every run."""
@@ -33,6 +37,9 @@ class World:
         self.faults = Faults()
         self.videos = VideoStore()
         self.links = Links()
+        self.callbacks = Callbacks(lambda: self.settings, self.faults, self.settle)
+        self.shelves: dict[str, dict[str, Any]] = {}
+        """What stand-ins keep besides jobs, such as sessions, by name."""
         self._slots: dict[tuple[str, str], Slots] = {}
         self._serial = 0
         self._epoch_ms = int(settings.clock() * 1000)
@@ -53,6 +60,21 @@ class World:
             slots = self._slots[provider, pool] = Slots()
         slots.settle(self.now(), self.settings.concurrency[provider])
         return slots
+
+    def settle(self, job: Job) -> None:
+        """Give the job the slot that it may have got meanwhile."""
+        self.slots(job.provider, job.details.get("pool", job.account))
+
+    def shelf(self, name: str) -> dict[str, Any]:
+        """What is kept under that name until the next reset."""
+        return self.shelves.setdefault(name, {})
+
+    def clip_at(self, url: str) -> Clip | None:
+        """The video behind a link of the sandbox's own; `None` for every other URL."""
+        found = _OWN_FILE.match(url)
+        job = self.ledger.get(found[1], found[2]) if found else None
+        is_done = job is not None and job.phase(self.now()) is Phase.SUCCEEDED
+        return job.clip if job is not None and is_done else None
 
     def is_full(self, provider: str, pool: str) -> bool:
         """Whether the pool has no slot left."""
@@ -117,6 +139,7 @@ class World:
         now = self.now()
         self.slots(job.provider, pool).release(job, now, self.settings.concurrency[job.provider])
         job.cancelled_at = now
+        self.callbacks.touch(job)
 
     def result_url(
         self, job: Job, name: str, lifetime: float, base_url: str, changed_at: float
@@ -132,4 +155,6 @@ class World:
         self.ledger.clear()
         self.stats.clear()
         self.faults.clear()
+        self.callbacks.clear()
+        self.shelves.clear()
         self._slots.clear()

@@ -50,6 +50,7 @@ class Directory:
         self._tokens: dict[bytes, Caller] = {}
         self._by_id: dict[UUID, Channel] = {}
         self._credentials: dict[UUID, ChannelAccess] = {}
+        self._channel_secrets: dict[bytes, SecretStr] = {}
         self._refreshed = float("-inf")
         self._refreshing = asyncio.Lock()
 
@@ -141,6 +142,35 @@ class Directory:
             )
             self._credentials[credential_id] = access
         return access
+
+    async def proxy(self, channel_id: UUID) -> SecretStr | None:
+        """The URL of the proxy that a channel's provider is reached by, `None` for none.
+
+        Unlike the credential it is the channel's of the moment, also for attempts under way.
+
+        Raises:
+            DatabaseUnavailableError: It could not be read.
+            ConfigurationError: It cannot be decrypted with the keys at hand.
+        """
+        return self._channel_secret((await self.channel(channel_id)).proxy)
+
+    async def callback_secret(self, channel_id: UUID) -> SecretStr | None:
+        """What a channel's provider signs callbacks with, `None` if the operator gave nothing.
+
+        Raises:
+            DatabaseUnavailableError: It could not be read.
+            ConfigurationError: It cannot be decrypted with the keys at hand.
+        """
+        return self._channel_secret((await self.channel(channel_id)).callback_secret)
+
+    def _channel_secret(self, secret: bytes | None) -> SecretStr | None:
+        if secret is None:
+            return None
+        known = self._channel_secrets.get(secret)
+        if known is None:
+            known = SecretStr(self._box.decrypt(Purpose.CREDENTIAL, secret))
+            self._channel_secrets[secret] = known
+        return known
 
     async def _ensure_fresh(self) -> None:
         if self.is_fresh:

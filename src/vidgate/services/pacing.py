@@ -5,25 +5,29 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from vidgate.constants import MAX_BACKOFF
+from vidgate.constants import CALLBACK_INTERVAL_FACTOR, CALLBACK_MAX_FACTOR, MAX_BACKOFF
 from vidgate.providers.base import Pace
 
 __all__ = ["backoff", "next_interval", "pace_document"]
 
 
-def pace_document(pace: Pace, *, submit: timedelta) -> dict[str, float]:
+def pace_document(pace: Pace, *, submit: timedelta, calls_back: bool = False) -> dict[str, float]:
     """A pace as the attempt keeps it: later versions may have other tables, a job keeps its own.
 
     Args:
         pace: From the translation.
         submit: The total deadline of its submit.
+        calls_back: Whether the provider says by itself when the job's state changes, so that
+            asking is only for when that word is lost.
     """
+    interval_factor = CALLBACK_INTERVAL_FACTOR if calls_back else 1
+    max_factor = CALLBACK_MAX_FACTOR if calls_back else 1
     return {
         "submit": submit.total_seconds(),
         "first": pace.first_ask.total_seconds(),
-        "interval": pace.interval.total_seconds(),
+        "interval": pace.interval.total_seconds() * interval_factor,
         "growth": pace.growth,
-        "max": pace.max_interval.total_seconds(),
+        "max": pace.max_interval.total_seconds() * max_factor,
         "deadline": pace.deadline.total_seconds(),
     }
 

@@ -132,6 +132,7 @@ class Poller:
                 sent,
                 channel_id=first.channel_id,
                 timeout_seconds=provider.capabilities.poll_timeout.total_seconds(),
+                proxy=await self._directory.proxy(first.channel_id),
             )
             outcomes = provider.read_poll(sent, response, refs)
         except (UpstreamError, ConfigurationError) as error:

@@ -1,7 +1,7 @@
 """Accounts, tokens and channels, as operators make and change them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from vidgate.config import Settings, provider_setting
@@ -12,6 +12,7 @@ from vidgate.models.accounts import Account, Token
 from vidgate.models.channels import Channel, OnUnknown
 from vidgate.models.ids import new_id
 from vidgate.providers.base import Provider
+from vidgate.providers.proxies import check_proxy_url
 from vidgate.services.secrets import Purpose, SecretBox, hash_key, new_token_key
 
 __all__ = ["DEFAULT_ACCOUNT", "NewChannel", "Provisioning"]
@@ -29,6 +30,8 @@ class NewChannel:
 
     Attributes:
         base_url: `None` for the provider's own.
+        callback_secret: What the provider signs callbacks with, `None` where that is the key.
+        proxy: The URL of the proxy to reach the provider by, `None` to go directly.
     """
 
     name: str
@@ -41,6 +44,8 @@ class NewChannel:
     weight: int = 1
     max_concurrency: int | None = None
     on_unknown: OnUnknown = OnUnknown.FAIL
+    callback_secret: str | None = field(default=None, repr=False)
+    proxy: str | None = field(default=None, repr=False)
 
 
 class Provisioning:
@@ -169,6 +174,8 @@ class Provisioning:
             weight=new.weight,
             max_concurrency=new.max_concurrency,
             on_unknown=new.on_unknown,
+            callback_secret=self._callback_secret(new.callback_secret),
+            proxy=self._proxy(new.proxy),
         )
         made = await self._channels.create(channel, self._box.encrypt(Purpose.CREDENTIAL, new.key))
         if made is None:
@@ -187,6 +194,25 @@ class Provisioning:
             channel, self._box.encrypt(Purpose.CREDENTIAL, key)
         )
         return changed or await self._channel(name)
+
+    async def set_callback_secret(self, name: str, secret: str | None) -> Channel:
+        """Change what a channel's provider signs callbacks with; `None` takes it away.
+
+        Raises:
+            ConfigurationError: There is no such channel, or the secret cannot be one.
+        """
+        encrypted = self._callback_secret(secret)
+        channel = await self._channels.set_callback_secret(name, encrypted)
+        return channel or await self._channel(name)
+
+    async def set_proxy(self, name: str, url: str | None) -> Channel:
+        """Change the way to a channel's provider, for work under way too; `None` is the direct one.
+
+        Raises:
+            ConfigurationError: There is no such channel, or the URL cannot be a proxy's.
+        """
+        channel = await self._channels.set_proxy(name, self._proxy(url))
+        return channel or await self._channel(name)
 
     async def set_enabled(self, name: str, *, enabled: bool) -> Channel:
         """Turn a channel on or off for new attempts.
@@ -251,6 +277,17 @@ class Provisioning:
         if stored is None or self._box.decrypt(Purpose.CREDENTIAL, stored[1]) != key:
             return await self.set_key(name, key)
         return channel
+
+    def _callback_secret(self, secret: str | None) -> bytes | None:
+        if secret is None:
+            return None
+        return self._box.encrypt(Purpose.CREDENTIAL, _checked_key(secret))
+
+    def _proxy(self, url: str | None) -> bytes | None:
+        if url is None:
+            return None
+        check_proxy_url(url)
+        return self._box.encrypt(Purpose.CREDENTIAL, url)
 
     def _provider(self, name: str) -> Provider:
         provider = self._providers.get(name)

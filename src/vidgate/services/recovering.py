@@ -164,6 +164,7 @@ class Recoverer:
                 sent,
                 channel_id=attempt.channel_id,
                 timeout_seconds=_find_seconds(provider),
+                proxy=await self._directory.proxy(attempt.channel_id),
             )
             found = provider.read_find(sent, response, attempt.endpoint, ids)
             if found.ref is not None or found.next_page is None:

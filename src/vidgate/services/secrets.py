@@ -3,6 +3,7 @@
 import base64
 import binascii
 import hashlib
+import hmac
 import secrets
 from collections.abc import Callable, Sequence
 from enum import StrEnum
@@ -24,6 +25,7 @@ __all__ = [
 ]
 
 _KEY_BYTES = 32
+_LEAST_SIGNATURE_BYTES = 16
 _TOKEN_PREFIX = "sk-"  # noqa: S105 - not a secret
 _SECRET_FILE = "secret-key"  # noqa: S105 - the name of a file
 
@@ -35,6 +37,7 @@ class Purpose(StrEnum):
     WEBHOOK = "webhook"
     ACCESS_KEY = "access_key"
     CONTENT_URL = "content_url"
+    CALLBACK = "callback"
 
 
 def new_token_key() -> str:
@@ -139,6 +142,10 @@ class SecretBox:
             purpose: MultiFernet([_fernet(key, purpose.value) for key in keys])
             for purpose in Purpose
         }
+        self._signing_keys = {
+            purpose: tuple(_derive(key, f"{purpose.value} signature") for key in keys)
+            for purpose in Purpose
+        }
         self.fingerprints = tuple(_derive(key, "fingerprint").hex()[:32] for key in keys)
         """By which a database knows the keys it was written with, newest first."""
 
@@ -164,6 +171,27 @@ class SecretBox:
                 "written with."
             ) from error
 
+    def sign(self, purpose: Purpose, text: str) -> bytes:
+        """Sign under the newest key, with a key of its own for each purpose; 32 bytes."""
+        return _signature(self._signing_keys[purpose][0], text)
+
+    def verify(self, purpose: Purpose, text: str, signature: bytes) -> bool:
+        """Whether one of the keys signed this text; the signature may be cut to 16 bytes or more.
+
+        As with `decrypt`, the keys are read again if none of those at hand fits.
+        """
+        if self._is_signed(purpose, text, signature):
+            return True
+        self._load()
+        return self._is_signed(purpose, text, signature)
+
+    def _is_signed(self, purpose: Purpose, text: str, signature: bytes) -> bool:
+        size_bytes = max(len(signature), _LEAST_SIGNATURE_BYTES)
+        return any(
+            hmac.compare_digest(_signature(key, text)[:size_bytes], signature)
+            for key in self._signing_keys[purpose]
+        )
+
     def rotate(self, purpose: Purpose, secret: bytes) -> bytes:
         """Encrypt a secret anew under the newest key.
 
@@ -171,6 +199,10 @@ class SecretBox:
             ConfigurationError: It cannot be decrypted.
         """
         return self.encrypt(purpose, self.decrypt(purpose, secret))
+
+
+def _signature(key: bytes, text: str) -> bytes:
+    return hmac.digest(key, text.encode(), "sha256")
 
 
 def _derive(key: bytes, purpose: str) -> bytes:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import httpx
 import structlog
+from pydantic import SecretStr
 
 from vidgate.constants import (
     FULL_CHANNEL_RETRY,
@@ -41,6 +42,7 @@ from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import AttemptStatus, TaskStatus
 from vidgate.providers.base import NextRequest, Provider, SubmitIds, Translation
 from vidgate.providers.client import UpstreamClient
+from vidgate.services.calling_back import CallbackAddresses
 from vidgate.services.changes import Changes
 from vidgate.services.directory import Directory
 from vidgate.services.faults import to_request_error, to_task_error
@@ -132,6 +134,7 @@ class Submitter:
         pace: The factor on every wait, from the settings.
         submit_timeout: The operator's own deadline of a submit, `None` for each provider's.
         randomness: Jitter.
+        addresses: Where providers may call.
     """
 
     def __init__(
@@ -149,7 +152,9 @@ class Submitter:
         pace: float,
         submit_timeout: timedelta | None,
         randomness: random.Random,
+        addresses: CallbackAddresses,
     ) -> None:
+        self._addresses = addresses
         self._submit_timeout = submit_timeout
         self._attempts = attempts
         self._tasks = tasks
@@ -195,13 +200,22 @@ class Submitter:
             upstream_model=translation.facts.model,
             endpoint=translation.endpoint,
             correlation=public_id("vg_", identifier),
-            pace=pace_document(translation.pace, submit=allowed),
+            pace=pace_document(
+                translation.pace,
+                submit=allowed,
+                calls_back=self._calls_back(channel.provider, translation),
+            ),
             created_at=now,
             deadline_at=now + QUEUE_DEADLINE,
             submit_ends_at=ends,
             lease=Lease(new_id(), ends + LEASE_MARGIN),
             max_concurrency=channel.max_concurrency,
         )
+
+    def _calls_back(self, provider: str, translation: Translation) -> bool:
+        """Whether the provider is given an address to call, and so tells by itself."""
+        can = self._providers[provider].capabilities.callback and translation.callback
+        return can and self._addresses.are_known
 
     async def run(
         self,
@@ -334,7 +348,13 @@ class Submitter:
         lease: Lease,
     ) -> Submission:
         access = await self._directory.access(attempt.credential_id)
-        ids = SubmitIds(correlation=attempt.correlation)
+        proxy = await self._directory.proxy(attempt.channel_id)
+        ids = SubmitIds(
+            correlation=attempt.correlation,
+            callback_url=self._addresses.of(attempt.provider, attempt.id)
+            if self._calls_back(attempt.provider, translation)
+            else None,
+        )
         ends = attempt.submit_ends_at
         assert ends is not None  # noqa: S101 - set with the state SUBMITTING
 
@@ -351,7 +371,7 @@ class Submitter:
             if seconds <= 0 or lease.until <= ends:
                 # The whole deadline must fit the lease: sending now could outlive it.
                 raise NotSentError("Too late to send under this lease.")
-            answer = await self._exchange(provider, attempt, sent, seconds)
+            answer = await self._exchange(provider, attempt, sent, seconds, proxy)
             match answer:
                 case Submission():
                     return answer
@@ -363,11 +383,16 @@ class Submitter:
         raise _UnclearError("The provider asked for more steps than a submit has.")
 
     async def _exchange(
-        self, provider: Provider, attempt: Attempt, sent: httpx.Request, seconds: float
+        self,
+        provider: Provider,
+        attempt: Attempt,
+        sent: httpx.Request,
+        seconds: float,
+        proxy: SecretStr | None,
     ) -> Submission | Rejected | NextRequest:
         try:
             response = await self._client.send(
-                sent, channel_id=attempt.channel_id, timeout_seconds=seconds
+                sent, channel_id=attempt.channel_id, timeout_seconds=seconds, proxy=proxy
             )
             return provider.read_submission(sent, response)
         except NotSentError:

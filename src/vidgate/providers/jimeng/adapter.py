@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import httpx
+from pydantic import SecretStr
 from typing_extensions import override
 
 from vidgate.exceptions import ConfigurationError
@@ -13,16 +14,31 @@ from vidgate.models.channels import ChannelAccess
 from vidgate.models.outcomes import Outcome, Rejected, Submission, Unreadable, UpstreamRef
 from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import TaskSnapshot, TaskStatus
-from vidgate.providers.base import Provider, SubmitIds, Translation
-from vidgate.providers.jimeng import replies
-from vidgate.providers.jimeng.catalogue import CAPABILITIES, family_names
+from vidgate.providers.base import (
+    Callback,
+    CancelAnswer,
+    ProbeAnswer,
+    Provider,
+    SubmitIds,
+    Translation,
+)
+from vidgate.providers.jimeng import checks, replies
+from vidgate.providers.jimeng.answers import ASKED_AT, SUCCESS
+from vidgate.providers.jimeng.catalogue import CAPABILITIES
+from vidgate.providers.jimeng.families import family_names
+from vidgate.providers.jimeng.keys import KEYS, SYNC2ASYNC, calls_of
+from vidgate.providers.jimeng.labels import POLL_FIELD
+from vidgate.providers.jimeng.questions import Question, read_kind, write_kind
 from vidgate.providers.jimeng.signing import parse_credential, sign
 from vidgate.providers.jimeng.translation import named_model, translate
 
 __all__ = ["Jimeng"]
 
-_POLL_ACTION = "CVSync2AsyncGetResult"
 _VERSION = "2022-08-31"
+
+_CANCEL_ACTION = "CVCancelTask"
+_CANCEL_VERSION = "2024-06-06"
+"""The one action that exists only in the newer version of the API."""
 
 _STATUS_WORDS = {
     TaskStatus.QUEUED: "in_queue",
@@ -61,8 +77,15 @@ class Jimeng(Provider):
     def submit_request(
         self, translation: Translation, channel: ChannelAccess, ids: SubmitIds, now: datetime
     ) -> httpx.Request:
-        extensions = {replies.REQ_KEY: translation.body["req_key"]}
-        return _request(translation.endpoint, translation.body, channel, now, extensions)
+        body = dict(translation.body)
+        name = body["req_key"]
+        key = KEYS.get(name)
+        label = body.pop(POLL_FIELD, "") if key else ""
+        if key and key.has_callback and ids.callback_url is not None:
+            body["callback_url"] = ids.callback_url
+        question = Question(req_key=name, action=calls_of(name).poll, req_json=label)
+        extensions = {replies.REF_KIND: write_kind(question)}
+        return _request(translation.endpoint, body, channel, now, extensions=extensions)
 
     @override
     def read_submission(
@@ -74,8 +97,11 @@ class Jimeng(Provider):
     def poll_request(
         self, refs: Sequence[UpstreamRef], channel: ChannelAccess, now: datetime
     ) -> httpx.Request:
-        body = {"req_key": refs[0].kind, "task_id": refs[0].id}
-        return _request(_POLL_ACTION, body, channel, now, {})
+        question = read_kind(refs[0].kind)
+        body = {"req_key": question.req_key, "task_id": refs[0].id}
+        if question.req_json:
+            body[POLL_FIELD] = question.req_json
+        return _request(question.action, body, channel, now)
 
     @override
     def read_poll(
@@ -84,6 +110,31 @@ class Jimeng(Provider):
         outcome = replies.read_poll(sent, response)
         not_asked: dict[UpstreamRef, Outcome] = dict.fromkeys(refs, Unreadable("was not asked for"))
         return {**not_asked, refs[0]: outcome}
+
+    @override
+    def cancel_request(
+        self, ref: UpstreamRef, channel: ChannelAccess, now: datetime
+    ) -> httpx.Request:
+        body = {"req_key": read_kind(ref.kind).req_key, "task_id": ref.id}
+        return _request(_CANCEL_ACTION, body, channel, now, version=_CANCEL_VERSION)
+
+    @override
+    def read_cancel(self, sent: httpx.Request, response: httpx.Response) -> CancelAnswer:
+        return checks.read_cancel(sent, response)
+
+    @override
+    def probe_request(self, channel: ChannelAccess, now: datetime) -> httpx.Request:
+        return _request(SYNC2ASYNC.poll, checks.PROBE_BODY, channel, now)
+
+    @override
+    def read_probe(self, sent: httpx.Request, response: httpx.Response) -> ProbeAnswer:
+        return checks.read_probe(sent, response)
+
+    @override
+    def check_callback(
+        self, callback: Callback, channel: ChannelAccess, secret: SecretStr | None
+    ) -> None:
+        """Take every callback: the provider signs none, and the poll after it is what counts."""
 
     @override
     def native_answer(self, task: TaskSnapshot) -> dict[str, Any]:
@@ -99,7 +150,7 @@ class Jimeng(Provider):
         if task.status is TaskStatus.SUCCEEDED:
             data["video_url"] = task.result.url if task.result else ""
             data["aigc_meta_tagged"] = False
-        return _envelope(task, replies.SUCCESS, "Success", data)
+        return _envelope(task, SUCCESS, "Success", data)
 
 
 def _failure(task: TaskSnapshot) -> dict[str, Any]:
@@ -131,18 +182,20 @@ def _request(
     body: Mapping[str, Any],
     channel: ChannelAccess,
     now: datetime,
-    extensions: dict[str, Any],
+    *,
+    version: str = _VERSION,
+    extensions: Mapping[str, Any] | None = None,
 ) -> httpx.Request:
     credential = parse_credential(channel.credential.get_secret_value())
     try:
-        url = httpx.URL(f"{channel.base_url.rstrip('/')}/?Action={action}&Version={_VERSION}")
+        url = httpx.URL(f"{channel.base_url.rstrip('/')}/?Action={action}&Version={version}")
     except httpx.InvalidURL as error:
         raise ConfigurationError("The channel's base URL is not a URL.") from error
     content = _to_bytes(body)
     headers = {"content-type": "application/json"}
     sign(url, headers, content, credential, now)
-    extensions = {replies.ASKED_AT: now, **extensions}
-    return httpx.Request("POST", url, headers=headers, content=content, extensions=extensions)
+    carried = {ASKED_AT: now, **(extensions or {})}
+    return httpx.Request("POST", url, headers=headers, content=content, extensions=carried)
 
 
 def _to_bytes(body: Mapping[str, Any]) -> bytes:

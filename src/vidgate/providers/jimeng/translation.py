@@ -1,28 +1,35 @@
 """A neutral request in the words of one `req_key`."""
 
-import base64
 import math
 from dataclasses import dataclass, field
 from typing import Any
 
 from vidgate.exceptions import UnsupportedParameterError
-from vidgate.models.requests import Image, VideoRequest
-from vidgate.providers.base import RunFacts, Translation
-from vidgate.providers.jimeng.catalogue import (
+from vidgate.models.requests import VideoRequest
+from vidgate.providers.base import Action, RunFacts, Translation
+from vidgate.providers.jimeng.catalogue import pace_of
+from vidgate.providers.jimeng.families import family_names, picture_counts, resolve
+from vidgate.providers.jimeng.inputs import (
+    check_pictures,
+    count_pictures,
+    guess_action,
+    has_vendor_pictures,
+    wanted_action,
+    write_pictures,
+)
+from vidgate.providers.jimeng.keys import (
     CAMERA_TEMPLATES,
     KEYS,
+    LIST_FIELD,
+    NO_VIDEO_KEYS,
     ReqKey,
-    family_names,
-    pace_of,
-    picture_counts,
-    resolve,
+    calls_of,
 )
+from vidgate.providers.jimeng.labels import LABEL_FIELDS, POLL_FIELD, label_text
 from vidgate.providers.merging import merge
 from vidgate.providers.sizes import SizeFit, fit_size
 
-__all__ = ["SUBMIT_ACTION", "named_model", "translate"]
-
-SUBMIT_ACTION = "CVSync2AsyncSubmitTask"
+__all__ = ["named_model", "translate"]
 
 _FRAMES_PER_SECOND = 24
 """`frames` is this times the seconds, and one more: 121 and 241."""
@@ -30,19 +37,23 @@ _FRAMES_PER_SECOND = 24
 _MOST_FRAMES = 10**6
 """More is read as this many: far beyond every video, and safe to calculate with."""
 
-_MOST_PICTURE_BYTES = 4_700_000
-"""The pages say 4.7 MB; of the possible meanings this is the smallest."""
+_LARGEST_SEED = 2**31 - 1
+"""The pages name no bound; this one is safe. -1 means a random seed, as none does."""
 
 _MOST_OVER_TIER = 1.1
 """How far, as a factor, a size may be over a key's tier: 1088 is meant as 1080p."""
 
-_SHORT_SIDES = {"720p": 720, "1080p": 1080}
+_SHORT_SIDES = {"480p": 480, "720p": 720, "1080p": 1080}
 
-_URLS = "image_urls"
-_INLINE = "binary_data_base64"
-
-_NOT_SENT = frozenset({"req_key", "external_task_id", "payload", "callback_url"})
+_NOT_SENT = frozenset({"req_key", "action", "external_task_id", "payload", "callback_url"})
 """Members of `metadata` that do not pass as they are: the key is resolved, the rest is ours."""
+
+_NEEDED = {
+    "template_id": ("the camera movement", CAMERA_TEMPLATES),
+    "video_url": ("the URL of the video whose movement the picture takes on", ()),
+    "audio_url": ("the URL of the sound that the picture speaks", ()),
+}
+"""What a vendor field holds that a key cannot do without, and its values where they are known."""
 
 
 @dataclass(slots=True)
@@ -57,51 +68,58 @@ class _Draft:
 def translate(request: VideoRequest) -> Translation:
     """Put a request in the provider's words.
 
+    Of a key that we know, `req_json` in the body is meant for the polls.
+
     Raises:
-        UnsupportedParameterError: A generic field has a value that the key cannot honour, or
-            `metadata.req_key` names another family's.
+        UnsupportedParameterError: A generic field has a value that the key cannot honour.
     """
-    named = named_model(request)
+    named = _named(request)
     asked = named or request.model
-    pictures = _count_pictures(request)
+    pictures = count_pictures(request, asked)
+    wanted = wanted_action(request)
     if named in KEYS:
         key_name = named
     else:
         has_template = request.metadata.get("template_id") is not None
-        key_name = resolve(asked, pictures=pictures, has_template=has_template)
+        wants_camera = has_template or wanted is Action.CAMERA
+        key_name = resolve(asked, pictures=pictures, wants_camera=wants_camera)
+    if key_name in NO_VIDEO_KEYS:
+        raise UnsupportedParameterError(
+            "model", f"{key_name} makes no video.", allowed=(NO_VIDEO_KEYS[key_name],)
+        )
 
     draft = _Draft({"req_key": key_name})
+    if request.metadata.get("req_key") and not named:
+        draft.ignored.append("req_key")
     key = KEYS.get(key_name)
     if key is None:
+        action = wanted or guess_action(request, pictures)
         _write_unknown(request, draft)
     else:
-        if not _has_vendor_pictures(request):
-            fewest, most = key.images
-            allowed = (
-                tuple(range(fewest, most + 1))
-                if named == key_name
-                else picture_counts(asked, key, pictures=pictures)
-            )
-            _check_pictures(request.images, key, allowed)
+        if not has_vendor_pictures(request, key_name):
+            allowed = picture_counts("" if named == key_name else asked, key, pictures=pictures)
+            check_pictures(request.images, key, allowed)
+        action = key.action_with(pictures)
+        _check_action(wanted, action, key)
         _write_known(request, key, pictures, draft)
     draft.ignored += [name for name in ("fps", "user") if getattr(request, name) is not None]
     if request.strict:
         _refuse_changes(draft)
 
-    vendor = {name: value for name, value in request.metadata.items() if name not in _NOT_SENT}
-    body = merge(draft.body, vendor)
+    body = merge(draft.body, _vendor_fields(request, key))
     return Translation(
-        endpoint=SUBMIT_ACTION,
+        endpoint=calls_of(key_name).submit,
         body=body,
         facts=RunFacts(
             model=key_name,
             duration_seconds=_seconds(body, key),
-            resolution=key.tier if key else None,
+            resolution=_resolution(body, key),
         ),
         pace=pace_of(key_name),
-        details={"upstream_model": key_name},
+        details={"upstream_model": key_name, "action": action.value},
         ignored=tuple(draft.ignored),
         adjusted=tuple(draft.adjusted),
+        callback=key is not None and key.has_callback,
     )
 
 
@@ -124,38 +142,94 @@ def named_model(request: VideoRequest) -> str:
     return named
 
 
+def _named(request: VideoRequest) -> str:
+    """The same of a request whose model a channel may have moved to another family.
+
+    The client's choice was judged before that; the operator's word is the later one.
+    """
+    try:
+        return named_model(request)
+    except UnsupportedParameterError:
+        return ""
+
+
+def _vendor_fields(request: VideoRequest, key: ReqKey | None) -> dict[str, Any]:
+    """What of `metadata` is laid over the body."""
+    if key is None:
+        return {name: value for name, value in request.metadata.items() if name not in _NOT_SENT}
+    taken = _NOT_SENT | LABEL_FIELDS
+    fields = {name: value for name, value in request.metadata.items() if name not in taken}
+    label = label_text(request.metadata)
+    return {**fields, POLL_FIELD: label} if label else fields
+
+
+def _check_action(wanted: Action | None, action: Action, key: ReqKey) -> None:
+    if wanted is not None and wanted is not action:
+        raise UnsupportedParameterError(
+            "metadata.action",
+            f"With what the request carries, {key.name} does something else.",
+            allowed=(action.value,),
+        )
+
+
 def _write_known(request: VideoRequest, key: ReqKey, pictures: int, draft: _Draft) -> None:
+    for name in key.needs:
+        if request.metadata.get(name) is None:
+            what, values = _NEEDED[name]
+            raise UnsupportedParameterError(
+                f"metadata.{name}", f"{key.name} needs {what}.", allowed=values
+            )
     _write_prompt(request, key, pictures, draft)
-    _write_pictures(request, draft)
-    _write_seed(request, draft)
+    if not has_vendor_pictures(request, key.name):
+        as_list = LIST_FIELD in key.picture_fields
+        draft.body.update(write_pictures(request.images, as_list=as_list))
+    _write_seed(request, key, draft)
     _write_duration(request, key, draft)
-    _write_ratio(request, key, pictures, draft)
-    if key.needs_camera:
-        _write_camera(request, draft)
+    _write_size(request, key, pictures, draft)
+    if key.action is Action.CAMERA and "camera_strength" not in request.metadata:
+        draft.body["camera_strength"] = "medium"
+        draft.adjusted.append("camera_strength=medium")
 
 
 def _write_prompt(request: VideoRequest, key: ReqKey, pictures: int, draft: _Draft) -> None:
     if "prompt" in request.metadata:
         return
+    if not key.has_prompt:
+        if request.prompt.strip():
+            draft.ignored.append("prompt")
+        return
     if not request.prompt.strip():
         if key.needs_prompt or not pictures:
             raise UnsupportedParameterError("prompt", f"{key.name} needs a prompt.")
         return
-    if len(request.prompt) > key.prompt_limit:
+    if key.prompt_limit is not None and len(request.prompt) > key.prompt_limit:
         raise UnsupportedParameterError(
             "prompt", f"{key.name} takes at most {key.prompt_limit} characters."
         )
     draft.body["prompt"] = request.prompt
 
 
-def _write_seed(request: VideoRequest, draft: _Draft) -> None:
-    if request.seed is not None:
-        draft.body["seed"] = request.seed
+def _write_seed(request: VideoRequest, key: ReqKey, draft: _Draft) -> None:
+    seed = request.seed
+    if seed is None or "seed" in request.metadata:
+        return
+    if not key.has_seed:
+        draft.ignored.append("seed")
+        return
+    if not -1 <= seed <= _LARGEST_SEED:
+        raise UnsupportedParameterError(
+            "seed",
+            f"{key.name} takes a seed from -1, which means a random one, to {_LARGEST_SEED}.",
+        )
+    draft.body["seed"] = seed
 
 
 def _write_duration(request: VideoRequest, key: ReqKey, draft: _Draft) -> None:
     seconds = request.duration_seconds
     if seconds is None or (key.has_frames and "frames" in request.metadata):
+        return
+    if not key.durations:
+        draft.ignored.append("duration")
         return
     if seconds not in key.durations:
         raise UnsupportedParameterError(
@@ -165,27 +239,35 @@ def _write_duration(request: VideoRequest, key: ReqKey, draft: _Draft) -> None:
         draft.body["frames"] = _FRAMES_PER_SECOND * int(seconds) + 1
 
 
-def _write_ratio(request: VideoRequest, key: ReqKey, pictures: int, draft: _Draft) -> None:
-    has_vendor_ratio = "aspect_ratio" in request.metadata
+def _write_size(request: VideoRequest, key: ReqKey, pictures: int, draft: _Draft) -> None:
+    choosers = ("aspect_ratio", "output_resolution") if key.has_resolution else ("aspect_ratio",)
+    chosen = {name for name in choosers if name in request.metadata}
     has_picture = pictures > 0 or key.images[0] > 0
-    possible = key.picture_ratios if has_picture else key.text_ratios
-    fit = _fit_size(request, key, () if has_vendor_ratio else possible)
+    ratios = key.picture_ratios if has_picture else key.text_ratios
+    fit = _fit_size(
+        request,
+        key,
+        tiers=() if "output_resolution" in chosen else key.tiers,
+        ratios=() if "aspect_ratio" in chosen else ratios,
+    )
     if fit.adjusted:
         draft.adjusted.append(fit.adjusted)
-    if has_vendor_ratio:
-        return
-    if fit.ignored:
+    if fit.ignored and not chosen:
         draft.ignored.append("size")
+    if key.has_resolution and fit.tier:
+        draft.body["output_resolution"] = _SHORT_SIDES[fit.tier]
     if fit.ratio:
         draft.body["aspect_ratio"] = fit.ratio
-    elif key.needs_ratio:
+    elif key.needs_ratio and "aspect_ratio" not in chosen:
         # What the service itself takes for a text; with a picture it insists on being told.
         draft.body["aspect_ratio"] = "16:9"
         draft.adjusted.append("aspect_ratio=16:9")
 
 
-def _fit_size(request: VideoRequest, key: ReqKey, ratios: tuple[str, ...]) -> SizeFit:
-    if request.width is not None and request.height is not None:
+def _fit_size(
+    request: VideoRequest, key: ReqKey, *, tiers: tuple[str, ...], ratios: tuple[str, ...]
+) -> SizeFit:
+    if tiers and request.width is not None and request.height is not None:
         exact = key.sizes.get((request.width, request.height))
         if exact:
             return SizeFit(tier=key.tier, ratio=exact if exact in ratios else None)
@@ -193,31 +275,24 @@ def _fit_size(request: VideoRequest, key: ReqKey, ratios: tuple[str, ...]) -> Si
             raise UnsupportedParameterError(
                 "size",
                 f"{key.name} makes nothing as large as {request.width}x{request.height}.",
-                allowed=(key.tier,),
+                allowed=tiers,
             )
-    return fit_size(request, tiers=(key.tier,), ratios=ratios, has_frame=not ratios)
-
-
-def _write_camera(request: VideoRequest, draft: _Draft) -> None:
-    if request.metadata.get("template_id") is None:
-        raise UnsupportedParameterError(
-            "metadata.template_id",
-            "The camera key needs to know the movement.",
-            allowed=CAMERA_TEMPLATES,
-        )
-    if "camera_strength" not in request.metadata:
-        draft.body["camera_strength"] = "medium"
-        draft.adjusted.append("camera_strength=medium")
+    return fit_size(request, tiers=tiers, ratios=ratios, has_frame=not ratios)
 
 
 def _write_unknown(request: VideoRequest, draft: _Draft) -> None:
-    """Say everything in the words that all known keys share; the provider judges."""
+    """Say everything in the words that most known keys share; the provider judges."""
     if request.prompt:
         draft.body["prompt"] = request.prompt
-    _write_pictures(request, draft)
-    _write_seed(request, draft)
+    if not has_vendor_pictures(request, ""):
+        draft.body.update(write_pictures(request.images))
+    if request.seed is not None:
+        draft.body["seed"] = request.seed
     if request.duration_seconds is not None:
-        draft.body["frames"] = round(_FRAMES_PER_SECOND * request.duration_seconds) + 1
+        frames = _FRAMES_PER_SECOND * request.duration_seconds
+        if not math.isfinite(frames):
+            raise UnsupportedParameterError("duration", "It must be a number of seconds.")
+        draft.body["frames"] = round(frames) + 1
     if request.width and request.height:
         divisor = math.gcd(request.width, request.height)
         ratio = f"{request.width // divisor}:{request.height // divisor}"
@@ -226,60 +301,6 @@ def _write_unknown(request: VideoRequest, draft: _Draft) -> None:
             draft.adjusted.append(f"size={ratio}")
     elif request.aspect_ratio is not None:
         draft.body["aspect_ratio"] = request.aspect_ratio
-
-
-def _write_pictures(request: VideoRequest, draft: _Draft) -> None:
-    if _has_vendor_pictures(request):
-        return
-    urls = [image.url for image in request.images if image.url is not None]
-    inline = [_base64(image.content) for image in request.images if image.content is not None]
-    if urls:
-        draft.body[_URLS] = urls
-    if inline:
-        draft.body[_INLINE] = inline
-
-
-def _base64(content: bytes) -> str:
-    return base64.b64encode(content).decode("ascii")
-
-
-def _check_pictures(images: tuple[Image, ...], key: ReqKey, allowed: tuple[int, ...]) -> None:
-    if len(images) not in allowed:
-        raise UnsupportedParameterError(
-            "images",
-            f"The number of pictures cannot be {len(images)} here ({key.name}).",
-            allowed=allowed,
-        )
-    inline = [image for image in images if image.content is not None]
-    if inline and len(inline) != len(images):
-        raise UnsupportedParameterError(
-            "images", "Send all pictures as URLs, or all of them inline; they cannot be mixed."
-        )
-    for image in inline:
-        if image.media_type not in {"image/jpeg", "image/png"}:
-            raise UnsupportedParameterError(
-                "images",
-                f"{key.name} does not take this kind of picture.",
-                allowed=("JPEG", "PNG"),
-            )
-        if image.content is not None and len(image.content) > _MOST_PICTURE_BYTES:
-            raise UnsupportedParameterError(
-                "images", f"A picture may have at most {_MOST_PICTURE_BYTES} bytes."
-            )
-
-
-def _has_vendor_pictures(request: VideoRequest) -> bool:
-    """Whether `metadata` brings the pictures; the generic ones then give way to it."""
-    return any(request.metadata.get(name) is not None for name in (_URLS, _INLINE))
-
-
-def _count_pictures(request: VideoRequest) -> int:
-    if not _has_vendor_pictures(request):
-        return len(request.images)
-    fields = (request.metadata.get(name) for name in (_URLS, _INLINE))
-    return sum(
-        len(value) if isinstance(value, list) else 1 for value in fields if value is not None
-    )
 
 
 def _refuse_changes(draft: _Draft) -> None:
@@ -292,8 +313,18 @@ def _refuse_changes(draft: _Draft) -> None:
         raise UnsupportedParameterError(name, f"It can only be met as {value}.")
 
 
+def _resolution(body: dict[str, Any], key: ReqKey | None) -> str | None:
+    if key is None:
+        return None
+    # A value that is none of them may be taken for the highest, which costs most.
+    asked = f"{body.get('output_resolution')}p"
+    return asked if asked in key.tiers else key.tier
+
+
 def _seconds(body: dict[str, Any], key: ReqKey | None) -> float | None:
     """The duration that the final body asks for, which is what it is billed by."""
+    if key is not None and not key.durations:
+        return None
     if "frames" not in body:
         return float(key.durations[0]) if key else None
     frames = _frames(body["frames"])

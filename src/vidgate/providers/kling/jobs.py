@@ -8,11 +8,11 @@ Source: the query sections of https://kling.ai/document-api/api/video/, read 202
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeAlias
 
 from vidgate.models.outcomes import (
     Failed,
@@ -44,6 +44,12 @@ _PENDING = {"submitted": Pending(started=False), "processing": Pending(started=T
 _SUCCEEDED = frozenset({"succeed", "succeeded"})
 _FAILED = "failed"
 
+Cost: TypeAlias = tuple[str, str]
+"""A decimal number as text, and what it counts."""
+
+_UNITS = "units"
+_BALANCE = "balance"
+
 _RESULT_LIFETIME = timedelta(days=30)
 _JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 _AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")
@@ -66,6 +72,7 @@ class Job:
     Attributes:
         external_id: Ours, `None` where it is not repeated.
         videos: `None` where the answer has something else in their place.
+        cost: How much of what; units of resource packs as a rule.
     """
 
     id: str | None
@@ -74,7 +81,7 @@ class Job:
     message: str
     updated_at: Any
     videos: list[Mapping[str, Any]] | None
-    cost: str | None
+    cost: Cost | None
 
     def outcome(self) -> Outcome:
         """What it comes to."""
@@ -120,8 +127,8 @@ class Job:
             watermarked_url=_url(video.get("watermark_url")),
             expires_at=_expires_at(url, self.updated_at),
             duration_seconds=_seconds(video.get("duration")),
-            cost=self.cost,
-            cost_unit=None if self.cost is None else "units",
+            cost=None if self.cost is None else self.cost[0],
+            cost_unit=None if self.cost is None else self.cost[1],
             upstream_id=job_id(video.get("id")),
         )
 
@@ -136,7 +143,7 @@ def read_new_job(data: Mapping[str, Any]) -> Job:
         message=to_text(data.get("message")),
         updated_at=data.get("update_time"),
         videos=outputs and [output for output in outputs if output.get("type") == "video"],
-        cost=_billed_units(data.get("billing")),
+        cost=_billed(data.get("billing")),
     )
 
 
@@ -151,7 +158,7 @@ def read_legacy_job(data: Mapping[str, Any]) -> Job:
         message=to_text(data.get("task_status_msg")),
         updated_at=data.get("updated_at"),
         videos=_objects(videos),
-        cost=_amount(data.get("final_unit_deduction")),
+        cost=_deducted(data),
     )
 
 
@@ -197,12 +204,29 @@ def _amount(value: Any) -> str | None:
     return value if isinstance(value, str) and _AMOUNT.fullmatch(value) else None
 
 
-def _billed_units(billing: Any) -> str | None:
-    amounts = [
-        _amount(entry.get("amount"))
-        for entry in _objects(billing) or []
-        if entry.get("charge_type") == "unit"
-    ]
-    if not amounts or None in amounts:
+def _billed(billing: Any) -> Cost | None:
+    """What `billing` adds up to: in units, else in the one currency that it is in."""
+    entries = _objects(billing) or []
+    units = [entry for entry in entries if entry.get("charge_type") == "unit"]
+    if units:
+        return _total(units, _UNITS)
+    cash = [entry for entry in entries if entry.get("charge_type") == "cash"]
+    currencies = {to_text(entry.get("currency")) for entry in cash}
+    return _total(cash, currencies.pop() or _BALANCE) if len(currencies) == 1 else None
+
+
+def _total(entries: Sequence[Mapping[str, Any]], unit: str) -> Cost | None:
+    amounts = [_amount(entry.get("amount")) for entry in entries]
+    if None in amounts:
         return None
-    return str(sum((Decimal(amount) for amount in amounts if amount), Decimal(0)))
+    return str(sum((Decimal(amount) for amount in amounts if amount), Decimal(0))), unit[:20]
+
+
+def _deducted(data: Mapping[str, Any]) -> Cost | None:
+    """Units, or for accounts without a pack the part of a balance, whose currency is not told."""
+    units = _amount(data.get("final_unit_deduction"))
+    balance = data.get("final_balance_deduction")
+    quota = _amount(balance.get("quota")) if isinstance(balance, Mapping) else None
+    if quota is not None and (units is None or not Decimal(units)) and Decimal(quota):
+        return quota, _BALANCE
+    return None if units is None else (units, _UNITS)

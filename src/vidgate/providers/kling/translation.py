@@ -7,15 +7,19 @@ from typing import Any
 
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import Image, VideoRequest
-from vidgate.providers.base import Action, ActionCapabilities, Translation
-from vidgate.providers.kling.capabilities import RATIOS, TIER_OF_MODE, Traits, find_traits, pace_of
-from vidgate.providers.kling.wire import Inputs, Overridden, Wire, Wish, wire_of
+from vidgate.providers.base import Action, ActionCapabilities, RunFacts, Translation
+from vidgate.providers.kling.capabilities import pace_of
+from vidgate.providers.kling.models import RATIOS, TIER_OF_MODE, Product, Traits
+from vidgate.providers.kling.routing import ACTION, Route, find_route
+from vidgate.providers.kling.rules import check_rules, has_own_shots, narrow
+from vidgate.providers.kling.wire import Inputs, Overridden, Wish
 from vidgate.providers.merging import merge
+from vidgate.providers.pictures import PictureLimits, check_picture, read_picture_facts
 from vidgate.providers.sizes import SizeFit, fit_size
 
 __all__ = ["translate"]
 
-_OURS = ("model", "model_name", "callback_url", "external_task_id")
+_OURS = ("model", "model_name", "callback_url", "external_task_id", ACTION)
 """Fields that never come from `metadata`: what runs, and what recovery rests on."""
 
 _DEFAULT_RATIO = "16:9"
@@ -24,52 +28,72 @@ _DEFAULT_RATIO = "16:9"
 _RATIO_PRECISION = 0.005
 """Sizes are whole pixels: 854x480 is meant as 16:9."""
 
+_MEDIA_TYPES = ("image/jpeg", "image/png")
+_SHORTEST_SIDE = 300
+_LONGEST_RATIO = 2.5
+
 
 def translate(request: VideoRequest, *, map_retired_models: bool) -> Translation:
     """Put a request in Kling's words.
 
-    Pictures become frames by their number, on omni models references. A last frame needs 1080p
-    on 2.5 Turbo and 2.6, and gets it.
+    Pictures become frames by their number, on omni models references. A last frame, and sound on
+    2.6, need 1080p on 2.5 Turbo and 2.6, and get it.
 
     Raises:
         UnsupportedParameterError: A generic field cannot be honoured.
     """
-    traits = find_traits(request.model, map_retired_models=map_retired_models)
-    wire = wire_of(traits)
     over = _vendor_fields(request.metadata)
-    pictures = _pictures(request.images, traits, wire)
-    inputs = wire.inputs(pictures, over, traits)
+    route = find_route(request, over, map_retired_models=map_retired_models)
+    traits, wire, as_frames = route.traits, route.wire, route.as_frames
+    pictures = _pictures(request.images, route)
+    inputs = wire.inputs(pictures, over, traits, as_frames=as_frames)
+    route.check(inputs.action)
     overridden = wire.overridden(over, inputs, traits)
-    capabilities = traits.action(inputs.action)
+    check_rules(request, traits, inputs, over, overridden)
+    capabilities = narrow(traits, inputs, traits.action(inputs.action))
+    uses_duration = _uses_duration(route, capabilities)
 
     fit = _fit(request, traits, capabilities, inputs, overridden)
     ratio = fit.ratio
-    details: dict[str, Any] = {}
+    details: dict[str, Any] = {ACTION: inputs.action.value}
     if traits.is_omni and inputs.needs_ratio and ratio is None and not overridden.ratio:
         ratio = details["aspect_ratio"] = _DEFAULT_RATIO
+    uses_prompt = wire.has_prompt and not has_own_shots(traits, over)
     wish = Wish(
-        prompt="" if overridden.prompt else _prompt(request, traits, inputs),
+        prompt="" if overridden.prompt or not uses_prompt else _prompt(request, capabilities),
         pictures=pictures,
-        duration=None if overridden.duration else _duration(request, capabilities),
+        duration=_duration(request, capabilities)
+        if uses_duration and not overridden.duration
+        else None,
         tier=None if overridden.tier else fit.tier or _only(capabilities.tiers),
         ratio=ratio,
+        as_frames=as_frames,
     )
-    body = merge(wire.write(wish, inputs, traits), over)
-    if inputs.action is Action.TEXT and not wire.has_prompt(body, traits):
-        raise UnsupportedParameterError("prompt", "A video from text alone needs a prompt.")
+    taken, rest = wire.take(over)
+    body = merge(wire.write(wish, inputs, traits, taken), rest)
+    wire.check(body, inputs, traits)
 
-    ignored = _ignored(request, fit)
+    fields = {
+        "size": fit.ignored,
+        "prompt": bool(request.prompt) and not uses_prompt and not overridden.prompt,
+        "duration": request.duration_seconds is not None
+        and not uses_duration
+        and not overridden.duration,
+        "fps": request.fps is not None,
+        "seed": request.seed is not None,
+        "user": request.user is not None,
+    }
+    ignored = tuple(name for name, is_ignored in fields.items() if is_ignored)
     adjusted = (fit.adjusted,) if fit.adjusted else ()
     if request.strict:
         _refuse_any(ignored, adjusted)
     facts = wire.facts(body, inputs, traits)
-    told = {"resolution": facts.resolution} if facts.mode is None else {"mode": facts.mode}
     return Translation(
         endpoint=capabilities.endpoint,
         body=body,
         facts=facts,
-        pace=pace_of(traits, facts.resolution),
-        details=told | details,
+        pace=pace_of(traits, route.product, facts.resolution),
+        details=_told(facts) | details,
         ignored=ignored,
         adjusted=adjusted,
     )
@@ -85,37 +109,56 @@ def _vendor_fields(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def _pictures(images: Sequence[Image], traits: Traits, wire: Wire) -> tuple[str, ...]:
-    allowed = range(max(action.images[1] for action in traits.actions.values()) + 1)
-    if len(images) not in allowed:
+def _pictures(images: Sequence[Image], route: Route) -> tuple[str, ...]:
+    traits = route.traits
+    is_motion = route.product is Product.MOTION
+    most = max(
+        offered.images[1]
+        for action, offered in traits.actions.items()
+        if (action is Action.MOTION) is is_motion
+    )
+    if route.as_frames:
+        most = min(most, 2)
+    if len(images) > most:
         raise UnsupportedParameterError(
             "images",
             f"{traits.name} takes another number of pictures, not {len(images)}.",
-            allowed=allowed,
+            allowed=range(most + 1),
         )
-    return tuple(_picture(image, wire.max_image_bytes) for image in images)
+    return tuple(_picture(image, route.wire.max_image_bytes) for image in images)
 
 
 def _picture(image: Image, max_bytes: int) -> str:
     """A URL as it is, bytes as bare base64: Kling takes no `data:` prefix."""
     if image.content is None:
         return image.url or ""
-    if len(image.content) > max_bytes:
-        raise UnsupportedParameterError(
-            "images", f"Kling takes pictures of at most {max_bytes // 2**20} MB here; give a URL."
-        )
+    is_known = read_picture_facts(image.content).media_type or image.media_type
+    limits = PictureLimits(
+        media_types=_MEDIA_TYPES if is_known else (),
+        size_bytes=max_bytes,
+        shortest_side=_SHORTEST_SIDE,
+        longest_ratio=_LONGEST_RATIO,
+    )
+    check_picture(image, limits, param="images")
     return base64.b64encode(image.content).decode("ascii")
 
 
-def _prompt(request: VideoRequest, traits: Traits, inputs: Inputs) -> str:
-    limit = traits.prompt_characters.get(inputs.action)
+def _prompt(request: VideoRequest, capabilities: ActionCapabilities) -> str:
+    limit = capabilities.prompt_characters
     if limit is not None and len(request.prompt) > limit:
         raise UnsupportedParameterError(
             "prompt",
-            f"{traits.name} takes prompts of at most {limit} characters, "
+            f"The model takes prompts of at most {limit} characters, "
             f"and this one has {len(request.prompt)}.",
         )
     return request.prompt
+
+
+def _uses_duration(route: Route, capabilities: ActionCapabilities) -> bool:
+    """Whether there is a length to choose; of an unknown model's the vendor is the judge."""
+    if not route.wire.has_duration:
+        return False
+    return bool(capabilities.durations) or not route.traits.is_known
 
 
 def _duration(request: VideoRequest, capabilities: ActionCapabilities) -> int | float | None:
@@ -184,14 +227,10 @@ def _only(tiers: Sequence[str]) -> str | None:
     return tiers[0] if len(tiers) == 1 else None
 
 
-def _ignored(request: VideoRequest, fit: SizeFit) -> tuple[str, ...]:
-    fields = {
-        "size": fit.ignored,
-        "fps": request.fps is not None,
-        "seed": request.seed is not None,
-        "user": request.user is not None,
-    }
-    return tuple(name for name, is_ignored in fields.items() if is_ignored)
+def _told(facts: RunFacts) -> dict[str, Any]:
+    if facts.mode is not None:
+        return {"mode": facts.mode}
+    return {} if facts.resolution is None else {"resolution": facts.resolution}
 
 
 def _refuse_any(ignored: Sequence[str], adjusted: Sequence[str]) -> None:

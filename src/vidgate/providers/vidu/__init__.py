@@ -1,4 +1,4 @@
-"""Adapter for Vidu: text, first frame, first and last frame, and references to video."""
+"""Adapter for Vidu: videos from text and pictures, templates, and what is done to videos."""
 
 from vidgate.providers.vidu.adapter import Vidu
 

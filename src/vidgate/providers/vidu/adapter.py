@@ -13,24 +13,40 @@ What is odd about it:
 - There is no idempotency key. `payload` comes back in the list of jobs; by it we find a submit
   that was not answered.
 - Off-peak jobs may take 48 hours.
+- A callback's signature is made with the key of the channel and does not cover the body.
+- Four endpoints take no `model`; here they are called `vidu-upscale`, `vidu-lip-sync`,
+  `vidu-template` and `vidu-template-story`.
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
 
 import httpx
+from pydantic import SecretStr
 from typing_extensions import override
 
 from vidgate.exceptions import ConfigurationError
 from vidgate.models.channels import ChannelAccess
 from vidgate.models.outcomes import Found, Outcome, Rejected, Submission, Unreadable, UpstreamRef
 from vidgate.models.requests import VideoRequest
-from vidgate.models.tasks import TaskSnapshot, TaskStatus
-from vidgate.providers.base import Capabilities, Provider, SubmitIds, Translation
+from vidgate.models.tasks import TaskSnapshot
+from vidgate.providers.base import (
+    Callback,
+    CancelAnswer,
+    Capabilities,
+    ProbeAnswer,
+    Provider,
+    SubmitIds,
+    Translation,
+)
+from vidgate.providers.vidu.callbacks import check_signature
+from vidgate.providers.vidu.choosing import model_to_permit
+from vidgate.providers.vidu.controls import to_cancel_answer, to_probe_answer
+from vidgate.providers.vidu.media import to_json
 from vidgate.providers.vidu.models import MODELS
+from vidgate.providers.vidu.native import to_native
 from vidgate.providers.vidu.replies import (
     ASKED_AT,
     FIND_PAGE,
@@ -40,34 +56,19 @@ from vidgate.providers.vidu.replies import (
     to_outcome,
     to_submission,
 )
-from vidgate.providers.vidu.translation import to_json, to_translation
+from vidgate.providers.vidu.translation import to_translation
 
 __all__ = ["Vidu"]
 
 _TASKS = "/ent/v2/tasks"
+_CREDITS = "/ent/v2/credits?show_detail=false"
 
 _FIND_MARGIN = timedelta(seconds=60)
 """How far the provider's clock may be behind ours."""
 
-_STATES: Mapping[TaskStatus, str] = {
-    TaskStatus.QUEUED: "queueing",
-    TaskStatus.IN_PROGRESS: "processing",
-    TaskStatus.SUCCEEDED: "success",
-    TaskStatus.FAILED: "failed",
-    TaskStatus.CANCELLED: "failed",
-}
-"""The vendor has no state of its own for a cancelled job, but an error code."""
-
-_NATIVE_CODES: Mapping[str, str] = {
-    "cancelled": "UserCancelled",
-    "content_policy_violation": "CreationPolicyViolation",
-    "invalid_parameter": "FieldInvalid",
-    "unsupported_parameter": "FieldInvalid",
-}
-
 
 class Vidu(Provider):
-    """Jobs at `/ent/v2/{text2video,img2video,start-end2video,reference2video}`."""
+    """Jobs at the endpoints of `endpoints.py`, each asked for at `/ent/v2/tasks`."""
 
     name: ClassVar[str] = "vidu"
     capabilities: ClassVar[Capabilities] = Capabilities(
@@ -76,7 +77,14 @@ class Vidu(Provider):
         credential_form="API_KEY",
         models=MODELS,
         find=True,
+        cancel=True,
+        probe=True,
+        callback=True,
     )
+
+    @override
+    def effective_model(self, request: VideoRequest) -> str:
+        return model_to_permit(request)
 
     @override
     def check_credential(self, credential: str) -> None:
@@ -90,7 +98,7 @@ class Vidu(Provider):
 
     @override
     def translate(self, request: VideoRequest) -> Translation:
-        return to_translation(request)
+        return to_translation(request, map_retired_models=self.map_retired_models)
 
     @override
     def submit_request(
@@ -175,60 +183,50 @@ class Vidu(Provider):
     ) -> Found:
         return to_found(sent, response, ids.correlation)
 
+    # Cancelling
+
+    @override
+    def cancel_request(
+        self, ref: UpstreamRef, channel: ChannelAccess, now: datetime
+    ) -> httpx.Request:
+        job_id = quote(ref.id, safe="")
+        return httpx.Request(
+            "POST",
+            f"{channel.base_url}{_TASKS}/{job_id}/cancel",
+            headers={**self._headers(channel), "Content-Type": "application/json"},
+            content=to_json({"id": ref.id}),
+        )
+
+    @override
+    def read_cancel(self, sent: httpx.Request, response: httpx.Response) -> CancelAnswer:
+        return to_cancel_answer(sent, response)
+
+    # Probing a channel
+
+    @override
+    def probe_request(self, channel: ChannelAccess, now: datetime) -> httpx.Request:
+        return httpx.Request("GET", f"{channel.base_url}{_CREDITS}", headers=self._headers(channel))
+
+    @override
+    def read_probe(self, sent: httpx.Request, response: httpx.Response) -> ProbeAnswer:
+        return to_probe_answer(sent, response)
+
+    # Callbacks
+
+    @override
+    def check_callback(
+        self, callback: Callback, channel: ChannelAccess, secret: SecretStr | None
+    ) -> None:
+        # The vendor signs with the key that made the job, and knows no other secret.
+        check_signature(callback, channel.credential.get_secret_value())
+
     # Vendor-shaped answers
 
     @override
     def native_answer(self, task: TaskSnapshot) -> dict[str, Any]:
-        payload = task.echo.get("payload")
-        code = "" if task.error is None else _NATIVE_CODES.get(task.error.code, _NATIVE_FAULT)
-        if task.status is TaskStatus.CANCELLED:
-            code = "UserCancelled"
-        return {
-            "id": task.public_id,
-            "type": task.details.get("action", ""),
-            "model": task.model,
-            "state": _STATES[task.status],
-            "err_code": code,
-            "err_msg": "" if task.error is None else task.error.message,
-            "credits": _credits(task),
-            "payload": payload if isinstance(payload, str) else "",
-            "off_peak": task.details.get("off_peak") is True,
-            "progress": task.progress,
-            "creations": _creations(task),
-        }
+        return to_native(task)
 
     def _headers(self, channel: ChannelAccess) -> dict[str, str]:
         credential = channel.credential.get_secret_value()
         self.check_credential(credential)
         return {"Authorization": f"Token {credential}", "Accept": "application/json"}
-
-
-_NATIVE_FAULT = "InternalServiceFailure"
-
-
-def _credits(task: TaskSnapshot) -> int | float:
-    costs = [
-        Decimal(output.result.cost)
-        for output in task.outputs
-        if output.result and output.result.cost and output.result.cost_unit == "credits"
-    ]
-    total = sum(costs, Decimal(0))
-    return int(total) if total == total.to_integral_value() else float(total)
-
-
-def _creations(task: TaskSnapshot) -> list[dict[str, Any]]:
-    return [
-        {
-            "id": f"{task.public_id}_{number}",
-            "url": result.url,
-            "cover_url": result.cover_url or "",
-            "watermarked_url": result.watermarked_url or "",
-            "video": {
-                "duration": result.duration_seconds,
-                "fps": result.fps,
-                "resolution": {"width": result.width, "height": result.height},
-            },
-        }
-        for number, output in enumerate(task.outputs)
-        if (result := output.result) is not None
-    ]

@@ -104,7 +104,9 @@ _FIELDS = frozenset(
         *("model", "prompt", "images", "duration", "seed", "resolution", "aspect_ratio"),
         *("movement_amplitude", "style", "bgm", "audio", "audio_type", "voice_id", "is_rec"),
         *("off_peak", "watermark", "wm_position", "wm_url", "meta_data", "subjects"),
-        *("auto_subjects", "videos", "sounds", "server_id"),
+        *("auto_subjects", "videos", "sounds", "server_id", "start_image", "image_settings"),
+        *("key_image", "video_creation_id", "video_url", "upscale_resolution", "template"),
+        *("area", "beast", "story", "audio_url", "text", "speed", "volume", "ref_photo_url"),
     }
 )
 """Documented names: only these are repeated to a client out of an error's text."""

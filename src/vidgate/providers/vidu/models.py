@@ -1,36 +1,56 @@
 """What each of Vidu's models takes, as data.
 
+Four endpoints have no `model` in the vendor's words; clients call them `vidu-upscale`,
+`vidu-lip-sync`, `vidu-template` and `vidu-template-story`.
+
 Source: https://platform.vidu.com/docs (text-to-video, image-to-video, start-end-to-video,
-reference-to-video, and the pages of viduq4-preview), read 2026-11-20.
+reference-to-video, multi-frame, video-extension, upscale-pro, lip-sync, template, template-story,
+and the pages of viduq4-preview), read 2026-11-20. What they leave open is taken this way:
+
+- Whether Q2 makes sound is told both ways; it is said to, on the endpoints that price it.
+- How many pictures a template takes depends on the template, and which ratios is not said; ten is
+  the most that is told of any, and the ratios are those of the newer models. What `metadata` says
+  goes further.
+- A prompt for key frames may be as long as one for the other endpoints beside the main four.
+- Whether the nine frames of multiframe count the first one is told both ways; ten are let through.
+- Whether vidu1.5 still answers is not known; it is gone from the pages, and runs as vidu2.0.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
 
 from vidgate.providers.base import Action, ActionCapabilities, ModelCapabilities
+from vidgate.providers.vidu.endpoints import (
+    EXTEND,
+    FIRST_FRAME,
+    FIRST_LAST_FRAME,
+    LIP_SYNC,
+    MULTIFRAME,
+    REFERENCES,
+    STORY,
+    TEMPLATE,
+    TEXT,
+    UPSCALE,
+)
 
 __all__ = [
     "ANY_RATIO_SUBJECTS",
-    "ENDPOINTS",
-    "HAS_ASPECT_RATIO",
+    "KEY_FRAMES",
+    "KEY_FRAME_SECONDS",
     "LABELS",
+    "LARGEST_SEED",
     "MODELS",
+    "PICTURES_BESIDE_VIDEOS",
+    "SPOKEN_CHARACTERS",
+    "STORY_PICTURES",
+    "UPSCALE_TIER",
     "automatic_duration",
     "default_duration_seconds",
     "default_sound",
     "default_tier",
-    "prompt_limit",
     "tiers_at",
 ]
-
-ENDPOINTS: Mapping[Action, str] = {
-    Action.TEXT: "/ent/v2/text2video",
-    Action.FIRST_FRAME: "/ent/v2/img2video",
-    Action.FIRST_LAST_FRAME: "/ent/v2/start-end2video",
-    Action.REFERENCES: "/ent/v2/reference2video",
-}
-
-HAS_ASPECT_RATIO = frozenset({Action.TEXT, Action.REFERENCES})
-"""Elsewhere the field does not exist: the first frame gives the shape."""
 
 LABELS: Mapping[int, str] = {
     360: "360p",
@@ -43,6 +63,31 @@ LABELS: Mapping[int, str] = {
 }
 """Every resolution of any model, exactly as it must be written, by the length of the short side."""
 
+KEY_FRAMES = (2, 9)
+"""The fewest and the most frames after the first of a multiframe video."""
+
+KEY_FRAME_SECONDS = (2, 7)
+"""The shortest and the longest way from one of its frames to the next."""
+
+STORY_PICTURES: Mapping[str, tuple[int, int]] = {"one_shot": (3, 10)}
+"""The fewest and the most pictures of a story, where they are known."""
+
+PICTURES_BESIDE_VIDEOS: Mapping[str, int] = {"viduq2-pro": 4}
+"""The most reference pictures where there are reference videos too."""
+
+SPOKEN_CHARACTERS = (4, 2000)
+"""The shortest and the longest text that a lip-sync speaks."""
+
+LARGEST_SEED = 2**31 - 1
+"""From 0, which means any. The vendor prints no bound; those who do print this one."""
+
+UPSCALE_TIER = "1080p"
+"""What upscaling makes when nothing is asked for."""
+
+_LONGEST_PROMPT = 5_000
+_LONGEST_Q4_PROMPT = 20_000
+_LONGEST_SHORT_PROMPT = 2_000
+
 _THREE_RATIOS = ("16:9", "9:16", "1:1")
 _FIVE_RATIOS = (*_THREE_RATIOS, "4:3", "3:4")
 """The last two only since Q2."""
@@ -50,11 +95,14 @@ _FIVE_RATIOS = (*_THREE_RATIOS, "4:3", "3:4")
 _REFERENCES = (1, 7)
 _FEW_REFERENCES = (1, 3)
 _MANY_REFERENCES = (1, 15)
+_TEMPLATE_PICTURES = (1, 10)
 
 _FULL = ("540p", "720p", "1080p")
 _FAST = ("720p", "1080p")
 _Q4 = ("540p", "720p", "1080p", "2K", "4K")
 _OLD = ("360p", "720p", "1080p")
+
+_Actions = Mapping[Action, ActionCapabilities]
 
 
 def _seconds(first: int, last: int) -> tuple[int, ...]:
@@ -65,22 +113,19 @@ def _text(
     durations: tuple[int, ...], tiers: tuple[str, ...], ratios: tuple[str, ...] = _FIVE_RATIOS
 ) -> ActionCapabilities:
     return ActionCapabilities(
-        endpoint=ENDPOINTS[Action.TEXT], durations=durations, tiers=tiers, ratios=ratios
+        endpoint=TEXT.path, durations=durations, tiers=tiers, ratios=ratios, seed=True
     )
 
 
 def _first(durations: tuple[int, ...], tiers: tuple[str, ...]) -> ActionCapabilities:
     return ActionCapabilities(
-        endpoint=ENDPOINTS[Action.FIRST_FRAME], durations=durations, tiers=tiers, images=(1, 1)
+        endpoint=FIRST_FRAME.path, durations=durations, tiers=tiers, images=(1, 1), seed=True
     )
 
 
 def _first_last(durations: tuple[int, ...], tiers: tuple[str, ...]) -> ActionCapabilities:
     return ActionCapabilities(
-        endpoint=ENDPOINTS[Action.FIRST_LAST_FRAME],
-        durations=durations,
-        tiers=tiers,
-        images=(2, 2),
+        endpoint=FIRST_LAST_FRAME.path, durations=durations, tiers=tiers, images=(2, 2), seed=True
     )
 
 
@@ -91,15 +136,41 @@ def _references(
     images: tuple[int, int] = _REFERENCES,
 ) -> ActionCapabilities:
     return ActionCapabilities(
-        endpoint=ENDPOINTS[Action.REFERENCES],
+        endpoint=REFERENCES.path,
         durations=durations,
         tiers=tiers,
         ratios=ratios,
         images=images,
+        seed=True,
     )
 
 
-_ACTIONS: Mapping[str, Mapping[Action, ActionCapabilities]] = {
+_KEY_FRAMES = ActionCapabilities(
+    endpoint=MULTIFRAME.path,
+    # Of the whole video; how the frames share it is checked apart.
+    durations=_seconds(KEY_FRAMES[0] * KEY_FRAME_SECONDS[0], 60),
+    tiers=_FULL,
+    images=(1 + KEY_FRAMES[0], 1 + KEY_FRAMES[1]),
+    prompt_characters=_LONGEST_SHORT_PROMPT,
+)
+_EXTEND = ActionCapabilities(
+    endpoint=EXTEND.path,
+    durations=_seconds(1, 7),
+    tiers=_FULL,
+    images=(0, 1),
+    prompt_characters=_LONGEST_SHORT_PROMPT,
+)
+
+_SOUND: Mapping[str, frozenset[Action]] = {
+    "viduq4": frozenset({Action.FIRST_FRAME, Action.REFERENCES}),
+    "viduq3": frozenset(
+        {Action.TEXT, Action.FIRST_FRAME, Action.FIRST_LAST_FRAME, Action.REFERENCES}
+    ),
+    "viduq2": frozenset({Action.FIRST_FRAME, Action.REFERENCES}),
+}
+"""Where a family, by the first six letters of its models, makes sound."""
+
+_ACTIONS: Mapping[str, _Actions] = {
     "viduq4-preview": {
         Action.FIRST_FRAME: _first(_seconds(3, 16), _Q4),
         Action.REFERENCES: _references(_seconds(3, 16), _Q4, images=_MANY_REFERENCES),
@@ -126,10 +197,14 @@ _ACTIONS: Mapping[str, Mapping[Action, ActionCapabilities]] = {
         Action.FIRST_FRAME: _first(_seconds(1, 10), _FULL),
         Action.FIRST_LAST_FRAME: _first_last(_seconds(1, 8), _FULL),
         Action.REFERENCES: _references(_seconds(0, 10), _FULL),
+        Action.KEY_FRAMES: _KEY_FRAMES,
+        Action.EXTEND: _EXTEND,
     },
     "viduq2-turbo": {
         Action.FIRST_FRAME: _first(_seconds(1, 10), _FULL),
         Action.FIRST_LAST_FRAME: _first_last(_seconds(1, 8), _FULL),
+        Action.KEY_FRAMES: _KEY_FRAMES,
+        Action.EXTEND: _EXTEND,
     },
     "viduq2-pro-fast": {
         Action.FIRST_FRAME: _first(_seconds(1, 10), _FAST),
@@ -150,25 +225,90 @@ _ACTIONS: Mapping[str, Mapping[Action, ActionCapabilities]] = {
         Action.FIRST_LAST_FRAME: _first_last((4, 8), _OLD),
         Action.REFERENCES: _references((4,), ("360p", "720p"), _THREE_RATIOS, _FEW_REFERENCES),
     },
-    "vidu1.5": {
-        Action.TEXT: _text((4, 8), _OLD, _THREE_RATIOS),
-        Action.FIRST_FRAME: _first((4, 8), _OLD),
-        Action.FIRST_LAST_FRAME: _first_last((4, 8), _OLD),
-        Action.REFERENCES: _references((4, 8), _OLD, _THREE_RATIOS, _FEW_REFERENCES),
-    },
 }
 
-MODELS: Mapping[str, ModelCapabilities] = {
-    name: ModelCapabilities(name=name, actions=actions) for name, actions in _ACTIONS.items()
+_WITHOUT_MODEL: Mapping[str, _Actions] = {
+    UPSCALE.model: {
+        Action.UPSCALE: ActionCapabilities(
+            endpoint=UPSCALE.path, tiers=(UPSCALE_TIER, "2K", "4K", "8K")
+        ),
+    },
+    LIP_SYNC.model: {
+        Action.LIP_SYNC: ActionCapabilities(
+            endpoint=LIP_SYNC.path,
+            images=(0, 1),
+            prompt_characters=SPOKEN_CHARACTERS[1],
+            sound=True,
+        ),
+    },
+    TEMPLATE.model: {
+        Action.EFFECT: ActionCapabilities(
+            endpoint=TEMPLATE.path,
+            ratios=_FIVE_RATIOS,
+            images=_TEMPLATE_PICTURES,
+            prompt_characters=_LONGEST_SHORT_PROMPT,
+            seed=True,
+        ),
+    },
+    STORY.model: {
+        Action.EFFECT: ActionCapabilities(endpoint=STORY.path, images=_TEMPLATE_PICTURES)
+    },
 }
+"""By the names that clients use."""
+
+_RETIRED: Mapping[str, str] = {"vidu1.5": "vidu2.0", "vidu1.0": UPSCALE.model}
+"""From a model that the vendor gave up to the one that takes its requests.
+
+Of vidu1.0 only upscaling was left.
+"""
+
+_LINK_LIFETIME = timedelta(hours=24)
+_EARLIEST = timedelta(seconds=30)
+_USUAL = timedelta(minutes=3)
+"""The documentation says "30 s to several minutes"."""
+
+
+def _complete(name: str, actions: _Actions) -> _Actions:
+    """Add what follows from a model's family."""
+    family = name[: len("viduqN")]
+    longest = _LONGEST_Q4_PROMPT if family == "viduq4" else _LONGEST_PROMPT
+    return {
+        action: replace(
+            row,
+            prompt_characters=row.prompt_characters or longest,
+            sound=action in _SOUND.get(family, frozenset()),
+        )
+        for action, row in actions.items()
+    }
+
+
+def _models() -> Mapping[str, ModelCapabilities]:
+    models = {
+        name: ModelCapabilities(
+            name=name,
+            actions=_complete(name, actions),
+            earliest=_EARLIEST,
+            usual=_USUAL,
+            link_lifetime=_LINK_LIFETIME,
+        )
+        for name, actions in _ACTIONS.items()
+    }
+    models |= {
+        name: ModelCapabilities(name=name, actions=actions, link_lifetime=_LINK_LIFETIME)
+        for name, actions in _WITHOUT_MODEL.items()
+    }
+    return models | {
+        name: replace(models[successor], name=name, successor=successor)
+        for name, successor in _RETIRED.items()
+    }
+
+
+MODELS: Mapping[str, ModelCapabilities] = _models()
 
 ANY_RATIO_SUBJECTS = frozenset({"viduq2", "viduq2-pro", "viduq3", "viduq3-turbo"})
 """Models that take any ratio when the pictures come as named subjects."""
 
-_TIERS_AT: Mapping[str, Mapping[float, tuple[str, ...]]] = {
-    "vidu2.0": {8: ("720p",)},
-    "vidu1.5": {8: ("720p",)},
-}
+_TIERS_AT: Mapping[str, Mapping[float, tuple[str, ...]]] = {"vidu2.0": {8: ("720p",)}}
 """Where a duration narrows the resolutions."""
 
 
@@ -182,12 +322,12 @@ def tiers_at(model: str, action: ActionCapabilities, duration: float | None) -> 
 
 def default_tier(model: str, duration: float | None) -> str | None:
     """What the vendor makes when no resolution is asked for; `None` for an unknown model."""
-    if model not in MODELS:
+    if model not in _ACTIONS:
         return None
     narrowed = _TIERS_AT.get(model, {}).get(duration) if duration is not None else None
     if narrowed is not None:
         return narrowed[0]
-    if model in {"vidu2.0", "vidu1.5"}:
+    if model == "vidu2.0":
         return "360p"
     return "1080p" if model in {"viduq1", "viduq1-classic"} else "720p"
 
@@ -198,9 +338,9 @@ def default_duration_seconds(model: str) -> int | None:
     The documentation prints the 5 beside some models of each family and no other number beside
     the rest.
     """
-    if model not in MODELS:
+    if model not in _ACTIONS:
         return None
-    return 4 if model in {"vidu2.0", "vidu1.5"} else 5
+    return 4 if model == "vidu2.0" else 5
 
 
 def automatic_duration(model: str, action: Action) -> bool:
@@ -210,13 +350,6 @@ def automatic_duration(model: str, action: Action) -> bool:
 
 def default_sound(model: str) -> bool | None:
     """Whether sound is made when `audio` is not sent; `None` for an unknown model."""
-    if model not in MODELS:
+    if model not in _ACTIONS:
         return None
     return model.startswith(("viduq3", "viduq4"))
-
-
-def prompt_limit(model: str) -> int | None:
-    """The longest prompt in characters; `None` for an unknown model."""
-    if model not in MODELS:
-        return None
-    return 20_000 if model.startswith("viduq4") else 5_000

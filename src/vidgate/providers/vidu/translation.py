@@ -1,36 +1,40 @@
 """From our request to Vidu's body."""
 
-import base64
-import json
 from collections.abc import Mapping
-from math import gcd
 from typing import Any
 
 from vidgate.exceptions import UnsupportedParameterError
-from vidgate.models.requests import Image, VideoRequest
-from vidgate.providers.base import Action, ActionCapabilities, ModelCapabilities, Translation
+from vidgate.models.requests import VideoRequest
+from vidgate.providers.base import Translation
 from vidgate.providers.merging import merge
-from vidgate.providers.sizes import SizeFit, fit_size
-from vidgate.providers.vidu.facts import to_facts, to_number, to_pace
-from vidgate.providers.vidu.models import (
-    ANY_RATIO_SUBJECTS,
-    ENDPOINTS,
-    HAS_ASPECT_RATIO,
-    LABELS,
-    MODELS,
-    prompt_limit,
-    tiers_at,
+from vidgate.providers.sizes import SizeFit
+from vidgate.providers.vidu.choosing import Choice, choose
+from vidgate.providers.vidu.endpoints import (
+    FIRST_FRAME,
+    FIRST_LAST_FRAME,
+    LIP_SYNC,
+    MULTIFRAME,
+    REFERENCES,
+    TEXT,
 )
+from vidgate.providers.vidu.facts import to_facts, to_pace
+from vidgate.providers.vidu.media import check_weight, to_pictures
+from vidgate.providers.vidu.models import KEY_FRAME_SECONDS, LARGEST_SEED, SPOKEN_CHARACTERS
+from vidgate.providers.vidu.sizing import to_size
 
-__all__ = ["to_json", "to_translation"]
+__all__ = ["to_translation"]
 
-_WITHHELD = frozenset({"model", "model_name", "payload", "external_task_id", "callback_url"})
+_WITHHELD = frozenset(
+    {"model", "model_name", "action", "payload", "external_task_id", "callback_url"}
+)
 """Members of `metadata` that never reach the vendor: they are ours, or kept and echoed by us."""
 
 _OURS_OR_PRICED = (
     "model",
     "duration",
     "resolution",
+    "upscale_resolution",
+    "image_settings",
     "audio",
     "off_peak",
     "payload",
@@ -40,284 +44,214 @@ _OURS_OR_PRICED = (
 _FOLDED = {name.replace("_", ""): name for name in _OURS_OR_PRICED}
 """A Go server may read `Duration` or `offPeak` as the field itself, unseen by the bill."""
 
-_REFERENCE_FIELDS = ("subjects", "videos", "sounds", "auto_subjects")
-"""Vendor fields that exist on reference2video alone."""
-
-_ACTION_WORDS: Mapping[str, Action] = {
-    "textGenerate": Action.TEXT,
-    "generate": Action.FIRST_FRAME,
-    "firstTailGenerate": Action.FIRST_LAST_FRAME,
-    "referenceGenerate": Action.REFERENCES,
-    **{endpoint.rpartition("/")[2]: action for action, endpoint in ENDPOINTS.items()},
-}
-"""What `metadata.action` may say: new-api's own words, and the endpoints by name."""
-
-_PICTURE_TYPES: Mapping[str, str] = {
-    "image/png": "image/png",
-    "image/jpeg": "image/jpeg",
-    "image/jpg": "image/jpeg",
-    "image/webp": "image/webp",
-}
-
-_MAX_BODY_BYTES = 20 * 1024 * 1024
-"""The vendor's limit for a whole POST body, "20 MB"."""
-
-_BODY_RESERVE_BYTES = 4096
-"""For the `payload` and `callback_url` that are added when it is sent."""
-
-_EXACT_RATIO = 0.005
-"""Sizes are whole pixels: within half a percent 854x480 is meant as 16:9."""
+_JUDGED = (TEXT, FIRST_FRAME, FIRST_LAST_FRAME, REFERENCES)
+"""Where the provider judges what an unknown model needs."""
 
 
-def to_json(body: Mapping[str, Any]) -> bytes:
-    """Write a body as the bytes that are sent."""
-    try:
-        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-    except UnicodeEncodeError:
-        # Half of a surrogate pair has no UTF-8; JSON can still escape it.
-        return json.dumps(body, separators=(",", ":")).encode()
-
-
-def to_translation(request: VideoRequest) -> Translation:
+def to_translation(request: VideoRequest, *, map_retired_models: bool) -> Translation:
     """Put a request in Vidu's words.
 
     Raises:
         UnsupportedParameterError: A generic field has a value that the model cannot honour, a
-            picture one that Vidu does not take, or the body is too large.
+            picture one that Vidu does not take, the endpoint lacks a field that it needs, or the
+            body is too large.
     """
+    choice = choose(request, request.metadata, map_retired_models=map_retired_models)
     metadata = {key: value for key, value in request.metadata.items() if key not in _WITHHELD}
-    action = _choose_action(request, metadata)
-    known = MODELS.get(request.model)
-    capabilities = known.actions.get(action) if known else None
-    size = _fit_size(request, metadata, action, capabilities)
-    body: dict[str, Any] = {"model": request.model}
-    if request.images and "images" not in metadata:
-        body["images"] = [_picture(image) for image in request.images]
-    if request.prompt:
-        body["prompt"] = request.prompt
-    if capabilities is not None:
-        _check_prompt(request, metadata, action)
-    if request.duration_seconds is not None:
-        body["duration"] = _duration(request, metadata, capabilities)
-    if size.tier is not None:
-        body["resolution"] = size.tier
+    size = to_size(request, metadata, choice)
+    generic, used = _generic_fields(request, metadata, choice)
+    if size.tier is not None and choice.endpoint.tier_field:
+        generic[choice.endpoint.tier_field] = size.tier
     if size.ratio is not None:
-        body["aspect_ratio"] = size.ratio
-    if request.seed is not None:
-        body["seed"] = request.seed
-    body = merge(body, metadata)
-    _check_body(body)
+        generic["aspect_ratio"] = size.ratio
+    body = merge(generic, metadata)
+    _check_spelling(body)
+    _check_required(body, choice)
+    check_weight(body)
 
-    ignored = _ignored(request, size)
+    ignored = _ignored(request, size, used)
     adjusted = (size.adjusted,) if size.adjusted else ()
     if request.strict:
         _refuse_inexact(ignored, adjusted)
-    facts = to_facts(request.model, action, body)
-    details: dict[str, Any] = {"action": ENDPOINTS[action].rpartition("/")[2]}
+    facts = to_facts(choice.model, choice.endpoint, body)
+    details: dict[str, Any] = {"action": choice.endpoint.action.value}
     if facts.off_peak:
         details["off_peak"] = True
     return Translation(
-        endpoint=ENDPOINTS[action],
+        endpoint=choice.endpoint.path,
         body=body,
         facts=facts,
-        pace=to_pace(facts),
+        pace=to_pace(choice.endpoint, facts),
         details=details,
         ignored=ignored,
         adjusted=adjusted,
     )
 
 
-# Which endpoint
-
-
-def _choose_action(request: VideoRequest, metadata: dict[str, Any]) -> Action:
-    """Choose the endpoint, and take the word that names it out of `metadata`."""
-    word = metadata.get("action")
-    known = MODELS.get(request.model)
-    has_reference_fields = any(metadata.get(name) for name in _REFERENCE_FIELDS)
-    count = len(request.images)
-    if "images" in metadata:
-        images = metadata["images"]
-        count = len(images) if isinstance(images, list) else int(bool(images))
-    if isinstance(word, str) and word in _ACTION_WORDS:
-        del metadata["action"]
-        action = _ACTION_WORDS[word]
-    elif has_reference_fields:
-        action = Action.REFERENCES
-    else:
-        action = _by_count(count)
-        if known and action not in known.actions and _may_be_references(known, action):
-            action = Action.REFERENCES
-    # Where vendor fields decide, the provider judges.
-    is_generic = "images" not in metadata and not has_reference_fields
-    is_told = "action" in request.metadata and "action" not in metadata
-    if known and is_generic and (action in known.actions or not is_told):
-        _check_count(known, action, count)
-    return action
-
-
-def _by_count(images: int) -> Action:
-    few = (Action.TEXT, Action.FIRST_FRAME, Action.FIRST_LAST_FRAME)
-    return few[images] if images < len(few) else Action.REFERENCES
-
-
-def _takes(capabilities: ActionCapabilities, images: int) -> bool:
-    fewest, most = capabilities.images
-    return fewest <= images <= most
-
-
-def _may_be_references(known: ModelCapabilities, action: Action) -> bool:
-    return action is not Action.TEXT and Action.REFERENCES in known.actions
-
-
-def _check_count(known: ModelCapabilities, action: Action, images: int) -> None:
-    capabilities = known.actions.get(action)
-    if capabilities is not None and _takes(capabilities, images):
-        return
-    numbers: set[int] = set()
-    for takes in known.actions.values():
-        numbers.update(range(takes.images[0], takes.images[1] + 1))
-    raise UnsupportedParameterError(
-        "images",
-        f"The model {known.name} makes no video from {images} images.",
-        allowed=sorted(numbers),
-    )
-
-
-# Single fields
-
-
-def _picture(image: Image) -> str:
-    if image.url is not None:
-        return image.url
-    media_type = _PICTURE_TYPES.get(image.media_type or "")
-    if media_type is None:
-        raise UnsupportedParameterError(
-            "image", "The picture is in a format that Vidu does not take.", allowed=_PICTURE_NAMES
+def _generic_fields(
+    request: VideoRequest, metadata: Mapping[str, Any], choice: Choice
+) -> tuple[dict[str, Any], set[str]]:
+    """Write the generic fields but for the size, and name those that were of use."""
+    endpoint, capabilities = choice.endpoint, choice.capabilities
+    fields: dict[str, Any] = {} if endpoint.model else {"model": choice.model}
+    if endpoint is MULTIFRAME:
+        frames, used = _frames(request, metadata, choice)
+        return fields | frames, used
+    used = set()
+    pictures = request.images if endpoint.picture_field not in metadata else ()
+    if pictures and endpoint.picture_field:
+        written = to_pictures(pictures, endpoint)
+        fields[endpoint.picture_field] = (
+            written if endpoint.picture_field == "images" else written[0]
         )
-    return f"data:{media_type};base64,{base64.b64encode(image.content or b'').decode()}"
+    if _takes_prompt(metadata, choice):
+        used.add("prompt")
+        _check_prompt(request, metadata, choice)
+        if request.prompt:
+            fields[endpoint.prompt_field] = request.prompt
+    if request.duration_seconds is not None and (capabilities is None or capabilities.durations):
+        used.add("duration")
+        fields["duration"] = _duration(request, metadata, choice)
+    if request.seed is not None and (capabilities is None or capabilities.seed):
+        used.add("seed")
+        _check_seed(request, metadata, choice)
+        fields["seed"] = request.seed
+    return fields, used
 
 
-_PICTURE_NAMES = ("png", "jpeg", "webp")
+# Prompt, duration and seed
 
 
-def _check_prompt(request: VideoRequest, metadata: Mapping[str, Any], action: Action) -> None:
-    if "prompt" in metadata:
+def _takes_prompt(metadata: Mapping[str, Any], choice: Choice) -> bool:
+    if choice.endpoint is LIP_SYNC:  # spoken; where there is a recording, it is that which speaks
+        return not metadata.get("audio_url") and not metadata.get("text")
+    return bool(choice.endpoint.prompt_field)
+
+
+def _check_prompt(request: VideoRequest, metadata: Mapping[str, Any], choice: Choice) -> None:
+    endpoint, capabilities = choice.endpoint, choice.capabilities
+    if capabilities is None or endpoint.prompt_field in metadata:
         return
-    if action in HAS_ASPECT_RATIO and not request.prompt.strip():
+    if endpoint in (TEXT, REFERENCES) and not request.prompt.strip():
         raise UnsupportedParameterError(
-            "prompt", f"The model {request.model} needs a prompt for this kind of video."
+            "prompt", f"The model {choice.told} needs a prompt for this kind of video."
         )
-    limit = prompt_limit(request.model)
+    limit = capabilities.prompt_characters
     if limit is not None and len(request.prompt) > limit:
         raise UnsupportedParameterError(
-            "prompt", f"The model {request.model} takes a prompt of at most {limit} characters."
+            "prompt", f"The model {choice.told} takes a prompt of at most {limit} characters here."
+        )
+    if endpoint is LIP_SYNC and 0 < len(request.prompt) < SPOKEN_CHARACTERS[0]:
+        raise UnsupportedParameterError(
+            "prompt", f"What is spoken has at least {SPOKEN_CHARACTERS[0]} characters."
         )
 
 
 def _duration(
-    request: VideoRequest, metadata: Mapping[str, Any], capabilities: ActionCapabilities | None
+    request: VideoRequest, metadata: Mapping[str, Any], choice: Choice
 ) -> int | float | None:
     duration = request.duration_seconds
+    capabilities = choice.capabilities
     if capabilities is None or duration is None or "duration" in metadata:
         return duration
     if duration not in capabilities.durations:
         raise UnsupportedParameterError(
             "duration",
-            f"The model {request.model} makes no video of {duration} seconds here.",
+            f"The model {choice.told} makes no video of {duration} seconds here.",
             allowed=capabilities.durations,
         )
     return int(duration)
 
 
-def _fit_size(
-    request: VideoRequest,
-    metadata: Mapping[str, Any],
-    action: Action,
-    capabilities: ActionCapabilities | None,
-) -> SizeFit:
-    """Find the resolution and the ratio, but for what `metadata` says itself."""
-    ratio_free = "aspect_ratio" not in metadata
-    tier_free = "resolution" not in metadata
-    if capabilities is None:
-        fit = _verbatim_size(request, has_ratio=action in HAS_ASPECT_RATIO)
-        return SizeFit(
-            tier=fit.tier if tier_free else None,
-            ratio=fit.ratio if ratio_free else None,
-            ignored=fit.ignored and ratio_free,
+def _check_seed(request: VideoRequest, metadata: Mapping[str, Any], choice: Choice) -> None:
+    if choice.capabilities is None or request.seed is None or "seed" in metadata:
+        return
+    if not 0 <= request.seed <= LARGEST_SEED:
+        raise UnsupportedParameterError("seed", f"Vidu takes seeds from 0 to {LARGEST_SEED}.")
+
+
+# Key frames
+
+
+def _frames(
+    request: VideoRequest, metadata: Mapping[str, Any], choice: Choice
+) -> tuple[dict[str, Any], set[str]]:
+    """Make the first picture the start and the others key frames that share the duration.
+
+    The prompt is that of every way from one frame to the next.
+    """
+    fields: dict[str, Any] = {}
+    has_settings = "image_settings" in metadata
+    images = list(request.images)
+    if has_settings and "start_image" in metadata:
+        return fields, set()
+    pictures = to_pictures(images, MULTIFRAME)
+    if pictures and "start_image" not in metadata:
+        fields["start_image"] = pictures.pop(0)
+    if not pictures or has_settings:
+        return fields, set()
+    setting: dict[str, Any] = {}
+    if request.prompt:
+        setting["prompt"] = request.prompt
+        _check_prompt(request, metadata, choice)
+    settings = [{"key_image": picture, **setting} for picture in pictures]
+    for setting, seconds in zip(settings, _shares(request, choice, len(settings)), strict=False):
+        setting["duration"] = seconds
+    fields["image_settings"] = settings
+    return fields, {"prompt", "duration"}
+
+
+def _shares(request: VideoRequest, choice: Choice, count: int) -> list[int | float]:
+    """How many of the video's seconds go to each key frame; empty where none were asked for."""
+    total = request.duration_seconds
+    if total is None:
+        return []
+    shortest, longest = (seconds * count for seconds in KEY_FRAME_SECONDS)
+    is_whole = total == int(total)
+    if choice.capabilities is not None and not (is_whole and shortest <= total <= longest):
+        raise UnsupportedParameterError(
+            "duration",
+            f"The model {choice.told} makes no video of {total} seconds from {count} key frames.",
+            allowed=range(shortest, longest + 1),
         )
-    duration = to_number(metadata.get("duration", request.duration_seconds))
-    ratios = capabilities.ratios
-    if metadata.get("subjects") and request.model in ANY_RATIO_SUBJECTS:
-        ratios = _with_own_ratio(request, ratios)
-    fit = fit_size(
-        request,
-        tiers=tiers_at(request.model, capabilities, duration) if tier_free else (),
-        ratios=ratios if ratio_free else (),
-        has_frame=action not in HAS_ASPECT_RATIO,
-    )
-    # Pixels are never in vain: the tier was used, or `metadata` gives a better one.
-    in_vain = fit.ignored and request.width is None and ratio_free
-    return SizeFit(tier=fit.tier, ratio=fit.ratio, adjusted=fit.adjusted, ignored=in_vain)
-
-
-def _verbatim_size(request: VideoRequest, *, has_ratio: bool) -> SizeFit:
-    """Write a size for a model we do not know: nothing is fitted, the provider judges."""
-    ratios = _with_own_ratio(request, ()) if has_ratio else ()
-    ratio = ratios[0] if ratios else None
-    if request.width is None or request.height is None:
-        return SizeFit(ratio=ratio, ignored=request.aspect_ratio is not None and not has_ratio)
-    side = min(request.width, request.height)
-    return SizeFit(tier=LABELS.get(side, f"{side}p"), ratio=ratio)
-
-
-def _with_own_ratio(request: VideoRequest, ratios: tuple[str, ...]) -> tuple[str, ...]:
-    """The ratios, and the one that is asked for where none of them is it."""
-    if request.width is None or request.height is None:
-        asked = request.aspect_ratio
-        return ratios if asked is None or asked in ratios else (*ratios, asked)
-    value = request.width / request.height
-    for ratio in ratios or _COMMON_RATIOS:
-        width, height = ratio.split(":")
-        if abs(value * int(height) / int(width) - 1) < _EXACT_RATIO:
-            return ratios or (ratio,)
-    divisor = gcd(request.width, request.height)
-    return (*ratios, f"{request.width // divisor}:{request.height // divisor}")
-
-
-_COMMON_RATIOS = ("16:9", "9:16", "1:1", "4:3", "3:4")
+    if not is_whole:
+        return [total / count] * count
+    share, rest = divmod(int(total), count)
+    return [share + (number < rest) for number in range(count)]
 
 
 # What becomes of the whole
 
 
-def _check_body(body: Mapping[str, Any]) -> None:
-    for name in body:
+def _check_spelling(body: Mapping[str, Any]) -> None:
+    settings = body.get("image_settings")
+    items = settings if isinstance(settings, list) else []
+    nested = [item for item in items if isinstance(item, Mapping)]
+    for name in (name for fields in (body, *nested) for name in fields):
         meant = _FOLDED.get(name.replace("_", "").casefold())
         if meant is not None and meant != name:
             raise UnsupportedParameterError(
                 name, "The vendor field is not spelled as Vidu spells it.", allowed=(meant,)
             )
-    if _size_bytes(body) > _MAX_BODY_BYTES - _BODY_RESERVE_BYTES:
-        raise UnsupportedParameterError(
-            "image",
-            "Vidu takes at most 20 MB in one request, about 15 MB of inline pictures; "
-            "send smaller pictures or URLs.",
-        )
 
 
-def _size_bytes(body: Mapping[str, Any]) -> int:
-    """How large the JSON will be, without writing the pictures a second time."""
-    images = body.get("images")
-    if not isinstance(images, list) or not all(isinstance(image, str) for image in images):
-        return len(to_json(body))
-    rest = {key: value for key, value in body.items() if key != "images"}
-    return len(to_json(rest)) + sum(len(image) + len('"",') for image in images)
+def _check_required(body: Mapping[str, Any], choice: Choice) -> None:
+    endpoint = choice.endpoint
+    if choice.capabilities is None and endpoint in _JUDGED:
+        return
+    for group in endpoint.required:
+        if not any(body.get(name) for name in group):
+            raise UnsupportedParameterError(
+                group[0], f"Vidu's {endpoint.name} needs {' or '.join(group)}."
+            )
 
 
-def _ignored(request: VideoRequest, size: SizeFit) -> tuple[str, ...]:
+def _ignored(request: VideoRequest, size: SizeFit, used: set[str]) -> tuple[str, ...]:
     given = {
+        "duration": request.duration_seconds is not None and "duration" not in used,
         "fps": request.fps is not None,
+        "prompt": bool(request.prompt) and "prompt" not in used,
+        "seed": request.seed is not None and "seed" not in used,
         "size": size.ignored,
         "user": request.user is not None,
     }

@@ -1,0 +1,97 @@
+"""Which keys are one family, and which of them runs."""
+
+from dataclasses import dataclass
+
+from vidgate.providers.jimeng.keys import KEYS, ReqKey
+
+__all__ = ["FAMILY_NAMES", "family_names", "keys_behind", "picture_counts", "resolve"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Family:
+    """Keys of one price and quality, which a permission for one of them covers.
+
+    Attributes:
+        aliases: Names that are no keys: what the request carries decides which one runs.
+        by_pictures: The key for no picture, one, two.
+        camera: The key for a camera template, empty where there is none.
+    """
+
+    aliases: tuple[str, ...] = ()
+    by_pictures: tuple[str, ...]
+    camera: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        every = (*self.aliases, *self.by_pictures, self.camera)
+        return tuple(dict.fromkeys(name for name in every if name))
+
+    def resolves(self, name: str, pictures: int) -> bool:
+        """Whether this name leaves the key open; one for text does when there are pictures."""
+        return name in self.aliases or (name == self.by_pictures[0] and pictures > 0)
+
+
+_FAMILIES = (
+    _Family(
+        aliases=("jimeng_v30",),
+        by_pictures=("jimeng_t2v_v30", "jimeng_i2v_first_v30", "jimeng_i2v_first_tail_v30"),
+        camera="jimeng_i2v_recamera_v30",
+    ),
+    _Family(
+        aliases=("jimeng_v30_1080p", "jimeng_v30_1080"),
+        by_pictures=(
+            "jimeng_t2v_v30_1080p",
+            "jimeng_i2v_first_v30_1080",
+            "jimeng_i2v_first_tail_v30_1080",
+        ),
+    ),
+    _Family(
+        aliases=("jimeng_v30_pro",), by_pictures=("jimeng_ti2v_v30_pro", "jimeng_ti2v_v30_pro")
+    ),
+    _Family(by_pictures=("jimeng_vgfm_t2v_l20", "jimeng_vgfm_i2v_l20")),
+)
+"""Motion and avatar keys are not in it: each is priced by itself and makes one thing."""
+
+_FAMILY_OF = {name: family for family in _FAMILIES for name in family.names}
+
+FAMILY_NAMES = tuple(_FAMILY_OF)
+"""Every key and alias that belongs to a family."""
+
+
+def family_names(model: str) -> tuple[str, ...]:
+    """The keys and aliases of a model's family; only itself for one that has none."""
+    family = _FAMILY_OF.get(model)
+    return family.names if family else (model,)
+
+
+def resolve(model: str, *, pictures: int, wants_camera: bool) -> str:
+    """The key that runs, from what a request carries.
+
+    An alias leaves it open, and so does a key for text when there are pictures: the service would
+    take them, ignore them and bill the video.
+    """
+    family = _FAMILY_OF.get(model)
+    if family is None or not family.resolves(model, pictures):
+        return model
+    if wants_camera and family.camera:
+        return family.camera
+    return family.by_pictures[min(pictures, len(family.by_pictures) - 1)]
+
+
+def picture_counts(model: str, key: ReqKey, *, pictures: int) -> tuple[int, ...]:
+    """How many pictures a request for `model`, which became `key`, may carry."""
+    family = _FAMILY_OF.get(key.name)
+    if family and key.name in family.by_pictures and family.resolves(model, pictures):
+        return tuple(range(len(family.by_pictures)))
+    fewest, most = key.images
+    return tuple(range(fewest, most + 1))
+
+
+def keys_behind(name: str) -> list[tuple[ReqKey, int]]:
+    """The keys that a name may stand for, each with a number of pictures it does so with."""
+    family = _FAMILY_OF.get(name)
+    if family is None or not (name in family.aliases or name == family.by_pictures[0]):
+        fewest, most = KEYS[name].images
+        return [(KEYS[name], pictures) for pictures in range(fewest, most + 1)]
+    keys = [(KEYS[key], pictures) for pictures, key in enumerate(family.by_pictures)]
+    return [*keys, (KEYS[family.camera], 1)] if family.camera else keys

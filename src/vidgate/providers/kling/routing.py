@@ -1,0 +1,268 @@
+"""What a request is for: told by `metadata.action`, by the model, or by what it carries."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from vidgate.exceptions import UnsupportedParameterError
+from vidgate.models.requests import VideoRequest
+from vidgate.providers.base import Action
+from vidgate.providers.kling.capabilities import find_traits, traits_of_product
+from vidgate.providers.kling.frames import LegacyFrames, LegacyOmni, New
+from vidgate.providers.kling.models import PRODUCT_NAMES, Product, Traits
+from vidgate.providers.kling.products import (
+    Avatar,
+    Effects,
+    LegacyMotion,
+    LipSync,
+    MultiElements,
+    NewMotion,
+)
+from vidgate.providers.kling.wire import Wire, is_given, objects
+
+__all__ = ["ACTION", "Route", "effective_model", "find_route"]
+
+ACTION = "action"
+"""Our own member of `metadata`, which the vendor never sees."""
+
+_FRAMES = frozenset({Action.FIRST_FRAME, Action.FIRST_LAST_FRAME})
+_OMNI = frozenset({Action.TEXT, Action.REFERENCES, Action.EDIT}) | _FRAMES
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What `metadata.action` asks for; an empty `actions` leaves it to what is carried."""
+
+    product: Product | None = None
+    actions: frozenset[Action] = frozenset()
+
+
+_TEXT = _Asked(actions=frozenset({Action.TEXT}))
+_PICTURES = _Asked(actions=_FRAMES)
+_REFERENCES = _Asked(actions=frozenset({Action.REFERENCES}))
+_FIRST_LAST = _Asked(actions=frozenset({Action.FIRST_LAST_FRAME}))
+
+_WORDS = MappingProxyType(
+    {
+        Action.TEXT.value: _TEXT,
+        "text2video": _TEXT,
+        "text-to-video": _TEXT,
+        "textGenerate": _TEXT,
+        Action.FIRST_FRAME.value: _Asked(actions=frozenset({Action.FIRST_FRAME})),
+        Action.FIRST_LAST_FRAME.value: _FIRST_LAST,
+        "firstTailGenerate": _FIRST_LAST,
+        "image2video": _PICTURES,
+        "image-to-video": _PICTURES,
+        "generate": _PICTURES,
+        Action.REFERENCES.value: _REFERENCES,
+        "referenceGenerate": _REFERENCES,
+        "omni-video": _Asked(Product.OMNI, _OMNI),
+        Action.MOTION.value: _Asked(Product.MOTION),
+        "motion-control": _Asked(Product.MOTION),
+        Action.AVATAR.value: _Asked(Product.AVATAR),
+        "avatar/image2video": _Asked(Product.AVATAR),
+        Action.LIP_SYNC.value: _Asked(Product.LIP_SYNC),
+        "identify-face": _Asked(Product.LIP_SYNC),
+        "advanced-lip-sync": _Asked(Product.LIP_SYNC),
+        Action.EFFECT.value: _Asked(Product.EFFECTS),
+        "effects": _Asked(Product.EFFECTS),
+        Action.EDIT.value: _Asked(Product.MULTI_ELEMENTS),
+        "multi-elements": _Asked(Product.MULTI_ELEMENTS),
+    }
+)
+"""The words of `Action`, the vendor's endpoints, and what deployed servers call them."""
+
+_NO_EXTENSION = (
+    "Kling has retired the extension of videos. The nearest is kling-v3-omni with the video in "
+    "`video_list`."
+)
+_NO_OLD_LIP_SYNC = (
+    "Kling has superseded its lip-sync in one step. Use the action `lip_sync`: a video as "
+    "`video_url` and a sound as `sound_file` or `audio_id`."
+)
+_NO_MULTI_IMAGE = (
+    "Kling has retired multi-image2video. kling-v3-omni and kling-video-o1 take several pictures."
+)
+_RETIRED_WORDS = MappingProxyType(
+    {
+        "multi-image2video": _NO_MULTI_IMAGE,
+        "video-extend": _NO_EXTENSION,
+        Action.EXTEND.value: _NO_EXTENSION,
+        "lip-sync": _NO_OLD_LIP_SYNC,
+    }
+)
+
+_PRODUCT_OF_NAME = MappingProxyType({name: product for product, name in PRODUCT_NAMES.items()})
+
+_WIRES = MappingProxyType(
+    {
+        Product.LIP_SYNC: LipSync(),
+        Product.AVATAR: Avatar(),
+        Product.EFFECTS: Effects(),
+        Product.MULTI_ELEMENTS: MultiElements(),
+    }
+)
+_LEGACY_WIRES = MappingProxyType(
+    {
+        Product.FRAMES: LegacyFrames(),
+        Product.OMNI: LegacyOmni(),
+        Product.MOTION: LegacyMotion(),
+    }
+)
+_NEW = New()
+_NEW_WIRES = MappingProxyType(
+    {Product.FRAMES: _NEW, Product.OMNI: _NEW, Product.MOTION: NewMotion()}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """What a request is for.
+
+    Attributes:
+        traits: What is known of the model that runs.
+        product: It decides the shape of the body.
+        actions: Those that were asked for; empty where nobody asked.
+    """
+
+    traits: Traits
+    product: Product
+    actions: frozenset[Action]
+
+    @property
+    def wire(self) -> Wire:
+        """The shape of the body."""
+        if self.product in _WIRES:
+            return _WIRES[self.product]
+        return (_NEW_WIRES if self.traits.is_path_model else _LEGACY_WIRES)[self.product]
+
+    @property
+    def as_frames(self) -> bool:
+        """Whether pictures for an omni model are frames, because the request says so."""
+        return bool(self.actions) and self.actions <= _FRAMES
+
+    def check(self, action: Action) -> None:
+        """Refuse a request that says one thing and carries another.
+
+        Raises:
+            UnsupportedParameterError: It does.
+        """
+        if self.actions and action not in self.actions:
+            raise UnsupportedParameterError(
+                ACTION,
+                f"What the request carries makes its action {action}; leave `action` out, or "
+                "give what its action needs.",
+                allowed=(action.value,),
+            )
+
+
+def effective_model(request: VideoRequest) -> str:
+    """The model, or our name of the product without models that the request is for."""
+    asked = _asked(request.metadata)
+    product = _product(request.model, request.metadata, asked)
+    return request.model if product is None else PRODUCT_NAMES.get(product, request.model)
+
+
+def find_route(
+    request: VideoRequest, over: Mapping[str, Any], *, map_retired_models: bool
+) -> Route:
+    """Find what a request is for.
+
+    Raises:
+        UnsupportedParameterError: The model has nothing like it, or Kling has retired it.
+    """
+    asked = _asked(request.metadata)
+    product = _product(request.model, over, asked)
+    if product is not None and product in _WIRES:
+        return Route(traits=traits_of_product(product), product=product, actions=frozenset())
+    _refuse_retired_fields(over)
+    traits = find_traits(
+        request.model,
+        over,
+        has_pictures=bool(request.images),
+        wants_omni=product is Product.OMNI,
+        map_retired_models=map_retired_models,
+    )
+    if product is Product.MOTION:
+        if Action.MOTION not in traits.actions:
+            raise _no_motion(request.model)
+        return Route(traits=traits, product=product, actions=frozenset())
+    if product is Product.OMNI and not traits.is_omni:
+        raise UnsupportedParameterError(
+            ACTION, f"{traits.name} is no omni model; kling-v3-omni is one."
+        )
+    if traits.is_known and asked.actions and not asked.actions & traits.actions.keys():
+        raise UnsupportedParameterError(
+            ACTION, f"{traits.name} has no such action.", allowed=tuple(traits.actions)
+        )
+    if traits.is_known and not traits.is_omni and _has_old_references(over):
+        raise UnsupportedParameterError("image_list", _NO_MULTI_IMAGE)
+    if traits.is_omni and is_given(over.get("video_url")):
+        where = "contents" if traits.is_path_model else "video_list"
+        raise UnsupportedParameterError("video_url", f"{traits.name} takes a video in `{where}`.")
+    return Route(traits=traits, product=traits.product, actions=asked.actions)
+
+
+def _asked(metadata: Mapping[str, Any]) -> _Asked:
+    word = metadata.get(ACTION)
+    if word is None:
+        return _Asked()
+    name = word.strip().strip("/").removeprefix("v1/videos/") if isinstance(word, str) else ""
+    if name in _RETIRED_WORDS:
+        raise UnsupportedParameterError(ACTION, _RETIRED_WORDS[name])
+    if name not in _WORDS:
+        raise UnsupportedParameterError(ACTION, "Kling has no such action.", allowed=tuple(_WORDS))
+    return _WORDS[name]
+
+
+def _product(model: str, over: Mapping[str, Any], asked: _Asked) -> Product | None:
+    """What was asked for in words, else what follows from the fields; `None` is up to the model."""
+    if asked.product is Product.MULTI_ELEMENTS and _is_omni(model):
+        return None
+    if asked.product is not None or asked.actions:
+        return asked.product
+    return _PRODUCT_OF_NAME.get(model) or _carried(model, over)
+
+
+def _carried(model: str, over: Mapping[str, Any]) -> Product | None:
+    has_sound = is_given(over.get("sound_file")) or is_given(over.get("audio_id"))
+    has_video = is_given(over.get("video_url")) or is_given(over.get("video_id"))
+    is_motion = "video" in [entry.get("type") for entry in objects(over.get("contents"))]
+    if is_given(over.get("session_id")):
+        speaks = has_sound or is_given(over.get("face_choose"))
+        return Product.LIP_SYNC if speaks else Product.MULTI_ELEMENTS
+    if is_given(over.get("effect_scene")):
+        return Product.EFFECTS
+    if has_video and (has_sound or is_given(over.get("face_choose"))):
+        return Product.LIP_SYNC
+    if has_sound:
+        return Product.AVATAR
+    if (is_given(over.get("video_url")) or is_motion) and not _is_omni(model):
+        return Product.MOTION
+    return None
+
+
+def _is_omni(model: str) -> bool:
+    return find_traits(model, {}, map_retired_models=True).is_omni
+
+
+def _refuse_retired_fields(over: Mapping[str, Any]) -> None:
+    """Refuse the fields that only retired endpoints had."""
+    brought = over.get("input")
+    if isinstance(brought, Mapping) and brought.keys() & {"video_id", "video_url"}:
+        raise UnsupportedParameterError("input", _NO_OLD_LIP_SYNC)
+    if is_given(over.get("video_id")):
+        raise UnsupportedParameterError("video_id", _NO_EXTENSION)
+
+
+def _has_old_references(over: Mapping[str, Any]) -> bool:
+    return any("image" in entry for entry in objects(over.get("image_list")))
+
+
+def _no_motion(model: str) -> UnsupportedParameterError:
+    return UnsupportedParameterError(
+        "model",
+        f"{model} has no motion control.",
+        allowed=("kling-v3", "kling-v2-6", "kling-3.0", "kling-2.6"),
+    )

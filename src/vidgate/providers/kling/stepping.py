@@ -1,0 +1,87 @@
+"""The first step of a lip-sync: which faces are in the video.
+
+It makes no job, so whatever it answers nothing was made. What the second step will say waits in
+the first one's request, and needs no memory of ours.
+
+Source: the face recognition and lip-sync pages under https://kling.ai/document-api/api/video/,
+read 2026-09-20.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from vidgate.models.outcomes import Fault, FaultKind, Rejected
+from vidgate.providers.kling.envelope import Envelope, to_integer
+from vidgate.providers.kling.models import ADVANCED_LIP_SYNC
+from vidgate.providers.kling.wire import is_given, objects
+
+__all__ = ["FOLLOWING", "first_step", "second_step"]
+
+FOLLOWING = "vidgate_kling_following"
+"""Key in `httpx.Request.extensions`: the body of the second step."""
+
+_SEARCHED = ("video_id", "video_url")
+
+
+def first_step(
+    endpoint: str, body: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """Part a body in those of the two steps; `None` where one step is enough."""
+    if endpoint != ADVANCED_LIP_SYNC or is_given(body.get("session_id")):
+        return None
+    first = {name: body[name] for name in _SEARCHED if name in body}
+    return first, {name: value for name, value in body.items() if name not in _SEARCHED}
+
+
+def second_step(following: Mapping[str, Any], envelope: Envelope) -> dict[str, Any] | Rejected:
+    """Write the second body: the face that is seen longest speaks, from where it is seen.
+
+    Raises:
+        ProviderProtocolError: The answer names no session.
+    """
+    if not envelope.is_accepted:
+        return Rejected(envelope.refusal() or _failure(envelope))
+    data = envelope.data if isinstance(envelope.data, Mapping) else {}
+    session = data.get("session_id")
+    if not isinstance(session, (str, int)) or isinstance(session, bool) or not str(session):
+        raise envelope.error("Kling looked for faces and gave no session")
+    faces = [face for face in objects(data.get("face_data")) if _face_id(face) is not None]
+    if not faces:
+        return Rejected(
+            Fault(
+                kind=FaultKind.BAD_PARAMETER,
+                code="no_face",
+                message="No face was found in the video.",
+                safe_message="Kling found no face in the video.",
+            )
+        )
+    face = max(faces, key=_visible)
+    filled = {"face_id": _face_id(face), "sound_insert_time": _moment(face, "start_time")}
+    chosen = [{**filled, **entry} for entry in objects(following.get("face_choose"))]
+    return {**following, "session_id": session, "face_choose": chosen}
+
+
+def _failure(envelope: Envelope) -> Fault:
+    """A failure after which a job may exist elsewhere; here none can."""
+    return Fault(
+        kind=FaultKind.FAULT,
+        code=str(envelope.code),
+        message=envelope.message,
+        safe_message="Kling could not look for faces in the video.",
+        retry_after_seconds=envelope.retry_after_seconds,
+    )
+
+
+def _face_id(face: Mapping[str, Any]) -> str | int | None:
+    value = face.get("face_id")
+    is_id = isinstance(value, (str, int)) and not isinstance(value, bool)
+    return value if is_id and str(value) else None
+
+
+def _moment(face: Mapping[str, Any], name: str) -> int:
+    """Milliseconds; also where they are written as text."""
+    return to_integer(face.get(name)) or 0
+
+
+def _visible(face: Mapping[str, Any]) -> int:
+    return _moment(face, "end_time") - _moment(face, "start_time")

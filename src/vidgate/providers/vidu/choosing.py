@@ -1,0 +1,283 @@
+"""Which model runs, and at which endpoint."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from vidgate.exceptions import UnsupportedParameterError
+from vidgate.models.requests import VideoRequest
+from vidgate.providers.base import Action, ActionCapabilities, ModelCapabilities
+from vidgate.providers.vidu.endpoints import (
+    ENDPOINTS,
+    EXTEND,
+    FIRST_FRAME,
+    FIRST_LAST_FRAME,
+    LIP_SYNC,
+    MULTIFRAME,
+    REFERENCE_FIELDS,
+    REFERENCES,
+    RETIRED_ENDPOINTS,
+    STORY,
+    TEMPLATE,
+    TEXT,
+    UPSCALE,
+    Endpoint,
+)
+from vidgate.providers.vidu.models import (
+    KEY_FRAMES,
+    MODELS,
+    PICTURES_BESIDE_VIDEOS,
+    STORY_PICTURES,
+)
+
+__all__ = ["Choice", "choose", "model_to_permit"]
+
+_BY_COUNT = (TEXT, FIRST_FRAME, FIRST_LAST_FRAME, REFERENCES)
+"""By the number of pictures; from the last on they are references."""
+
+_BY_MODEL: Mapping[str, Endpoint] = {
+    endpoint.model: endpoint for endpoint in ENDPOINTS.values() if endpoint.model
+}
+
+_BY_WORD: Mapping[str, Endpoint] = {
+    "textGenerate": TEXT,
+    "generate": FIRST_FRAME,
+    "firstTailGenerate": FIRST_LAST_FRAME,
+    "referenceGenerate": REFERENCES,
+    # A story is an effect too; what the request carries tells them apart.
+    **{endpoint.action.value: endpoint for endpoint in ENDPOINTS.values() if endpoint != STORY},
+    **ENDPOINTS,
+}
+"""What `metadata.action` may say: new-api's words, our own, and the endpoints by name."""
+
+_ALLOWED_WORDS = tuple(dict.fromkeys(endpoint.action.value for endpoint in ENDPOINTS.values()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Which model runs where.
+
+    Attributes:
+        model: The one that runs.
+        told: How messages call it.
+        known: What it takes, `None` for an unknown model.
+        capabilities: What it takes here; `None` where the provider judges.
+    """
+
+    model: str
+    told: str
+    endpoint: Endpoint
+    known: ModelCapabilities | None
+    capabilities: ActionCapabilities | None
+
+
+def choose(
+    request: VideoRequest, metadata: Mapping[str, Any], *, map_retired_models: bool
+) -> Choice:
+    """Choose by the model, by what the request carries, or as `metadata.action` says.
+
+    Args:
+        request: As it came.
+        metadata: Its vendor fields, but for those that are ours.
+        map_retired_models: Whether a retired model or endpoint runs as its successor.
+
+    Raises:
+        UnsupportedParameterError: A known model has no such endpoint, or takes another number of
+            pictures there; or `metadata.action` says something that does not exist.
+    """
+    model = _live_model(request.model, map_retired_models=map_retired_models)
+    told = model
+    if model != request.model:
+        told = f"{model} (which runs in place of the retired {request.model})"
+    word = _told_endpoint(metadata, map_retired_models=map_retired_models)
+    endpoint = _endpoint(model, word, metadata, len(request.images))
+    known = MODELS.get(endpoint.model or model)
+    choice = Choice(
+        model=endpoint.model or model,
+        told=told if not endpoint.model else endpoint.model,
+        endpoint=endpoint,
+        known=known,
+        capabilities=known.actions.get(endpoint.action) if known else None,
+    )
+    # What vendor fields say of a known model's pictures, and where they send it, is the
+    # provider's to judge; where we sent it is ours.
+    if known is not None and choice.capabilities is None:
+        if word is None or model != request.model:
+            _refuse_endpoint(choice, len(request.images), metadata)
+    elif known is not None:
+        _check_count(choice, len(request.images), metadata)
+    return choice
+
+
+def model_to_permit(request: VideoRequest) -> str:
+    """The model that a request asks for: an endpoint without a model has a name of its own.
+
+    Raises:
+        UnsupportedParameterError: `metadata.action` says something that does not exist.
+    """
+    word = _told_endpoint(request.metadata, map_retired_models=True)
+    model = _live_model(request.model, map_retired_models=True)
+    endpoint = _endpoint(model, word, request.metadata, len(request.images))
+    # The name is the client's own where it is that which means the endpoint, retired or not.
+    return request.model if model in _BY_MODEL else endpoint.model or request.model
+
+
+def _live_model(model: str, *, map_retired_models: bool) -> str:
+    known = MODELS.get(model)
+    if known is None or known.successor is None:
+        return model
+    if not map_retired_models:
+        raise UnsupportedParameterError(
+            "model", f"Vidu has retired {model}.", allowed=(known.successor,)
+        )
+    return known.successor
+
+
+def _told_endpoint(metadata: Mapping[str, Any], *, map_retired_models: bool) -> Endpoint | None:
+    word = metadata.get("action")
+    if word is None or word == "":
+        return None
+    if isinstance(word, str) and (successor := RETIRED_ENDPOINTS.get(word)) is not None:
+        if not map_retired_models:
+            raise UnsupportedParameterError(
+                "action", f"Vidu has retired the endpoint {word}.", allowed=(successor,)
+            )
+        word = successor
+    endpoint = _BY_WORD.get(word) if isinstance(word, str) else None
+    if endpoint is None:
+        raise UnsupportedParameterError(
+            "action", "Vidu has no such action.", allowed=_ALLOWED_WORDS
+        )
+    if word == Action.EFFECT and metadata.get("story") and not metadata.get("template"):
+        return STORY
+    return endpoint
+
+
+def _endpoint(
+    model: str, word: Endpoint | None, metadata: Mapping[str, Any], images: int
+) -> Endpoint:
+    own = _BY_MODEL.get(model)
+    if own is not None:
+        is_effect = metadata.get("action") == Action.EFFECT and own.action is Action.EFFECT
+        if word is not None and word is not own and not is_effect:
+            raise UnsupportedParameterError(
+                "action", f"{model} does one thing only.", allowed=(own.action.value, own.name)
+            )
+        return own
+    return word or _by_fields(metadata) or _by_pictures(model, metadata, images)
+
+
+def _by_fields(metadata: Mapping[str, Any]) -> Endpoint | None:
+    """Choose by the vendor fields that exist at one endpoint alone."""
+
+    def has(*names: str) -> bool:
+        return any(metadata.get(name) for name in names)
+
+    rules = (
+        (has("image_settings", "start_image"), MULTIFRAME),
+        (has("story"), STORY),
+        (has("template"), TEMPLATE),
+        (has("upscale_resolution"), UPSCALE),
+        (has("video_url") and has("audio_url", "text", "ref_photo_url"), LIP_SYNC),
+        (has("video_creation_id", "video_url"), EXTEND),
+        (has(*REFERENCE_FIELDS), REFERENCES),
+    )
+    return next((endpoint for holds, endpoint in rules if holds), None)
+
+
+def _by_pictures(model: str, metadata: Mapping[str, Any], images: int) -> Endpoint:
+    if "images" in metadata:
+        named = metadata["images"]
+        images = len(named) if isinstance(named, list) else int(bool(named))
+    endpoint = _BY_COUNT[min(images, len(_BY_COUNT) - 1)]
+    known = MODELS.get(model)
+    if (
+        known is not None
+        and endpoint.action not in known.actions
+        and endpoint is not TEXT
+        and Action.REFERENCES in known.actions
+    ):
+        return REFERENCES
+    return endpoint
+
+
+# What does not go together
+
+
+def _refuse_endpoint(choice: Choice, images: int, metadata: Mapping[str, Any]) -> None:
+    endpoint = choice.endpoint
+    is_generic = "images" not in metadata and not any(map(metadata.get, REFERENCE_FIELDS))
+    if endpoint in _BY_COUNT and choice.told == choice.model and is_generic:
+        raise _wrong_number(choice, images, _numbers(choice))
+    others = [
+        name
+        for name, known in MODELS.items()
+        if endpoint.action in known.actions and known.successor is None
+    ]
+    raise UnsupportedParameterError(
+        "model", f"The model {choice.told} has no {endpoint.name}.", allowed=others
+    )
+
+
+def _check_count(choice: Choice, images: int, metadata: Mapping[str, Any]) -> None:
+    if choice.endpoint.picture_field == "images" and "images" in metadata:
+        return
+    fewest, most = _limits(choice, metadata)
+    if not fewest <= images <= most:
+        is_by_count = choice.endpoint in _BY_COUNT and (fewest, most) == _own_limits(choice)
+        allowed = _numbers(choice) if is_by_count else range(fewest, most + 1)
+        raise _wrong_number(choice, images, allowed)
+
+
+def _own_limits(choice: Choice) -> tuple[int, int]:
+    return choice.capabilities.images if choice.capabilities else (0, 0)
+
+
+def _limits(choice: Choice, metadata: Mapping[str, Any]) -> tuple[int, int]:
+    """The fewest and the most pictures beside these vendor fields."""
+    fewest, most = _own_limits(choice)
+    match choice.endpoint.name:
+        case REFERENCES.name:
+            return _reference_limits(choice, metadata)
+        case MULTIFRAME.name:
+            return _frame_limits(metadata)
+        case STORY.name:
+            story = metadata.get("story")
+            known = STORY_PICTURES.get(story) if isinstance(story, str) else None
+            return known or (fewest, most)
+        case _:
+            return fewest, most
+
+
+def _reference_limits(choice: Choice, metadata: Mapping[str, Any]) -> tuple[int, int]:
+    fewest, most = _own_limits(choice)
+    if metadata.get("subjects"):
+        return 0, 0  # the two forms of the body are not to be mixed
+    if metadata.get("videos"):
+        return 0, PICTURES_BESIDE_VIDEOS.get(choice.model, most)
+    return (0 if metadata.get("auto_subjects") else fewest), most
+
+
+def _frame_limits(metadata: Mapping[str, Any]) -> tuple[int, int]:
+    first = 0 if "start_image" in metadata else 1
+    if "image_settings" in metadata:
+        return first, first
+    return first + KEY_FRAMES[0], first + KEY_FRAMES[1]
+
+
+def _numbers(choice: Choice) -> list[int]:
+    """Every number of pictures from which the model makes a video, whichever the endpoint."""
+    numbers: set[int] = set()
+    for endpoint in _BY_COUNT:
+        takes = choice.known.actions.get(endpoint.action) if choice.known else None
+        if takes is not None:
+            numbers.update(range(takes.images[0], takes.images[1] + 1))
+    return sorted(numbers)
+
+
+def _wrong_number(choice: Choice, images: int, allowed: Iterable[int]) -> UnsupportedParameterError:
+    return UnsupportedParameterError(
+        "images",
+        f"The model {choice.told} makes no video from {images} images here.",
+        allowed=list(allowed),
+    )

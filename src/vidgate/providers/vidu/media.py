@@ -1,0 +1,125 @@
+"""Pictures in the form that Vidu takes, and what a body with them may weigh."""
+
+import base64
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from vidgate.exceptions import UnsupportedParameterError
+from vidgate.models.requests import Image
+from vidgate.providers.pictures import PictureLimits, check_picture, read_picture_facts
+from vidgate.providers.vidu.endpoints import FIRST_LAST_FRAME, Endpoint
+
+__all__ = ["check_weight", "to_json", "to_pictures"]
+
+_MEDIA_TYPES = ("image/png", "image/jpeg", "image/webp")
+_MAX_PICTURE_BYTES = 50_000_000
+
+_LONGEST_RATIO = math.nextafter(4, 0)
+"""Strictly between 1:4 and 4:1."""
+
+_FRAME_RATIO = (0.8, 1.25)
+"""How much larger the first frame may be than the last."""
+
+_MAX_BODY_BYTES = 20 * 1024 * 1024
+"""The vendor's limit for a whole POST body, "20 MB"."""
+
+_BODY_RESERVE_BYTES = 4096
+"""For the `payload` and `callback_url` that are added when it is sent."""
+
+_LONG_TEXT = 4096
+
+
+def to_json(body: Mapping[str, Any]) -> bytes:
+    """Write a body as the bytes that are sent."""
+    try:
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        # Half of a surrogate pair has no UTF-8; JSON can still escape it.
+        return json.dumps(body, separators=(",", ":")).encode()
+
+
+def to_pictures(images: Sequence[Image], endpoint: Endpoint) -> list[str]:
+    """Write pictures as URLs and `data:` URIs.
+
+    Raises:
+        UnsupportedParameterError: An inline one is not what the endpoint takes.
+    """
+    limits = PictureLimits(
+        media_types=_MEDIA_TYPES,
+        size_bytes=_MAX_PICTURE_BYTES,
+        shortest_side=endpoint.smallest_side,
+        longest_ratio=_LONGEST_RATIO,
+    )
+    written = [_to_picture(image, limits) for image in images]
+    if endpoint is FIRST_LAST_FRAME:
+        _check_frames(images)
+    return written
+
+
+def _to_picture(image: Image, limits: PictureLimits) -> str:
+    if image.url is not None:
+        return image.url
+    if image.media_type == "image/jpg":
+        image = replace(image, media_type="image/jpeg")
+    check_picture(image, limits)
+    content = image.content or b""
+    media_type = read_picture_facts(content).media_type or image.media_type
+    return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
+
+
+def _check_frames(images: Sequence[Image]) -> None:
+    """Refuse frames of too different a size.
+
+    The documentation does not say whether it means the area or the sides; what breaks the rule
+    in one reading alone is passed on.
+    """
+    sizes = [read_picture_facts(image.content or b"") for image in images]
+    widths = [size.width for size in sizes if size.width]
+    heights = [size.height for size in sizes if size.height]
+    if len(widths) != 2 or len(heights) != 2:  # noqa: PLR2004 - the first and the last frame
+        return
+    across, down = widths[0] / widths[1], heights[0] / heights[1]
+    least, most = _FRAME_RATIO
+
+    def fits(ratio: float) -> bool:
+        return least <= ratio <= most
+
+    if not fits(across * down) and not (fits(across) and fits(down)):
+        raise UnsupportedParameterError(
+            "image",
+            f"The first frame has {widths[0]}x{heights[0]} pixels and the last one "
+            f"{widths[1]}x{heights[1]}; Vidu takes frames of about the same size.",
+        )
+
+
+def check_weight(body: Mapping[str, Any]) -> None:
+    """Refuse a body that is too large to be sent.
+
+    Raises:
+        UnsupportedParameterError: It is.
+    """
+    if _size_bytes(body) > _MAX_BODY_BYTES - _BODY_RESERVE_BYTES:
+        raise UnsupportedParameterError(
+            "image",
+            "Vidu takes at most 20 MB in one request, about 15 MB of inline pictures; "
+            "send smaller pictures or URLs.",
+        )
+
+
+def _size_bytes(value: Any) -> int:
+    """How large the JSON will be, without writing the pictures a second time."""
+    if isinstance(value, Mapping):
+        members = value.items()
+        return 2 + sum(_size_bytes(key) + _size_bytes(item) + 2 for key, item in members)
+    if isinstance(value, list | tuple):
+        return 2 + sum(_size_bytes(item) + 1 for item in value)
+    if isinstance(value, str) and len(value) > _LONG_TEXT and _is_plain(value):
+        return len(value) + 2
+    return len(to_json(value))
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.isprintable() and '"' not in text and "\\" not in text

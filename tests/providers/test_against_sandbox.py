@@ -1,0 +1,142 @@
+"""What an adapter makes of any request is taken by the stand-in that was written without it."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from vidgate.exceptions import UnsupportedParameterError
+from vidgate.models.channels import ChannelAccess
+from vidgate.models.ids import new_id, public_id
+from vidgate.models.outcomes import Submission
+from vidgate.models.requests import Image, VideoRequest
+from vidgate.providers.base import NextRequest, Provider, SubmitIds
+from vidgate.providers.registry import build_providers
+from vidgate.sandbox.app import create_sandbox
+from vidgate.sandbox.settings import SANDBOX_KEYS, SandboxSettings
+
+PROVIDERS = build_providers(map_retired_models=True)
+VIDEO = "https://a.test/drive.mp4"
+SOUND = "https://a.test/speech.mp3"
+
+VENDOR_FIELDS: dict[str, list[dict[str, Any]]] = {
+    "kling": [
+        {"video_url": VIDEO, "character_orientation": "video", "mode": "std"},
+        {"sound_file": SOUND, "action": "avatar"},
+        {"effect_scene": "hug_pro", "input": {"images": ["https://a.test/1", "https://a.test/2"]}},
+        {"image_tail": "https://a.test/last.png"},
+        {"negative_prompt": "blur"},
+    ],
+    "jimeng": [
+        {"template_id": "central_orbit", "camera_strength": "weak"},
+        {"video_url": VIDEO},
+        {"audio_url": SOUND},
+        {"aspect_ratio": "9:16"},
+    ],
+    "vidu": [
+        {"audio": False},
+        {"movement_amplitude": "small"},
+        {"video_url": VIDEO, "audio_url": SOUND, "action": "lip_sync"},
+        {"video_url": VIDEO, "upscale_resolution": "4K"},
+        {"template": "hug"},
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def loop() -> Iterator[asyncio.Runner]:
+    with asyncio.Runner() as runner:
+        yield runner
+
+
+def requests_of(provider: Provider) -> st.SearchStrategy[VideoRequest]:
+    """Requests in generic fields, now and then with a vendor's field; most of them possible."""
+    models = sorted(provider.capabilities.models)
+    sizes = [(1280, 720), (720, 1280), (1920, 1080), (1024, 1024), (960, 540), (3840, 2160)]
+    return st.builds(
+        _request,
+        model=st.sampled_from(models),
+        prompt=st.sampled_from(["a boat on a river", "她转身微笑", "slow push-in", ""]),
+        duration=st.sampled_from([None, None, 3, 4, 5, 5, 8, 10, 15]),
+        size=st.sampled_from([None, None, *sizes]),
+        ratio=st.sampled_from([None, "16:9", "9:16", "1:1", "4:3"]),
+        pictures=st.integers(0, 4),
+        seed=st.sampled_from([None, 7]),
+        metadata=st.sampled_from([{}, {}, *VENDOR_FIELDS[provider.name]]),
+    )
+
+
+def _request(
+    *,
+    model: str,
+    prompt: str,
+    duration: int | None,
+    size: tuple[int, int] | None,
+    ratio: str | None,
+    pictures: int,
+    seed: int | None,
+    metadata: dict[str, Any],
+) -> VideoRequest:
+    if pictures == 0 and "image_tail" in metadata:
+        metadata = {}  # what metadata says is the vendor's to judge, and it would refuse this
+    return VideoRequest(
+        model=model,
+        prompt=prompt,
+        duration_seconds=duration,
+        width=size[0] if size else None,
+        height=size[1] if size else None,
+        aspect_ratio=None if size else ratio,
+        images=tuple(Image(url=f"https://a.test/{n}.png") for n in range(pictures)),
+        seed=seed,
+        metadata=metadata,
+    )
+
+
+async def submit(provider: Provider, request: VideoRequest) -> Any:
+    """Send what the adapter writes, step by step, to a stand-in of its own."""
+    sandbox = create_sandbox(SandboxSettings(encode_ahead=False, hang_seconds=1))
+    base_url = f"http://127.0.0.1:3900/{provider.name}"
+    access = ChannelAccess(base_url, SecretStr(SANDBOX_KEYS[provider.name]))
+    translation = provider.translate(request)
+    ids = SubmitIds(correlation=public_id("vg_", new_id()))
+    sent = provider.submit_request(translation, access, ids, datetime.now(UTC))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(sandbox)) as client:
+        while True:
+            response = await client.send(sent)
+            answer = provider.read_submission(sent, response)
+            if not isinstance(answer, NextRequest):
+                return translation, response.text, answer
+            sent = answer.request
+
+
+@pytest.mark.parametrize("provider", PROVIDERS.values(), ids=PROVIDERS)
+def test_a_request_is_refused_by_name_or_taken(provider: Provider, loop: asyncio.Runner) -> None:
+    @settings(
+        max_examples=600,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(requests_of(provider))
+    def check(request: VideoRequest) -> None:
+        try:
+            translation, said, answer = loop.run(submit(provider, request))
+        except UnsupportedParameterError as error:
+            refused.append(error.param)
+            return
+        assert isinstance(answer, Submission), (request, translation.endpoint, said)
+        taken.append(translation.facts.model)
+
+    taken: list[str] = []
+    refused: list[str | None] = []
+    check()
+    assert all(refused)
+    assert len(taken) >= 50
+    assert len(set(taken)) >= 3

@@ -1,0 +1,291 @@
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from vidgate.exceptions import ProviderProtocolError
+from vidgate.models.channels import ChannelAccess
+from vidgate.models.outcomes import (
+    FaultKind,
+    Outcome,
+    Rejected,
+    Submission,
+    UpstreamRef,
+)
+from vidgate.models.requests import VideoRequest
+from vidgate.providers.base import SubmitIds
+from vidgate.providers.jimeng import Jimeng
+
+DATA = Path(__file__).parent.parent / "data" / "jimeng"
+NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
+ACCESS = "AKLTEXAMPLE0000000000000000000001"
+SECRET = "U0tFWEFNUExFMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDE="
+BASE_URL = "https://visual.volcengineapi.com"
+JIMENG = Jimeng()
+IDS = SubmitIds(correlation="attempt_1")
+REF = UpstreamRef("7512000000000000001", "jimeng_ti2v_v30_pro")
+
+
+def access(base_url: str = BASE_URL, session_token: str = "") -> ChannelAccess:
+    parts = [ACCESS, SECRET, session_token] if session_token else [ACCESS, SECRET]
+    return ChannelAccess(base_url, SecretStr("|".join(parts)))
+
+
+def load(name: str) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads((DATA / f"{name}.json").read_text(encoding="utf-8"))
+    return data
+
+
+def reply(name: str) -> httpx.Response:
+    data = load(name)
+    content = data["text"] if "text" in data else json.dumps(data["json"])
+    return httpx.Response(data["status"], headers=data["headers"], content=content.encode())
+
+
+def answer(status: int, body: Any, **headers: str) -> httpx.Response:
+    return httpx.Response(status, headers=headers, content=json.dumps(body).encode())
+
+
+def service_error(status: int, code: int, message: str = "said") -> httpx.Response:
+    return answer(status, {"code": code, "data": None, "message": message, "request_id": "r1"})
+
+
+def gateway_error(status: int, **error: Any) -> httpx.Response:
+    return answer(status, {"ResponseMetadata": {"RequestId": "r1", "Error": error}})
+
+
+def sent_submit(model: str = "jimeng_v30_pro") -> httpx.Request:
+    translation = JIMENG.translate(VideoRequest(model=model, prompt="a boat"))
+    return JIMENG.submit_request(translation, access(), IDS, NOW)
+
+
+def submit(response: httpx.Response) -> Submission | Rejected:
+    return JIMENG.read_submission(sent_submit(), response)
+
+
+def poll(response: httpx.Response) -> Outcome:
+    sent = JIMENG.poll_request([REF], access(), NOW)
+    return JIMENG.read_poll(sent, response, [REF])[REF]
+
+
+GATEWAY = [
+    (400, 100002, "MissingParameter", FaultKind.FAULT),
+    (400, 100004, "MissingRequestInfo", FaultKind.FAULT),
+    (400, 100006, "InvalidTimestamp", FaultKind.FAULT),
+    (400, 100024, "InvalidAuthorization", FaultKind.CREDENTIAL),
+    (400, 100025, "InvalidCredential", FaultKind.CREDENTIAL),
+    (401, 100009, "InvalidAccessKey", FaultKind.CREDENTIAL),
+    (401, 100010, "SignatureDoesNotMatch", FaultKind.CREDENTIAL),
+    (401, 100026, "InvalidSecretToken", FaultKind.CREDENTIAL),
+    (403, 100012, "LackPolicy", FaultKind.CREDENTIAL),
+    (403, 100013, "AccessDenied", FaultKind.CREDENTIAL),
+    (404, 100007, "ServiceNotFound", FaultKind.FAULT),
+    (404, 100008, "InvalidActionOrVersion", FaultKind.FAULT),
+    (429, 100018, "FlowLimitExceeded", FaultKind.RATE),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "task_id"),
+    [
+        ("submit_accepted", "7512000000000000001"),
+        ("submit_accepted_20_digits", "18446744073709551610"),
+        ("submit_accepted_number_id", "18446744073709551610"),
+        ("submit_accepted_bare", "7512000000000000001"),
+        ("submit_accepted_wrapped", "7512000000000000001"),
+    ],
+)
+def test_submit_accepted(name: str, task_id: str) -> None:
+    assert submit(reply(name)) == Submission(UpstreamRef(task_id, "jimeng_ti2v_v30_pro"))
+
+
+def test_submit_accepted_for_a_request_that_lost_its_extensions() -> None:
+    sent = sent_submit("jimeng_vgfm_t2v_l20")
+    bare = httpx.Request("POST", sent.url, headers=sent.headers, content=sent.content)
+
+    result = JIMENG.read_submission(bare, reply("submit_accepted"))
+
+    assert isinstance(result, Submission)
+    assert result.ref.kind == "jimeng_vgfm_t2v_l20"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "code"),
+    [
+        ("submit_rate", FaultKind.RATE, "50429"),
+        ("submit_concurrency", FaultKind.CONCURRENCY, "50430"),
+        ("submit_concurrency_wrapped", FaultKind.CONCURRENCY, "50430"),
+        ("submit_moderation", FaultKind.CONTENT_POLICY, "50413"),
+        ("submit_bad_parameter", FaultKind.BAD_PARAMETER, "50200"),
+        ("submit_not_opened", FaultKind.MODEL_UNAVAILABLE, "50400"),
+        ("submit_signature", FaultKind.CREDENTIAL, "SignatureDoesNotMatch"),
+        ("html_429", FaultKind.RATE, "429"),
+    ],
+)
+def test_submit_rejected(name: str, kind: FaultKind, code: str) -> None:
+    result = submit(reply(name))
+
+    assert isinstance(result, Rejected)
+    assert (result.fault.kind, result.fault.code) == (kind, code)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "submit_accepted_without_id",
+        "submit_internal",
+        "submit_gateway_timeout",
+        "html_502",
+        "html_200",
+        "truncated",
+    ],
+)
+def test_submit_unclear(name: str) -> None:
+    with pytest.raises(ProviderProtocolError):
+        submit(reply(name))
+
+
+@pytest.mark.parametrize("http_status", [200, 400])
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (50411, FaultKind.CONTENT_POLICY),
+        (50412, FaultKind.CONTENT_POLICY),
+        (50413, FaultKind.CONTENT_POLICY),
+        (50511, FaultKind.CONTENT_POLICY),
+        (50512, FaultKind.CONTENT_POLICY),
+        (50513, FaultKind.CONTENT_POLICY),
+        (50514, FaultKind.CONTENT_POLICY),
+        (50516, FaultKind.CONTENT_POLICY),
+        (50517, FaultKind.CONTENT_POLICY),
+        (50518, FaultKind.CONTENT_POLICY),
+        (50519, FaultKind.CONTENT_POLICY),
+        (50520, FaultKind.FAULT),
+        (50521, FaultKind.FAULT),
+        (50522, FaultKind.FAULT),
+        (50429, FaultKind.RATE),
+        (50430, FaultKind.CONCURRENCY),
+        (50215, FaultKind.BAD_PARAMETER),
+        (50200, FaultKind.BAD_PARAMETER),
+        (50400, FaultKind.MODEL_UNAVAILABLE),
+        (30403, FaultKind.MODEL_UNAVAILABLE),
+        (30404, FaultKind.MODEL_UNAVAILABLE),
+    ],
+)
+def test_service_code_on_submit(http_status: int, code: int, kind: FaultKind) -> None:
+    result = submit(service_error(http_status, code))
+
+    assert isinstance(result, Rejected)
+    assert result.fault.kind is kind
+    assert result.fault.code == str(code)
+    assert result.fault.message == "said [request r1]"
+    assert (kind is FaultKind.CONTENT_POLICY) == bool(result.fault.safe_message)
+
+
+@pytest.mark.parametrize("code", [50500, 50501])
+@pytest.mark.parametrize("http_status", [200, 400, 429, 500])
+def test_internal_errors_on_submit_are_unclear(http_status: int, code: int) -> None:
+    with pytest.raises(ProviderProtocolError):
+        submit(service_error(http_status, code))
+
+
+def test_unknown_code_on_submit_is_definite_only_with_a_4xx() -> None:
+    definite = submit(service_error(400, 61234))
+
+    assert isinstance(definite, Rejected)
+    assert definite.fault.kind is FaultKind.FAULT
+    for http_status in (200, 302, 500):
+        with pytest.raises(ProviderProtocolError):
+            submit(service_error(http_status, 61234))
+
+
+def test_refusal_that_names_a_job_is_unclear() -> None:
+    body = {"code": 50430, "data": {"task_id": "7512000000000000001"}, "message": "m"}
+
+    with pytest.raises(ProviderProtocolError):
+        submit(answer(200, body))
+
+
+@pytest.mark.parametrize(("http_status", "number", "word", "kind"), GATEWAY)
+def test_gateway_code_on_submit(http_status: int, number: int, word: str, kind: FaultKind) -> None:
+    for error in ({"CodeN": number, "Code": word}, {"CodeN": number}, {"Code": word}):
+        result = submit(gateway_error(http_status, Message="said", **error))
+        assert isinstance(result, Rejected)
+        assert result.fault.kind is kind
+        assert result.fault.code == error.get("Code", str(number))
+
+
+@pytest.mark.parametrize(
+    ("http_status", "number", "word"),
+    [
+        (500, 100014, "InternalError"),
+        (502, 100023, "InternalServiceError"),
+        (503, 100019, "ServiceUnavailableTemp"),
+        (504, 100016, "InternalServiceTimeout"),
+    ],
+)
+def test_gateway_faults_on_submit_are_unclear(http_status: int, number: int, word: str) -> None:
+    for status in (http_status, 200, 400):
+        for error in ({"CodeN": number, "Code": word}, {"CodeN": number}, {"Code": word}):
+            with pytest.raises(ProviderProtocolError):
+                submit(gateway_error(status, **error))
+
+
+def test_unknown_gateway_code_on_submit() -> None:
+    refused = submit(gateway_error(403, CodeN=100999, Code="SomethingNew"))
+
+    assert isinstance(refused, Rejected)
+    assert (refused.fault.kind, refused.fault.code) == (FaultKind.FAULT, "SomethingNew")
+    with pytest.raises(ProviderProtocolError):
+        submit(gateway_error(200, CodeN=100999, Code="SomethingNew"))
+    with pytest.raises(ProviderProtocolError):
+        submit(gateway_error(400, Message="no code at all"))
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("3", 3.0),
+        ("2.5", 2.5),
+        ("Fri, 20 Nov 2026 08:00:30 GMT", 30.0),
+        ("Fri, 20 Nov 2026 07:00:00 GMT", 0.0),
+        ("soon", None),
+        ("-5", None),
+        ("inf", None),
+        ("", None),
+    ],
+)
+def test_retry_after(text: str, seconds: float | None) -> None:
+    body = {"code": 50429, "data": None, "message": "slow down"}
+
+    rejected = submit(answer(429, body, **{"retry-after": text}))
+    with pytest.raises(ProviderProtocolError) as caught:
+        poll(answer(429, body, **{"retry-after": text}))
+
+    assert isinstance(rejected, Rejected)
+    assert rejected.fault.retry_after_seconds == seconds
+    assert caught.value.retry_after_seconds == seconds
+
+
+def test_nothing_secret_of_ours_comes_back_in_a_message() -> None:
+    sent = JIMENG.poll_request([REF], access(session_token="STStoken=="), NOW)
+    signature = sent.headers["authorization"].rpartition("=")[2]
+    echo = f"key {ACCESS} token STStoken== signature {signature}"
+
+    result = JIMENG.read_submission(sent, gateway_error(401, Code="AccessDenied", Message=echo))
+
+    assert isinstance(result, Rejected)
+    assert result.fault.message == "key *** token *** signature *** [request r1]"
+
+
+def test_client_learns_the_refused_field_and_no_words_of_the_provider() -> None:
+    message = "Invalid Input Parameters: aspect_ratio of account 2100012345 at internal.host"
+
+    result = submit(service_error(400, 50200, message))
+
+    assert isinstance(result, Rejected)
+    assert result.fault.safe_message == "The provider refused the value of aspect_ratio."
