@@ -1,10 +1,13 @@
 """The life of a task through the real services, adapters and database."""
 
+import json
+
 import httpx
 import pytest
 from tests.support.engine import Engine
 
 from vidgate.exceptions import NotFoundError
+from vidgate.models.outcomes import UpstreamRef
 from vidgate.models.tasks import AttemptStatus, TaskStatus
 
 ACCEPTED = {"code": 0, "message": "SUCCEED", "request_id": "r", "data": {"task_id": "9301"}}
@@ -100,3 +103,43 @@ async def test_an_answer_that_says_nothing_fails_no_task(
     )
     await engine.tick(minutes=2)
     assert (await engine.task(created)).status is TaskStatus.SUCCEEDED
+
+
+async def test_a_product_of_two_steps_is_one_submit(engine: Engine) -> None:
+    await engine.channel("kling")
+    faces = {"session_id": "s1", "face_data": [{"face_id": "0", "start_time": 0, "end_time": 9000}]}
+    first = engine.router.post("http://kling.test/v1/videos/identify-face")
+    first.respond(json={"code": 0, "message": "SUCCEED", "data": faces})
+    second = engine.router.post("http://kling.test/v1/videos/advanced-lip-sync")
+    second.respond(json=ACCEPTED)
+
+    created = await engine.create(
+        "kling-lip-sync",
+        prompt="",
+        duration_seconds=5,
+        metadata={"video_url": "https://a.test/a.mp4", "sound_file": "https://a.test/a.mp3"},
+    )
+
+    assert created.snapshot.status is TaskStatus.IN_PROGRESS
+    assert [first.call_count, second.call_count] == [1, 1]
+    body = json.loads(second.calls[0].request.content)
+    assert body["session_id"] == "s1"
+    [attempt] = await engine.attempts(created)
+    assert body["external_task_id"] == attempt.correlation
+    assert attempt.ref == UpstreamRef("9301", "/v1/videos/advanced-lip-sync")
+
+
+async def test_a_refusal_of_the_first_step_makes_no_second(engine: Engine) -> None:
+    await engine.channel("kling")
+    first = engine.router.post("http://kling.test/v1/videos/identify-face")
+    first.respond(status_code=400, json={"code": 1301, "message": "no"})
+    second = engine.router.post("http://kling.test/v1/videos/advanced-lip-sync")
+
+    error = await engine.refused(
+        "kling-lip-sync",
+        duration_seconds=5,
+        metadata={"video_url": "https://a.test/a.mp4", "sound_file": "https://a.test/a.mp3"},
+    )
+
+    assert error.code == "content_policy_violation"
+    assert not second.called

@@ -75,8 +75,8 @@ class Town:
     variables: Mapping[str, str]
     stack: AsyncExitStack
 
-    async def gateway(self, *options: str, **variables: str) -> Process:
-        port = free_port()
+    async def gateway(self, *options: str, port: int | None = None, **variables: str) -> Process:
+        port = port or free_port()
         process = await _start(
             ["serve", "--port", str(port), *options],
             f"http://127.0.0.1:{port}",
