@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 from tests.support.clock import FixedClock
 
-from vidgate.db import attempts as attempt_statements
+from vidgate.db import attempt_statements
 from vidgate.db.attempts import AttemptStore, NewAttempt
 from vidgate.db.channels import ChannelStore
 from vidgate.db.engine import Database, Statement, UniqueViolation
@@ -552,10 +552,10 @@ ANALYZE = Statement(text("ANALYZE attempts"))
 @pytest.mark.parametrize(
     ("name", "index"),
     [
-        ("_CLAIM", "attempts_due_at_idx"),
-        ("_COUNT_SLOTS", "attempts_channel_live_idx"),
-        ("_WAITING", "attempts_"),
-        ("_START_WAITING", "attempts_"),
+        ("CLAIM", "attempts_due_at_idx"),
+        ("COUNT_SLOTS", "attempts_channel_live_idx"),
+        ("WAITING", "attempts_"),
+        ("START_WAITING", "attempts_"),
     ],
 )
 async def test_work_is_found_by_index_among_many_rows(

@@ -6,34 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    ARRAY,
-    CTE,
-    BigInteger,
-    ColumnElement,
-    DateTime,
-    Double,
-    Integer,
-    Interval,
-    Text,
-    Uuid,
-    all_,
-    and_,
-    bindparam,
-    cast,
-    delete,
-    func,
-    insert,
-    literal,
-    or_,
-    select,
-    update,
-)
-from sqlalchemy.dialects.postgresql import JSONB
-
+from vidgate.db import attempt_statements as sql
 from vidgate.db.documents import write_result
-from vidgate.db.engine import Database, Record, Statement, Transaction
-from vidgate.db.tables import attempts, inputs, outputs, tasks
+from vidgate.db.engine import Database, Record, Transaction
 from vidgate.exceptions import LeaseLostError
 from vidgate.models.attempts import Attempt, Lease
 from vidgate.models.outcomes import Fault, UpstreamRef, VideoResult
@@ -74,420 +49,6 @@ class NewAttempt:
     wait_until: datetime | None = None
 
 
-_TIME = DateTime(timezone=True)
-_COLUMNS = [
-    attempts.c[name]
-    for name in (
-        "id",
-        "task_id",
-        "position",
-        "number",
-        "channel_id",
-        "credential_id",
-        "provider",
-        "upstream_model",
-        "endpoint",
-        "correlation",
-        "status",
-        "ref_id",
-        "ref_kind",
-        "pace",
-        "progress",
-        "tries",
-        "polls",
-        "misses",
-        "doubts",
-        "due_at",
-        "deadline_at",
-        "sent_at",
-        "submit_ends_at",
-        "accepted_at",
-        "finished_at",
-        "find_page",
-        "created_at",
-        "last_reason",
-        "fault_kind",
-        "fault_code",
-        "fault_message",
-    )
-]
-
-_INSERTED = (
-    "id",
-    "task_id",
-    "position",
-    "number",
-    "channel_id",
-    "credential_id",
-    "provider",
-    "upstream_model",
-    "endpoint",
-    "correlation",
-    "status",
-    "pace",
-    "tries",
-    "due_at",
-    "lease_id",
-    "lease_until",
-    "deadline_at",
-    "sent_at",
-    "submit_ends_at",
-    "created_at",
-)
-_INSERT = Statement(
-    insert(attempts)
-    .values({name: bindparam(name, type_=attempts.c[name].type) for name in _INSERTED})
-    .returning(*_COLUMNS)
-)
-
-# Slots. They are counted from the attempts under a lock, so that no counter can drift.
-
-_LOCK_CHANNEL = Statement(
-    select(
-        func.pg_advisory_xact_lock(
-            func.hashtextextended(bindparam("channel", type_=Text), literal(0, BigInteger))
-        )
-    )
-)
-_in_channel = attempts.c.channel_id == bindparam("channel_id", type_=Uuid)
-_COUNT_SLOTS = Statement(
-    select(
-        func.count().label("taken"),
-        select(literal(1))
-        .where(
-            _in_channel,
-            attempts.c.status == "pending",
-            attempts.c.due_at <= bindparam("now", type_=_TIME),
-        )
-        .correlate(None)
-        .exists()
-        .label("is_waited_for"),
-    )
-    .select_from(attempts)
-    .where(
-        _in_channel,
-        # Spelled so that the planner sees that the partial index covers it.
-        or_(attempts.c.status == "submitting", attempts.c.status == "running"),
-    )
-)
-
-# Claiming. While it is leased an attempt is due when its lease ends, so one index finds both the
-# work that is due and the work that a dead worker left behind.
-
-_is_due = attempts.c.due_at <= bindparam("now", type_=_TIME)
-_not_busy = attempts.c.channel_id != all_(bindparam("busy", type_=ARRAY(Uuid)))
-
-
-def _first_due(*conditions: ColumnElement[bool], name: str) -> CTE:
-    return (
-        select(attempts.c.id)
-        .where(_is_due, *conditions)
-        .order_by(attempts.c.due_at)
-        .limit(bindparam("limit", type_=Integer))
-        .with_for_update(skip_locked=True)
-        .cte(name)
-    )
-
-
-_due = _first_due(attempts.c.status != "pending", _not_busy, name="due")
-_overdue = _first_due(
-    attempts.c.status == "pending",
-    attempts.c.deadline_at <= bindparam("now", type_=_TIME),
-    name="overdue",
-)
-_leased = {
-    "lease_id": bindparam("lease_id", type_=Uuid),
-    "lease_until": bindparam("lease_until", type_=_TIME),
-    "due_at": bindparam("lease_until", type_=_TIME),
-}
-_CLAIM = Statement(
-    update(attempts).values(_leased).where(attempts.c.id == _due.c.id).returning(*_COLUMNS)
-)
-
-_CLAIM_OVERDUE = Statement(
-    update(attempts).values(_leased).where(attempts.c.id == _overdue.c.id).returning(*_COLUMNS)
-)
-
-_WAITING = Statement(
-    select(attempts.c.channel_id)
-    .where(attempts.c.status == "pending", attempts.c.due_at <= bindparam("now", type_=_TIME))
-    .group_by(attempts.c.channel_id)
-)
-_next_waiting = (
-    select(attempts.c.id)
-    .where(
-        attempts.c.channel_id == bindparam("channel_id", type_=Uuid),
-        attempts.c.status == "pending",
-        attempts.c.due_at <= bindparam("now", type_=_TIME),
-    )
-    .order_by(attempts.c.id)
-    .limit(bindparam("limit", type_=Integer))
-    .with_for_update(skip_locked=True)
-    .cte("next_waiting")
-)
-_submit_ends_at = bindparam("now", type_=_TIME) + func.make_interval(
-    0, 0, 0, 0, 0, 0, cast(attempts.c.pace["submit"].astext, Double)
-)
-_START_WAITING = Statement(
-    update(attempts)
-    .values(
-        lease_id=bindparam("lease_id", type_=Uuid),
-        lease_until=_submit_ends_at + bindparam("margin", type_=Interval),
-        due_at=_submit_ends_at + bindparam("margin", type_=Interval),
-        credential_id=bindparam("credential_id", type_=Uuid),
-        status="submitting",
-        sent_at=bindparam("now", type_=_TIME),
-        submit_ends_at=_submit_ends_at,
-    )
-    .where(attempts.c.id == _next_waiting.c.id)
-    .returning(*_COLUMNS, attempts.c.lease_until)
-)
-_CLAIM_WAITING = Statement(
-    update(attempts).values(_leased).where(attempts.c.id == _next_waiting.c.id).returning(*_COLUMNS)
-)
-
-# Writing back.
-
-_mine = and_(
-    attempts.c.id == bindparam("attempt_id", type_=Uuid),
-    attempts.c.lease_id == bindparam("lease_id", type_=Uuid),
-)
-_still_mine = and_(_mine, attempts.c.lease_until > bindparam("now", type_=_TIME))
-_unleased = {"lease_id": None, "lease_until": None}
-
-_RELEASED = (
-    "status",
-    "due_at",
-    "progress",
-    "tries",
-    "polls",
-    "misses",
-    "doubts",
-    "find_page",
-    "last_reason",
-    "finished_at",
-)
-_RELEASE = Statement(
-    update(attempts)
-    .values({name: bindparam(name, type_=attempts.c[name].type) for name in _RELEASED} | _unleased)
-    .where(_still_mine)
-)
-
-_RESUBMIT = Statement(
-    update(attempts)
-    .values(
-        **_leased,
-        status="submitting",
-        sent_at=bindparam("now", type_=_TIME),
-        submit_ends_at=bindparam("submit_ends_at", type_=_TIME),
-        tries=attempts.c.tries + 1,
-        misses=0,
-        doubts=attempts.c.doubts + 1,
-        find_page=None,
-    )
-    .where(attempts.c.id == bindparam("attempt_id", type_=Uuid))
-    .where(attempts.c.lease_id == bindparam("old_lease_id", type_=Uuid))
-    .where(attempts.c.lease_until > bindparam("now", type_=_TIME))
-)
-
-# The fence of an acceptance is the lease's id alone: whoever took over wrote another one, and as
-# long as nobody did, the knowledge that a paid job exists must not be thrown away for being late.
-_accepted = (
-    update(attempts)
-    .values(
-        status="running",
-        ref_id=bindparam("ref_id", type_=Text),
-        ref_kind=bindparam("ref_kind", type_=Text),
-        accepted_at=bindparam("now", type_=_TIME),
-        due_at=bindparam("due_at", type_=_TIME),
-        deadline_at=bindparam("deadline_at", type_=_TIME),
-        polls=0,
-        misses=0,
-        doubts=0,
-        find_page=None,
-        last_reason=None,
-        **_unleased,
-    )
-    .where(_mine, attempts.c.status == "submitting")
-    .returning(attempts.c.task_id, attempts.c.position)
-    .cte("accepted")
-)
-_task_starts = (
-    update(tasks)
-    .values(
-        status="in_progress",
-        started_at=bindparam("now", type_=_TIME),
-        revision=tasks.c.revision + 1,
-        provider=bindparam("provider", type_=Text),
-        upstream_model=bindparam("upstream_model", type_=Text),
-        details=func.coalesce(bindparam("details", type_=JSONB), tasks.c.details),
-        facts=func.coalesce(bindparam("facts", type_=JSONB), tasks.c.facts),
-        seed=func.coalesce(bindparam("seed", type_=BigInteger), tasks.c.seed),
-    )
-    .where(tasks.c.id == _accepted.c.task_id, tasks.c.status == "queued")
-    .cte("task_starts")
-)
-_output_starts = (
-    update(outputs)
-    .values(status="in_progress")
-    .where(
-        outputs.c.task_id == _accepted.c.task_id,
-        outputs.c.position == _accepted.c.position,
-        outputs.c.status == "queued",
-    )
-    .cte("output_starts")
-)
-_others = attempts.alias("others")
-_inputs_done = (
-    delete(inputs)
-    .where(
-        inputs.c.task_id == _accepted.c.task_id,
-        ~select(literal(1))
-        .select_from(_others)
-        .where(
-            _others.c.task_id == _accepted.c.task_id,
-            _others.c.id != bindparam("attempt_id", type_=Uuid),
-            or_(_others.c.status == "pending", _others.c.status == "submitting"),
-        )
-        .exists(),
-    )
-    .cte("inputs_done")
-)
-_ACCEPT = Statement(select(_accepted.c.task_id).add_cte(_task_starts, _output_starts, _inputs_done))
-
-_FINISH_ATTEMPT = Statement(
-    update(attempts)
-    .values(
-        status=bindparam("status", type_=Text),
-        due_at=bindparam("due_at", type_=_TIME),
-        finished_at=bindparam("now", type_=_TIME),
-        result=bindparam("result", type_=JSONB),
-        fault_kind=bindparam("fault_kind", type_=Text),
-        fault_code=bindparam("fault_code", type_=Text),
-        fault_message=bindparam("fault_message", type_=Text),
-        polls=bindparam("polls", type_=Integer),
-        **_unleased,
-    )
-    .where(_still_mine)
-)
-_LOCK_TASK = Statement(
-    select(tasks.c.id, tasks.c.status)
-    .where(tasks.c.id == bindparam("task_id", type_=Uuid))
-    .with_for_update()
-)
-_FINISH_OUTPUT = Statement(
-    update(outputs)
-    .values(
-        status=bindparam("status", type_=Text),
-        result=bindparam("result", type_=JSONB),
-        error_code=bindparam("error_code", type_=Text),
-        error_message=bindparam("error_message", type_=Text),
-        finished_at=bindparam("now", type_=_TIME),
-    )
-    .where(
-        outputs.c.task_id == bindparam("task_id", type_=Uuid),
-        outputs.c.position == bindparam("position", type_=Integer),
-        or_(outputs.c.status == "queued", outputs.c.status == "in_progress"),
-    )
-)
-_OUTPUTS = Statement(
-    select(outputs.c.status, outputs.c.error_code, outputs.c.error_message)
-    .where(outputs.c.task_id == bindparam("task_id", type_=Uuid))
-    .order_by(outputs.c.position)
-)
-_FINISH_TASK = Statement(
-    update(tasks)
-    .values(
-        status=bindparam("status", type_=Text),
-        error_code=bindparam("error_code", type_=Text),
-        error_message=bindparam("error_message", type_=Text),
-        finished_at=bindparam("now", type_=_TIME),
-        revision=tasks.c.revision + 1,
-    )
-    .where(
-        tasks.c.id == bindparam("task_id", type_=Uuid),
-        or_(tasks.c.status == "queued", tasks.c.status == "in_progress"),
-    )
-)
-_DELETE_INPUTS = Statement(
-    delete(inputs).where(inputs.c.task_id == bindparam("task_id", type_=Uuid))
-)
-_RECORD_LATE = Statement(
-    update(attempts)
-    .values(
-        due_at=None,
-        result=bindparam("result", type_=JSONB),
-        last_reason=bindparam("last_reason", type_=Text),
-        **_unleased,
-    )
-    .where(_still_mine)
-)
-
-# A callback came: the job is due at once. While somebody asks about it the answer may be older
-# than the callback, so it is named, to be tried again.
-
-_hastened = (
-    update(attempts)
-    .values(due_at=bindparam("now", type_=_TIME))
-    .where(
-        attempts.c.id == func.any(bindparam("ids", type_=ARRAY(Uuid))),
-        attempts.c.status == "running",
-        attempts.c.lease_id.is_(None),
-        attempts.c.due_at > bindparam("now", type_=_TIME),
-    )
-    .cte("hastened")
-)
-_HASTEN = Statement(
-    select(attempts.c.id)
-    .where(
-        attempts.c.id == func.any(bindparam("ids", type_=ARRAY(Uuid))),
-        attempts.c.status == "running",
-        attempts.c.lease_id.is_not(None),
-    )
-    .add_cte(_hastened)
-)
-
-# Reading, for operators and metrics.
-
-_BY_ID = Statement(select(*_COLUMNS).where(attempts.c.id == bindparam("attempt_id", type_=Uuid)))
-
-_OF_TASK = Statement(
-    select(*_COLUMNS)
-    .where(attempts.c.task_id == bindparam("task_id", type_=Uuid))
-    .order_by(attempts.c.position, attempts.c.number)
-)
-_CHANNELS_USED = Statement(
-    select(attempts.c.channel_id)
-    .where(
-        attempts.c.task_id == bindparam("task_id", type_=Uuid),
-        attempts.c.position == bindparam("position", type_=Integer),
-    )
-    .group_by(attempts.c.channel_id)
-)
-_RETURN_LEASES = Statement(
-    update(attempts)
-    .values(due_at=bindparam("now", type_=_TIME), **_unleased)
-    .where(
-        attempts.c.id == func.any(bindparam("ids", type_=ARRAY(Uuid))),
-        attempts.c.lease_id == func.any(bindparam("lease_ids", type_=ARRAY(Uuid))),
-        attempts.c.status != "submitting",
-    )
-)
-_WORK = Statement(
-    select(
-        func.count().filter(attempts.c.due_at <= bindparam("now", type_=_TIME)).label("due"),
-        func.count().label("unfinished"),
-        func.min(attempts.c.created_at).label("oldest"),
-    ).where(
-        or_(
-            attempts.c.status == "pending",
-            attempts.c.status == "submitting",
-            attempts.c.status == "running",
-        )
-    )
-)
-
-
 async def insert_attempt(transaction: Transaction, *options: NewAttempt) -> Attempt:
     """Store the first attempt whose channel has a slot, leased for its submit; else the first.
 
@@ -498,7 +59,7 @@ async def insert_attempt(transaction: Transaction, *options: NewAttempt) -> Atte
     for channel_id in sorted(
         option.channel_id for option in options if option.max_concurrency is not None
     ):
-        await transaction.execute(_LOCK_CHANNEL, channel=str(channel_id))
+        await transaction.execute(sql.LOCK_CHANNEL, channel=str(channel_id))
     for option in options:
         if await _has_slot(transaction, option):
             return await _insert(transaction, option, has_slot=True)
@@ -507,7 +68,7 @@ async def insert_attempt(transaction: Transaction, *options: NewAttempt) -> Atte
 
 async def _insert(transaction: Transaction, new: NewAttempt, *, has_slot: bool) -> Attempt:
     row = await transaction.fetch_one(
-        _INSERT,
+        sql.INSERT,
         id=new.id,
         task_id=new.task_id,
         position=new.position,
@@ -548,7 +109,7 @@ async def _count_slots(
     transaction: Transaction, channel_id: UUID, max_concurrency: int, *, now: datetime
 ) -> tuple[int, bool]:
     """Count free slots, and tell whether somebody waits; the channel's lock must be held."""
-    row = await transaction.fetch_one(_COUNT_SLOTS, channel_id=channel_id, now=now)
+    row = await transaction.fetch_one(sql.COUNT_SLOTS, channel_id=channel_id, now=now)
     assert row is not None  # noqa: S101 - an aggregate always has a row
     return max(0, max_concurrency - row["taken"]), row["is_waited_for"]
 
@@ -577,7 +138,7 @@ class AttemptStore:
             limit: How many at most.
         """
         rows = await self._database.fetch(
-            _CLAIM,
+            sql.CLAIM,
             now=now,
             busy=list(busy),
             limit=limit,
@@ -589,13 +150,13 @@ class AttemptStore:
     async def claim_overdue(self, *, lease: Lease, now: datetime, limit: int) -> list[Attempt]:
         """Lease attempts that have waited for a slot for too long."""
         rows = await self._database.fetch(
-            _CLAIM_OVERDUE, now=now, limit=limit, lease_id=lease.id, lease_until=lease.until
+            sql.CLAIM_OVERDUE, now=now, limit=limit, lease_id=lease.id, lease_until=lease.until
         )
         return [to_attempt(row) for row in rows]
 
     async def waiting_channels(self, now: datetime) -> list[UUID]:
         """The channels that have attempts whose next submit is due."""
-        return [row["channel_id"] for row in await self._database.fetch(_WAITING, now=now)]
+        return [row["channel_id"] for row in await self._database.fetch(sql.WAITING, now=now)]
 
     async def start_waiting(
         self,
@@ -621,13 +182,13 @@ class AttemptStore:
         """
         async with self._database.transaction() as transaction:
             if max_concurrency is not None:
-                await transaction.execute(_LOCK_CHANNEL, channel=str(channel_id))
+                await transaction.execute(sql.LOCK_CHANNEL, channel=str(channel_id))
                 free, _ = await _count_slots(transaction, channel_id, max_concurrency, now=now)
                 limit = min(limit, free)
             if limit == 0:
                 return []
             rows = await transaction.fetch(
-                _START_WAITING,
+                sql.START_WAITING,
                 channel_id=channel_id,
                 credential_id=credential_id,
                 now=now,
@@ -647,7 +208,7 @@ class AttemptStore:
     ) -> list[Attempt]:
         """Lease waiting attempts of one channel to move them elsewhere."""
         rows = await self._database.fetch(
-            _CLAIM_WAITING,
+            sql.CLAIM_WAITING,
             channel_id=channel_id,
             now=now,
             limit=limit,
@@ -661,11 +222,11 @@ class AttemptStore:
     async def release(self, attempt: Attempt, lease: Lease, now: datetime) -> None:
         """Write the attempt's counters, state and next due time, and give the lease back."""
         changed = await self._database.execute(
-            _RELEASE,
+            sql.RELEASE,
             attempt_id=attempt.id,
             lease_id=lease.id,
             now=now,
-            **{name: getattr(attempt, name) for name in _RELEASED if name != "status"},
+            **{name: getattr(attempt, name) for name in sql.RELEASED if name != "status"},
             status=attempt.status.value,
         )
         _expect_one(changed)
@@ -675,7 +236,7 @@ class AttemptStore:
     ) -> Attempt:
         """Lease the attempt anew for another submit of the same job."""
         changed = await self._database.execute(
-            _RESUBMIT,
+            sql.RESUBMIT,
             attempt_id=attempt.id,
             old_lease_id=lease.id,
             lease_id=new.id,
@@ -714,7 +275,7 @@ class AttemptStore:
             LeaseLostError: Another worker took the attempt over; it was written nothing.
         """
         row = await self._database.fetch_one(
-            _ACCEPT,
+            sql.ACCEPT,
             attempt_id=attempt.id,
             lease_id=lease.id,
             ref_id=ref.id,
@@ -760,7 +321,7 @@ class AttemptStore:
         """
         async with self._database.transaction() as transaction:
             changed = await transaction.execute(
-                _FINISH_ATTEMPT,
+                sql.FINISH_ATTEMPT,
                 attempt_id=attempt.id,
                 lease_id=lease.id,
                 status=status.value,
@@ -800,7 +361,7 @@ class AttemptStore:
         """
         async with self._database.transaction() as transaction:
             changed = await transaction.execute(
-                _FINISH_ATTEMPT,
+                sql.FINISH_ATTEMPT,
                 attempt_id=attempt.id,
                 lease_id=lease.id,
                 status="unknown" if unknown else "failed",
@@ -826,7 +387,7 @@ class AttemptStore:
     ) -> None:
         """Keep what became of a job after its task was final; neither state nor charge changes."""
         changed = await self._database.execute(
-            _RECORD_LATE,
+            sql.RECORD_LATE,
             attempt_id=attempt.id,
             lease_id=lease.id,
             result=write_result(result) if result else None,
@@ -839,7 +400,7 @@ class AttemptStore:
         """Make attempts due at once for other workers, when this one stops. Submits keep theirs."""
         if held:
             await self._database.execute(
-                _RETURN_LEASES,
+                sql.RETURN_LEASES,
                 ids=list(held),
                 lease_ids=[lease.id for lease in held.values()],
                 now=now,
@@ -851,28 +412,28 @@ class AttemptStore:
         Returns:
             Those that a worker holds.
         """
-        rows = await self._database.fetch(_HASTEN, ids=list(ids), now=now)
+        rows = await self._database.fetch(sql.HASTEN, ids=list(ids), now=now)
         return [row["id"] for row in rows]
 
     # Reading
 
     async def one(self, attempt_id: UUID) -> Attempt | None:
         """One attempt, `None` if there is none of that id."""
-        row = await self._database.fetch_one(_BY_ID, attempt_id=attempt_id)
+        row = await self._database.fetch_one(sql.BY_ID, attempt_id=attempt_id)
         return to_attempt(row) if row else None
 
     async def of_task(self, task_id: UUID) -> list[Attempt]:
         """Every attempt of a task, in order."""
-        return [to_attempt(row) for row in await self._database.fetch(_OF_TASK, task_id=task_id)]
+        return [to_attempt(row) for row in await self._database.fetch(sql.OF_TASK, task_id=task_id)]
 
     async def channels_used(self, task_id: UUID, position: int) -> set[UUID]:
         """The channels at which an output was tried."""
-        rows = await self._database.fetch(_CHANNELS_USED, task_id=task_id, position=position)
+        rows = await self._database.fetch(sql.CHANNELS_USED, task_id=task_id, position=position)
         return {row["channel_id"] for row in rows}
 
     async def work(self, now: datetime) -> tuple[int, int, datetime | None]:
         """How much is due, how much is unfinished, and when the oldest of it was made."""
-        row = await self._database.fetch_one(_WORK, now=now)
+        row = await self._database.fetch_one(sql.WORK, now=now)
         assert row is not None  # noqa: S101 - an aggregate always has a row
         return row["due"], row["unfinished"], row["oldest"]
 
@@ -886,12 +447,12 @@ async def _finish_output(
     error: TaskError | None,
     now: datetime,
 ) -> bool:
-    await transaction.execute(_LOCK_TASK, task_id=task_id)
+    await transaction.execute(sql.LOCK_TASK, task_id=task_id)
     status = TaskStatus.SUCCEEDED if result else TaskStatus.FAILED
     if error is not None and error.code == "cancelled":
         status = TaskStatus.CANCELLED
     await transaction.execute(
-        _FINISH_OUTPUT,
+        sql.FINISH_OUTPUT,
         task_id=task_id,
         position=position,
         status=status.value,
@@ -900,21 +461,21 @@ async def _finish_output(
         error_message=error.message if error else None,
         now=now,
     )
-    rows = await transaction.fetch(_OUTPUTS, task_id=task_id)
+    rows = await transaction.fetch(sql.OUTPUTS, task_id=task_id)
     ended = [TaskStatus(row["status"]) for row in rows]
     if not all(one.is_final for one in ended):
         return False
     succeeded = TaskStatus.SUCCEEDED in ended
     first = rows[0]
     finished = await transaction.execute(
-        _FINISH_TASK,
+        sql.FINISH_TASK,
         task_id=task_id,
         status=(TaskStatus.SUCCEEDED if succeeded else ended[0]).value,
         error_code=None if succeeded else first["error_code"],
         error_message=None if succeeded else first["error_message"],
         now=now,
     )
-    await transaction.execute(_DELETE_INPUTS, task_id=task_id)
+    await transaction.execute(sql.DELETE_INPUTS, task_id=task_id)
     return finished == 1
 
 
@@ -924,7 +485,7 @@ def _expect_one(changed: int) -> None:
 
 
 def to_attempt(row: Mapping[str, Any] | Record) -> Attempt:
-    """Make an attempt of a row that has every column of `_COLUMNS`."""
+    """Make an attempt of a row that has every column of `sql.COLUMNS`."""
     members = dict(row)
     ref_id, ref_kind = members.pop("ref_id"), members.pop("ref_kind")
     members["ref"] = None if ref_id is None else UpstreamRef(ref_id, ref_kind or "")

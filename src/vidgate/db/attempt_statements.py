@@ -1,0 +1,471 @@
+"""The statements of attempts: claimed by lease, written back by compare-and-set."""
+
+from sqlalchemy import (
+    ARRAY,
+    CTE,
+    BigInteger,
+    ColumnElement,
+    DateTime,
+    Double,
+    Integer,
+    Interval,
+    Text,
+    Uuid,
+    all_,
+    and_,
+    bindparam,
+    cast,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from vidgate.db.engine import Statement
+from vidgate.db.tables import attempts, inputs, outputs, tasks
+
+__all__ = [
+    "ACCEPT",
+    "BY_ID",
+    "CHANNELS_USED",
+    "CLAIM",
+    "CLAIM_OVERDUE",
+    "CLAIM_WAITING",
+    "COLUMNS",
+    "COUNT_SLOTS",
+    "DELETE_INPUTS",
+    "FINISH_ATTEMPT",
+    "FINISH_OUTPUT",
+    "FINISH_TASK",
+    "HASTEN",
+    "INSERT",
+    "LOCK_CHANNEL",
+    "LOCK_TASK",
+    "OF_TASK",
+    "OUTPUTS",
+    "RECORD_LATE",
+    "RELEASE",
+    "RELEASED",
+    "RESUBMIT",
+    "RETURN_LEASES",
+    "START_WAITING",
+    "WAITING",
+    "WORK",
+]
+
+_TIME = DateTime(timezone=True)
+COLUMNS = [
+    attempts.c[name]
+    for name in (
+        "id",
+        "task_id",
+        "position",
+        "number",
+        "channel_id",
+        "credential_id",
+        "provider",
+        "upstream_model",
+        "endpoint",
+        "correlation",
+        "status",
+        "ref_id",
+        "ref_kind",
+        "pace",
+        "progress",
+        "tries",
+        "polls",
+        "misses",
+        "doubts",
+        "due_at",
+        "deadline_at",
+        "sent_at",
+        "submit_ends_at",
+        "accepted_at",
+        "finished_at",
+        "find_page",
+        "created_at",
+        "last_reason",
+        "fault_kind",
+        "fault_code",
+        "fault_message",
+    )
+]
+
+_INSERTED = (
+    "id",
+    "task_id",
+    "position",
+    "number",
+    "channel_id",
+    "credential_id",
+    "provider",
+    "upstream_model",
+    "endpoint",
+    "correlation",
+    "status",
+    "pace",
+    "tries",
+    "due_at",
+    "lease_id",
+    "lease_until",
+    "deadline_at",
+    "sent_at",
+    "submit_ends_at",
+    "created_at",
+)
+INSERT = Statement(
+    insert(attempts)
+    .values({name: bindparam(name, type_=attempts.c[name].type) for name in _INSERTED})
+    .returning(*COLUMNS)
+)
+
+# Slots. They are counted from the attempts under a lock, so that no counter can drift.
+
+LOCK_CHANNEL = Statement(
+    select(
+        func.pg_advisory_xact_lock(
+            func.hashtextextended(bindparam("channel", type_=Text), literal(0, BigInteger))
+        )
+    )
+)
+_in_channel = attempts.c.channel_id == bindparam("channel_id", type_=Uuid)
+COUNT_SLOTS = Statement(
+    select(
+        func.count().label("taken"),
+        select(literal(1))
+        .where(
+            _in_channel,
+            attempts.c.status == "pending",
+            attempts.c.due_at <= bindparam("now", type_=_TIME),
+        )
+        .correlate(None)
+        .exists()
+        .label("is_waited_for"),
+    )
+    .select_from(attempts)
+    .where(
+        _in_channel,
+        # Spelled so that the planner sees that the partial index covers it.
+        or_(attempts.c.status == "submitting", attempts.c.status == "running"),
+    )
+)
+
+# Claiming. While it is leased an attempt is due when its lease ends, so one index finds both the
+# work that is due and the work that a dead worker left behind.
+
+_is_due = attempts.c.due_at <= bindparam("now", type_=_TIME)
+_not_busy = attempts.c.channel_id != all_(bindparam("busy", type_=ARRAY(Uuid)))
+
+
+def _first_due(*conditions: ColumnElement[bool], name: str) -> CTE:
+    return (
+        select(attempts.c.id)
+        .where(_is_due, *conditions)
+        .order_by(attempts.c.due_at)
+        .limit(bindparam("limit", type_=Integer))
+        .with_for_update(skip_locked=True)
+        .cte(name)
+    )
+
+
+_due = _first_due(attempts.c.status != "pending", _not_busy, name="due")
+_overdue = _first_due(
+    attempts.c.status == "pending",
+    attempts.c.deadline_at <= bindparam("now", type_=_TIME),
+    name="overdue",
+)
+_leased = {
+    "lease_id": bindparam("lease_id", type_=Uuid),
+    "lease_until": bindparam("lease_until", type_=_TIME),
+    "due_at": bindparam("lease_until", type_=_TIME),
+}
+CLAIM = Statement(
+    update(attempts).values(_leased).where(attempts.c.id == _due.c.id).returning(*COLUMNS)
+)
+
+CLAIM_OVERDUE = Statement(
+    update(attempts).values(_leased).where(attempts.c.id == _overdue.c.id).returning(*COLUMNS)
+)
+
+WAITING = Statement(
+    select(attempts.c.channel_id)
+    .where(attempts.c.status == "pending", attempts.c.due_at <= bindparam("now", type_=_TIME))
+    .group_by(attempts.c.channel_id)
+)
+_next_waiting = (
+    select(attempts.c.id)
+    .where(
+        attempts.c.channel_id == bindparam("channel_id", type_=Uuid),
+        attempts.c.status == "pending",
+        attempts.c.due_at <= bindparam("now", type_=_TIME),
+    )
+    .order_by(attempts.c.id)
+    .limit(bindparam("limit", type_=Integer))
+    .with_for_update(skip_locked=True)
+    .cte("next_waiting")
+)
+_submit_ends_at = bindparam("now", type_=_TIME) + func.make_interval(
+    0, 0, 0, 0, 0, 0, cast(attempts.c.pace["submit"].astext, Double)
+)
+START_WAITING = Statement(
+    update(attempts)
+    .values(
+        lease_id=bindparam("lease_id", type_=Uuid),
+        lease_until=_submit_ends_at + bindparam("margin", type_=Interval),
+        due_at=_submit_ends_at + bindparam("margin", type_=Interval),
+        credential_id=bindparam("credential_id", type_=Uuid),
+        status="submitting",
+        sent_at=bindparam("now", type_=_TIME),
+        submit_ends_at=_submit_ends_at,
+    )
+    .where(attempts.c.id == _next_waiting.c.id)
+    .returning(*COLUMNS, attempts.c.lease_until)
+)
+CLAIM_WAITING = Statement(
+    update(attempts).values(_leased).where(attempts.c.id == _next_waiting.c.id).returning(*COLUMNS)
+)
+
+# Writing back.
+
+_mine = and_(
+    attempts.c.id == bindparam("attempt_id", type_=Uuid),
+    attempts.c.lease_id == bindparam("lease_id", type_=Uuid),
+)
+_still_mine = and_(_mine, attempts.c.lease_until > bindparam("now", type_=_TIME))
+_unleased = {"lease_id": None, "lease_until": None}
+
+RELEASED = (
+    "status",
+    "due_at",
+    "progress",
+    "tries",
+    "polls",
+    "misses",
+    "doubts",
+    "find_page",
+    "last_reason",
+    "finished_at",
+)
+RELEASE = Statement(
+    update(attempts)
+    .values({name: bindparam(name, type_=attempts.c[name].type) for name in RELEASED} | _unleased)
+    .where(_still_mine)
+)
+
+RESUBMIT = Statement(
+    update(attempts)
+    .values(
+        **_leased,
+        status="submitting",
+        sent_at=bindparam("now", type_=_TIME),
+        submit_ends_at=bindparam("submit_ends_at", type_=_TIME),
+        tries=attempts.c.tries + 1,
+        misses=0,
+        doubts=attempts.c.doubts + 1,
+        find_page=None,
+    )
+    .where(attempts.c.id == bindparam("attempt_id", type_=Uuid))
+    .where(attempts.c.lease_id == bindparam("old_lease_id", type_=Uuid))
+    .where(attempts.c.lease_until > bindparam("now", type_=_TIME))
+)
+
+# The fence of an acceptance is the lease's id alone: whoever took over wrote another one, and as
+# long as nobody did, the knowledge that a paid job exists must not be thrown away for being late.
+_accepted = (
+    update(attempts)
+    .values(
+        status="running",
+        ref_id=bindparam("ref_id", type_=Text),
+        ref_kind=bindparam("ref_kind", type_=Text),
+        accepted_at=bindparam("now", type_=_TIME),
+        due_at=bindparam("due_at", type_=_TIME),
+        deadline_at=bindparam("deadline_at", type_=_TIME),
+        polls=0,
+        misses=0,
+        doubts=0,
+        find_page=None,
+        last_reason=None,
+        **_unleased,
+    )
+    .where(_mine, attempts.c.status == "submitting")
+    .returning(attempts.c.task_id, attempts.c.position)
+    .cte("accepted")
+)
+_task_starts = (
+    update(tasks)
+    .values(
+        status="in_progress",
+        started_at=bindparam("now", type_=_TIME),
+        revision=tasks.c.revision + 1,
+        provider=bindparam("provider", type_=Text),
+        upstream_model=bindparam("upstream_model", type_=Text),
+        details=func.coalesce(bindparam("details", type_=JSONB), tasks.c.details),
+        facts=func.coalesce(bindparam("facts", type_=JSONB), tasks.c.facts),
+        seed=func.coalesce(bindparam("seed", type_=BigInteger), tasks.c.seed),
+    )
+    .where(tasks.c.id == _accepted.c.task_id, tasks.c.status == "queued")
+    .cte("task_starts")
+)
+_output_starts = (
+    update(outputs)
+    .values(status="in_progress")
+    .where(
+        outputs.c.task_id == _accepted.c.task_id,
+        outputs.c.position == _accepted.c.position,
+        outputs.c.status == "queued",
+    )
+    .cte("output_starts")
+)
+_others = attempts.alias("others")
+_inputs_done = (
+    delete(inputs)
+    .where(
+        inputs.c.task_id == _accepted.c.task_id,
+        ~select(literal(1))
+        .select_from(_others)
+        .where(
+            _others.c.task_id == _accepted.c.task_id,
+            _others.c.id != bindparam("attempt_id", type_=Uuid),
+            or_(_others.c.status == "pending", _others.c.status == "submitting"),
+        )
+        .exists(),
+    )
+    .cte("inputs_done")
+)
+ACCEPT = Statement(select(_accepted.c.task_id).add_cte(_task_starts, _output_starts, _inputs_done))
+
+FINISH_ATTEMPT = Statement(
+    update(attempts)
+    .values(
+        status=bindparam("status", type_=Text),
+        due_at=bindparam("due_at", type_=_TIME),
+        finished_at=bindparam("now", type_=_TIME),
+        result=bindparam("result", type_=JSONB),
+        fault_kind=bindparam("fault_kind", type_=Text),
+        fault_code=bindparam("fault_code", type_=Text),
+        fault_message=bindparam("fault_message", type_=Text),
+        polls=bindparam("polls", type_=Integer),
+        **_unleased,
+    )
+    .where(_still_mine)
+)
+LOCK_TASK = Statement(
+    select(tasks.c.id, tasks.c.status)
+    .where(tasks.c.id == bindparam("task_id", type_=Uuid))
+    .with_for_update()
+)
+FINISH_OUTPUT = Statement(
+    update(outputs)
+    .values(
+        status=bindparam("status", type_=Text),
+        result=bindparam("result", type_=JSONB),
+        error_code=bindparam("error_code", type_=Text),
+        error_message=bindparam("error_message", type_=Text),
+        finished_at=bindparam("now", type_=_TIME),
+    )
+    .where(
+        outputs.c.task_id == bindparam("task_id", type_=Uuid),
+        outputs.c.position == bindparam("position", type_=Integer),
+        or_(outputs.c.status == "queued", outputs.c.status == "in_progress"),
+    )
+)
+OUTPUTS = Statement(
+    select(outputs.c.status, outputs.c.error_code, outputs.c.error_message)
+    .where(outputs.c.task_id == bindparam("task_id", type_=Uuid))
+    .order_by(outputs.c.position)
+)
+FINISH_TASK = Statement(
+    update(tasks)
+    .values(
+        status=bindparam("status", type_=Text),
+        error_code=bindparam("error_code", type_=Text),
+        error_message=bindparam("error_message", type_=Text),
+        finished_at=bindparam("now", type_=_TIME),
+        revision=tasks.c.revision + 1,
+    )
+    .where(
+        tasks.c.id == bindparam("task_id", type_=Uuid),
+        or_(tasks.c.status == "queued", tasks.c.status == "in_progress"),
+    )
+)
+DELETE_INPUTS = Statement(
+    delete(inputs).where(inputs.c.task_id == bindparam("task_id", type_=Uuid))
+)
+RECORD_LATE = Statement(
+    update(attempts)
+    .values(
+        due_at=None,
+        result=bindparam("result", type_=JSONB),
+        last_reason=bindparam("last_reason", type_=Text),
+        **_unleased,
+    )
+    .where(_still_mine)
+)
+
+# A callback came: the job is due at once. While somebody asks about it the answer may be older
+# than the callback, so it is named, to be tried again.
+
+_hastened = (
+    update(attempts)
+    .values(due_at=bindparam("now", type_=_TIME))
+    .where(
+        attempts.c.id == func.any(bindparam("ids", type_=ARRAY(Uuid))),
+        attempts.c.status == "running",
+        attempts.c.lease_id.is_(None),
+        attempts.c.due_at > bindparam("now", type_=_TIME),
+    )
+    .cte("hastened")
+)
+HASTEN = Statement(
+    select(attempts.c.id)
+    .where(
+        attempts.c.id == func.any(bindparam("ids", type_=ARRAY(Uuid))),
+        attempts.c.status == "running",
+        attempts.c.lease_id.is_not(None),
+    )
+    .add_cte(_hastened)
+)
+
+# Reading, for operators and metrics.
+
+BY_ID = Statement(select(*COLUMNS).where(attempts.c.id == bindparam("attempt_id", type_=Uuid)))
+
+OF_TASK = Statement(
+    select(*COLUMNS)
+    .where(attempts.c.task_id == bindparam("task_id", type_=Uuid))
+    .order_by(attempts.c.position, attempts.c.number)
+)
+CHANNELS_USED = Statement(
+    select(attempts.c.channel_id)
+    .where(
+        attempts.c.task_id == bindparam("task_id", type_=Uuid),
+        attempts.c.position == bindparam("position", type_=Integer),
+    )
+    .group_by(attempts.c.channel_id)
+)
+RETURN_LEASES = Statement(
+    update(attempts)
+    .values(due_at=bindparam("now", type_=_TIME), **_unleased)
+    .where(
+        attempts.c.id == func.any(bindparam("ids", type_=ARRAY(Uuid))),
+        attempts.c.lease_id == func.any(bindparam("lease_ids", type_=ARRAY(Uuid))),
+        attempts.c.status != "submitting",
+    )
+)
+WORK = Statement(
+    select(
+        func.count().filter(attempts.c.due_at <= bindparam("now", type_=_TIME)).label("due"),
+        func.count().label("unfinished"),
+        func.min(attempts.c.created_at).label("oldest"),
+    ).where(
+        or_(
+            attempts.c.status == "pending",
+            attempts.c.status == "submitting",
+            attempts.c.status == "running",
+        )
+    )
+)
