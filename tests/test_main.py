@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -89,3 +90,15 @@ async def test_everything_is_closed_at_the_end() -> None:
         assert closed == []
 
     assert closed == [True]
+
+
+async def test_the_documentation_page_loads_nothing_from_elsewhere(api: Api) -> None:
+    page = (await api.client.get("/docs", headers={"Authorization": ""})).text
+
+    links = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert len(links) == 3
+    for link in links:
+        assert link.startswith("/docs/assets/"), link
+        asset = await api.client.get(link, headers={"Authorization": ""})
+        assert asset.status_code == 200
+        assert len(asset.content) > 500

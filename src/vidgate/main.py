@@ -18,6 +18,7 @@ from vidgate.api.context import ContextLayer
 from vidgate.api.cors import CorsLayer
 from vidgate.api.dependencies import Services
 from vidgate.api.dialects.newapi import routes as newapi
+from vidgate.api.documentation import add_documentation
 from vidgate.api.errors import ErrorLayer, ErrorWriter
 from vidgate.api.ready_route import ReadyRouteLayer
 from vidgate.config import LogLevel, Settings
@@ -53,6 +54,7 @@ def create_app(
         summary="One HTTP API in front of many video generation providers.",
         lifespan=lifespan,
         redirect_slashes=False,
+        docs_url=None,
         redoc_url=None,
     )
     errors = ErrorWriter()
@@ -66,6 +68,7 @@ def create_app(
     app.include_router(catalogue.router)
     app.include_router(callbacks.router)
     app.include_router(health.router)
+    add_documentation(app)
 
     front: ASGIApp = ReadyRouteLayer(app.front, routes=[poll])
     front = AuthenticationLayer(front)
