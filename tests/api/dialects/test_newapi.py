@@ -284,12 +284,31 @@ def test_width_and_height_are_a_size(size: str | None) -> None:
     assert (request.width, request.height, request.aspect_ratio) == (1280, 720, None)
 
 
-def test_images_follow_the_image_and_none_comes_twice() -> None:
-    first, second = "https://a.test/1.png", "https://a.test/2.png"
+@pytest.mark.parametrize(
+    ("image", "images", "expected"),
+    [
+        ("1", ["2"], ["1", "2"]),
+        ("1", ["1", "2"], ["1", "2"]),  # clients that know both fields repeat the first
+        (None, ["1", "1"], ["1", "1"]),  # a loop ends where it began
+        (None, ["1", "2", "1"], ["1", "2", "1"]),
+        ("1", ["2", "1"], ["1", "2", "1"]),
+    ],
+)
+def test_images_follow_the_image(image: str | None, images: list[str], expected: list[str]) -> None:
+    def url(name: str) -> str:
+        return f"https://a.test/{name}.png"
 
-    request = read(image=first, images=[second, first, second])
+    request = read(image=image and url(image), images=[url(one) for one in images])
 
-    assert request.images == (Image(url=first), Image(url=second))
+    assert [one.url for one in request.images] == [url(one) for one in expected]
+
+
+def test_shots_of_their_own_need_no_prompt() -> None:
+    shots = [{"index": 1, "prompt": "a boat", "duration": "5"}]
+
+    request = read(prompt=None, metadata={"multi_shot": True, "multi_prompt": shots})
+
+    assert request.prompt == ""
 
 
 @pytest.mark.parametrize(

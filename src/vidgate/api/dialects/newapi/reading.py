@@ -21,6 +21,20 @@ _WORD_CHARACTERS = 100
 _PROMPT_CHARACTERS = 1024 * 1024
 """No provider takes a hundredth of it; it keeps what is not a prompt out of the database."""
 
+_CARRIERS = (
+    "prompt",
+    "multi_prompt",
+    "contents",
+    "video_url",
+    "video_creation_id",
+    "session_id",
+    "template",
+    "story",
+    "subjects",
+)
+"""Vendor fields that stand for words or pictures: with one of them the model's adapter, or the
+vendor, says whether a prompt is missing."""
+
 _MAX_SECONDS = 24 * 3600
 _MAX_FPS = 1000
 _MAX_SIDE = 16384
@@ -70,7 +84,8 @@ def read_request(form: Form, *, strict: bool = False) -> Asked:
     metadata = fields.members("metadata")
     metadata = fields.rest | metadata
     check_inline_sizes(metadata)
-    if not prompt and not images and not (metadata.get("prompt") or holds_picture(metadata)):
+    says_something = any(metadata.get(name) for name in _CARRIERS) or holds_picture(metadata)
+    if not prompt and not images and not says_something:
         raise InvalidParameterError("prompt is required: what the video shows.", param="prompt")
     request = VideoRequest(
         model=model,
@@ -153,8 +168,12 @@ def _contradiction() -> InvalidParameterError:
 
 
 def _read_images(fields: FieldReader) -> tuple[Image, ...]:
-    """Read `image`, then `images`, each picture once."""
-    given: dict[str | bytes, str] = {}
+    """Read `image`, then `images`.
+
+    Clients that know both fields repeat the first picture in both; otherwise a picture that is
+    there twice is meant twice, as for a loop that ends where it began.
+    """
+    given: list[tuple[str | bytes, str]] = []
     # Only a form has `input_reference`, as a file; in JSON that name is a vendor's business.
     names = ("image", "images", "input_reference") if fields.is_text else ("image", "images")
     for name in names:
@@ -170,8 +189,10 @@ def _read_images(fields: FieldReader) -> tuple[Image, ...]:
                 raise InvalidParameterError(
                     f"{name} must be text: a URL, a data: URI or base64.", param=name
                 )
-            given.setdefault(one, name)
-    return tuple(read_picture(value, name) for value, name in given.items())
+            given.append((one, name))
+    if len(given) > 1 and given[0][1] == "image" and given[1] == (given[0][0], "images"):
+        del given[0]
+    return tuple(read_picture(value, name) for value, name in given)
 
 
 def _check_count(fields: FieldReader) -> None:
