@@ -108,7 +108,6 @@ _INSERTED = (
     "correlation",
     "status",
     "pace",
-    "tries",
     "due_at",
     "lease_id",
     "lease_until",

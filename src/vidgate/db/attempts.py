@@ -25,7 +25,6 @@ class NewAttempt:
         lease: For the submit; its end must lie beyond `submit_ends_at`.
         max_concurrency: The channel's, `None` for no limit.
         deadline_at: When the wait for a slot, or for an answer to the submit, is given up.
-        tries: Carried over from an attempt that this one replaces.
         wait_until: It waits at least so long, whether there is a slot or not; `None` not to.
     """
 
@@ -45,7 +44,6 @@ class NewAttempt:
     submit_ends_at: datetime
     lease: Lease
     max_concurrency: int | None = None
-    tries: int = 0
     wait_until: datetime | None = None
 
 
@@ -81,7 +79,6 @@ async def _insert(transaction: Transaction, new: NewAttempt, *, has_slot: bool) 
         correlation=new.correlation,
         status="submitting" if has_slot else "pending",
         pace=dict(new.pace),
-        tries=new.tries,
         due_at=new.lease.until if has_slot else new.wait_until or new.created_at,
         lease_id=new.lease.id if has_slot else None,
         lease_until=new.lease.until if has_slot else None,
