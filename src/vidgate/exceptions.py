@@ -21,13 +21,15 @@ VidgateError
     │   ├── TaskNotFoundError
     │   └── ModelNotFoundError
     ├── MethodNotAllowedError          405
+    ├── ConflictError                  409, the task's state does not allow it
     ├── BodyTooLargeError              413
     ├── InternalError                  500
     ├── UpstreamRefusedError           502, every channel that could serve refused
-    └── UnavailableError               503
-        ├── NoChannelError
-        ├── OverloadedError
-        └── StorageUnavailableError
+    ├── UnavailableError               503
+    │   ├── NoChannelError
+    │   ├── OverloadedError
+    │   └── StorageUnavailableError
+    └── ContentTimeoutError            504, only ever for the content of a video
 """
 
 from collections.abc import Sequence
@@ -38,7 +40,9 @@ __all__ = [
     "BodyTooLargeError",
     "CallbackRefusedError",
     "ConfigurationError",
+    "ConflictError",
     "ContentPolicyError",
+    "ContentTimeoutError",
     "DatabaseUnavailableError",
     "InternalError",
     "InvalidParameterError",
@@ -221,6 +225,14 @@ class MethodNotAllowedError(RequestError):
     default_code = "method_not_allowed"
 
 
+class ConflictError(RequestError):
+    """The task is not in a state that allows it."""
+
+    status = 409
+    type = "invalid_request_error"
+    default_code = "conflict"
+
+
 class BodyTooLargeError(RequestError):
     """The body, or a part of it, is over its limit."""
 
@@ -265,3 +277,11 @@ class StorageUnavailableError(UnavailableError):
     """The database does not answer, and nothing was created."""
 
     default_code = "storage_unavailable"
+
+
+class ContentTimeoutError(RequestError):
+    """The host of a finished video does not deliver it in time."""
+
+    status = 504
+    type = "upstream_error"
+    default_code = "content_timeout"

@@ -6,20 +6,26 @@ from vidgate.api.errors import ErrorWriter
 from vidgate.exceptions import NotFoundError, OverloadedError, RequestError, UpstreamRefusedError
 
 
-def _vendor_shape(error: RequestError) -> dict[str, object]:
-    return {"code": 1203, "message": error.message}
+def _vendor_shape(error: RequestError) -> tuple[int, dict[str, object]]:
+    return 429, {"code": 1203, "message": error.message}
 
 
 @pytest.mark.parametrize(
     ("path", "is_vendors"),
-    [("/kling", True), ("/kling/v1/videos", True), ("/klingon", False), ("/v1/kling", False)],
+    [
+        ("/kling", True),
+        ("/kling/v1/videos", True),
+        ("/klingon", False),
+        ("/v1/kling", False),
+        ("/", False),
+    ],
 )
 def test_a_dialect_brings_its_own_shape(path: str, *, is_vendors: bool) -> None:
     writer = ErrorWriter({"/kling": _vendor_shape})
 
     response = writer.answer(NotFoundError("no"), {"method": "GET", "path": path})
 
-    assert response.status_code == 404
+    assert response.status_code == (429 if is_vendors else 404)
     assert (json.loads(bytes(response.body))["code"] == 1203) is is_vendors
 
 
@@ -34,3 +40,12 @@ def test_an_error_that_knows_when_to_try_again_says_so() -> None:
     overloaded = ErrorWriter().answer(OverloadedError("later"), {"method": "GET", "path": "/"})
     assert overloaded.headers["Retry-After"] == "1"
     assert "x-should-retry" not in overloaded.headers
+
+
+@pytest.mark.parametrize(("path", "is_roots"), [("/", True), ("/anything", False)])
+def test_the_root_alone_can_have_a_shape(path: str, *, is_roots: bool) -> None:
+    writer = ErrorWriter({"/": _vendor_shape})
+
+    response = writer.answer(NotFoundError("no"), {"method": "GET", "path": path})
+
+    assert (response.status_code == 429) is is_roots

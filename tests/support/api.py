@@ -2,30 +2,40 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
 import httpx
+from pydantic import SecretStr
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from vidgate.api.bodies import BodyBudget, BodyReader
 from vidgate.config import Settings
 from vidgate.exceptions import (
+    ConflictError,
     DatabaseUnavailableError,
     ModelNotFoundError,
     NotFoundError,
     TaskNotFoundError,
 )
 from vidgate.main import create_app
-from vidgate.models.accounts import Caller, Token
+from vidgate.models.accounts import AccessKey, Caller, Token
 from vidgate.models.attempts import Attempt
 from vidgate.models.ids import new_id
 from vidgate.models.requests import VideoRequest
-from vidgate.models.tasks import OutputSnapshot, TaskSnapshot, TaskStatus
+from vidgate.models.tasks import (
+    FollowUp,
+    OutputSnapshot,
+    TaskPage,
+    TaskQuery,
+    TaskSnapshot,
+    TaskStatus,
+)
 from vidgate.services.cataloguing import ModelOffer
-from vidgate.services.creating import Created
+from vidgate.services.creating import Created, Once
 from vidgate.services.metrics import Metrics
 from vidgate.services.reading import TaskView
 
@@ -67,11 +77,12 @@ def build_task(**changes: Any) -> TaskSnapshot:
 
 
 class FakeDirectory:
-    """Knows one token, and can lose its database."""
+    """Knows one token and the access keys it was given, and can lose its database."""
 
     def __init__(self) -> None:
         self.account_id = UUID(int=1)
         self.is_up = True
+        self.access_keys: dict[str, SecretStr] = {}
 
     def known(self, key: str) -> Caller | None:
         del key
@@ -80,9 +91,27 @@ class FakeDirectory:
     async def authenticate(self, key: str) -> Caller | None:
         if not self.is_up:
             raise DatabaseUnavailableError("down")
-        if key != KEY:
-            return None
+        return self.caller if key == KEY else None
+
+    async def access_key(self, access_key: str) -> AccessKey | None:
+        if not self.is_up:
+            raise DatabaseUnavailableError("down")
+        secret = self.access_keys.get(access_key)
+        return AccessKey(access_key, secret, self.caller) if secret else None
+
+    @property
+    def caller(self) -> Caller:
         return Caller(Token(id=UUID(int=2), account_id=self.account_id, name="test"))
+
+
+class FakeClock:
+    """Stands still until it is set."""
+
+    def __init__(self) -> None:
+        self.time = _CREATED_AT
+
+    def now(self) -> datetime:
+        return self.time
 
 
 class FakeSubmissions:
@@ -91,17 +120,49 @@ class FakeSubmissions:
     def __init__(self) -> None:
         self.requests: list[VideoRequest] = []
         self.dialects: list[str] = []
+        self.echoes: list[Mapping[str, Any]] = []
+        self.onces: list[Once | None] = []
+        self.follow_ups: list[tuple[FollowUp, str, VideoRequest]] = []
         self.error: Exception | None = None
         self.ignored: tuple[str, ...] = ()
         self.adjusted: tuple[str, ...] = ()
 
-    async def create(self, caller: Caller, request: VideoRequest, *, dialect: str) -> Created:
+    async def create(
+        self,
+        caller: Caller,
+        request: VideoRequest,
+        *,
+        dialect: str,
+        echo: Mapping[str, Any] = MappingProxyType({}),
+        once: Once | None = None,
+    ) -> Created:
         self.requests.append(request)
         self.dialects.append(dialect)
+        self.echoes.append(echo)
+        self.onces.append(once)
         if self.error is not None:
             raise self.error
-        task = build_task(account_id=caller.account_id, model=request.model, seed=request.seed)
+        task = build_task(
+            account_id=caller.account_id,
+            model=request.model,
+            seed=request.seed,
+            dialect=dialect,
+            echo=echo,
+        )
         return Created(task, self.ignored, self.adjusted)
+
+    async def follow_up(
+        self,
+        caller: Caller,
+        kind: FollowUp,
+        source: str,
+        request: VideoRequest,
+        *,
+        dialect: str,
+        echo: Mapping[str, Any] = MappingProxyType({}),
+    ) -> Created:
+        self.follow_ups.append((kind, source, request))
+        return await self.create(caller, request, dialect=dialect, echo=echo)
 
     @property
     def request(self) -> VideoRequest:
@@ -116,6 +177,7 @@ class FakeReader:
     def __init__(self) -> None:
         self.views: dict[str, TaskView] = {}
         self.reads = 0
+        self.queries: list[TaskQuery] = []
         self.error: Exception | None = None
 
     def add(self, task: TaskSnapshot) -> str:
@@ -128,11 +190,48 @@ class FakeReader:
         return view if view and view.snapshot.account_id == account_id else None
 
     async def read(self, public_id: str, account_id: UUID) -> TaskView:
-        del account_id
         self.reads += 1
         if self.error is not None:
             raise self.error
-        raise TaskNotFoundError(f"There is no task {public_id[:40]!r}.")
+        view = self.cached(public_id, account_id)
+        if view is None:
+            raise TaskNotFoundError(f"There is no task {public_id[:40]!r}.")
+        return view
+
+    async def page(self, account_id: UUID, query: TaskQuery) -> TaskPage:
+        """All it has, newest first, whatever is filtered by; `after` and `limit` hold."""
+        self.queries.append(query)
+        if self.error is not None:
+            raise self.error
+        tasks = [view.snapshot for view in self.views.values()]
+        tasks = [task for task in tasks if task.account_id == account_id]
+        tasks.sort(key=lambda task: task.id, reverse=query.newest_first)
+        if query.after is not None:
+            names = [task.public_id for task in tasks]
+            tasks = tasks[names.index(query.after) + 1 :]
+        tasks = tasks[query.offset :]
+        return TaskPage(tasks=tuple(tasks[: query.limit]), has_more=len(tasks) > query.limit)
+
+    async def remove(self, public_id: str, account_id: UUID) -> None:
+        view = await self.read(public_id, account_id)
+        if not view.snapshot.status.is_final:
+            raise ConflictError("The task is not finished.", code="task_not_finished")
+        del self.views[public_id]
+
+
+class FakeCanceller:
+    """Cancels what waits."""
+
+    def __init__(self, reader: FakeReader) -> None:
+        self._reader = reader
+
+    async def cancel(self, public_id: str, account_id: UUID) -> TaskView:
+        view = await self._reader.read(public_id, account_id)
+        if view.snapshot.status is not TaskStatus.QUEUED:
+            raise ConflictError("It runs already.", code="cannot_cancel")
+        view.snapshot = replace(view.snapshot, status=TaskStatus.CANCELLED)
+        view.encodings.clear()
+        return view
 
 
 class FakeCatalogue:
@@ -173,12 +272,17 @@ class FakeServices:
     directory: FakeDirectory = field(default_factory=FakeDirectory)
     submissions: FakeSubmissions = field(default_factory=FakeSubmissions)
     reader: FakeReader = field(default_factory=FakeReader)
+    clock: FakeClock = field(default_factory=FakeClock)
     catalogue: FakeCatalogue = field(default_factory=FakeCatalogue)
     callbacks: FakeCallbacks = field(default_factory=FakeCallbacks)
     providers: dict[str, FakeProvider] = field(default_factory=lambda: {"kling": FakeProvider()})
     metrics: Metrics = field(default_factory=Metrics)
     is_worker_alive: bool = True
     ping_error: Exception | None = None
+
+    @property
+    def canceller(self) -> FakeCanceller:
+        return FakeCanceller(self.reader)
 
     async def ping(self) -> None:
         if self.ping_error is not None:

@@ -1,17 +1,29 @@
 """Who is asking: settled before routing and before a byte of a body is read."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import TypeAlias
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from vidgate.api.dependencies import services_of
+from vidgate.api.dependencies import Services, services_of
 from vidgate.exceptions import AuthenticationError
+from vidgate.models.accounts import Caller
 
-__all__ = ["AuthenticationLayer", "read_key"]
+__all__ = ["AuthenticationLayer", "Scheme", "read_key"]
+
+Scheme: TypeAlias = Callable[[Scope, Services], Awaitable[Caller | None]]
+"""A vendor's own way to sign: finds the caller, `None` where a request is not signed that way at
+all, and raises `AuthenticationError` where it is and the signature does not hold."""
 
 _PROTECTED = ("/v1", "/kling", "/jimeng", "/vidu")
 """Everything under these needs a token, reads and unknown routes included."""
+
+_ACTION = re.compile(rb"(?:^|&)Action=")
+"""What makes a request to the root one of Jimeng's, whose SDK can set a host but no path."""
+
+_NO_SCHEMES: Mapping[str, Scheme] = MappingProxyType({})
 
 _AUTHORIZATION = re.compile(
     r"\s*+(?:(?:bearer|token)(?:\s*+:\s*+|\s++|(?=sk-)))?+(?:sk-)?+(?P<key>[!-~]{16,256})\s*+",
@@ -31,10 +43,15 @@ def read_key(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
 
 
 class AuthenticationLayer:
-    """Lets only known tokens through, and remembers whose they are."""
+    """Lets only known tokens through, and remembers whose they are.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Args:
+        schemes: By path prefix, `/` for the root alone; tried before the `sk-` key.
+    """
+
+    def __init__(self, app: ASGIApp, *, schemes: Mapping[str, Scheme] = _NO_SCHEMES) -> None:
         self._app = app
+        self._schemes = schemes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, with its caller.
@@ -43,24 +60,37 @@ class AuthenticationLayer:
             AuthenticationError: It has no valid token.
             DatabaseUnavailableError: The token could not be looked up.
         """
-        if _is_protected(scope["path"]):
-            key = read_key(scope["headers"])
-            if key is None:
-                raise AuthenticationError(
-                    "A token is needed; send the header `Authorization: Bearer sk-...` with yours."
-                )
-            directory = services_of(scope).directory
-            caller = directory.known(key) or await directory.authenticate(key)
-            if caller is None:
-                raise AuthenticationError(
-                    "This token is unknown or was revoked; send the header "
-                    "`Authorization: Bearer sk-...` with a valid one."
-                )
-            scope["state"]["caller"] = caller
+        if _is_protected(scope):
+            scope["state"]["caller"] = await self._authenticate(scope)
         await self._app(scope, receive, send)
 
+    async def _authenticate(self, scope: Scope) -> Caller:
+        services = services_of(scope)
+        for prefix, scheme in self._schemes.items():
+            if _is_under(scope["path"], prefix):
+                caller = await scheme(scope, services)
+                if caller is not None:
+                    return caller
+        key = read_key(scope["headers"])
+        if key is None:
+            raise AuthenticationError(
+                "A token is needed; send the header `Authorization: Bearer sk-...` with yours."
+            )
+        caller = services.directory.known(key) or await services.directory.authenticate(key)
+        if caller is None:
+            raise AuthenticationError(
+                "This token is unknown or was revoked; send the header "
+                "`Authorization: Bearer sk-...` with a valid one."
+            )
+        return caller
 
-def _is_protected(path: str) -> bool:
-    return path.startswith(_PROTECTED) and any(
-        path == prefix or path.startswith(f"{prefix}/") for prefix in _PROTECTED
-    )
+
+def _is_protected(scope: Scope) -> bool:
+    path: str = scope["path"]
+    if path == "/":
+        return _ACTION.search(scope["query_string"]) is not None
+    return path.startswith(_PROTECTED) and any(_is_under(path, prefix) for prefix in _PROTECTED)
+
+
+def _is_under(path: str, prefix: str) -> bool:
+    return path == prefix or path.startswith(f"{prefix}/")

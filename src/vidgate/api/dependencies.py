@@ -1,6 +1,7 @@
 """What routes may ask for."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Any, Protocol
 from uuid import UUID
 
@@ -11,12 +12,12 @@ from starlette.types import Scope
 
 from vidgate.api.bodies import BodyReader
 from vidgate.config import Settings
-from vidgate.models.accounts import Caller
+from vidgate.models.accounts import AccessKey, Caller
 from vidgate.models.attempts import Attempt
 from vidgate.models.requests import VideoRequest
-from vidgate.models.tasks import TaskSnapshot
+from vidgate.models.tasks import FollowUp, TaskPage, TaskQuery, TaskSnapshot
 from vidgate.services.cataloguing import ModelOffer
-from vidgate.services.creating import Created
+from vidgate.services.creating import Created, Once
 from vidgate.services.metrics import Metrics
 from vidgate.services.reading import TaskView
 
@@ -36,15 +37,48 @@ class _Directory(Protocol):
 
     async def authenticate(self, key: str) -> Caller | None: ...
 
+    async def access_key(self, access_key: str) -> AccessKey | None: ...
+
+
+class _Clock(Protocol):
+    def now(self) -> datetime: ...
+
 
 class _Submissions(Protocol):
-    async def create(self, caller: Caller, request: VideoRequest, *, dialect: str) -> Created: ...
+    async def create(
+        self,
+        caller: Caller,
+        request: VideoRequest,
+        *,
+        dialect: str,
+        echo: Mapping[str, Any] = ...,
+        once: Once | None = ...,
+    ) -> Created: ...
+
+    async def follow_up(
+        self,
+        caller: Caller,
+        kind: FollowUp,
+        source: str,
+        request: VideoRequest,
+        *,
+        dialect: str,
+        echo: Mapping[str, Any] = ...,
+    ) -> Created: ...
 
 
 class _Reader(Protocol):
     def cached(self, public_id: str, account_id: UUID) -> TaskView | None: ...
 
     async def read(self, public_id: str, account_id: UUID) -> TaskView: ...
+
+    async def page(self, account_id: UUID, query: TaskQuery) -> TaskPage: ...
+
+    async def remove(self, public_id: str, account_id: UUID) -> None: ...
+
+
+class _Canceller(Protocol):
+    async def cancel(self, public_id: str, account_id: UUID) -> TaskView: ...
 
 
 class _Provider(Protocol):
@@ -77,12 +111,20 @@ class Services(Protocol):
         """Knows the tokens."""
 
     @property
+    def clock(self) -> _Clock:
+        """Database time."""
+
+    @property
     def submissions(self) -> _Submissions:
         """Makes tasks."""
 
     @property
+    def canceller(self) -> _Canceller:
+        """Stops tasks."""
+
+    @property
     def reader(self) -> _Reader:
-        """Reads tasks."""
+        """Reads, lists and removes tasks."""
 
     @property
     def catalogue(self) -> _Catalogue:

@@ -28,8 +28,8 @@ __all__ = ["ErrorLayer", "ErrorShape", "ErrorWriter", "flat_body", "to_request_e
 
 _log = structlog.get_logger(__name__)
 
-ErrorShape: TypeAlias = Callable[[RequestError], Mapping[str, Any]]
-"""Makes a dialect's error body."""
+ErrorShape: TypeAlias = Callable[[RequestError], tuple[int, Mapping[str, Any]]]
+"""Makes a dialect's status and error body."""
 
 _RETRY_AFTER_SECONDS: tuple[tuple[type[RequestError], int], ...] = (
     (OverloadedError, 1),
@@ -50,6 +50,10 @@ def flat_body(error: RequestError) -> dict[str, Any]:
         "type": error.type,
     }
     return {**members, "error": members}
+
+
+def _flat_shape(error: RequestError) -> tuple[int, Mapping[str, Any]]:
+    return error.status, flat_body(error)
 
 
 def to_request_error(error: Exception) -> RequestError:
@@ -76,7 +80,8 @@ class ErrorWriter:
     """Writes errors in the shape of the dialect that a path belongs to.
 
     Args:
-        shapes: By path prefix such as `/kling`; paths under none of them have the flat body.
+        shapes: By path prefix such as `/kling`, `/` for the root alone; paths under none of them
+            have the flat body.
     """
 
     def __init__(self, shapes: Mapping[str, ErrorShape] = _NO_SHAPES) -> None:
@@ -96,10 +101,10 @@ class ErrorWriter:
             headers["Retry-After"] = str(retry_after)
         if told.upstream_called:
             headers["x-should-retry"] = "false"
-        shape = self._shape(scope["path"])
+        status, body = self._shape(scope["path"])(told)
         return Response(
-            orjson.dumps(shape(told)),
-            status_code=told.status,
+            orjson.dumps(body),
+            status_code=status,
             headers=headers,
             media_type="application/json",
         )
@@ -112,7 +117,7 @@ class ErrorWriter:
         for prefix, shape in self._shapes.items():
             if path == prefix or path.startswith(f"{prefix}/"):
                 return shape
-        return flat_body
+        return _flat_shape
 
 
 def _allowed(error: Exception) -> str:

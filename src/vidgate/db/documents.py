@@ -23,7 +23,11 @@ prompt that is loses nothing by it."""
 
 def write_result(result: VideoResult) -> dict[str, Any]:
     """Write a result as a JSON object without its empty members."""
-    document = {key: value for key, value in asdict(result).items() if value is not None}
+    document = {
+        key: value
+        for key, value in asdict(result).items()
+        if value is not None and value is not False
+    }
     if result.expires_at is not None:
         document["expires_at"] = result.expires_at.isoformat()
     return document

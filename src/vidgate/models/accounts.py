@@ -5,7 +5,9 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from uuid import UUID
 
-__all__ = ["Account", "Caller", "Token"]
+from pydantic import SecretStr
+
+__all__ = ["AccessKey", "Account", "Caller", "Token"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,3 +52,16 @@ class Caller:
     def account_id(self) -> UUID:
         """The account that owns what is made and may read what it owns."""
         return self.token.account_id
+
+
+@dataclass(frozen=True, slots=True)
+class AccessKey:
+    """A token's other form: a pair that signs requests, as the vendors' own SDKs do.
+
+    Attributes:
+        secret: What signatures are made with; it never leaves this process.
+    """
+
+    access_key: str
+    secret: SecretStr
+    caller: Caller

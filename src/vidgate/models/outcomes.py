@@ -82,6 +82,8 @@ class Fault:
         safe_message: One sentence that a client may read: no account, key, host or upstream id.
             Empty means that the sentence for `kind` is enough.
         retry_after_seconds: What the provider asked us to wait, or `None`.
+        param: The field that a bad parameter is about, by the vendor's name of it; empty where
+            the provider does not say.
     """
 
     kind: FaultKind
@@ -89,6 +91,7 @@ class Fault:
     message: str
     safe_message: str = ""
     retry_after_seconds: float | None = None
+    param: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,9 @@ class VideoResult:
     """A finished video, as the provider reports it; `None` where it does not.
 
     Attributes:
-        url: Where a plain GET without headers downloads it.
+        url: Where a plain GET without headers downloads it, unless it is protected.
+        protected: Whether `url` answers only to the channel's credential; what a client is given
+            then is an address of ours.
         expires_at: When `url` stops working, aware UTC.
         cost: The provider's own units as a decimal string.
         cost_unit: What `cost` counts, such as `credits`.
@@ -128,6 +133,7 @@ class VideoResult:
     cost: str | None = None
     cost_unit: str | None = None
     upstream_id: str | None = None
+    protected: bool = False
 
 
 # What a submit can say.

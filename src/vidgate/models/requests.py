@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 __all__ = ["Image", "VideoRequest"]
 
@@ -41,6 +42,8 @@ class VideoRequest:
             top-level fields we do not know is in here too. Model names and `callback_url` are
             taken out of it before an adapter sees it.
         strict: Whether what would be ignored or adjusted is an error instead.
+        channel_id: The one channel it can run at, because it names something that was made there;
+            `None` for any.
     """
 
     model: str
@@ -55,3 +58,4 @@ class VideoRequest:
     user: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     strict: bool = False
+    channel_id: UUID | None = None

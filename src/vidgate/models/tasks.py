@@ -10,7 +10,16 @@ from uuid import UUID
 from vidgate.models.ids import public_id
 from vidgate.models.outcomes import VideoResult
 
-__all__ = ["AttemptStatus", "OutputSnapshot", "TaskError", "TaskSnapshot", "TaskStatus"]
+__all__ = [
+    "AttemptStatus",
+    "FollowUp",
+    "OutputSnapshot",
+    "TaskError",
+    "TaskPage",
+    "TaskQuery",
+    "TaskSnapshot",
+    "TaskStatus",
+]
 
 
 class TaskStatus(StrEnum):
@@ -26,6 +35,17 @@ class TaskStatus(StrEnum):
     def is_final(self) -> bool:
         """Whether nothing can follow."""
         return self in {TaskStatus.SUCCEEDED, TaskStatus.FAILED, TaskStatus.CANCELLED}
+
+
+class FollowUp(StrEnum):
+    """What can be made of a finished video by naming it."""
+
+    REMIX = "remix"
+    """The same once more, with another prompt."""
+    EDIT = "edit"
+    """The video itself, changed as the prompt says."""
+    EXTEND = "extend"
+    """What comes after it."""
 
 
 class AttemptStatus(StrEnum):
@@ -69,7 +89,12 @@ class TaskSnapshot:
         model: As the client asked for it.
         upstream_model: What is run, once a channel was chosen.
         details: What else the client is told of the translation, such as `{"mode": "pro"}`.
-        echo: The client's own `payload` and `external_task_id`, as it sent them.
+        dialect: In which it was made, such as `newapi`.
+        echo: What its dialect gives back as the client sent it: `payload` and `external_task_id`,
+            and what else a dialect keeps for itself.
+        asked: The generic fields of the request, `prompt` and `duration_seconds` among them;
+            those that were not given are missing. No pictures, no vendor fields.
+        facts: What is run, as `RunFacts` has it, without the members that are unknown.
         seed: The one asked for, `None` if none was.
         progress: Percent from 0 to 100.
     """
@@ -82,7 +107,10 @@ class TaskSnapshot:
     provider: str | None
     upstream_model: str | None
     details: Mapping[str, Any] = field(default_factory=dict)
+    dialect: str = "newapi"
     echo: Mapping[str, Any] = field(default_factory=dict)
+    asked: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
     user: str | None = None
     seed: int | None = None
     progress: int = 0
@@ -101,3 +129,44 @@ class TaskSnapshot:
     def result(self) -> VideoResult | None:
         """The first video there is."""
         return next((output.result for output in self.outputs if output.result), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskQuery:
+    """Which of an account's tasks to list.
+
+    Attributes:
+        after: The public id behind which to begin, in the order asked for; `None` at the beginning.
+        offset: How many to leave out before the first, for dialects that number their pages.
+        limit: How many at most.
+        statuses: Empty for every one; likewise the other filters.
+        actions: Words of `details["action"]`.
+        dialects: In which they were made.
+        created_from: The earliest moment of creation, included.
+        created_until: The latest, excluded.
+    """
+
+    after: str | None = None
+    offset: int = 0
+    limit: int = 20
+    newest_first: bool = True
+    statuses: tuple[TaskStatus, ...] = ()
+    model: str | None = None
+    user: str | None = None
+    providers: tuple[str, ...] = ()
+    actions: tuple[str, ...] = ()
+    dialects: tuple[str, ...] = ()
+    created_from: datetime | None = None
+    created_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskPage:
+    """A part of a list, in the order asked for.
+
+    Attributes:
+        has_more: Whether something follows.
+    """
+
+    tasks: tuple[TaskSnapshot, ...]
+    has_more: bool

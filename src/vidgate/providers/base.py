@@ -10,10 +10,11 @@ from typing import Any, ClassVar
 import httpx
 from pydantic import SecretStr
 
+from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.channels import ChannelAccess
-from vidgate.models.outcomes import Found, Outcome, Rejected, Submission, UpstreamRef
+from vidgate.models.outcomes import Found, Outcome, Rejected, Submission, UpstreamRef, VideoResult
 from vidgate.models.requests import VideoRequest
-from vidgate.models.tasks import TaskSnapshot
+from vidgate.models.tasks import FollowUp, TaskSnapshot
 
 __all__ = [
     "Action",
@@ -133,6 +134,10 @@ class Capabilities:
         cancel: Whether it can cancel a job.
         probe: Whether a credential can be checked without making a job.
         callback: Whether it calls back when a job's state changes.
+        object_fields: Vendor fields, anywhere in `metadata`, whose text names a video that was made
+            before, such as `video_creation_id`. Where a client names one of its own videos, the
+            provider's id (`VideoResult.upstream_id`) takes its place before `translate`, and the
+            request goes to the channel that made it.
         submit_timeout: The total deadline of a submit with a small body.
         poll_timeout: The total deadline of a poll or a find.
     """
@@ -145,6 +150,7 @@ class Capabilities:
     cancel: bool = False
     probe: bool = False
     callback: bool = False
+    object_fields: frozenset[str] = frozenset()
     submit_timeout: timedelta = timedelta(seconds=60)
     poll_timeout: timedelta = timedelta(seconds=20)
 
@@ -290,6 +296,31 @@ class Provider(ABC):
             ConfigurationError: It says what form is expected, never what was given.
         """
 
+    # Following up
+
+    def follow_up(
+        self, kind: FollowUp, source: TaskSnapshot, request: VideoRequest
+    ) -> VideoRequest:
+        """Make of "do this with that video" a request like any other.
+
+        Args:
+            kind: What to do.
+            source: The task that made the video; it has succeeded.
+            request: What the client asks for: its prompt, and whatever else it sent; `model` is
+                empty where it named none.
+
+        Returns:
+            The request to run. It names the video by our id of it, `<public id>_<position>`, in
+            one of `capabilities.object_fields`, or by its URL, as the endpoint demands.
+
+        Raises:
+            UnsupportedParameterError: Nothing like it is offered for that video.
+        """
+        raise UnsupportedParameterError(
+            "video",
+            f"The provider of {source.public_id} has nothing that can {kind.value} a video.",
+        )
+
     # Submitting
 
     @abstractmethod
@@ -419,6 +450,14 @@ class Provider(ABC):
 
     def read_probe(self, sent: httpx.Request, response: httpx.Response) -> ProbeAnswer:
         """Say in one sentence whether the channel works, and what is wrong if it does not."""
+        raise NotImplementedError
+
+    # Content: it exists where results are protected
+
+    def content_request(
+        self, result: VideoResult, channel: ChannelAccess, now: datetime
+    ) -> httpx.Request:
+        """Write the request that downloads a protected video."""
         raise NotImplementedError
 
     # Callbacks: it exists where `capabilities.callback` says so

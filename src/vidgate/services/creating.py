@@ -45,7 +45,7 @@ from vidgate.services.submitting import (
     translate,
 )
 
-__all__ = ["Created", "Submissions"]
+__all__ = ["Created", "Once", "Submissions"]
 
 _log = structlog.get_logger(__name__)
 
@@ -72,6 +72,21 @@ class Created:
     snapshot: TaskSnapshot
     ignored: tuple[str, ...]
     adjusted: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Once:
+    """By what a repeated request is recognised, so that nothing is made twice.
+
+    Attributes:
+        key: Unique in its account.
+        fingerprint: Of the request: the same key with another one is an error.
+        lifetime: How long it is remembered.
+    """
+
+    key: str
+    fingerprint: bytes
+    lifetime: timedelta
 
 
 class Submissions:

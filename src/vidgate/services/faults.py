@@ -80,6 +80,6 @@ def to_request_error(fault: Fault) -> RequestError:
         case FaultKind.CONTENT_POLICY:
             return ContentPolicyError(error.message, code=error.code)
         case FaultKind.BAD_PARAMETER:
-            return RefusedParameterError(error.message, code=error.code)
+            return RefusedParameterError(error.message, param=fault.param or None, code=error.code)
         case _:
             return UpstreamRefusedError(error.message, code=error.code)

@@ -1,0 +1,7 @@
+"""Jimeng's own dialect: its routes."""
+
+from fastapi import APIRouter
+
+__all__ = ["router"]
+
+router = APIRouter()

@@ -1,0 +1,7 @@
+"""The OpenAI dialect: its routes."""
+
+from fastapi import APIRouter
+
+__all__ = ["router"]
+
+router = APIRouter()
