@@ -299,7 +299,10 @@ class Provider(ABC):
     # Following up
 
     def follow_up(
-        self, kind: FollowUp, source: TaskSnapshot, request: VideoRequest
+        self,
+        kind: FollowUp,
+        source: TaskSnapshot,
+        request: VideoRequest,  # noqa: ARG002 - for those who have something
     ) -> VideoRequest:
         """Make of "do this with that video" a request like any other.
 
