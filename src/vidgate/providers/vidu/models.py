@@ -52,6 +52,7 @@ __all__ = [
     "STORY_PICTURES",
     "UNCERTAIN",
     "UPSCALE_TIER",
+    "VIDEO_REFERENCE_MODEL",
     "automatic_duration",
     "default_duration_seconds",
     "default_sound",
@@ -81,6 +82,9 @@ STORY_PICTURES: Mapping[str, tuple[int, int]] = {"one_shot": (3, 10)}
 
 PICTURES_BESIDE_VIDEOS: Mapping[str, int] = {"viduq2-pro": 4}
 """The most reference pictures where there are reference videos too."""
+
+VIDEO_REFERENCE_MODEL = "viduq2-pro"
+"""The only one that takes videos as references."""
 
 SPOKEN_CHARACTERS = (4, 2000)
 """The shortest and the longest text that a lip-sync speaks."""

@@ -32,6 +32,7 @@ from vidgate.providers.vidu.models import (
     KEY_FRAME_SECONDS,
     KEY_FRAMES,
     SPOKEN_CHARACTERS,
+    VIDEO_REFERENCE_MODEL,
     tiers_at,
 )
 
@@ -104,7 +105,7 @@ _WITHOUT: Mapping[str, frozenset[str]] = {
 }
 """Models that are said to have no such field."""
 
-_ALONE: Mapping[str, frozenset[str]] = {"videos": frozenset({"viduq2-pro"})}
+_ALONE: Mapping[str, frozenset[str]] = {"videos": frozenset({VIDEO_REFERENCE_MODEL})}
 """The only models that have a field."""
 
 _AUTOMATIC_RATIO = "auto"
@@ -191,7 +192,8 @@ def _check_duration(
     # Of key frames each has its own.
     if choice.endpoint is MULTIFRAME or not capabilities.durations or _is_empty(asked):
         return
-    if to_number(asked) not in capabilities.durations:
+    # A server may read 0 as "not given".
+    if to_number(asked) not in (0, *capabilities.durations):
         raise _excluded("duration", choice, capabilities.durations)
 
 
@@ -232,7 +234,7 @@ def _check_settings(settings: Any, choice: Choice) -> None:
     shortest, longest = KEY_FRAME_SECONDS
     for setting in settings if isinstance(settings, list) else ():
         asked = setting.get("duration") if isinstance(setting, Mapping) else None
-        if not _is_empty(asked) and to_number(asked) not in range(shortest, longest + 1):
+        if not _is_empty(asked) and to_number(asked) not in (0, *range(shortest, longest + 1)):
             raise _excluded("image_settings.duration", choice, range(shortest, longest + 1))
 
 
