@@ -10,7 +10,12 @@ import respx
 from tests.support.engine import Engine
 from tests.support.upstreams import MODELS, Reply, Upstream
 
-from vidgate.exceptions import ConflictError, TaskNotFoundError, UpstreamRefusedError
+from vidgate.exceptions import (
+    ConflictError,
+    RequestError,
+    TaskNotFoundError,
+    UpstreamRefusedError,
+)
 from vidgate.models.attempts import Lease
 from vidgate.models.ids import new_id
 from vidgate.models.requests import Image
@@ -42,7 +47,7 @@ async def cancel(engine: Engine, created: Created) -> TaskView:
     )
 
 
-async def refuse(engine: Engine, created: Created) -> ConflictError | UpstreamRefusedError:
+async def refuse(engine: Engine, created: Created) -> RequestError:
     with pytest.raises((ConflictError, UpstreamRefusedError)) as caught:
         await cancel(engine, created)
     return caught.value
