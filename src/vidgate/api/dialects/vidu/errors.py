@@ -8,7 +8,12 @@ from typing import Any
 
 import structlog
 
-from vidgate.exceptions import MalformedBodyError, RequestError, UnsupportedParameterError
+from vidgate.exceptions import (
+    InvalidParameterError,
+    MalformedBodyError,
+    RequestError,
+    UnsupportedParameterError,
+)
 
 __all__ = ["LACKING", "write_error"]
 
@@ -69,13 +74,13 @@ def _meaning(error: RequestError) -> tuple[int, str]:
     known = _BY_CODE.get(error.code) or _BY_CODE.get(error.type)
     if known is not None:
         return known
-    if error.status == 400 and error.param:  # noqa: PLR2004 - a bad request
-        return 400, _field_reason(error, error.param)
+    if isinstance(error, InvalidParameterError):
+        return 400, _field_reason(error)
     return _BY_STATUS.get(error.status, _FAILURE)
 
 
-def _field_reason(error: RequestError, param: str) -> str:
-    if param == _PICTURE:
+def _field_reason(error: InvalidParameterError) -> str:
+    if error.param == _PICTURE:
         return "ImageFormatInvalid"
-    is_count = isinstance(error, UnsupportedParameterError) and param == "images"
+    is_count = isinstance(error, UnsupportedParameterError) and error.param == "images"
     return "FieldItemCountOutOfRange" if is_count else "FieldInvalid"

@@ -39,7 +39,7 @@ _ECHOED = frozenset(
 """What the vendor repeats of a request."""
 
 _LONGEST_ECHO = 20_000
-"""Characters of one text: the longest prompt. What is longer is a picture, and is not kept twice."""
+"""Characters of one text: the longest prompt. What is longer is a picture, not kept twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,8 @@ def read_request(form: Form, endpoint: Endpoint) -> Asked:
         raise MalformedBodyError("The body must be a JSON object.")
     body = {name: value for name, value in form.fields.items() if value is not None}
     for name in endpoint.required:
-        if not body.get(name):
+        value = body.get(name)
+        if not value or (isinstance(value, str) and value.isspace()):
             raise InvalidParameterError(
                 f"{name} is required for {endpoint.name}.", param=name, code=LACKING
             )
