@@ -121,7 +121,7 @@ class Gateway:
             task = await self.creations(task_id)
             if task["state"] in {"success", "failed"}:
                 return task
-        raise AssertionError(task)
+        raise AssertionError(f"{task_id} does not end")
 
     def submitted(self) -> tuple[str, dict[str, Any]]:
         """The only submit there was: its endpoint and its body."""

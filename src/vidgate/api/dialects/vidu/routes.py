@@ -43,6 +43,18 @@ _CREATE = (
     "for the task by `GET /vidu/ent/v2/tasks/{id}/creations`."
 )
 
+_TASK_ID = {
+    "parameters": [
+        {
+            "name": "task_id",
+            "in": "path",
+            "required": True,
+            "description": "As the POST answered it.",
+            "schema": {"type": "string"},
+        }
+    ],
+}
+
 router = APIRouter(prefix=_PREFIX, tags=[_TAG], dependencies=[TOKEN])
 
 
@@ -108,11 +120,12 @@ for _endpoint in ENDPOINTS:
         },
         **error_answers(401, 404, 405, 500),
     },
+    openapi_extra=_TASK_ID,
 )
 async def read_creations(
-    task_id: str, caller: CallerDependency, services: ServicesDependency
+    request: Request, caller: CallerDependency, services: ServicesDependency
 ) -> Response:
-    view = await services.reader.read(task_id, caller.account_id)
+    view = await services.reader.read(request.path_params["task_id"], caller.account_id)
     body = view.encodings.get(_DIALECT)
     if body is None:
         body = view.encodings[_DIALECT] = encode(_native(services, view.snapshot))
@@ -171,11 +184,12 @@ async def list_tasks(
         },
         **error_answers(401, 404, 405, 409, 500),
     },
+    openapi_extra=_TASK_ID,
 )
 async def cancel_task(
-    task_id: str, caller: CallerDependency, services: ServicesDependency
+    request: Request, caller: CallerDependency, services: ServicesDependency
 ) -> Response:
-    await services.canceller.cancel(task_id, caller.account_id)
+    await services.canceller.cancel(request.path_params["task_id"], caller.account_id)
     return _answer({})
 
 
