@@ -43,6 +43,7 @@ _CREATE = (
     "for the task by `GET /vidu/ent/v2/tasks/{id}/creations`."
 )
 
+_TASK_PATH = "/tasks/{task_id}"
 _TASK_ID = {
     "parameters": [
         {
@@ -109,7 +110,7 @@ for _endpoint in ENDPOINTS:
 
 
 @router.get(
-    "/tasks/{task_id}/creations",
+    _TASK_PATH + "/creations",
     summary="Ask for a task",
     description="The task as it stands, whichever dialect made it.",
     responses={
@@ -171,7 +172,7 @@ async def list_tasks(
 
 
 @router.post(
-    "/tasks/{task_id}/cancel",
+    _TASK_PATH + "/cancel",
     summary="Cancel a task",
     description=(
         "Free before the provider has it; afterwards as far as the provider stops it. What ends "
