@@ -276,6 +276,13 @@ async def test_list_asks_for_what_the_query_says(api: Api) -> None:
     assert query.statuses == (TaskStatus.FAILED, TaskStatus.CANCELLED, TaskStatus.QUEUED)
 
 
+async def test_the_list_names_what_ran_here_alone(api: Api) -> None:
+    here = api.services.reader.add(build_task(provider="vidu"))
+    elsewhere = api.services.reader.add(build_task(provider="kling"))
+    answer = await api.client.get(f"{BASE}/tasks", params={"task_ids[]": [elsewhere, here]})
+    assert [task["id"] for task in answer.json()["tasks"]] == [here]
+
+
 async def test_documentation(api: Api) -> None:
     paths = (await api.client.get("/openapi.json")).json()["paths"]
     for endpoint in ENDPOINTS:

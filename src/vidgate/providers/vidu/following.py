@@ -98,8 +98,8 @@ def _like(facts: Mapping[str, Any], request: VideoRequest) -> VideoRequest:
     if takes is None:
         return request
     seconds, tier = facts.get("duration_seconds"), facts.get("resolution")
-    is_free = request.duration_seconds is None and "duration" not in request.metadata
-    if is_free and seconds in takes.durations:
+    # What `metadata` says of the length wins by itself.
+    if request.duration_seconds is None and seconds in takes.durations:
         request = replace(request, duration_seconds=seconds)
     is_free = request.height is None and "resolution" not in request.metadata
     if is_free and tier in takes.tiers:
