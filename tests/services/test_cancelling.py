@@ -7,7 +7,7 @@ from uuid import uuid4
 import httpx
 import pytest
 import respx
-from tests.support.engine import Engine
+from tests.support.engine import Engine, open_engine
 from tests.support.upstreams import MODELS, Reply, Upstream
 
 from vidgate.exceptions import (
@@ -191,6 +191,25 @@ async def test_a_running_job_ends_when_the_provider_confirms(engine: Engine) -> 
     assert attempt.status is AttemptStatus.CANCELLED
     assert attempt.ref is not None
     assert f"/tasks/{attempt.ref.id}/cancel" in str(route.calls[0].request.url)
+
+
+async def test_the_confirmation_may_reach_another_process(
+    engine: Engine, database_url: str
+) -> None:
+    """One that cannot tell this one of it."""
+    Upstream(engine.router, "vidu")
+    await engine.channel("vidu")
+    vidu_cancel(engine, Reply({}))
+    created = await engine.create(MODEL)
+    engine.services.canceller._wait = 10
+    async with open_engine(database_url, engine.clock) as worker:
+        Upstream(worker.router, "vidu").on_poll = [STOPPED]
+        cancelling = asyncio.create_task(cancel(engine, created))
+        for _ in range(40):
+            await asyncio.sleep(0.02)
+            await worker.tick()
+        view = await asyncio.wait_for(cancelling, 1)
+    assert_cancelled(view.snapshot)
 
 
 async def test_what_is_accepted_and_not_confirmed_yet_goes_on(engine: Engine) -> None:

@@ -223,8 +223,9 @@ async def test_pictures_are_repeated_but_for_inline_ones(gateway: Gateway) -> No
 
 
 async def test_defaults_are_completed(gateway: Gateway) -> None:
-    made = await gateway.post("text2video", {"model": "viduq3-pro", "prompt": "a boat"})
-    told = made.json()
+    body = {"model": "viduq3-pro", "prompt": "a boat", "seed": 0}
+    told = (await gateway.post("text2video", body)).json()
+    assert told["seed"] > 0  # 0 asks for any, and this is the one that was taken
     assert (told["duration"], told["resolution"], told["audio"]) == (5, "720p", True)
     assert (told["movement_amplitude"], told["bgm"], told["images"]) == ("auto", False, [])
     assert isinstance(told["credits"], int)
