@@ -2,13 +2,16 @@
 
 import struct
 import zlib
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import Image, VideoRequest
+from vidgate.providers.base import ModelCapabilities
 from vidgate.providers.vidu import Vidu
+from vidgate.providers.vidu.models import MODELS
 
 VIDU = Vidu()
 UNMAPPED = Vidu(map_retired_models=False)
@@ -250,6 +253,26 @@ def test_retired_names_are_not_mapped_where_the_setting_says_so(
         UNMAPPED.translate(request_)
     assert caught.value.param == param
     assert told in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("request_", "param"),
+    [
+        (ask("vidu1.5"), "model"),
+        (ask("vidu1.5", images=PICTURES[:3], duration_seconds=8), "duration"),
+        (ask("vidu1.5", images=PICTURES[:1], metadata={"resolution": "540p"}), "resolution"),
+    ],
+)
+def test_a_model_is_retired_by_a_line_of_the_table(
+    request_: VideoRequest, param: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    successor = replace(MODELS["vidu2.0"], name="vidu1.5", successor="vidu2.0")
+    monkeypatch.setitem(cast("dict[str, ModelCapabilities]", MODELS), "vidu1.5", successor)
+    with pytest.raises(UnsupportedParameterError, match="in place of the retired") as caught:
+        VIDU.translate(request_)
+    assert caught.value.param == param
+    body = VIDU.translate(ask("vidu1.5", images=PICTURES[:1])).body
+    assert body["model"] == "vidu2.0"
 
 
 @pytest.mark.parametrize(
