@@ -32,9 +32,7 @@ _REFUSALS = {502, 503}
 
 
 async def test_every_answer_is_as_it_is_described(database_url: str) -> None:
-    async with open_town(
-        database_url, sandbox={"speed": 1000}, VIDGATE_SUBMIT_WAIT="2"
-    ) as town:
+    async with open_town(database_url, sandbox={"speed": 1000}, VIDGATE_SUBMIT_WAIT="2") as town:
         gateway = await town.gateway()
         schema = await asyncio.to_thread(
             schemathesis.openapi.from_url, f"{gateway.url}/openapi.json"
