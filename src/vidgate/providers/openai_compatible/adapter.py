@@ -18,9 +18,9 @@ What compatible servers make of it, and what is done about that:
   of `metadata`, where new-api looks and where vidgate finds the same again. Fields of the format
   itself stand at the top level only. In a form, which has no types, what is not text is in
   `metadata` alone.
-- A status has many words, an answer may lie in an envelope (`{"code": "success", "data": …}`), and
-  a URL at many places; all that are known are read. Where a finished job has no URL, or names its own
-  content endpoint, the video is fetched there with the key.
+- A status has many words, an answer may lie in an envelope (`{"code": "success", "data": …}`),
+  and a URL at many places; all that are known are read. Where a finished job has no URL, or names
+  its own content endpoint, the video is fetched there with the key.
 - There is no way to find a job by an id of ours and none to cancel one. `Idempotency-Key` carries
   the correlation: a vidgate never makes two jobs for one key, others ignore it.
 - What a 5xx means is unknown but for words that gateways give before they ask anybody, and for a
