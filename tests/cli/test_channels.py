@@ -93,13 +93,17 @@ def test_a_key_comes_from_standard_input(cli: Cli, monkeypatch: pytest.MonkeyPat
         ),
         (
             ("--provider", "openai_compatible", "--key", KEY, "--models", "a-*"),
-            "The provider openai_compatible has no address of its own; give it with "
-            "--base-url, or in VIDGATE_OPENAI_COMPATIBLE_BASE_URL.",
+            (
+                "The provider openai_compatible has no address of its own; give it with "
+                "--base-url, or in VIDGATE_OPENAI_COMPATIBLE_BASE_URL."
+            ),
         ),
         (
             ("--provider", "openai_compatible", "--key", KEY, "--base-url", "http://a.test"),
-            "The provider openai_compatible has no models of its own, so the channel serves "
-            "nothing; list them with --models, or in VIDGATE_OPENAI_COMPATIBLE_MODELS.",
+            (
+                "The provider openai_compatible has no models of its own, so the channel serves "
+                "nothing; list them with --models, or in VIDGATE_OPENAI_COMPATIBLE_MODELS."
+            ),
         ),
         (
             (

@@ -1,8 +1,9 @@
 """The stand-ins as one ASGI app.
 
 `/kling`, `/jimeng`, `/vidu` and `/openai_compatible` are the base URLs of the four, `/files` holds
-the videos they make, and `/_sandbox` is the operator's. Jimeng's signature covers the path, so it is checked against the
-path that was asked for: `/jimeng/`, or `/` for clients that can only call a bare host.
+the videos they make, and `/_sandbox` is the operator's. Jimeng's signature covers the path, so it
+is checked against the path that was asked for: `/jimeng/`, or `/` for clients that can only call a
+bare host.
 
 It is plain ASGI without a framework: a poll is a dictionary look-up, and load tests send hundreds a
 second.

@@ -2,9 +2,9 @@
 
 Rules enforced here: `Bearer` authentication; JSON and forms; `prompt` and a served `model`;
 `seconds` is text with whole seconds, `size` is `WIDTHxHEIGHT`, `input_reference` a picture's file
-or an object with one of `image_url` and `file_id`; `images`, as gateways take it, a list of URLs and
-`data:` URIs; `queued`, `in_progress`, `completed`, `failed` with an `error`, besides `cancelled`,
-which gateways have; no URL in a finished job but for `clip-1-link`, whose jobs name one as gateways
+or an object with one of `image_url` and `file_id`; `images`, as gateways take it, a list of URLs
+and `data:` URIs; `queued`, `in_progress`, `completed`, `failed` with an `error`, `cancelled` as
+gateways have it; no URL in a finished job but for `clip-1-link`, whose jobs name one as gateways
 do; `/content` answers to the key alone, and to a finished job; an `Idempotency-Key` makes one job.
 Vendor fields are taken at the top level and in `metadata`. Not served: the list, remixes, edits,
 extensions, deletion.
