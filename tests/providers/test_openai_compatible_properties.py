@@ -93,30 +93,31 @@ def test_no_bytes_are_too_odd(content: bytes, status: int) -> None:
 
 
 @given(body=ODD, status=STATUSES)
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_no_json_is_too_odd(body: Any, status: int) -> None:
     read_both(httpx.Response(status, content=json.dumps(body).encode()))
 
 
 @given(members=st.dictionaries(st.sampled_from(PLACES + FACTS), ODD, max_size=6))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_a_finished_job_is_a_video_whatever_is_told_of_it(members: dict[str, Any]) -> None:
     body = {"id": "video_1", **members, "status": "completed"}
     sent = ADAPTER.poll_request([REF], ACCESS, NOW)
 
-    outcome = ADAPTER.read_poll(
-        sent, httpx.Response(200, json=None, content=json.dumps(body)), [REF]
-    )
+    response = httpx.Response(200, content=json.dumps(body).encode())
+    outcome = ADAPTER.read_poll(sent, response, [REF])[REF]
 
-    assert isinstance(outcome[REF], Succeeded)
-    result = outcome[REF].result
-    assert httpx.URL(result.url).scheme in {"http", "https"} or not result.protected
-    assert result.protected is (result.url == "https://gate.test/v1/videos/video_1/content")
+    assert isinstance(outcome, Succeeded)
+    assert outcome.result.url.startswith(("https://", "http://"))
+    own = "https://gate.test/v1/videos/video_1/content"
+    assert outcome.result.protected is (outcome.result.url == own)
 
 
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
+    st.none() | st.booleans() | st.integers() | FINITE | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=8,
 )
 VENDOR = st.dictionaries(st.text('abcdef_"\r\n ü', min_size=1, max_size=6), JSON, max_size=4)
@@ -130,7 +131,7 @@ def without_nulls(value: Any) -> Any:
 
 
 @given(fields=VENDOR)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_vendor_fields_arrive_in_json_as_they_are(fields: dict[str, Any]) -> None:
     translation = ADAPTER.translate(VideoRequest(model="m", prompt="p", metadata=fields))
     sent = ADAPTER.submit_request(translation, ACCESS, IDS, NOW)
@@ -141,14 +142,11 @@ def test_vendor_fields_arrive_in_json_as_they_are(fields: dict[str, Any]) -> Non
     assert body.pop("metadata", {}) == body == without_nulls(fields)
 
 
-@given(fields=VENDOR, prompt=st.text(max_size=20), content=st.binary(min_size=1, max_size=60))
-@settings(max_examples=300, deadline=None)
+@given(fields=VENDOR, prompt=TEXT, content=st.binary(min_size=1, max_size=60))
+@settings(max_examples=150, deadline=None)
 def test_a_form_arrives_whole_at_a_vidgate(
     fields: dict[str, Any], prompt: str, content: bytes
 ) -> None:
-    prompt = prompt.replace("\0", "")
-    texts = {name: value for name, value in fields.items() if isinstance(value, str)}
-    fields = {name: value for name, value in fields.items() if "\0" not in texts.get(name, "")}
     request = VideoRequest(
         model="m", prompt=prompt, images=(Image(content=content),), metadata=fields
     )
