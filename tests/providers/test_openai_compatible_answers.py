@@ -230,6 +230,23 @@ def test_a_field_is_named_and_nothing_else_is_repeated() -> None:
         assert (odd.fault.param, odd.fault.safe_message) == ("", "")
 
 
+def test_a_key_of_any_form_is_not_kept() -> None:
+    access = ChannelAccess("https://gate.test", SecretStr("a-resellers-own-key"))
+    sent = ADAPTER.probe_request(access, NOW)
+
+    answer = ADAPTER.read_submission(sent, reply(error("x", text="key a-resellers-own-key"), 400))
+
+    assert isinstance(answer, Rejected)
+    assert answer.fault.message == "key [key]"
+
+
+def test_a_code_that_means_success_is_no_error() -> None:
+    answer = submitted(reply({"code": 0, "message": "m"}, 400))
+
+    assert isinstance(answer, Rejected)
+    assert answer.fault.code == "HTTP_400"
+
+
 def test_a_wish_to_wait_is_kept() -> None:
     answer = submitted(recorded("rejected_rate"))
 
@@ -382,7 +399,7 @@ def test_an_envelope_is_not_the_job() -> None:
     [
         error("server_error"),
         error("invalid_api_key"),
-        error("model_not_found", text="The model does not exist"),
+        error("model_not_found", text="No such video model"),
         {"detail": "Not Found"},
         {"id": "1", "status": "failed"},
         "<html>",
