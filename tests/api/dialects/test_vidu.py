@@ -185,7 +185,7 @@ ERRORS: list[tuple[RequestError, int, str, str | None]] = [
     (ContentPolicyError("no"), 400, "AuditSubmitIllegal", None),
     (ConflictError("no"), 409, "Conflict", None),
     (BodyTooLargeError("no", param="metadata.images"), 413, "BadRequest", "images"),
-    (IdempotencyError("no"), 409, "Conflict", None),
+    (IdempotencyError("no"), 422, "Conflict", None),
     (OverloadedError("no"), 429, "SystemThrottling", None),
     (StorageUnavailableError("no"), 500, "InternalServiceFailure", None),
     (UpstreamRefusedError("no"), 500, "InternalServiceFailure", None),
@@ -294,8 +294,8 @@ async def test_documentation(api: Api) -> None:
         body = route["requestBody"]["content"]["application/json"]
         assert set(body["schema"]["required"]) <= body["example"].keys()
         assert body["example"].keys() <= body["schema"]["properties"].keys()
-        assert {"200", "400", "401", "403", "500"} <= route["responses"].keys()
-        assert "422" not in route["responses"]
+        assert {"200", "400", "401", "403", "422", "500"} <= route["responses"].keys()
+        assert [parameter["name"] for parameter in route["parameters"]] == ["Idempotency-Key"]
         assert route["security"]
     for path, method in (
         ("/tasks", "get"),

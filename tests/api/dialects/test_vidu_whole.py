@@ -407,6 +407,20 @@ async def test_errors_are_the_vendors(
     assert told["metadata"]["trace_id"] == answer.headers["X-Request-Id"]
 
 
+async def test_a_repeated_request_makes_one_job(gateway: Gateway) -> None:
+    headers = {"Idempotency-Key": "once"}
+    first = await gateway.post("text2video", BODIES["text2video"], headers=headers)
+    again = await gateway.post("text2video", BODIES["text2video"], headers=headers)
+    assert again.status_code == 200
+    assert again.json() == first.json()
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert "Idempotent-Replayed" not in first.headers
+    gateway.submitted()
+    other = BODIES["text2video"] | {"seed": 8}
+    answer = await gateway.post("text2video", other, headers=headers)
+    assert (answer.status_code, answer.json()["reason"]) == (422, "Conflict")
+
+
 async def test_a_later_failure_is_no_error_body(gateway: Gateway) -> None:
     made = await gateway.made("text2video", prompt="#late-audit", model="viduq3-pro")
     task = await gateway.finish(made["task_id"])

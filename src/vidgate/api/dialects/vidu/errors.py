@@ -39,7 +39,7 @@ _BY_STATUS: Mapping[int, tuple[int, str]] = {
     405: (405, "BadRequest"),
     409: (409, "Conflict"),
     413: (413, "BadRequest"),
-    422: (409, "Conflict"),
+    422: (422, "Conflict"),
     429: (429, "TooManyRequests"),
 }
 _FAILURE = (500, "InternalServiceFailure")

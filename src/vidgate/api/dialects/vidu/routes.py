@@ -1,7 +1,6 @@
 """Vidu's own dialect: its routes."""
 
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -16,7 +15,7 @@ from vidgate.api.dependencies import (
 )
 from vidgate.api.dialects.vidu.endpoints import ENDPOINTS, Endpoint
 from vidgate.api.dialects.vidu.listing import PARAMETERS, Listing, read_listing
-from vidgate.api.dialects.vidu.reading import read_request
+from vidgate.api.dialects.vidu.reading import Asked, read_request
 from vidgate.api.dialects.vidu.schemas import (
     EXAMPLE_CREATED,
     EXAMPLE_CREATIONS,
@@ -27,8 +26,11 @@ from vidgate.api.dialects.vidu.schemas import (
     error_answers,
 )
 from vidgate.api.dialects.vidu.writing import encode, write_created, write_listed
+from vidgate.api.forms import Form
+from vidgate.api.idempotency import PARAMETER, REPLAYED, read_once
 from vidgate.exceptions import InvalidParameterError, TaskNotFoundError
 from vidgate.models.accounts import Caller
+from vidgate.models.requests import Once
 from vidgate.models.tasks import TaskSnapshot
 
 __all__ = ["router"]
@@ -61,7 +63,6 @@ router = APIRouter(prefix=_PREFIX, tags=[_TAG], dependencies=[TOKEN])
 
 def _creator(endpoint: Endpoint) -> Callable[..., Awaitable[Response]]:
     """Make the function behind one endpoint."""
-    convert = partial(read_request, endpoint=endpoint)
 
     async def create(
         request: Request,
@@ -69,11 +70,18 @@ def _creator(endpoint: Endpoint) -> Callable[..., Awaitable[Response]]:
         services: ServicesDependency,
         bodies: BodiesDependency,
     ) -> Response:
-        async with bodies.read(request, convert) as asked:
+        def convert(form: Form) -> tuple[Asked, Once | None]:
+            return read_request(form, endpoint), read_once(request, form)
+
+        async with bodies.read(request, convert) as (asked, once):
             created = await services.submissions.create(
-                caller, asked.request, dialect=_DIALECT, echo=asked.echo
+                caller, asked.request, dialect=_DIALECT, echo=asked.echo, once=once
             )
-        return _answer(write_created(created.snapshot, _native(services, created.snapshot)))
+        return Response(
+            encode(write_created(created.snapshot, _native(services, created.snapshot))),
+            headers=REPLAYED if created.replayed else None,
+            media_type="application/json",
+        )
 
     return create
 
@@ -93,9 +101,10 @@ for _endpoint in ENDPOINTS:
                 "description": "The task is stored.",
                 "content": {"application/json": {"example": EXAMPLE_CREATED}},
             },
-            **error_answers(400, 401, 403, 404, 405, 409, 413, 429, 500),
+            **error_answers(400, 401, 403, 404, 405, 409, 413, 422, 429, 500),
         },
         openapi_extra={
+            "parameters": [PARAMETER],
             "requestBody": {
                 "required": True,
                 "content": {
@@ -104,7 +113,7 @@ for _endpoint in ENDPOINTS:
                         "example": _endpoint.example,
                     }
                 },
-            }
+            },
         },
     )
 

@@ -194,6 +194,12 @@ _ERRORS: dict[int, tuple[str, str, str, str | None]] = {
         "The picture in images may have at most 20 MB.",
         None,
     ),
+    422: (
+        "The `Idempotency-Key` was used for another request.",
+        "Conflict",
+        "This Idempotency-Key was used for another request; send a new one.",
+        None,
+    ),
     429: (
         "Too much at once; `Retry-After` says when to try again.",
         "SystemThrottling",
