@@ -54,7 +54,8 @@ def read_create(form: Form, *, strict: bool = False) -> VideoAsked:
         InvalidParameterError: A field is missing, of the wrong type or impossible; it names it.
         BodyTooLargeError: A picture is over its limit.
     """
-    if form.fields.get("model") in {None, ""}:
+    model = form.fields.get("model")
+    if model is None or model == "":
         raise InvalidParameterError(
             "model is required: the name of a model that GET /v1/models lists.", param="model"
         )

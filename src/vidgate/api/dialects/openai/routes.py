@@ -4,6 +4,7 @@ from functools import partial
 from typing import Any, Never
 
 from fastapi import APIRouter, Request
+from pydantic import BaseModel
 from starlette.responses import Response
 
 from vidgate.api.dependencies import (
@@ -31,13 +32,14 @@ from vidgate.api.dialects.openai.schemas import (
     EXAMPLE_CREATED,
     EXAMPLE_DELETED,
     EXAMPLE_LIST,
+    CreateRequest,
     DeletedVideo,
     EditRequest,
     ExtensionRequest,
     RemixRequest,
     Video,
     VideoList,
-    VideoRequest,
+    body_schema,
     error_answers,
 )
 from vidgate.api.dialects.openai.writing import DIALECT, write_deleted, write_list, write_video
@@ -94,16 +96,14 @@ _LIST_PARAMETERS: list[dict[str, Any]] = [
 router = APIRouter(tags=[TAG], dependencies=[TOKEN])
 
 
-def _creating(
-    schema: dict[str, Any], *, files: bool = False, parameters: tuple[Any, ...] = ()
-) -> dict[str, Any]:
+def _creating(body: type[BaseModel], *, parameters: tuple[Any, ...] = ()) -> dict[str, Any]:
     """Document a route that makes a video: its answers and its two kinds of body."""
-    members = schema["properties"] | ({"input_reference": _FILE} if files else {})
+    schema = body_schema(body)
     form = schema | {
         "description": (
             "The same fields as text: objects as JSON, or member by member as `metadata[mode]`."
         ),
-        "properties": members,
+        "properties": schema["properties"] | {"input_reference": _FILE},
     }
     form.pop("examples", None)
     return {
@@ -134,7 +134,7 @@ def _creating(
         "provider has accepted it, at the latest after 20 seconds; what is left goes on in the "
         "background."
     ),
-    **_creating(VideoRequest.model_json_schema(), files=True),
+    **_creating(CreateRequest),
 )
 async def create_video(
     request: Request,
@@ -156,7 +156,7 @@ async def create_video(
     description=(
         "Another video by the same request but for the prompt, and for whatever else is sent."
     ),
-    **_creating(RemixRequest.model_json_schema(), files=True, parameters=(VIDEO_ID,)),
+    **_creating(RemixRequest, parameters=(VIDEO_ID,)),
 )
 async def remix_video(
     request: Request,
@@ -180,7 +180,7 @@ async def remix_video(
         "The finished video, changed as the prompt says. A 400 where its provider has nothing "
         "like it."
     ),
-    **_creating(EditRequest.model_json_schema(), files=True),
+    **_creating(EditRequest),
 )
 async def edit_video(
     request: Request,
@@ -205,7 +205,7 @@ async def edit_video(
     description=(
         "What comes after the finished video. A 400 where its provider has nothing like it."
     ),
-    **_creating(ExtensionRequest.model_json_schema(), files=True),
+    **_creating(ExtensionRequest),
 )
 async def extend_video(
     request: Request,

@@ -12,13 +12,14 @@ __all__ = [
     "EXAMPLE_DELETED",
     "EXAMPLE_LIST",
     "EXAMPLE_VIDEO",
+    "CreateRequest",
     "DeletedVideo",
     "EditRequest",
     "ExtensionRequest",
     "RemixRequest",
     "Video",
     "VideoList",
-    "VideoRequest",
+    "body_schema",
     "error_answers",
 ]
 
@@ -57,7 +58,7 @@ class _Generic(BaseModel):
     )
 
 
-class VideoRequest(_Generic):
+class CreateRequest(_Generic):
     """A request for a video. Fields not named here are taken as members of `metadata`."""
 
     model_config = ConfigDict(
@@ -276,8 +277,10 @@ _MORE_ERRORS: dict[int, tuple[str, dict[str, Any]]] = {
         },
     ),
     429: (
-        ("Too many requests or tasks at once (`Retry-After` says when to try again), or the quota "
-        "or the balance is exhausted (`insufficient_quota`)."),
+        (
+            "Too many requests or tasks at once (`Retry-After` says when to try again), or the "
+            "quota or the balance is exhausted (`insufficient_quota`)."
+        ),
         {
             "message": "The quota of this token is exhausted; ask the operator for more.",
             "type": "insufficient_quota",
@@ -286,6 +289,25 @@ _MORE_ERRORS: dict[int, tuple[str, dict[str, Any]]] = {
         },
     ),
 }
+
+
+def body_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """The schema of a body on its own, without references to what stands elsewhere."""
+    schema = model.model_json_schema()
+    definitions = schema.pop("$defs", {})
+
+    def whole(value: Any) -> Any:
+        match value:
+            case {"$ref": str(reference)}:
+                return whole(definitions[reference.rpartition("/")[2]])
+            case dict():
+                return {name: whole(member) for name, member in value.items()}
+            case list():
+                return [whole(member) for member in value]
+            case _:
+                return value
+
+    return {name: whole(member) for name, member in schema.items()}
 
 
 def error_answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
