@@ -10,7 +10,15 @@ import orjson
 from vidgate.models.outcomes import VideoResult
 from vidgate.models.tasks import TaskError, TaskSnapshot, TaskStatus
 
-__all__ = ["encode", "facts_of", "failure_of", "plain_number", "unix_seconds", "write_failure"]
+__all__ = [
+    "encode",
+    "facts_of",
+    "failure_of",
+    "plain_number",
+    "seed_of",
+    "unix_seconds",
+    "write_failure",
+]
 
 _CANCELLED = TaskError("cancelled", "The task was cancelled.")
 
@@ -31,6 +39,11 @@ def facts_of(result: VideoResult | None) -> dict[str, Any]:
         "height": result.height if result else None,
         "width": result.width if result else None,
     }
+
+
+def seed_of(task: TaskSnapshot, result: VideoResult | None) -> int | None:
+    """The one reported, else the one asked for."""
+    return task.seed if result is None or result.seed is None else result.seed
 
 
 def failure_of(task: TaskSnapshot) -> TaskError | None:

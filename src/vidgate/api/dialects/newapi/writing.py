@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from vidgate.api.writing import facts_of, failure_of, unix_seconds, write_failure
+from vidgate.api.writing import facts_of, failure_of, seed_of, unix_seconds, write_failure
 from vidgate.models.tasks import OutputSnapshot, TaskError, TaskSnapshot, TaskStatus
 
 __all__ = ["NativeAnswer", "write_created", "write_task"]
@@ -75,7 +75,7 @@ def write_task(task: TaskSnapshot, native_answer: NativeAnswer | None) -> dict[s
             "upstream_model": task.upstream_model,
             **task.details,
             **facts_of(result),
-            "seed": task.seed if result is None or result.seed is None else result.seed,
+            "seed": seed_of(task, result),
         },
         "error": write_failure(error),
         "progress": task.progress,
@@ -109,20 +109,21 @@ def _envelope(
             "start_time": unix_seconds(task.started_at) or 0,
             "finish_time": unix_seconds(task.finished_at) or 0,
             "progress": f"{task.progress}%",
-            "videos": [_video(output) for output in task.outputs if output.status.is_final],
+            "videos": [_video(task, output) for output in task.outputs if output.status.is_final],
             "data": native_answer(task),
         },
     }
 
 
-def _video(output: OutputSnapshot) -> dict[str, Any]:
+def _video(task: TaskSnapshot, output: OutputSnapshot) -> dict[str, Any]:
     result = output.result
     return {
         "url": result.url if result else None,
         "cover_url": result.cover_url if result else None,
         "watermarked_url": result.watermarked_url if result else None,
         **facts_of(result),
-        "seed": result.seed if result else None,
+        # One seed that was asked for says nothing of several videos.
+        "seed": seed_of(task, result) if len(task.outputs) == 1 else result and result.seed,
         "expires_at": unix_seconds(result.expires_at) if result else None,
         "error": write_failure(output.error),
     }

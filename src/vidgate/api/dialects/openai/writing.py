@@ -7,6 +7,7 @@ from vidgate.api.writing import (
     facts_of,
     failure_of,
     plain_number,
+    seed_of,
     unix_seconds,
     write_failure,
 )
@@ -53,7 +54,7 @@ def write_video(task: TaskSnapshot) -> dict[str, Any]:
             "upstream_model": task.upstream_model,
             **task.details,
             **facts_of(result),
-            "seed": task.seed if result is None or result.seed is None else result.seed,
+            "seed": seed_of(task, result),
         },
     }
 
