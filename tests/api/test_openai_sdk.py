@@ -1,6 +1,7 @@
 """The official OpenAI SDK, with nothing changed but its base URL and key, over real sockets."""
 
 import asyncio
+from base64 import b64decode
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
@@ -11,6 +12,7 @@ import openai
 import pytest
 import uvicorn
 from openai.types import Video
+from tests.sandbox.support import png
 from tests.support.api import KEY, FakeServices, FakeSubmissions, build_settings, build_task
 from tests.support.processes import open_town
 from typing_extensions import override
@@ -401,70 +403,74 @@ async def test_models_are_listed_and_read(
 async def test_a_whole_life_over_the_real_services(database_url: str) -> None:
     async with open_town(database_url, sandbox={"speed": 50}) as town:
         process = await town.gateway()
-        base_url = f"{process.url}/v1"
-        async with openai.AsyncOpenAI(base_url=base_url, api_key=town.token) as client:
+        async with openai.AsyncOpenAI(base_url=f"{process.url}/v1", api_key=town.token) as client:
             videos = client.videos
-            done = await videos.create_and_poll(
-                **CARDS, seconds="5", size="1280x720", poll_interval_ms=200
-            )
-            others = [
+            made = [
                 await videos.create(model="viduq2", prompt="a boat", seconds="4", size="1280x720"),
-                await videos.create(
-                    model="kling-v2-6", prompt="a boat", input_reference=("a.png", _picture())
-                ),
-                await videos.create(**CARDS, seconds="10", extra_headers=JSON),
+                await videos.create(**CARDS, input_reference=("a.png", b64decode(png()))),
+                await videos.create(**CARDS, extra_body={"seconds": 10}, extra_headers=JSON),
             ]
-            finished = [await videos.poll(one.id, poll_interval_ms=200) for one in others]
-            names = [done.id, *(one.id for one in others)]
+            done = [await videos.poll(one.id, poll_interval_ms=200) for one in made]
+            names = [one.id for one in made]
             listed = [one.id async for one in videos.list(limit=1, order="asc")]
             models = [one.id async for one in client.models.list()]
             served = await client.models.retrieve("kling-v2-6")
+            gone = await videos.delete(names[1])
+            with pytest.raises(openai.NotFoundError):
+                await videos.retrieve(names[1])
+            left = await videos.list(limit=2)
 
+    assert {one.status for one in made} <= {"queued", "in_progress"}
+    assert [one.prompt for one in made] == ["a boat", "a paper boat", "a paper boat"]
+    assert [one.status for one in done] == ["completed"] * 3
+    assert [one.seconds for one in done] == ["4", "5", "10"]
+    assert done[0].size == "1280x720"
+    assert all(one.size for one in done)
+    assert listed == names
+    assert {"kling-v2-6", "viduq2"} <= set(models)
+    assert served.owned_by == "kling"
+    assert gone.deleted
+    assert ([one.id for one in left.data], left.has_more) == ([names[2], names[0]], False)
+
+
+async def test_what_the_real_services_make_and_refuse(database_url: str) -> None:
+    async with open_town(database_url, sandbox={"speed": 50}) as town:
+        process = await town.gateway()
+
+        def ask(client: openai.OpenAI) -> Video:
+            videos = client.videos
+            nothing = "task_" + "0" * 26
             with pytest.raises(openai.NotFoundError) as unknown:
-                await videos.create(model="sora-2", prompt="a boat", seconds="4", size="720x1280")
+                videos.create(model="sora-2", prompt="a boat", seconds="4", size="720x1280")
             with pytest.raises(openai.BadRequestError) as unsupported:
-                await videos.create(**CARDS, extra_body={"seconds": "7"})
+                videos.create(**CARDS, extra_body={"seconds": "7"})
             with pytest.raises(openai.BadRequestError) as strict:
-                await videos.create(
+                videos.create(
                     **CARDS, extra_body={"fps": 24}, extra_headers={"Prefer": "handling=strict"}
                 )
             with pytest.raises(openai.NotFoundError) as behind:
-                await videos.list(after="task_" + "0" * 26)
+                videos.list(after=nothing)
             with pytest.raises(openai.NotFoundError) as sourceless:
-                await videos.remix("task_" + "0" * 26, prompt="snow")
-            running = await videos.create(**CARDS)
-            for attempt in (
-                videos.delete(running.id),
-                videos.remix(running.id, prompt="snow"),
-            ):
-                with pytest.raises(openai.ConflictError):
-                    await attempt
+                videos.remix(nothing, prompt="snow")
+            running = videos.create(**CARDS, seconds="5", size="1280x720")
+            with pytest.raises(openai.ConflictError):
+                videos.delete(running.id)
+            with pytest.raises(openai.ConflictError):
+                videos.remix(running.id, prompt="snow")
+            assert unknown.value.code == "model_not_found"
+            assert unsupported.value.code == "unsupported_parameter"
+            assert strict.value.param == "fps"
+            assert behind.value.param == "after"
+            assert sourceless.value.code == "task_not_found"
+            return videos.create_and_poll(**CARDS, seconds="5", size="1280x720")
 
-            gone = await videos.delete(done.id)
-            with pytest.raises(openai.NotFoundError):
-                await videos.retrieve(done.id)
-            left = [one.id async for one in videos.list(order="asc", limit=4)]
+        with openai.OpenAI(
+            base_url=f"{process.url}/v1", api_key=town.token, max_retries=0
+        ) as client:
+            done = await asyncio.to_thread(ask, client)
 
     assert (done.status, done.seconds, done.size) == ("completed", "5", "1280x720")
     assert (done.prompt, done.progress, done.model) == ("a paper boat", 100, "kling-v2-6")
     assert done.model_extra is not None
     assert done.model_extra["url"].startswith("http")
     assert done.model_extra["metadata"]["upstream_model"] == "kling-v2-6"
-    assert [one.status for one in finished] == ["completed"] * 3
-    assert [one.seconds for one in finished] == ["4", "5", "10"]
-    assert [one.size for one in finished[:1]] == ["1280x720"]
-    assert all(one.size for one in finished)
-    assert listed == names
-    assert {"kling-v2-6", "viduq2"} <= set(models)
-    assert served.owned_by == "kling"
-    assert unknown.value.code == "model_not_found"
-    assert unsupported.value.code == "unsupported_parameter"
-    assert strict.value.param == "fps"
-    assert behind.value.param == "after"
-    assert sourceless.value.code == "task_not_found"
-    assert gone.deleted
-    assert left == [*names[1:], running.id]
-
-
-def _picture() -> bytes:
-    return PNG
