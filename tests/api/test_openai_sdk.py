@@ -43,6 +43,7 @@ T = TypeVar("T")
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
 RESULT = VideoResult(url="https://videos.test/1.mp4", duration_seconds=5.0)
 CARDS: Mapping[str, Any] = MappingProxyType({"model": "kling-v2-6", "prompt": "a paper boat"})
+FIVE: Mapping[str, Any] = MappingProxyType({"seconds": "5"})  # the SDK types only its own
 JSON = {"Content-Type": "application/json"}
 
 
@@ -452,7 +453,7 @@ async def test_what_the_real_services_make_and_refuse(database_url: str) -> None
                 videos.list(after=nothing)
             with pytest.raises(openai.NotFoundError) as sourceless:
                 videos.remix(nothing, prompt="snow")
-            running = videos.create(**CARDS, seconds="5", size="1280x720")
+            running = videos.create(**CARDS, **FIVE, size="1280x720")
             with pytest.raises(openai.ConflictError):
                 videos.delete(running.id)
             with pytest.raises(openai.ConflictError):
@@ -462,7 +463,7 @@ async def test_what_the_real_services_make_and_refuse(database_url: str) -> None
             assert strict.value.param == "fps"
             assert behind.value.param == "after"
             assert sourceless.value.code == "task_not_found"
-            return videos.create_and_poll(**CARDS, seconds="5", size="1280x720")
+            return videos.create_and_poll(**CARDS, **FIVE, size="1280x720")
 
         with openai.OpenAI(
             base_url=f"{process.url}/v1", api_key=town.token, max_retries=0
