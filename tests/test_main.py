@@ -41,7 +41,8 @@ async def test_every_route_is_documented_with_its_errors_and_examples(api: Api) 
     examples = body["application/json"]["schema"]["examples"]
     for name in ("kling", "jimeng", "vidu"):
         assert json.loads((EXAMPLES / f"{name}.request.json").read_text()) in examples
-    assert paths.keys() == {
+    # The other dialects' tests look at theirs.
+    assert {path for path in paths if not path.startswith("/v1/videos")} == {
         GENERATIONS,
         GENERATIONS + "/{task_id}",
         "/v1/models",

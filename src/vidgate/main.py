@@ -25,6 +25,7 @@ from vidgate.api.dialects.kling import errors as kling_errors
 from vidgate.api.dialects.kling import routes as kling
 from vidgate.api.dialects.newapi import routes as newapi
 from vidgate.api.dialects.openai import errors as openai_errors
+from vidgate.api.dialects.openai import polling as openai_polling
 from vidgate.api.dialects.openai import routes as openai
 from vidgate.api.dialects.vidu import errors as vidu_errors
 from vidgate.api.dialects.vidu import routes as vidu
@@ -85,8 +86,8 @@ def create_app(
     app.add_middleware(ErrorLayer, writer=errors)
     app.add_exception_handler(HTTPException, errors.handle)
     app.add_exception_handler(RequestValidationError, errors.handle)
-    poll = newapi.poll_route()
-    app.router.routes.append(poll)
+    polls = [newapi.poll_route(), openai_polling.poll_route()]
+    app.router.routes.extend(polls)
     for dialect in (newapi, openai, kling, jimeng, vidu):
         app.include_router(dialect.router)
     app.include_router(catalogue.router)
@@ -94,12 +95,12 @@ def create_app(
     app.include_router(health.router)
     add_documentation(app)
 
-    front: ASGIApp = ReadyRouteLayer(app.front, routes=[poll])
+    front: ASGIApp = ReadyRouteLayer(app.front, routes=polls)
     front = AuthenticationLayer(front, schemes=_SCHEMES)
     front = ErrorLayer(front, writer=errors)
     front = CorsLayer(front, origins=settings.cors_origins)
     is_debugging = settings.log_level is LogLevel.DEBUG
-    quiet_routes = () if is_debugging else (newapi.POLL_PATH, *health.PATHS)
+    quiet_routes = () if is_debugging else (*(poll.path for poll in polls), *health.PATHS)
     app.front = ContextLayer(front, quiet_routes=quiet_routes)
     return app
 

@@ -7,10 +7,12 @@ from typing import Any
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
+from vidgate.api.nested_fields import FieldPath, place, split_name
+from vidgate.api.plain_values import read_plain
 from vidgate.api.strict_json import BESIDE_INLINE_BYTES, parse_object
 from vidgate.exceptions import BodyTooLargeError, InvalidParameterError, MalformedBodyError
 
-__all__ = ["Form", "is_multipart", "parse_multipart"]
+__all__ = ["Form", "UnexpectedFileError", "is_multipart", "parse_multipart"]
 
 _MULTIPART = "multipart/form-data"
 _MAX_PARTS = 64
@@ -18,6 +20,10 @@ _PICTURES = frozenset({"image", "images", "input_reference"})
 """Fields that may be files, and may come more than once."""
 
 _JSON_FIELD = "metadata"
+
+
+class UnexpectedFileError(InvalidParameterError):
+    """A field that is no picture came as a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,27 +57,33 @@ def parse_multipart(body: bytes | bytearray, content_type: str) -> Form:
     Raises:
         MalformedBodyError: It is not one, or has too many parts.
         BodyTooLargeError: Its text is over the limit of JSON.
-        InvalidParameterError: A field comes twice, or is a file and may not be.
+        InvalidParameterError: A field comes twice, or is a file and may not be, or its name cannot
+            be read.
     """
     fields: dict[str, Any] = {}
     text_bytes = 0
     for part in _split(body, content_type):
-        name, is_file = _describe(part)
+        path, is_file = _describe(part)
         if is_file and not part.content:
             continue  # what a browser sends for a file that was not chosen
-        if is_file and name not in _PICTURES:
-            raise InvalidParameterError(f"{name} cannot be a file.", param=name)
-        if name not in _PICTURES and name in fields:
-            raise InvalidParameterError(f"{name} is there twice.", param=name)
-        if name == _JSON_FIELD:
-            fields[name] = _parse_metadata(part.content)
+        name = path[0]
+        is_picture = name in _PICTURES and len([member for member in path if member]) == 1
+        if is_file and not is_picture:
+            raise UnexpectedFileError(f"{name} cannot be a file.", param=name)
+        if is_picture:
+            if part.content:
+                place(
+                    fields,
+                    (name, ""),
+                    bytes(part.content) if is_file else _to_text(part.content, name),
+                )
             continue
-        value = bytes(part.content) if is_file else _to_text(part.content, name)
-        if name in _PICTURES:
-            if value:
-                fields.setdefault(name, []).append(value)
-        else:
-            fields[name] = value
+        if path == (_JSON_FIELD,):
+            place(fields, path, _parse_metadata(part.content))
+            continue
+        text = _to_text(part.content, name)
+        place(fields, path, text if len(path) == 1 else read_plain(_last_name(path), text))
+        if name not in _PICTURES:
             text_bytes += len(part.content)
     if text_bytes > BESIDE_INLINE_BYTES:
         raise BodyTooLargeError("The form's text may have at most 2 MiB.")
@@ -138,13 +150,17 @@ class _Collector:
         self.is_complete = True
 
 
-def _describe(part: _Part) -> tuple[str, bool]:
+def _describe(part: _Part) -> tuple[FieldPath, bool]:
     """The name of a part's field, and whether it is a file."""
     _, options = parse_options_header(part.headers.get("content-disposition", b""))
-    name = _to_text(options.get(b"name", b""), "the name of a part").removesuffix("[]")
-    if not name:
+    name = _to_text(options.get(b"name", b""), "the name of a part")
+    if not name or name == "[]":
         raise MalformedBodyError("A part of the multipart body has no name.")
-    return name, b"filename" in options
+    return split_name(name), b"filename" in options
+
+
+def _last_name(path: FieldPath) -> str:
+    return path[-1] or path[-2]
 
 
 def _to_text(content: bytes | bytearray, name: str) -> str:

@@ -21,8 +21,9 @@ from vidgate.api.dialects.newapi.schemas import (
     GenerationRequest,
     Task,
 )
-from vidgate.api.dialects.newapi.writing import encode, write_created, write_task
+from vidgate.api.dialects.newapi.writing import write_created, write_task
 from vidgate.api.forms import Form
+from vidgate.api.writing import encode
 from vidgate.exceptions import (
     DatabaseUnavailableError,
     ModelNotFoundError,

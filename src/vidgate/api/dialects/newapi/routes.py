@@ -1,6 +1,5 @@
 """The new-api dialect's routes."""
 
-import re
 from functools import partial
 from typing import Any
 
@@ -26,9 +25,11 @@ from vidgate.api.dialects.newapi.schemas import (
     GenerationRequest,
     Task,
 )
-from vidgate.api.dialects.newapi.writing import encode, write_created, write_task
+from vidgate.api.dialects.newapi.writing import write_created, write_task
+from vidgate.api.preferences import is_strict, tell_notes
 from vidgate.api.ready_route import ReadyRoute
 from vidgate.api.schemas import error_answers
+from vidgate.api.writing import encode
 from vidgate.constants import VIEW_AGE
 from vidgate.services.reading import TaskView
 
@@ -40,7 +41,6 @@ POLL_PATH = _PATH + "/{task_id}"
 """What clients ask again and again; its successes are not worth a log line."""
 
 _TAG = "Video generations"
-_STRICT = re.compile(r"(?:^|[,;])\s*handling\s*=\s*\"?strict\"?\s*(?:[,;]|$)", re.IGNORECASE)
 
 _HEADERS = [(b"content-type", b"application/json")]
 _UNFINISHED_HEADERS = [
@@ -147,17 +147,10 @@ async def create_generation(
     services: ServicesDependency,
     bodies: BodiesDependency,
 ) -> Response:
-    convert = partial(read_request, strict=_is_strict(request))
+    convert = partial(read_request, strict=is_strict(request))
     async with bodies.read(request, convert) as asked:
         created = await services.submissions.create(caller, asked.request, dialect=_DIALECT)
-    headers = {
-        name: ", ".join(values)
-        for name, values in (
-            ("X-Vidgate-Ignored", (*created.ignored, *asked.ignored)),
-            ("X-Vidgate-Adjusted", created.adjusted),
-        )
-        if values
-    }
+    headers = tell_notes(created, asked)
     answer = encode(write_created(created.snapshot))
     return Response(answer, headers=headers, media_type="application/json")
 
@@ -223,10 +216,6 @@ def _encode_task(view: TaskView, services: Services) -> bytes:
 def _no_answer(_task: object) -> dict[str, Any]:
     """What stands for the provider's answer before one was chosen."""
     return {}
-
-
-def _is_strict(request: Request) -> bool:
-    return any(_STRICT.search(value) for value in request.headers.getlist("prefer"))
 
 
 def poll_route() -> ReadyRoute:

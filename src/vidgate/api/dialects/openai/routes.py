@@ -1,7 +1,320 @@
-"""The OpenAI dialect: its routes."""
+"""The OpenAI dialect's routes, but for the one that is polled."""
 
-from fastapi import APIRouter
+from functools import partial
+from typing import Any, Never
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from vidgate.api.dependencies import (
+    TOKEN,
+    BodiesDependency,
+    CallerDependency,
+    ServicesDependency,
+)
+from vidgate.api.dialects.openai.polling import (
+    POLL_HEADERS,
+    POLL_HEADERS_DOCUMENTED,
+    POLL_PATH,
+    TAG,
+    VIDEO_ID,
+)
+from vidgate.api.dialects.openai.reading import (
+    VideoAsked,
+    read_create,
+    read_edit,
+    read_extension,
+    read_query,
+    read_remix,
+)
+from vidgate.api.dialects.openai.schemas import (
+    EXAMPLE_CREATED,
+    EXAMPLE_DELETED,
+    EXAMPLE_LIST,
+    CreateRequest,
+    DeletedVideo,
+    EditRequest,
+    ExtensionRequest,
+    RemixRequest,
+    Video,
+    VideoList,
+    body_schema,
+    error_answers,
+)
+from vidgate.api.dialects.openai.writing import DIALECT, write_deleted, write_list, write_video
+from vidgate.api.forms import UnexpectedFileError
+from vidgate.api.preferences import is_strict, tell_notes
+from vidgate.api.writing import encode
+from vidgate.exceptions import InvalidParameterError, NotFoundError
+from vidgate.models.tasks import FollowUp
+from vidgate.services.creating import Created
 
 __all__ = ["router"]
 
-router = APIRouter()
+_PATH = "/v1/videos"
+_JSON = "application/json"
+
+_PREFER = {
+    "name": "Prefer",
+    "in": "header",
+    "description": "`handling=strict` makes errors of what would be ignored or adjusted.",
+    "schema": {"type": "string"},
+}
+_NOTE_HEADERS = {
+    "X-Vidgate-Ignored": {
+        "description": "Fields the model has no use for, such as `fps, seed`.",
+        "schema": {"type": "string"},
+    },
+    "X-Vidgate-Adjusted": {
+        "description": "What was taken to the nearest value, such as `size=1:1@720p`.",
+        "schema": {"type": "string"},
+    },
+}
+_FILE = {"type": "string", "format": "binary"}
+_LIST_PARAMETERS: list[dict[str, Any]] = [
+    {
+        "name": "after",
+        "in": "query",
+        "description": "The id behind which to begin: the last one of the part before.",
+        "schema": {"type": "string"},
+    },
+    {
+        "name": "limit",
+        "in": "query",
+        "description": "How many at most.",
+        "schema": {"type": "integer", "minimum": 0, "maximum": 100, "default": 20},
+    },
+    {
+        "name": "order",
+        "in": "query",
+        "description": "By the time of creation; `desc` is newest first.",
+        "schema": {"type": "string", "enum": ["asc", "desc"], "default": "desc"},
+    },
+]
+
+router = APIRouter(tags=[TAG], dependencies=[TOKEN])
+
+
+def _creating(body: type[BaseModel], *, parameters: tuple[Any, ...] = ()) -> dict[str, Any]:
+    """Document a route that makes a video: its answers and its two kinds of body."""
+    schema = body_schema(body)
+    form = schema | {
+        "description": (
+            "The same fields as text: objects as JSON, or member by member as `metadata[mode]`."
+        ),
+        "properties": schema["properties"] | {"input_reference": _FILE},
+    }
+    form.pop("examples", None)
+    return {
+        "responses": {
+            200: {
+                "model": Video,
+                "description": "The task is stored.",
+                "headers": POLL_HEADERS_DOCUMENTED | _NOTE_HEADERS,
+                "content": {_JSON: {"example": EXAMPLE_CREATED}},
+            },
+            **error_answers(400, 401, 403, 404, 405, 409, 413, 429, 500, 502, 503),
+        },
+        "openapi_extra": {
+            "parameters": [*parameters, _PREFER],
+            "requestBody": {
+                "required": True,
+                "content": {_JSON: {"schema": schema}, "multipart/form-data": {"schema": form}},
+            },
+        },
+    }
+
+
+@router.post(
+    _PATH,
+    summary="Make a video",
+    description=(
+        "Takes any model of any provider. Answers with a video that is `queued` as soon as the "
+        "provider has accepted it, at the latest after 20 seconds; what is left goes on in the "
+        "background."
+    ),
+    **_creating(CreateRequest),
+)
+async def create_video(
+    request: Request,
+    caller: CallerDependency,
+    services: ServicesDependency,
+    bodies: BodiesDependency,
+) -> Response:
+    convert = partial(read_create, strict=is_strict(request))
+    async with bodies.read(request, convert) as video:
+        created = await services.submissions.create(
+            caller, video.request, dialect=DIALECT, echo=video.echo
+        )
+    return _answer(created, video)
+
+
+@router.post(
+    POLL_PATH + "/remix",
+    summary="Make a video once more",
+    description=(
+        "Another video by the same request but for the prompt, and for whatever else is sent."
+    ),
+    **_creating(RemixRequest, parameters=(VIDEO_ID,)),
+)
+async def remix_video(
+    request: Request,
+    caller: CallerDependency,
+    services: ServicesDependency,
+    bodies: BodiesDependency,
+) -> Response:
+    source = request.path_params["video_id"]
+    convert = partial(read_remix, source=source, strict=is_strict(request))
+    async with bodies.read(request, convert) as video:
+        created = await services.submissions.follow_up(
+            caller, FollowUp.REMIX, source, video.request, dialect=DIALECT, echo=video.echo
+        )
+    return _answer(created, video)
+
+
+@router.post(
+    _PATH + "/edits",
+    summary="Change a video",
+    description=(
+        "The finished video, changed as the prompt says. A 400 where its provider has nothing "
+        "like it."
+    ),
+    **_creating(EditRequest),
+)
+async def edit_video(
+    request: Request,
+    caller: CallerDependency,
+    services: ServicesDependency,
+    bodies: BodiesDependency,
+) -> Response:
+    convert = partial(read_edit, strict=is_strict(request))
+    try:
+        async with bodies.read(request, convert) as video:
+            created = await services.submissions.follow_up(
+                caller, FollowUp.EDIT, video.source, video.request, dialect=DIALECT, echo=video.echo
+            )
+    except UnexpectedFileError as error:
+        _advise(error)
+    return _answer(created, video)
+
+
+@router.post(
+    _PATH + "/extensions",
+    summary="Go on from a video",
+    description=(
+        "What comes after the finished video. A 400 where its provider has nothing like it."
+    ),
+    **_creating(ExtensionRequest),
+)
+async def extend_video(
+    request: Request,
+    caller: CallerDependency,
+    services: ServicesDependency,
+    bodies: BodiesDependency,
+) -> Response:
+    convert = partial(read_extension, strict=is_strict(request))
+    try:
+        async with bodies.read(request, convert) as video:
+            created = await services.submissions.follow_up(
+                caller,
+                FollowUp.EXTEND,
+                video.source,
+                video.request,
+                dialect=DIALECT,
+                echo=video.echo,
+            )
+    except UnexpectedFileError as error:
+        _advise(error)
+    return _answer(created, video)
+
+
+@router.get(
+    _PATH,
+    summary="List the videos",
+    description="All videos of the token's account, whatever dialect they were asked for in.",
+    responses={
+        200: {
+            "model": VideoList,
+            "description": "A part of the list.",
+            "content": {_JSON: {"example": EXAMPLE_LIST}},
+        },
+        **error_answers(400, 401, 404, 405, 500, 503),
+    },
+    openapi_extra={"parameters": _LIST_PARAMETERS},
+)
+async def list_videos(
+    request: Request, caller: CallerDependency, services: ServicesDependency
+) -> Response:
+    page = await services.reader.page(caller.account_id, read_query(request.query_params))
+    return Response(encode(write_list(page)), media_type=_JSON)
+
+
+@router.delete(
+    POLL_PATH,
+    summary="Remove a video",
+    description="A finished one; it is not found afterwards.",
+    responses={
+        200: {
+            "model": DeletedVideo,
+            "description": "It is gone.",
+            "content": {_JSON: {"example": EXAMPLE_DELETED}},
+        },
+        **error_answers(401, 404, 405, 409, 500, 503),
+    },
+    openapi_extra={"parameters": [VIDEO_ID]},
+)
+async def delete_video(
+    request: Request, caller: CallerDependency, services: ServicesDependency
+) -> Response:
+    video_id: str = request.path_params["video_id"]
+    await services.reader.remove(video_id, caller.account_id)
+    return Response(encode(write_deleted(video_id)), media_type=_JSON)
+
+
+@router.post(
+    _PATH + "/characters",
+    summary="Not offered: characters",
+    description="No provider behind this gateway keeps characters; always a 400.",
+    status_code=400,
+    response_model=None,
+    responses=error_answers(400, 401, 405, 500, 503),
+)
+async def create_character() -> Never:
+    raise InvalidParameterError(
+        "Characters are not offered here; send pictures of them as input_reference.",
+        code="characters_not_offered",
+    )
+
+
+@router.get(
+    _PATH + "/characters/{character_id}",
+    summary="Not offered: one character",
+    description="No provider behind this gateway keeps characters; always a 404.",
+    status_code=404,
+    response_model=None,
+    responses=error_answers(401, 404, 405, 500, 503),
+    openapi_extra={"parameters": [VIDEO_ID | {"name": "character_id", "description": "Any."}]},
+)
+async def read_character() -> Never:
+    raise NotFoundError(
+        "Characters are not offered here, so there is none.", code="characters_not_offered"
+    )
+
+
+def _answer(created: Created, video: VideoAsked) -> Response:
+    headers = tell_notes(created, video.asked)
+    if not created.snapshot.status.is_final:
+        headers |= POLL_HEADERS
+    answer = encode(write_video(created.snapshot))
+    return Response(answer, headers=headers, media_type=_JSON)
+
+
+def _advise(error: UnexpectedFileError) -> Never:
+    """Tell what to send in place of a video's file."""
+    if error.param != "video":
+        raise error
+    raise InvalidParameterError(
+        "Videos cannot be uploaded here: send the id of one that was made here, as video[id].",
+        param="video",
+    ) from None

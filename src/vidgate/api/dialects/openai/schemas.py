@@ -1,0 +1,328 @@
+"""The bodies of the OpenAI dialect, for its documentation."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from vidgate.api.schemas import ErrorMembers
+from vidgate.api.schemas import error_answers as flat_error_answers
+
+__all__ = [
+    "EXAMPLE_CREATED",
+    "EXAMPLE_DELETED",
+    "EXAMPLE_LIST",
+    "EXAMPLE_VIDEO",
+    "CreateRequest",
+    "DeletedVideo",
+    "EditRequest",
+    "ExtensionRequest",
+    "RemixRequest",
+    "Video",
+    "VideoList",
+    "body_schema",
+    "error_answers",
+]
+
+_ID = "task_01k9x4n8e0f0m8z2q6y7v3b5ct"
+_OTHER_ID = "task_01k9x5q2a7h3g9c1d4e6f8j0km"
+
+
+class InputReference(BaseModel):
+    """A picture, named by an object."""
+
+    image_url: str = Field(description="An http(s) URL or a `data:` URI.")
+
+
+class _Generic(BaseModel):
+    """What every creating route takes. Fields not named here are members of `metadata`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    seconds: float | str | None = Field(
+        default=None, description='The length; `8` and `"8"` are the same.'
+    )
+    size: str | None = Field(
+        default=None, description="Pixels such as `1280x720`, or a shape such as `16:9`."
+    )
+    input_reference: str | InputReference | None = Field(
+        default=None,
+        description=(
+            "The picture to begin with: a URL, a `data:` URI, base64, an object with `image_url`, "
+            "or in a form a file. A list of them is taken too."
+        ),
+    )
+    seed: int | None = Field(default=None, description="For a repeatable result.")
+    user: str | None = Field(default=None, description="Your own end user.", max_length=512)
+    metadata: dict[str, Any] | None = Field(
+        default=None, description="Vendor fields, laid over the translated request unchanged."
+    )
+
+
+class CreateRequest(_Generic):
+    """A request for a video. Fields not named here are taken as members of `metadata`."""
+
+    model_config = ConfigDict(
+        title="OpenAI video request",
+        json_schema_extra={
+            "examples": [
+                {
+                    "model": "kling-v2-6",
+                    "prompt": "A paper boat on a rainy street",
+                    "seconds": "5",
+                    "size": "1280x720",
+                },
+                {
+                    "model": "viduq1",
+                    "prompt": "The cat looks up",
+                    "seconds": "5",
+                    "size": "1920x1080",
+                    "input_reference": {"image_url": "https://pictures.example.com/cat.png"},
+                    "metadata": {"movement_amplitude": "auto"},
+                },
+            ]
+        },
+    )
+
+    model: str = Field(description="Any that `GET /v1/models` lists.", min_length=1, max_length=200)
+    prompt: str | None = Field(
+        default=None,
+        description="What the video shows. May be left out where a provider takes a picture alone.",
+    )
+
+
+class RemixRequest(_Generic):
+    """The same once more, with another prompt."""
+
+    model_config = ConfigDict(
+        title="OpenAI remix request",
+        json_schema_extra={"examples": [{"prompt": "The same street in the snow"}]},
+    )
+
+    prompt: str = Field(description="What the remix shows.", min_length=1)
+    model: str | None = Field(default=None, description="Another model than the video's.")
+
+
+class VideoReference(BaseModel):
+    """A finished video."""
+
+    id: str = Field(description="Of a video that was made here.")
+
+
+class EditRequest(_Generic):
+    """A video, changed as the prompt says."""
+
+    model_config = ConfigDict(
+        title="OpenAI edit request",
+        json_schema_extra={
+            "examples": [{"video": {"id": _ID}, "prompt": "Make the boat red"}],
+        },
+    )
+
+    video: VideoReference | str = Field(description="The finished video; files are not taken.")
+    prompt: str = Field(description="What to change.", min_length=1)
+    model: str | None = Field(default=None, description="Another model than the video's.")
+
+
+class ExtensionRequest(_Generic):
+    """What comes after a video."""
+
+    model_config = ConfigDict(
+        title="OpenAI extension request",
+        json_schema_extra={
+            "examples": [
+                {"video": {"id": _ID}, "prompt": "The boat reaches the river", "seconds": "5"}
+            ],
+        },
+    )
+
+    video: VideoReference | str = Field(description="The finished video; files are not taken.")
+    prompt: str | None = Field(default=None, description="What happens next.")
+    model: str | None = Field(default=None, description="Another model than the video's.")
+
+
+class VideoFailure(BaseModel):
+    """Why there is no video."""
+
+    code: str = Field(description="Such as `content_policy_violation` or `cancelled`.")
+    message: str
+
+
+class Video(BaseModel):
+    """A video, finished or not."""
+
+    model_config = ConfigDict(title="OpenAI video")
+
+    id: str
+    object: Literal["video"]
+    model: str = Field(description="As you asked for it.")
+    status: Literal["queued", "in_progress", "completed", "failed"]
+    progress: int = Field(ge=0, le=100)
+    created_at: int = Field(description="Unix seconds.")
+    completed_at: int | None
+    expires_at: int | None = Field(description="When `url` stops working.")
+    prompt: str | None
+    seconds: str = Field(
+        description=(
+            "As asked for; else what runs or was made, and `auto` as long as neither is known."
+        )
+    )
+    size: str = Field(
+        description=(
+            "As asked for; else the measured pixels, else the tier that runs, such as `1080p`, "
+            "and `auto` as long as none is known."
+        )
+    )
+    remixed_from_video_id: str | None = Field(
+        description="What it is a remix, an edit or an extension of."
+    )
+    error: VideoFailure | None = Field(description="`cancelled` where it was cancelled.")
+    url: str | None = Field(description="Where the video is, once it is completed.")
+    metadata: dict[str, Any] = Field(
+        description=(
+            "What was really made, `null` where it is not known: `duration`, `fps`, `height`, "
+            "`width`, `seed`, `upstream_model`, and what else was chosen."
+        )
+    )
+
+
+class VideoList(BaseModel):
+    """A part of the list."""
+
+    model_config = ConfigDict(title="OpenAI video list")
+
+    object: Literal["list"]
+    data: list[Video]
+    first_id: str | None
+    last_id: str | None = Field(description="To be sent as `after` for what follows.")
+    has_more: bool
+
+
+class DeletedVideo(BaseModel):
+    """A video that is gone."""
+
+    id: str
+    object: Literal["video.deleted"]
+    deleted: Literal[True]
+
+
+class OpenAIError(BaseModel):
+    """What went wrong, as OpenAI's clients read it."""
+
+    model_config = ConfigDict(title="OpenAI error")
+
+    error: ErrorMembers
+
+
+EXAMPLE_CREATED: dict[str, Any] = {
+    "id": _ID,
+    "object": "video",
+    "model": "kling-v2-6",
+    "status": "queued",
+    "progress": 0,
+    "created_at": 1763600000,
+    "completed_at": None,
+    "expires_at": None,
+    "prompt": "A paper boat on a rainy street",
+    "seconds": "5",
+    "size": "1280x720",
+    "remixed_from_video_id": None,
+    "error": None,
+    "url": None,
+    "metadata": {
+        "upstream_model": "kling-v2-6",
+        "mode": "std",
+        "duration": None,
+        "fps": None,
+        "height": None,
+        "width": None,
+        "seed": None,
+    },
+}
+
+EXAMPLE_VIDEO: dict[str, Any] = EXAMPLE_CREATED | {
+    "status": "completed",
+    "progress": 100,
+    "completed_at": 1763600090,
+    "expires_at": 1766192090,
+    "url": "https://videos.example.com/video.mp4",
+    "metadata": {
+        "upstream_model": "kling-v2-6",
+        "mode": "std",
+        "duration": 5.04,
+        "fps": 24,
+        "height": 720,
+        "width": 1280,
+        "seed": None,
+    },
+}
+
+EXAMPLE_LIST: dict[str, Any] = {
+    "object": "list",
+    "data": [EXAMPLE_VIDEO, EXAMPLE_VIDEO | {"id": _OTHER_ID}],
+    "first_id": _ID,
+    "last_id": _OTHER_ID,
+    "has_more": False,
+}
+
+EXAMPLE_DELETED: dict[str, Any] = {"id": _ID, "object": "video.deleted", "deleted": True}
+
+_MORE_ERRORS: dict[int, tuple[str, dict[str, Any]]] = {
+    409: (
+        "The video's state does not allow it.",
+        {
+            "message": "The video is not finished; ask again when it is.",
+            "type": "invalid_request_error",
+            "param": None,
+            "code": "conflict",
+        },
+    ),
+    429: (
+        (
+            "Too many requests or tasks at once (`Retry-After` says when to try again), or the "
+            "quota or the balance is exhausted (`insufficient_quota`)."
+        ),
+        {
+            "message": "The quota of this token is exhausted; ask the operator for more.",
+            "type": "insufficient_quota",
+            "param": None,
+            "code": "insufficient_quota",
+        },
+    ),
+}
+
+
+def body_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """The schema of a body on its own, without references to what stands elsewhere."""
+    schema = model.model_json_schema()
+    definitions = schema.pop("$defs", {})
+
+    def whole(value: Any) -> Any:
+        match value:
+            case {"$ref": str(reference)}:
+                return whole(definitions[reference.rpartition("/")[2]])
+            case dict():
+                return {name: whole(member) for name, member in value.items()}
+            case list():
+                return [whole(member) for member in value]
+            case _:
+                return value
+
+    return {name: whole(member) for name, member in schema.items()}
+
+
+def error_answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Document error answers, each with an example, in this dialect's shape."""
+    answers: dict[int | str, dict[str, Any]] = {}
+    for status in statuses:
+        if status in _MORE_ERRORS:
+            description, members = _MORE_ERRORS[status]
+        else:
+            flat = flat_error_answers(status)[status]
+            description = flat["description"]
+            members = flat["content"]["application/json"]["example"]["error"]
+        answers[status] = {
+            "model": OpenAIError,
+            "description": description,
+            "content": {"application/json": {"example": {"error": members}}},
+        }
+    return answers

@@ -1,0 +1,106 @@
+"""Tasks, as the OpenAI dialect answers them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from vidgate.api.writing import (
+    facts_of,
+    failure_of,
+    plain_number,
+    seed_of,
+    unix_seconds,
+    write_failure,
+)
+from vidgate.models.tasks import TaskPage, TaskSnapshot, TaskStatus
+
+__all__ = ["DIALECT", "write_deleted", "write_list", "write_video"]
+
+DIALECT = "openai"
+
+_STATUS_WORDS = {
+    TaskStatus.QUEUED: "queued",
+    TaskStatus.IN_PROGRESS: "in_progress",
+    TaskStatus.SUCCEEDED: "completed",
+    TaskStatus.FAILED: "failed",
+    TaskStatus.CANCELLED: "failed",
+}
+"""The four words; an SDK waits for one of the last two."""
+
+_UNSAID = "auto"
+"""Length or size, where nobody asked for one and it is not known yet: SDKs promise a string."""
+
+
+def write_video(task: TaskSnapshot) -> dict[str, Any]:
+    """Write a task as a video."""
+    result = task.result
+    echo = _echo(task)
+    prompt = task.asked.get("prompt")
+    return {
+        "id": task.public_id,
+        "object": "video",
+        "model": task.model,
+        "status": _STATUS_WORDS[task.status],
+        "progress": task.progress,
+        "created_at": unix_seconds(task.created_at),
+        "completed_at": unix_seconds(task.finished_at),
+        "expires_at": unix_seconds(result.expires_at) if result else None,
+        "prompt": prompt or None,
+        "seconds": echo.get("seconds") or _length(task),
+        "size": echo.get("size") or _size(task),
+        "remixed_from_video_id": echo.get("remixed_from_video_id"),
+        "error": write_failure(failure_of(task)),
+        "url": result.url if result else None,
+        "metadata": {
+            "upstream_model": task.upstream_model,
+            **task.details,
+            **facts_of(result),
+            "seed": seed_of(task, result),
+        },
+    }
+
+
+def write_list(page: TaskPage) -> dict[str, Any]:
+    """Write a part of the list."""
+    videos = [write_video(task) for task in page.tasks]
+    return {
+        "object": "list",
+        "data": videos,
+        "first_id": videos[0]["id"] if videos else None,
+        "last_id": videos[-1]["id"] if videos else None,
+        "has_more": page.has_more,
+    }
+
+
+def write_deleted(video_id: str) -> dict[str, Any]:
+    """Write that a video is gone."""
+    return {"id": video_id, "object": "video.deleted", "deleted": True}
+
+
+def _echo(task: TaskSnapshot) -> Mapping[str, Any]:
+    """What was asked for in this dialect; another's words are not ours."""
+    return task.echo if task.dialect == DIALECT else {}
+
+
+def _length(task: TaskSnapshot) -> str:
+    """Seconds as text: asked for, else run, else measured."""
+    result = task.result
+    for seconds in (
+        task.asked.get("duration_seconds"),
+        task.facts.get("duration_seconds"),
+        result.duration_seconds if result else None,
+    ):
+        if seconds is not None:
+            return str(plain_number(seconds))
+    return _UNSAID
+
+
+def _size(task: TaskSnapshot) -> str:
+    """Pixels: asked for, else measured; where neither is known, the tier that runs."""
+    asked, result = task.asked, task.result
+    if asked.get("width") and asked.get("height"):
+        return f"{asked['width']}x{asked['height']}"
+    if asked.get("aspect_ratio"):
+        return str(asked["aspect_ratio"])
+    if result and result.width and result.height:
+        return f"{result.width}x{result.height}"
+    return str(task.facts.get("resolution") or _UNSAID)

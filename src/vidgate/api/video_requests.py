@@ -1,0 +1,235 @@
+"""The generic fields of a request, as every vendor-neutral dialect reads them."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from vidgate.api.fields import FieldReader
+from vidgate.api.pictures import check_inline_sizes, holds_picture, read_picture
+from vidgate.api.plain_values import read_plain
+from vidgate.exceptions import (
+    BodyTooLargeError,
+    InvalidParameterError,
+    UnsupportedParameterError,
+)
+from vidgate.models.requests import Image, VideoRequest
+
+__all__ = ["Asked", "read_video_request"]
+
+_MODEL_CHARACTERS = 200
+_USER_CHARACTERS = 512
+_WORD_CHARACTERS = 100
+_PROMPT_CHARACTERS = 1024 * 1024
+"""No provider takes a hundredth of it; it keeps what is not a prompt out of the database."""
+
+_CARRIERS = (
+    "prompt",
+    "multi_prompt",
+    "contents",
+    "video_url",
+    "video_creation_id",
+    "session_id",
+    "template",
+    "story",
+    "subjects",
+)
+"""Vendor fields that stand for words or pictures: with one of them the model's adapter, or the
+vendor, says whether a prompt is missing."""
+
+_MAX_SECONDS = 24 * 3600
+_MAX_FPS = 1000
+_MAX_SIDE = 16384
+_MAX_SHAPE = 100
+_MAX_VIDEOS = 8
+_SEED_BITS = 63
+
+_PIXELS = re.compile(r"\s*([0-9]{1,6})\s*[xX*\u00d7]\s*([0-9]{1,6})\s*")
+_SHAPE = re.compile(r"\s*([0-9]{1,4}(?:\.[0-9]{1,4})?)\s*:\s*([0-9]{1,4}(?:\.[0-9]{1,4})?)\s*")
+_SAME_FORMATS = frozenset({"", "url", "mp4"})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a client asks for.
+
+    Attributes:
+        ignored: Fields that no model has a use for.
+    """
+
+    request: VideoRequest
+    ignored: tuple[str, ...] = ()
+
+
+def read_video_request(
+    fields: FieldReader,
+    *,
+    strict: bool,
+    reads_reference: bool,
+    is_follow_up: bool = False,
+) -> Asked:
+    """Read the generic fields; what is left of a request is taken as members of `metadata`.
+
+    Decodes pictures, which takes time.
+
+    Args:
+        fields: Of which a dialect may have taken its own before.
+        strict: Whether what would be ignored is an error instead.
+        reads_reference: Whether `input_reference` is a picture here, or a vendor's business.
+        is_follow_up: Whether a video is named to go on from, which knows a model and needs no
+            prompt; both are empty then if they are missing.
+
+    Raises:
+        InvalidParameterError: A field is missing, of the wrong type or impossible; it names it.
+        BodyTooLargeError: A picture is over its limit.
+    """
+    model = fields.text("model", longest=_MODEL_CHARACTERS) or ""
+    if model.isspace() or not (model or is_follow_up):
+        raise InvalidParameterError("model is required: the name of a model.", param="model")
+    prompt = _read_prompt(fields)
+    width, height, aspect_ratio = _read_size(fields)
+    images = _read_images(fields, reads_reference=reads_reference)
+    _check_count(fields)
+    ignored = _read_response_format(fields, strict=strict)
+    duration = _read_duration(fields)
+    fps = fields.integer("fps", least=1, most=_MAX_FPS)
+    seed = fields.integer("seed", least=-(1 << _SEED_BITS), most=(1 << _SEED_BITS) - 1)
+    user = fields.text("user", longest=_USER_CHARACTERS)
+    metadata = fields.members("metadata")
+    metadata = _read_rest(fields) | metadata
+    check_inline_sizes(metadata)
+    says_something = any(metadata.get(name) for name in _CARRIERS) or holds_picture(metadata)
+    if not (prompt or images or says_something or is_follow_up):
+        raise InvalidParameterError("prompt is required: what the video shows.", param="prompt")
+    request = VideoRequest(
+        model=model,
+        prompt=prompt,
+        duration_seconds=duration,
+        width=width,
+        height=height,
+        aspect_ratio=aspect_ratio,
+        fps=fps,
+        images=images,
+        seed=seed,
+        user=user or None,
+        metadata=metadata,
+        strict=strict,
+    )
+    return Asked(request, ignored)
+
+
+def _read_rest(fields: FieldReader) -> dict[str, Any]:
+    """What nobody has a name for; a form has it as text, and JSON would not."""
+    if not fields.is_text:
+        return fields.rest
+    return {
+        name: read_plain(name, value) if isinstance(value, str) else value
+        for name, value in fields.rest.items()
+    }
+
+
+def _read_prompt(fields: FieldReader) -> str:
+    prompt = fields.raw("prompt")
+    if prompt is None:
+        return ""
+    if not isinstance(prompt, str):
+        raise InvalidParameterError("prompt must be a string.", param="prompt")
+    if len(prompt) > _PROMPT_CHARACTERS:
+        raise BodyTooLargeError("prompt is too long.", param="prompt")
+    return prompt
+
+
+def _read_duration(fields: FieldReader) -> int | float | None:
+    duration = fields.number("duration", most=_MAX_SECONDS)
+    seconds = fields.number("seconds", most=_MAX_SECONDS)
+    if None not in (duration, seconds) and duration != seconds:
+        raise InvalidParameterError(
+            "duration and seconds mean the same and differ; send one of them.", param="seconds"
+        )
+    return seconds if duration is None else duration
+
+
+def _read_size(fields: FieldReader) -> tuple[int | None, int | None, str | None]:
+    """Read width and height, or a shape."""
+    width = fields.integer("width", least=1, most=_MAX_SIDE)
+    height = fields.integer("height", least=1, most=_MAX_SIDE)
+    if (width is None) != (height is None):
+        missing, given = ("width", "height") if width is None else ("height", "width")
+        raise InvalidParameterError(
+            f"{missing} is required with {given}: together they mean a size.", param=missing
+        )
+    size = fields.text("size", longest=_WORD_CHARACTERS)
+    if not size or size.isspace():
+        return width, height, None
+    if pixels := _PIXELS.fullmatch(size):
+        sides = int(pixels[1]), int(pixels[2])
+        if not all(1 <= side <= _MAX_SIDE for side in sides):
+            raise InvalidParameterError(
+                f"size must have sides from 1 to {_MAX_SIDE} pixels.", param="size"
+            )
+        if width is not None and (width, height) != sides:
+            raise _contradiction()
+        return *sides, None
+    shape = _SHAPE.fullmatch(size)
+    if shape is None:
+        raise InvalidParameterError(
+            "size must be pixels such as 1920x1080, or a shape such as 16:9.", param="size"
+        )
+    across, down = float(shape[1]), float(shape[2])
+    if not across or not down or max(across / down, down / across) > _MAX_SHAPE:
+        raise InvalidParameterError("size is not a possible shape, such as 16:9.", param="size")
+    if width is None or height is None:
+        return None, None, f"{shape[1]}:{shape[2]}"
+    if width * down != height * across:
+        raise _contradiction()
+    return width, height, None
+
+
+def _contradiction() -> InvalidParameterError:
+    return InvalidParameterError(
+        "size and width with height differ; send one of them.", param="size"
+    )
+
+
+def _read_images(fields: FieldReader, *, reads_reference: bool) -> tuple[Image, ...]:
+    """Read `image`, then `images`, then `input_reference`.
+
+    Clients that know both fields repeat the first picture in both; otherwise a picture that is
+    there twice is meant twice, as for a loop that ends where it began.
+    """
+    given: list[tuple[str | bytes, str]] = []
+    names = ("image", "images", "input_reference") if reads_reference else ("image", "images")
+    for name in names:
+        value = fields.raw(name)
+        if value is None or (value == "" and name == "image"):
+            continue
+        if name == "images" and not isinstance(value, list):
+            raise InvalidParameterError("images must be an array of strings.", param=name)
+        # A form may repeat any of them.
+        is_several = isinstance(value, list) and (name != "image" or fields.is_text)
+        for one in value if is_several else [value]:
+            if not isinstance(one, str | bytes):
+                raise InvalidParameterError(
+                    f"{name} must be text: a URL, a data: URI or base64.", param=name
+                )
+            given.append((one, name))
+    if len(given) > 1 and given[0][1] == "image" and given[1] == (given[0][0], "images"):
+        del given[0]
+    return tuple(read_picture(value, name) for value, name in given)
+
+
+def _check_count(fields: FieldReader) -> None:
+    count = fields.integer("n", least=1, most=_MAX_VIDEOS)
+    if count is not None and count > 1:
+        raise UnsupportedParameterError("n", "n above 1 is not supported yet.", allowed=[1])
+
+
+def _read_response_format(fields: FieldReader, *, strict: bool) -> tuple[str, ...]:
+    name = "response_format"
+    value = fields.text(name, longest=_WORD_CHARACTERS)
+    if value is None or value in _SAME_FORMATS:
+        return ()
+    if strict:
+        raise UnsupportedParameterError(
+            name, "Every video is an MP4 behind a URL.", allowed=["url", "mp4"]
+        )
+    return (name,)

@@ -1,0 +1,72 @@
+"""What all vendor-neutral dialects write of a task in the same way."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from vidgate.models.outcomes import VideoResult
+from vidgate.models.tasks import TaskError, TaskSnapshot, TaskStatus
+
+__all__ = [
+    "encode",
+    "facts_of",
+    "failure_of",
+    "plain_number",
+    "seed_of",
+    "unix_seconds",
+    "write_failure",
+]
+
+_CANCELLED = TaskError("cancelled", "The task was cancelled.")
+
+
+def encode(answer: Mapping[str, Any]) -> bytes:
+    """Write an answer as JSON."""
+    try:
+        return orjson.dumps(answer)
+    except TypeError:  # an integer of more than 64 bits, which only a client can have sent
+        return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def facts_of(result: VideoResult | None) -> dict[str, Any]:
+    """What a video really is; what is not known is null."""
+    return {
+        "duration": plain_number(result.duration_seconds) if result else None,
+        "fps": plain_number(result.fps) if result else None,
+        "height": result.height if result else None,
+        "width": result.width if result else None,
+    }
+
+
+def seed_of(task: TaskSnapshot, result: VideoResult | None) -> int | None:
+    """The one reported, else the one asked for."""
+    return task.seed if result is None or result.seed is None else result.seed
+
+
+def failure_of(task: TaskSnapshot) -> TaskError | None:
+    """Why there is no video, `None` where there may be one."""
+    match task.status:
+        case TaskStatus.CANCELLED:
+            return TaskError(_CANCELLED.code, (task.error or _CANCELLED).message)
+        case TaskStatus.FAILED:
+            return task.error or TaskError("task_failed", "The task failed.")
+        case _:
+            return None
+
+
+def write_failure(error: TaskError | None) -> dict[str, str] | None:
+    """Write a failure as `code` and `message`."""
+    return {"code": error.code, "message": error.message} if error else None
+
+
+def plain_number(number: float | None) -> int | float | None:
+    """5 rather than 5.0."""
+    return int(number) if number is not None and number == int(number) else number
+
+
+def unix_seconds(moment: datetime | None) -> int | None:
+    """A moment as whole Unix seconds."""
+    return None if moment is None else int(moment.timestamp())
