@@ -71,9 +71,8 @@ def _check_pictures(body: Mapping[str, Any], key: ReqKey) -> int:
     """Check how the pictures are written, and count them."""
     written = {name: body[name] for name in key.picture_fields if body.get(name)}
     for name, value in written.items():
-        if name in {LIST_FIELD, INLINE_FIELD}:
-            if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-                raise UnsupportedParameterError(name, f"{name} is an array of text.")
+        if name in {LIST_FIELD, INLINE_FIELD} and not _is_texts(value):
+            raise UnsupportedParameterError(name, f"{name} is an array of text.")
         if name != INLINE_FIELD and not all(map(_is_link, _listed(value))):
             raise UnsupportedParameterError(name, f"{name} takes http and https URLs.")
     if len(written) > 1:
@@ -114,6 +113,10 @@ def _decode(text: str) -> bytes | None:
 def _is_one_of(value: Any, allowed: tuple[Any, ...]) -> bool:
     # A number written as text is the provider's to judge: no page speaks of it.
     return value in allowed or (isinstance(value, str) and value in map(str, allowed))
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
 def _is_link(value: Any) -> bool:
