@@ -144,10 +144,16 @@ def task_document(task: TaskSnapshot, account_names: Mapping[UUID, str]) -> dict
         "expires_at": _unix(result.expires_at) if result else None,
         "error": _error(task.error),
         "metadata": dict(task.details),
+        "dialect": task.dialect,
+        "removed": task.removed,
+        "cost": result.cost if result else None,
+        "cost_unit": result.cost_unit if result else None,
         "outputs": [
             {
                 "status": output.status.value,
                 "url": output.result.url if output.result else None,
+                "cost": output.result.cost if output.result else None,
+                "cost_unit": output.result.cost_unit if output.result else None,
                 "error": _error(output.error),
             }
             for output in task.outputs

@@ -478,7 +478,7 @@ async def test_a_finished_task_is_answered_flat_and_in_the_envelope(api: Api) ->
                     "fps": 29.97,
                     "height": 512,
                     "width": 512,
-                    "seed": None,
+                    "seed": 20231234,
                     "expires_at": 1766188800,
                     "error": None,
                 }
@@ -486,6 +486,16 @@ async def test_a_finished_task_is_answered_flat_and_in_the_envelope(api: Api) ->
             "data": {"code": 0, "data": {"task_id": task_id}},
         },
     }
+
+
+def test_of_several_videos_none_has_the_seed_asked_for() -> None:
+    output = OutputSnapshot(status=TaskStatus.SUCCEEDED, result=_RESULT)
+    other = replace(output, result=replace(_RESULT, seed=8))
+    task = finished(outputs=(output, other))
+
+    videos = write_task(task, lambda _: {})["data"]["videos"]
+
+    assert [video["seed"] for video in videos] == [None, 8]
 
 
 def test_the_documented_answer_has_nothing_that_ours_lacks() -> None:

@@ -89,7 +89,7 @@ def write_task(task: TaskSnapshot, native_answer: NativeAnswer | None) -> dict[s
             "upstream_model": task.upstream_model,
             **task.details,
             **_facts(result),
-            "seed": task.seed if result is None or result.seed is None else result.seed,
+            "seed": _seed(task, result),
         },
         "error": _write_error(error),
         "progress": task.progress,
@@ -123,23 +123,29 @@ def _envelope(
             "start_time": _seconds(task.started_at) or 0,
             "finish_time": _seconds(task.finished_at) or 0,
             "progress": f"{task.progress}%",
-            "videos": [_video(output) for output in task.outputs if output.status.is_final],
+            "videos": [_video(task, output) for output in task.outputs if output.status.is_final],
             "data": native_answer(task),
         },
     }
 
 
-def _video(output: OutputSnapshot) -> dict[str, Any]:
+def _video(task: TaskSnapshot, output: OutputSnapshot) -> dict[str, Any]:
     result = output.result
     return {
         "url": result.url if result else None,
         "cover_url": result.cover_url if result else None,
         "watermarked_url": result.watermarked_url if result else None,
         **_facts(result),
-        "seed": result.seed if result else None,
+        # One seed that was asked for says nothing of several videos.
+        "seed": _seed(task, result) if len(task.outputs) == 1 else result and result.seed,
         "expires_at": _seconds(result.expires_at) if result else None,
         "error": _write_error(output.error),
     }
+
+
+def _seed(task: TaskSnapshot, result: VideoResult | None) -> int | None:
+    """The one reported, else the one asked for."""
+    return task.seed if result is None or result.seed is None else result.seed
 
 
 def _facts(result: VideoResult | None) -> dict[str, Any]:
