@@ -5,7 +5,7 @@ from typing import Any
 
 import structlog
 
-from vidgate.exceptions import ContentPolicyError, RequestError
+from vidgate.exceptions import RequestError
 from vidgate.providers.jimeng.signing import REGION, SERVICE
 
 __all__ = ["current_request_id", "write_error"]
@@ -44,6 +44,7 @@ _WORD_OF_STATUS: Mapping[int, str] = {
 """What the gateway says where the error itself has none of its words."""
 
 _NO_ROUTE = "route_not_found"
+_CONTENT_POLICY = "content_policy_violation"
 _SERVER_ERRORS = 500
 
 _TEXT_REFUSED = 50412
@@ -94,7 +95,7 @@ def _gateway_body(word: str, message: str) -> dict[str, Any]:
 
 
 def _service_body(error: RequestError) -> dict[str, Any]:
-    if isinstance(error, ContentPolicyError):
+    if error.code == _CONTENT_POLICY:
         code, message = _TEXT_REFUSED, error.message
     else:
         name = f"{error.param}: " if error.param and error.param not in error.message else ""

@@ -24,7 +24,7 @@ from vidgate.api.dialects.jimeng.reading import read_question, read_submit
 from vidgate.api.dialects.jimeng.schemas import ANSWERS, DESCRIPTION, OPENAPI
 from vidgate.exceptions import InvalidParameterError, NotFoundError, TaskNotFoundError
 from vidgate.models.tasks import TaskSnapshot, TaskStatus
-from vidgate.services.creating import Once
+from vidgate.models.requests import Once
 
 __all__ = ["router"]
 
@@ -108,6 +108,7 @@ async def _submit(
         for name, values in (
             ("X-Vidgate-Ignored", created.ignored),
             ("X-Vidgate-Adjusted", created.adjusted),
+            ("Idempotent-Replayed", ("true",) if created.replayed else ()),
         )
         if values
     }
