@@ -307,7 +307,7 @@ async def test_a_live_task_never_has_an_error_that_would_end_it(api: Api) -> Non
     ],
 )
 @pytest.mark.parametrize("path", ["/jimeng/", "/"])
-async def test_an_unknown_action_or_version(
+async def test_an_unknown_action_or_version(  # noqa: PLR0917 - the columns of the table
     api: Api, path: str, query: str, status: int, code: str, number: int
 ) -> None:
     answer = await api.client.post(f"{path}?{query}", json=GOOD)
@@ -358,7 +358,11 @@ async def test_without_a_valid_token(api: Api, path: str, authorization: str) ->
     ("error", "status", "code"),
     [
         (UnsupportedParameterError("frames", "No.", allowed=(121, 241)), 400, 50200),
-        (RefusedParameterError("The provider refused the value of seed.", param="seed"), 400, 50200),
+        (
+            RefusedParameterError("The provider refused the value of seed.", param="seed"),
+            400,
+            50200,
+        ),
         (ContentPolicyError("The provider's moderation refused the prompt."), 400, 50412),
         (ModelNotFoundError("There is no model 'x'.", param="model"), 404, 50200),
         (IdempotencyError("This key was used."), 422, 50200),

@@ -155,7 +155,9 @@ async def test_a_tampered_body_with_a_digest_of_its_own(api: Api) -> None:
 async def test_a_tampered_question_reads_nothing(api: Api) -> None:
     body = b'{"task_id": "task_a"}'
 
-    answer = await send(api, signed(api, body, query=RESULT), b'{"task_id": "task_b"}', query=RESULT)
+    answer = await send(
+        api, signed(api, body, query=RESULT), b'{"task_id": "task_b"}', query=RESULT
+    )
 
     refused(api, answer, 401, "SignatureDoesNotMatch")
     assert api.services.reader.reads == 0
@@ -210,9 +212,7 @@ async def test_a_header_that_is_not_the_signed_one(
 
 
 async def test_an_impossible_date(api: Api) -> None:
-    headers = {
-        name: value.replace("20251120", "20251399") for name, value in signed(api).items()
-    }
+    headers = {name: value.replace("20251120", "20251399") for name, value in signed(api).items()}
 
     refused(api, await send(api, headers), 400, "InvalidTimestamp")
 
@@ -401,7 +401,7 @@ KEYS = ("AKLTEXAMPLE0000000000000000000001", "U0tFWEFNUExFMDAwMDAwMDAwMDAwMDAwMD
 
 
 @pytest.mark.parametrize(("action", "body", "x_date", "token", "signature"), VECTORS)
-async def test_worked_vectors(
+async def test_worked_vectors(  # noqa: PLR0917 - the columns of the table of vectors
     api: Api, action: str, body: str, x_date: str, token: dict[str, str], signature: str
 ) -> None:
     access_key, secret = ("AKTEST", "SKTEST") if "l20" in body else KEYS

@@ -23,8 +23,8 @@ from vidgate.api.dialects.jimeng.errors import current_request_id
 from vidgate.api.dialects.jimeng.reading import read_question, read_submit
 from vidgate.api.dialects.jimeng.schemas import ANSWERS, DESCRIPTION, OPENAPI
 from vidgate.exceptions import InvalidParameterError, NotFoundError, TaskNotFoundError
-from vidgate.models.tasks import TaskSnapshot, TaskStatus
 from vidgate.models.requests import Once
+from vidgate.models.tasks import TaskSnapshot, TaskStatus
 
 __all__ = ["router"]
 
