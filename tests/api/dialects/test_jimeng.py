@@ -9,7 +9,8 @@ from uuid import UUID
 
 import httpx
 import pytest
-from tests.support.api import Api, FakeProvider, build_task, open_api
+from starlette.types import ASGIApp, Receive, Scope, Send
+from tests.support.api import Api, FakeProvider, build_task, call, open_api
 
 from vidgate.exceptions import (
     BodyTooLargeError,
@@ -316,6 +317,23 @@ async def test_an_unknown_action_or_version(  # noqa: PLR0917 - the columns of t
     error = gateway_error(answer)
     assert (error["Code"], error["CodeN"]) == (code, number)
     assert api.services.submissions.requests == []
+
+
+async def test_a_query_of_other_bytes(api: Api) -> None:
+    sent = await call(
+        _with_query(api.app, b"Action=CVSync2AsyncSubmitTask\xff&Version=2022-08-31"),
+        [{"type": "http.request", "body": b"{}"}],
+        path="/jimeng/",
+    )
+
+    assert sent[0]["status"] == 404
+
+
+def _with_query(app: ASGIApp, query: bytes) -> ASGIApp:
+    async def changed(scope: Scope, receive: Receive, send: Send) -> None:
+        await app({**scope, "query_string": query}, receive, send)
+
+    return changed
 
 
 async def test_the_root_is_closed_without_a_token(api: Api) -> None:

@@ -78,7 +78,8 @@ def _read_action(request: Request) -> str:
 
     Only a query that has `Action` in so many letters was asked for a token.
     """
-    pairs = [part.partition("=") for part in request.scope["query_string"].decode().split("&")]
+    query: str = request.scope["query_string"].decode("latin-1")
+    pairs = [part.partition("=") for part in query.split("&")]
     members = {name: unquote_plus(value) for name, _, value in reversed(pairs)}
     action, version = members.get("Action", ""), members.get("Version", "")
     if not action or not version:
