@@ -25,7 +25,7 @@ def test_every_setting_is_listed_and_nothing_else(example: dict[str, str]) -> No
     of_providers = {
         f"VIDGATE_{provider.name.upper()}_{name}"
         for provider in PROVIDERS
-        for name in ("KEY", "BASE_URL")
+        for name in ("KEY", "BASE_URL", "MODELS")
     }
 
     assert set(example) == fields | of_providers

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-__all__ = ["LogFormat", "LogLevel", "Network", "Settings", "provider_setting"]
+__all__ = ["LogFormat", "LogLevel", "Network", "Settings", "provider_setting", "provider_variable"]
 
 Network = IPv4Network | IPv6Network
 
@@ -170,4 +170,9 @@ def provider_setting(provider: str, name: str) -> str | None:
 
     Which providers there are is the registry's to know, so these are no fields of `Settings`.
     """
-    return os.environ.get(f"VIDGATE_{provider.upper()}_{name}") or None
+    return os.environ.get(provider_variable(provider, name)) or None
+
+
+def provider_variable(provider: str, name: str) -> str:
+    """The name of a variable of a provider's, such as `VIDGATE_KLING_KEY`."""
+    return f"VIDGATE_{provider.upper()}_{name}"

@@ -29,6 +29,7 @@ from vidgate.providers.client import UpstreamClient
 from vidgate.providers.guard import GuardedFetcher
 from vidgate.providers.registry import build_providers
 from vidgate.services.calling_back import CallbackAddresses, CallbackReceiver
+from vidgate.services.cancelling import Canceller
 from vidgate.services.cataloguing import Catalogue
 from vidgate.services.changes import Changes
 from vidgate.services.checking import ChannelChecker
@@ -94,6 +95,7 @@ class Services:
     providers: Mapping[str, Provider]
     directory: Directory
     submissions: Submissions
+    canceller: Canceller
     reader: TaskReader
     catalogue: Catalogue
     callbacks: CallbackReceiver
@@ -350,6 +352,17 @@ def build_services(
         allowed_networks=settings.allowed_networks,
     )
 
+    canceller = Canceller(
+        attempts=office.attempts,
+        reader=reader,
+        directory=directory,
+        providers=office.providers,
+        client=client,
+        clock=clock,
+        metrics=metrics,
+        changes=changes,
+        monotonic=time.monotonic,
+    )
     callbacks = CallbackReceiver(
         addresses=addresses,
         attempts=office.attempts,
@@ -380,6 +393,7 @@ def build_services(
         providers=office.providers,
         directory=directory,
         submissions=submissions,
+        canceller=canceller,
         reader=reader,
         catalogue=catalogue,
         callbacks=callbacks,

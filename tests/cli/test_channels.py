@@ -85,11 +85,32 @@ def test_a_key_comes_from_standard_input(cli: Cli, monkeypatch: pytest.MonkeyPat
     [
         (
             ("--provider", "sora", "--key", KEY),
-            "There is no provider 'sora'; there are kling, jimeng, vidu.",
+            "There is no provider 'sora'; there are kling, jimeng, vidu, openai_compatible.",
         ),
         (
             ("--provider", "kling", "--key", KEY, "--base-url", "ftp://x"),
             "A base URL begins with http:// or https:// and has no query.",
+        ),
+        (
+            ("--provider", "openai_compatible", "--key", KEY, "--models", "a-*"),
+            (
+                "The provider openai_compatible has no address of its own; give it with "
+                "--base-url, or in VIDGATE_OPENAI_COMPATIBLE_BASE_URL."
+            ),
+        ),
+        (
+            ("--provider", "openai_compatible", "--key", KEY, "--base-url", "http://a.test"),
+            (
+                "The provider openai_compatible has no models of its own, so the channel serves "
+                "nothing; list them with --models, or in VIDGATE_OPENAI_COMPATIBLE_MODELS."
+            ),
+        ),
+        (
+            (
+                *("--provider", "openai_compatible", "--key", KEY, "--models", "a-*"),
+                *("--base-url", "http://a.test/v1/"),
+            ),
+            "A base URL ends before the provider's API prefix, such as /v1; leave that off.",
         ),
         (("--provider", "kling", "--key", "ü" + KEY), "A key is printable ASCII and not empty."),
     ],

@@ -19,7 +19,7 @@ from vidgate.models.requests import Image, VideoRequest
 from vidgate.providers.base import NextRequest, Provider, SubmitIds
 from vidgate.providers.registry import build_providers
 from vidgate.sandbox.app import create_sandbox
-from vidgate.sandbox.settings import SANDBOX_KEYS, SandboxSettings
+from vidgate.sandbox.settings import SANDBOX_KEYS, SANDBOX_MODELS, SandboxSettings
 
 PROVIDERS = build_providers(map_retired_models=True)
 VIDEO = "https://a.test/drive.mp4"
@@ -46,7 +46,18 @@ VENDOR_FIELDS: dict[str, list[dict[str, Any]]] = {
         {"video_url": VIDEO, "upscale_resolution": "4K"},
         {"template": "hug"},
     ],
+    "openai_compatible": [
+        {"negative_prompt": "blur"},
+        {"audio": True, "camera": {"zoom": 2}},
+        {"metadata": {"mode": "pro"}},
+        {"images": ["https://a.test/1.png"]},
+        {"input_reference": {"file_id": "file-1"}},
+    ],
 }
+
+
+PROMPTS = ["a boat on a river", "她转身微笑", "slow push-in", ""]
+"""Whether the last will do is not for an adapter to say that knows no models."""
 
 
 @pytest.fixture(scope="module")
@@ -57,12 +68,12 @@ def loop() -> Iterator[asyncio.Runner]:
 
 def requests_of(provider: Provider) -> st.SearchStrategy[VideoRequest]:
     """Requests in generic fields, now and then with a vendor's field; most of them possible."""
-    models = sorted(provider.capabilities.models)
+    models = sorted(provider.capabilities.models) or SANDBOX_MODELS[provider.name]
     sizes = [(1280, 720), (720, 1280), (1920, 1080), (1024, 1024), (960, 540), (3840, 2160)]
     return st.builds(
         _request,
         model=st.sampled_from(models),
-        prompt=st.sampled_from(["a boat on a river", "她转身微笑", "slow push-in", ""]),
+        prompt=st.sampled_from(PROMPTS if provider.capabilities.models else PROMPTS[:-1]),
         duration=st.sampled_from([None, None, 3, 4, 5, 5, 8, 10, 15]),
         size=st.sampled_from([None, None, *sizes]),
         ratio=st.sampled_from([None, "16:9", "9:16", "1:1", "4:3"]),

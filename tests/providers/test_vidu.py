@@ -359,7 +359,7 @@ REFUSED: dict[str, tuple[VideoRequest, str, str]] = {
     "number against the action": (
         ask("viduq3-turbo", images=(A, B), metadata={"action": "generate"}),
         "images",
-        "0, 1, 2",
+        "Allowed: 1.",
     ),
     "size too large": (ask("viduq3-pro", width=3840, height=2160), "size", "1080p"),
     "shape": (ask("viduq3-pro", width=3000, height=1000), "size", "16:9"),
@@ -407,9 +407,9 @@ def test_prompt_as_long_as_it_may_be() -> None:
     VIDU.translate(ask("viduq4-preview", prompt="x" * 20000, images=(A,)))
 
 
-def test_vendor_fields_are_the_vendors_to_judge() -> None:
+def test_vendor_fields_of_an_unknown_model_are_the_vendors_to_judge() -> None:
     body = VIDU.translate(
-        ask("viduq1", metadata={"duration": 99, "resolution": "9p", "aspect_ratio": "7:1"})
+        ask("viduq9", metadata={"duration": 99, "resolution": "9p", "aspect_ratio": "7:1"})
     ).body
     assert (body["duration"], body["resolution"], body["aspect_ratio"]) == (99, "9p", "7:1")
 
@@ -495,7 +495,7 @@ FACTS: dict[str, tuple[VideoRequest, RunFacts]] = {
         ask(
             "viduq3-pro",
             duration_seconds=1,
-            metadata={"duration": "16", "resolution": "1080P", "audio": True},
+            metadata={"duration": "16", "resolution": "1080p", "audio": True},
         ),
         RunFacts(model="viduq3-pro", duration_seconds=16, resolution="1080p", sound=True),
     ),
@@ -508,8 +508,12 @@ FACTS: dict[str, tuple[VideoRequest, RunFacts]] = {
         RunFacts(model="viduq2-pro", duration_seconds=None, resolution="720p", sound=False),
     ),
     "nonsense": (
-        ask("viduq3-pro", metadata={"duration": [5], "resolution": 7, "audio": "yes"}),
-        RunFacts(model="viduq3-pro"),
+        ask("viduq9", metadata={"duration": [5], "resolution": 7, "audio": "yes"}),
+        RunFacts(model="viduq9"),
+    ),
+    "unknown model, other case": (
+        ask("viduq9", metadata={"duration": 5, "resolution": "1080P"}),
+        RunFacts(model="viduq9", duration_seconds=5, resolution="1080p"),
     ),
     "unknown model": (ask("vidu9"), RunFacts(model="vidu9")),
     "off peak": (

@@ -55,7 +55,7 @@ TOLD: dict[str, tuple[VideoRequest, tuple[str, ...], tuple[str, ...]]] = {
             duration_seconds=9,
             seed=1,
             images=PICTURES[:1],
-            metadata={"image_settings": [{"key_image": URLS[1]}]},
+            metadata={"image_settings": [{"key_image": URLS[1]}, {"key_image": URLS[2]}]},
         ),
         ("duration", "prompt", "seed"),
         (),
@@ -102,23 +102,23 @@ FACTS: dict[str, tuple[VideoRequest, RunFacts]] = {
         RunFacts(model="viduq2-turbo", duration_seconds=14, resolution="720p", sound=False),
     ),
     "key frames of nonsense": (
-        ask("viduq2-turbo", images=PICTURES[:1], metadata={"image_settings": [{"duration": []}]}),
-        RunFacts(model="viduq2-turbo", duration_seconds=None, resolution="720p", sound=False),
+        ask("viduq9", images=PICTURES[:1], metadata={"image_settings": [{"duration": []}]}),
+        RunFacts(model="viduq9"),
     ),
     "key frames without end": (
         ask(
-            "viduq2-turbo",
+            "viduq9",
             images=PICTURES[:1],
             metadata={"image_settings": [{"duration": 1e308}, {"duration": 1e308}]},
         ),
-        RunFacts(model="viduq2-turbo", duration_seconds=None, resolution="720p", sound=False),
+        RunFacts(model="viduq9"),
     ),
     "extend": (
-        ask("viduq2-pro", metadata={"video_url": VIDEO, "resolution": "1080P"}),
+        ask("viduq2-pro", metadata={"video_url": VIDEO, "resolution": "1080p"}),
         RunFacts(model="viduq2-pro", duration_seconds=5, resolution="1080p", sound=False),
     ),
     "upscale": (
-        ask("viduq2-pro", metadata={"video_url": VIDEO, "upscale_resolution": "8k"}),
+        ask("viduq2-pro", metadata={"video_url": VIDEO, "upscale_resolution": "8K"}),
         RunFacts(model="vidu-upscale", resolution="8K"),
     ),
     "upscale, nothing asked": (
@@ -133,9 +133,13 @@ FACTS: dict[str, tuple[VideoRequest, RunFacts]] = {
         ask("viduq1", images=PICTURES[:1], metadata={"template": "hugging"}),
         RunFacts(model="vidu-template"),
     ),
-    "retired": (
+    "perhaps retired": (
         ask("vidu1.5", images=PICTURES[:1]),
-        RunFacts(model="vidu2.0", duration_seconds=4, resolution="360p", sound=False),
+        RunFacts(model="vidu1.5", duration_seconds=4, resolution="360p", sound=False),
+    ),
+    "perhaps retired, at eight seconds": (
+        ask("vidu1.5", metadata={"duration": 8}),
+        RunFacts(model="vidu1.5", duration_seconds=8, resolution="720p", sound=False),
     ),
 }
 
@@ -217,7 +221,7 @@ def test_times_and_successors() -> None:
     assert all(model.link_lifetime == timedelta(hours=24) for model in models.values())
     assert models["viduq2"].earliest == timedelta(seconds=30)
     successors = {name: model.successor for name, model in models.items() if model.successor}
-    assert successors == {"vidu1.5": "vidu2.0", "vidu1.0": "vidu-upscale"}
+    assert successors == {"vidu1.0": "vidu-upscale"}
 
 
 # Vendor-shaped answers

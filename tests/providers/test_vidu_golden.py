@@ -263,11 +263,11 @@ GOLDEN: dict[str, tuple[VideoRequest, str, dict[str, Any]]] = {
             "meta_data": "{}",
         },
     ),
-    "retired model with a first frame": (
+    "perhaps retired model with a first frame": (
         ask("vidu1.5", images=PICTURES[:1], duration_seconds=8, width=1280, height=720),
         "img2video",
         {
-            "model": "vidu2.0",
+            "model": "vidu1.5",
             "prompt": "a paper boat",
             "images": URLS[:1],
             "duration": 8,

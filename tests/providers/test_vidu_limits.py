@@ -195,15 +195,15 @@ REFUSED: dict[str, tuple[VideoRequest, str, str]] = {
         "images",
         "3, 4",
     ),
-    "retired model that has no successor for text": (
-        ask("vidu1.5"),
+    "named endpoint that the model does not have": (
+        ask("viduq2-pro", metadata={"action": "text2video"}),
         "model",
         "viduq3-pro, viduq3-turbo, viduq2, viduq1",
     ),
-    "retired model, too long for its successor": (
-        ask("vidu1.5", images=PICTURES[:3], duration_seconds=8),
-        "duration",
-        "in place of the retired vidu1.5",
+    "number that another action takes": (
+        ask("viduq3-turbo", images=PICTURES[:1], metadata={"action": "firstTailGenerate"}),
+        "images",
+        "Allowed: 2.",
     ),
     "negative seed": (ask("viduq2", seed=-1), "seed", "0 to 2147483647"),
     "seed of too many bits": (ask("viduq2", seed=2**31), "seed", "0 to 2147483647"),
@@ -239,7 +239,6 @@ def test_refused_before_any_call(name: str) -> None:
 @pytest.mark.parametrize(
     ("request_", "param", "told"),
     [
-        (ask("vidu1.5", images=PICTURES[:1]), "model", "vidu2.0"),
         (ask("vidu1.0", metadata={"video_url": VIDEO}), "model", "vidu-upscale"),
         (ask("viduq2", metadata={"action": "template2video"}), "action", "template"),
     ],
@@ -277,7 +276,12 @@ def test_the_reference_of_128_pixels_is_taken() -> None:
     VIDU.translate(ask("viduq3", images=(png(128, 128),)))
 
 
-def test_what_a_model_does_not_have_is_passed_on_where_the_client_names_it() -> None:
-    told = ask("viduq3-pro", metadata={"action": "extend", "video_url": VIDEO})
+@pytest.mark.parametrize(
+    ("model", "action"), [("viduq2-pro-fast", "reference2video"), ("viduq9", "extend")]
+)
+def test_what_a_model_perhaps_has_is_passed_on_where_the_client_names_it(
+    model: str, action: str
+) -> None:
+    told = ask(model, metadata={"action": action, "images": URLS[:2], "video_url": VIDEO})
     translation = VIDU.translate(told)
-    assert (translation.endpoint, translation.body["model"]) == ("/ent/v2/extend", "viduq3-pro")
+    assert (translation.endpoint, translation.body["model"]) == (f"/ent/v2/{action}", model)

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from sqlalchemy import func, select
 from tests.support.engine import Engine, open_engine
-from tests.support.upstreams import LOST, MODELS, NAMES, Upstream
+from tests.support.upstreams import BLIND, LOST, MODELS, NAMES, Upstream
 
 from vidgate.db.documents import write_request
 from vidgate.db.engine import Statement
@@ -76,7 +76,7 @@ async def test_a_kill_before_the_submit(database_url: str, name: str) -> None:
             await engine.tick(seconds=10)
 
         task = await engine.task(public_id("task_", attempt.task_id))
-        if name == "jimeng":  # nobody can know that it was not sent
+        if name in BLIND:  # nobody can know that it was not sent
             assert task.status is TaskStatus.FAILED
             assert task.error is not None
             assert task.error.code == "submit_outcome_unknown"
@@ -98,7 +98,7 @@ async def test_a_kill_between_the_acceptance_and_its_record(database_url: str, n
             await engine.tick(seconds=10)
 
         task = await engine.task(public_id("task_", attempt.task_id))
-        expected = TaskStatus.FAILED if name == "jimeng" else TaskStatus.IN_PROGRESS
+        expected = TaskStatus.FAILED if name in BLIND else TaskStatus.IN_PROGRESS
         assert task.status is expected
         assert fake.submits == []  # it is paid for already
 

@@ -25,6 +25,8 @@ ROWS = Statement(
     )
 )
 CALLBACKS = Statement(text("SELECT callback_url FROM tasks"))
+FITTING = [name for name in NAMES if name != "openai_compatible"]
+"""Those that make some sizes only; what a compatible server makes of one, it says itself."""
 
 
 async def upstream(engine: Engine, name: str) -> Upstream:
@@ -58,7 +60,7 @@ async def test_what_is_ignored_is_said(
     assert set(ignored) <= set(created.ignored)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", FITTING)
 async def test_what_is_adjusted_is_said(engine: Engine, name: str) -> None:
     await upstream(engine, name)
 
@@ -67,8 +69,11 @@ async def test_what_is_adjusted_is_said(engine: Engine, name: str) -> None:
     assert any(one.startswith("size=16:9") for one in created.adjusted)
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("members", [{"fps": 24}, {"width": 1250, "height": 720}])
+@pytest.mark.parametrize(
+    ("name", "members"),
+    [(name, {"fps": 24}) for name in NAMES]
+    + [(name, {"width": 1250, "height": 720}) for name in FITTING],
+)
 async def test_strict_handling_ignores_and_adjusts_nothing(
     engine: Engine, name: str, members: dict[str, int]
 ) -> None:
@@ -336,9 +341,9 @@ async def test_many_at_once_are_each_submitted_once(engine: Engine) -> None:
         *(engine.create(MODELS[name]) for name in NAMES for _ in range(20))
     )
 
-    assert len({one.snapshot.id for one in created}) == 60
+    assert len({one.snapshot.id for one in created}) == 20 * len(NAMES)
     assert {one.snapshot.status for one in created} == {TaskStatus.IN_PROGRESS}
-    assert [len(fake.submits) for fake in fakes.values()] == [20, 20, 20]
+    assert [len(fake.submits) for fake in fakes.values()] == [20] * len(NAMES)
     for one in created:
         [attempt] = await engine.attempts(one)
         assert attempt.status is AttemptStatus.RUNNING

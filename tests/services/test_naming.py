@@ -1,7 +1,6 @@
 """Videos that are named by our ids: translated, pinned, and nobody else's."""
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -88,11 +87,10 @@ async def test_it_goes_to_the_channel_that_made_the_video(
     task = await finished(engine)
     await engine.channel("vidu", "two", priority=9)
 
-    for _ in range(3):
-        created = await extend(engine, f"{task.public_id}_0")
+    made = [await extend(engine, f"{task.public_id}_0") for _ in range(3)]
 
     assert {body["host"] for body in extends} == {"one.test"}
-    [attempt] = await engine.attempts(created)
+    [attempt] = await engine.attempts(made[0])
     assert (await engine.office.tasks.request(attempt.task_id)).channel_id == attempt.channel_id
 
 
@@ -152,21 +150,13 @@ async def test_a_failed_one_neither(engine: Engine) -> None:
     assert caught.value.code == "no_video"
 
 
-@pytest.mark.parametrize(
-    "rename",
-    [
-        lambda _: "task_" + "0" * 26,
-        lambda task: f"{task.public_id}_1",
-    ],
-)
-async def test_what_is_not_there_is_not_found(
-    engine: Engine, rename: Callable[[TaskSnapshot], str]
-) -> None:
+@pytest.mark.parametrize("name", ["task_" + "0" * 26, "{task}_1"])
+async def test_what_is_not_there_is_not_found(engine: Engine, name: str) -> None:
     await make(engine, "one")
     task = await finished(engine)
 
     with pytest.raises(TaskNotFoundError) as caught:
-        await extend(engine, rename(task))
+        await extend(engine, name.format(task=task.public_id))
 
     assert caught.value.param == FIELD
 

@@ -11,11 +11,13 @@ OTHER_KEYS = {
     "kling": "another-kling-key",
     "jimeng": "AKLTANOTHER|U0tBTk9USEVSMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDE=",
     "vidu": "vda_another_key",
+    "openai_compatible": "sk-another-compatible-key",
 }
 MARKS = {
     "kling": (KEYS["kling"], OTHER_KEYS["kling"]),
     "jimeng": ("AKLTEXAMPLE", "AKLTANOTHER"),
     "vidu": (KEYS["vidu"], OTHER_KEYS["vidu"]),
+    "openai_compatible": (KEYS["openai_compatible"], OTHER_KEYS["openai_compatible"]),
 }
 """How the old and the new key show in a request."""
 

@@ -5,15 +5,15 @@ from typing import Any
 import httpx
 import pytest
 from tests.support.engine import Engine
-from tests.support.upstreams import LOST, MODELS, NAMES, UNCLEAR, Answer, Reply, Upstream
+from tests.support.upstreams import BLIND, LOST, MODELS, NAMES, UNCLEAR, Answer, Reply, Upstream
 
 from vidgate.exceptions import UpstreamRefusedError
 from vidgate.models.channels import OnUnknown
 from vidgate.models.tasks import AttemptStatus, TaskStatus
 
 FINDING = ("kling", "vidu")
-CANNOT_FIND = [case for case in UNCLEAR if case[0] == "jimeng"]
-CAN_FIND = [case for case in UNCLEAR if case[0] != "jimeng"]
+CANNOT_FIND = [case for case in UNCLEAR if case[0] in BLIND]
+CAN_FIND = [case for case in UNCLEAR if case[0] not in BLIND]
 SERVER_ERROR = Reply(status=503, text="<html>overloaded</html>")
 
 

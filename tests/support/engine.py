@@ -32,7 +32,11 @@ KEYS = {
     "kling": "kling-test-key",
     "jimeng": "AKLTEXAMPLE|U0tFWEFNUExFMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDE=",
     "vidu": "vda_test_key",
+    "openai_compatible": "sk-compatible-test-key",
 }
+
+LISTED = {"openai_compatible": ("clip-*",)}
+"""The models of a channel whose provider has none of its own."""
 
 
 @dataclass
@@ -51,6 +55,7 @@ class Engine:
 
     async def channel(self, provider: str, name: str | None = None, **options: Any) -> Channel:
         options.setdefault("base_url", f"http://{name or provider}.test")
+        options.setdefault("models", LISTED.get(provider, ()))
         channel = await self.office.provisioning.add_channel(
             NewChannel(name=name or provider, provider=provider, key=KEYS[provider], **options)
         )

@@ -17,7 +17,7 @@ from tests.support.engine import SECRET_KEY
 
 from vidgate.config import Settings
 from vidgate.factory import Office, open_office
-from vidgate.sandbox.settings import SANDBOX_KEYS
+from vidgate.sandbox.settings import SANDBOX_KEYS, SANDBOX_MODELS
 from vidgate.services.provisioning import NewChannel
 
 __all__ = ["Process", "Town", "free_port", "open_town", "wait_until"]
@@ -136,7 +136,11 @@ async def open_town(
         for provider, key in SANDBOX_KEYS.items():
             await office.provisioning.add_channel(
                 NewChannel(
-                    name=provider, provider=provider, key=key, base_url=f"{process.url}/{provider}"
+                    name=provider,
+                    provider=provider,
+                    key=key,
+                    base_url=f"{process.url}/{provider}",
+                    models=SANDBOX_MODELS.get(provider, ()),
                 )
             )
         _, token = await office.provisioning.create_token(name="town")

@@ -1,4 +1,4 @@
-"""The three providers as a router plays them, each in the words of its documentation."""
+"""The four providers as a router plays them, each in the words of its documentation."""
 
 import inspect
 import itertools
@@ -13,6 +13,7 @@ import respx
 from vidgate.models.outcomes import FaultKind
 
 __all__ = [
+    "BLIND",
     "LOST",
     "MODELS",
     "NAMES",
@@ -45,12 +46,21 @@ Answer: TypeAlias = (
     Reply | Exception | Callable[[httpx.Request], "Answer"] | Callable[[httpx.Request], Any]
 )
 
-NAMES: Final = ("kling", "jimeng", "vidu")
-MODELS: Final = {"kling": "kling-v2-6", "jimeng": "jimeng_t2v_v30", "vidu": "viduq3-turbo"}
+NAMES: Final = ("kling", "jimeng", "vidu", "openai_compatible")
+BLIND: Final = frozenset({"jimeng", "openai_compatible"})
+"""Those that cannot tell what became of a submit."""
+
+MODELS: Final = {
+    "kling": "kling-v2-6",
+    "jimeng": "jimeng_t2v_v30",
+    "vidu": "viduq3-turbo",
+    "openai_compatible": "clip-1",
+}
 VIDEO: Final = "http://127.0.0.1:9/a.mp4?sig=%2Fx"
 """Nothing is there, and the guard refuses to look."""
 
 _PATHS: Final = {
+    "openai_compatible": ("/v1/videos", r"/v1/videos/\w+$", r"/nowhere"),
     "kling": ("/v1/videos/text2video", r"/v1/videos/text2video/(?!vg_)", r"/v1/videos/\w+/vg_"),
     "vidu": ("/ent/v2/text2video", r"/ent/v2/tasks/\w+/creations", r"/ent/v2/tasks\?"),
 }
@@ -149,6 +159,31 @@ def _vidu_state(word: str, job: str) -> Reply:
     return Reply(body)
 
 
+def _openai_state(word: str, job: str) -> Reply:
+    body: dict[str, Any] = {"id": job, "object": "video", "status": "in_progress", "progress": 1}
+    match word:
+        case "running":
+            pass
+        case "queued":
+            body["status"] = "queued"
+        case "succeeded":
+            body |= {"status": "completed", "url": VIDEO, "seconds": "5", "size": "1280x720"}
+        case "failed":
+            error = {"code": "video_generation_failed", "message": "It went wrong."}
+            body |= {"status": "failed", "error": error}
+        case "unknown":
+            body["status"] = "dreaming"
+        case "not found":
+            return _openai("video_not_found", 404)
+        case _:
+            raise ValueError(word)
+    return Reply(body)
+
+
+def _openai(code: str, status: int) -> Reply:
+    return Reply({"error": {"message": code, "type": "t", "param": None, "code": code}}, status)
+
+
 def _vidu(reason: str, status: int, **headers: str) -> Reply:
     body = {"code": status, "reason": reason, "message": reason, "metadata": {"trace_id": "t"}}
     return Reply(body, status, headers=headers)
@@ -158,7 +193,12 @@ def _kling(code: int, status: int) -> Reply:
     return Reply({"code": code, "message": "no", "request_id": "r"}, status)
 
 
-_STATES: Final = {"kling": _kling_state, "jimeng": _jimeng_state, "vidu": _vidu_state}
+_STATES: Final = {
+    "kling": _kling_state,
+    "jimeng": _jimeng_state,
+    "vidu": _vidu_state,
+    "openai_compatible": _openai_state,
+}
 
 _SIGNATURE: Final = Reply(
     {"ResponseMetadata": {"Error": {"CodeN": 100010, "Code": "SignatureDoesNotMatch"}}}, 401
@@ -193,6 +233,15 @@ _REFUSALS: Final[Mapping[str, Mapping[FaultKind, Reply]]] = {
         FaultKind.CONCURRENCY: _vidu("QuotaExceeded", 429),
         FaultKind.RATE: _vidu("TooManyRequests", 429),
     },
+    "openai_compatible": {
+        FaultKind.BAD_PARAMETER: _openai("invalid_value", 400),
+        FaultKind.CONTENT_POLICY: _openai("content_policy_violation", 400),
+        FaultKind.CREDENTIAL: _openai("invalid_api_key", 401),
+        FaultKind.BALANCE: _openai("insufficient_quota", 429),
+        FaultKind.MODEL_UNAVAILABLE: _openai("model_not_found", 404),
+        FaultKind.CONCURRENCY: _openai("concurrency_limit_exceeded", 429),
+        FaultKind.RATE: _openai("rate_limit_exceeded", 429),
+    },
 }
 
 
@@ -211,6 +260,7 @@ _SERVER_ERRORS: Final = {
     "kling": _kling(5000, 500),
     "jimeng": _jimeng(50500, "Internal Error", 500),
     "vidu": _vidu("InternalServiceFailure", 500),
+    "openai_compatible": _openai("server_error", 500),
 }
 
 
@@ -302,6 +352,8 @@ class Upstream:
                 return Reply({"code": 0, "message": "SUCCEED", "data": {"task_id": job}})
             case "jimeng":
                 return Reply({"code": 10000, "data": {"task_id": job}, "message": "Success"})
+            case "openai_compatible":
+                return state(self.name, "queued", job)
             case _:
                 return Reply({"task_id": job, "state": "created", "credits": 5})
 
@@ -316,6 +368,8 @@ class Upstream:
 
     def correlation(self, request: httpx.Request) -> str:
         """Our id in a submit, empty where the provider knows none."""
+        if self.name in BLIND:
+            return ""
         body = json.loads(request.content)
         return str(body.get("external_task_id") or body.get("payload") or "")
 

@@ -66,6 +66,13 @@ _ERRORS: dict[int, tuple[str, str, str | None, str, str]] = {
         "invalid_request_error",
         "This route does not take this method.",
     ),
+    409: (
+        "The state of the task does not allow it.",
+        "cannot_cancel",
+        None,
+        "invalid_request_error",
+        "The task's provider cannot stop a task that it has accepted; it runs on.",
+    ),
     413: (
         "The body, or a picture in it, is over its limit.",
         "request_too_large",

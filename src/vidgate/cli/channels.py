@@ -62,10 +62,11 @@ def _change(action: Callable[[Office], Awaitable[Channel]], *, as_json: bool) ->
 def add_channel(
     name: _Name,
     *,
-    provider: Annotated[str, typer.Option(help="kling, jimeng or vidu.")],
+    provider: Annotated[str, typer.Option(help="kling, jimeng, vidu or openai_compatible.")],
     key: _Key,
     base_url: Annotated[
-        str | None, typer.Option(help="Without the API prefix; else the provider's own.")
+        str | None,
+        typer.Option(help="Without the API prefix; else the provider's own, where it has one."),
     ] = None,
     models: Annotated[
         str | None,

@@ -156,7 +156,7 @@ def sandbox(
         float, typer.Option(min=0.001, max=1_000_000, help="How much faster than the real ones.")
     ] = 1.0,
 ) -> None:
-    """Run the stand-ins for Kling, Jimeng and Vidu."""
+    """Run the stand-ins for Kling, Jimeng, Vidu and an OpenAI-compatible server."""
     configure_logging(quiet(load_settings()))
     run_loop(_imitate(port, speed))
 
@@ -164,7 +164,11 @@ def sandbox(
 async def _imitate(port: int, speed: float) -> None:
     # Its encoder is an extra, and other commands need neither.
     from vidgate.sandbox.app import create_sandbox  # noqa: PLC0415
-    from vidgate.sandbox.settings import SANDBOX_KEYS, SandboxSettings  # noqa: PLC0415
+    from vidgate.sandbox.settings import (  # noqa: PLC0415
+        SANDBOX_KEYS,
+        SANDBOX_MODELS,
+        SandboxSettings,
+    )
 
     app = create_sandbox(SandboxSettings(speed=speed))
     with signals() as stopping, bind("127.0.0.1", port) as listener:
@@ -173,8 +177,10 @@ async def _imitate(port: int, speed: float) -> None:
             url = url_of(listener)
             typer.echo(f"Sandbox on {url}")
             for provider, key in SANDBOX_KEYS.items():
+                models = ",".join(SANDBOX_MODELS.get(provider, ()))
                 typer.echo(
                     f"vidgate channel add sandbox-{provider} --provider {provider}"
                     f" --base-url {url}/{provider} --key '{key}'"
+                    + (f" --models {models}" if models else "")
                 )
             await _either(stopping, server)

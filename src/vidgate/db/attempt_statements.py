@@ -31,6 +31,7 @@ from vidgate.db.tables import attempts, inputs, outputs, tasks
 __all__ = [
     "ACCEPT",
     "BY_ID",
+    "CANCEL_WAITING",
     "CHANNELS_USED",
     "CLAIM",
     "CLAIM_OVERDUE",
@@ -403,6 +404,20 @@ RECORD_LATE = Statement(
         **_unleased,
     )
     .where(_still_mine)
+)
+
+# A client cancels what has no job. What a worker holds, or took up in between, stays as it is: the
+# lock of the row makes one wait for the other, and the loser sees a state that is none of its own.
+
+CANCEL_WAITING = Statement(
+    update(attempts)
+    .values(status="cancelled", due_at=None, finished_at=bindparam("now", type_=_TIME), **_unleased)
+    .where(
+        attempts.c.task_id == bindparam("task_id", type_=Uuid),
+        attempts.c.status == "pending",
+        or_(attempts.c.lease_id.is_(None), attempts.c.lease_until <= bindparam("now", type_=_TIME)),
+    )
+    .returning(attempts.c.position, attempts.c.provider)
 )
 
 # A callback came: the job is due at once. While somebody asks about it the answer may be older

@@ -16,6 +16,8 @@ from vidgate.models.tasks import AttemptStatus, TaskError, TaskStatus
 
 __all__ = ["AttemptStore", "NewAttempt", "insert_attempt", "to_attempt"]
 
+_CANCELLED = TaskError("cancelled", "The task was cancelled before it was submitted.")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewAttempt:
@@ -411,6 +413,23 @@ class AttemptStore:
         """
         rows = await self._database.fetch(sql.HASTEN, ids=list(ids), now=now)
         return [row["id"] for row in rows]
+
+    async def cancel_waiting(self, task_id: UUID, *, now: datetime) -> tuple[list[str], bool]:
+        """End a task's attempts that have no job and that no worker holds, as cancelled.
+
+        Their outputs are cancelled with them, and the task where they were the last.
+
+        Returns:
+            The providers of those that were ended, and whether this made the task final.
+        """
+        async with self._database.transaction() as transaction:
+            rows = await transaction.fetch(sql.CANCEL_WAITING, task_id=task_id, now=now)
+            final = False
+            for row in rows:
+                final = await _finish_output(
+                    transaction, task_id, row["position"], result=None, error=_CANCELLED, now=now
+                )
+            return [row["provider"] for row in rows], final
 
     # Reading
 

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from vidgate.providers.base import Provider
 from vidgate.providers.jimeng import Jimeng
 from vidgate.providers.kling import Kling
+from vidgate.providers.openai_compatible import OpenAICompatible
 from vidgate.providers.vidu import Vidu
 
 __all__ = ["PROVIDERS", "build_providers"]
 
-PROVIDERS: tuple[type[Provider], ...] = (Kling, Jimeng, Vidu)
+PROVIDERS: tuple[type[Provider], ...] = (Kling, Jimeng, Vidu, OpenAICompatible)
 
 
 def build_providers(*, map_retired_models: bool) -> Mapping[str, Provider]:

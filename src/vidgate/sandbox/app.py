@@ -1,8 +1,9 @@
 """The stand-ins as one ASGI app.
 
-`/kling`, `/jimeng` and `/vidu` are the base URLs of the three, `/files` holds the videos they make,
-and `/_sandbox` is the operator's. Jimeng's signature covers the path, so it is checked against the
-path that was asked for: `/jimeng/`, or `/` for clients that can only call a bare host.
+`/kling`, `/jimeng`, `/vidu` and `/openai_compatible` are the base URLs of the four, `/files` holds
+the videos they make, and `/_sandbox` is the operator's. Jimeng's signature covers the path, so it
+is checked against the path that was asked for: `/jimeng/`, or `/` for clients that can only call a
+bare host.
 
 It is plain ASGI without a framework: a poll is a dictionary look-up, and load tests send hundreds a
 second.
@@ -18,6 +19,7 @@ from vidgate.sandbox.faults import Exchange, answer, fault_in_prompt
 from vidgate.sandbox.jimeng import Jimeng
 from vidgate.sandbox.kling import Kling
 from vidgate.sandbox.links import file_reply
+from vidgate.sandbox.openai import OpenAI
 from vidgate.sandbox.settings import SandboxSettings
 from vidgate.sandbox.vidu import Vidu
 from vidgate.sandbox.wire import Call, Provider, Reply, json_reply
@@ -51,10 +53,14 @@ class Sandbox:
     def __init__(self, settings: SandboxSettings) -> None:
         self.world = World(settings)
         self._control = Control(self.world)
-        self._providers: dict[str, Provider] = {
-            provider.name: provider
-            for provider in (Kling(self.world), Jimeng(self.world), Vidu(self.world))
-        }
+        self._openai = OpenAI(self.world)
+        served: tuple[Provider, ...] = (
+            Kling(self.world),
+            Jimeng(self.world),
+            Vidu(self.world),
+            self._openai,
+        )
+        self._providers = {provider.name: provider for provider in served}
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one connection scope."""
@@ -78,6 +84,9 @@ class Sandbox:
             provider = self._providers["jimeng"]
         if provider is not None:
             call.route = f"/{rest}"
+            clip = self._openai.wanted_clip(call) if provider is self._openai else None
+            if clip is not None:
+                await self.world.videos.mp4(clip)
             await self._provide(provider, call, exchange)
         elif family == "files":
             await exchange.send(await self._file(call, rest))

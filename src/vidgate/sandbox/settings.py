@@ -8,12 +8,14 @@ from typing import Literal, Self
 __all__ = [
     "KLING_ACCESS_KEY",
     "KLING_SECRET_KEY",
+    "OPENAI_LINK_MODEL",
     "PROVIDERS",
     "SANDBOX_KEYS",
+    "SANDBOX_MODELS",
     "SandboxSettings",
 ]
 
-PROVIDERS = ("kling", "jimeng", "vidu")
+PROVIDERS = ("kling", "jimeng", "vidu", "openai_compatible")
 """The providers imitated; also the first segment of each base URL."""
 
 KLING_ACCESS_KEY = "SANDBOXACCESS"
@@ -29,10 +31,24 @@ SANDBOX_KEYS: Mapping[str, str] = {
     "kling": "sandbox-kling-key",
     "jimeng": f"{JIMENG_ACCESS_KEY}|{JIMENG_SECRET_KEY}",
     "vidu": "vda_sandbox_0000000000000001",
+    "openai_compatible": "sk-sandbox-0000000000000001",
 }
 """One accepted credential for each provider, as an operator would type it."""
 
-JOB_SECONDS: Mapping[str, float] = {"kling": 40.0, "jimeng": 90.0, "vidu": 40.0}
+OPENAI_LINK_MODEL = "clip-1-link"
+"""The model whose finished jobs name a URL; those of the others have the content endpoint alone."""
+
+SANDBOX_MODELS: Mapping[str, tuple[str, ...]] = {
+    "openai_compatible": ("clip-1", "clip-1-pro", OPENAI_LINK_MODEL),
+}
+"""The models of those that have none by name, which a channel has to list."""
+
+JOB_SECONDS: Mapping[str, float] = {
+    "kling": 40.0,
+    "jimeng": 90.0,
+    "vidu": 40.0,
+    "openai_compatible": 40.0,
+}
 """Seconds a job takes at speed 1, before jitter; about what the real ones take."""
 
 DEFAULT_CONCURRENCY = 100_000
@@ -65,6 +81,7 @@ class SandboxSettings:
         jimeng_keys: Accepted Jimeng access keys with their secret keys; each its own account.
         jimeng_session_tokens: Accepted STS tokens and the access key each belongs to.
         vidu_keys: Accepted Vidu keys and the organisation each belongs to.
+        openai_keys: Accepted keys of the compatible server and the account each belongs to.
         kling_callback_secret: Signs Kling's callbacks, `whsec_` and Base64; during a rotation two,
             with a blank between; `None` means that they are not signed.
         callback_retry_seconds: Wall seconds between two tries of a callback that failed.
@@ -109,6 +126,12 @@ class SandboxSettings:
         default_factory=lambda: {
             SANDBOX_KEYS["vidu"]: "main",
             f"{SANDBOX_KEYS['vidu'][:-1]}2": "second",
+        }
+    )
+    openai_keys: Mapping[str, str] = field(
+        default_factory=lambda: {
+            SANDBOX_KEYS["openai_compatible"]: "main",
+            f"{SANDBOX_KEYS['openai_compatible'][:-1]}2": "second",
         }
     )
     kling_callback_secret: str | None = None

@@ -30,10 +30,11 @@ class Prober:
     async def complete(self, result: VideoResult) -> VideoResult:
         """Fill in duration, frame rate, width and height where the provider left them out.
 
-        What cannot be read in time stays unknown; the task is not held up for it.
+        What cannot be read in time stays unknown; the task is not held up for it. Nor is anything
+        fetched that answers to the channel's credential only.
         """
         known = (result.duration_seconds, result.fps, result.width, result.height)
-        if None not in known:
+        if None not in known or result.protected:
             return result
 
         async def read(start: int, length: int) -> tuple[bytes, int | None]:

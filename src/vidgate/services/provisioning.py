@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from vidgate.config import Settings, provider_setting
+from vidgate.config import Settings, provider_setting, provider_variable
 from vidgate.db.accounts import AccountStore
 from vidgate.db.channels import ChannelStore
 from vidgate.exceptions import ConfigurationError
@@ -175,11 +175,23 @@ class Provisioning:
             raise ConfigurationError("The weight of a channel is 0 or more.")
         if new.max_concurrency is not None and new.max_concurrency < 1:
             raise ConfigurationError("The concurrency of a channel is 1 or more.")
+        if not (new.models or new.model_map or provider.capabilities.model_patterns):
+            raise ConfigurationError(
+                f"The provider {new.provider} has no models of its own, so the channel serves "
+                "nothing; list them with --models, or in "
+                f"{provider_variable(new.provider, 'MODELS')}."
+            )
+        base_url = new.base_url or provider.capabilities.base_url
+        if not base_url:
+            raise ConfigurationError(
+                f"The provider {new.provider} has no address of its own; give it with --base-url, "
+                f"or in {provider_variable(new.provider, 'BASE_URL')}."
+            )
         channel = Channel(
             id=new_id(),
             name=new.name,
             provider=new.provider,
-            base_url=_checked_base_url(new.base_url or provider.capabilities.base_url),
+            base_url=_checked_base_url(base_url),
             credential_id=new_id(),
             models=new.models,
             model_map=dict(new.model_map or {}),
@@ -263,24 +275,32 @@ class Provisioning:
                     provider=provider,
                     key=key,
                     base_url=provider_setting(provider, "BASE_URL"),
+                    models=_patterns(provider_setting(provider, "MODELS")),
                 )
 
     async def ensure_channel(
-        self, name: str, *, provider: str, key: str, base_url: str | None = None
+        self,
+        name: str,
+        *,
+        provider: str,
+        key: str,
+        base_url: str | None = None,
+        models: tuple[str, ...] = (),
     ) -> Channel:
         """Make a channel if it is missing; give it this key if it has another one.
 
         A disabled channel stays disabled.
 
         Raises:
-            ConfigurationError: The key cannot be one.
+            ConfigurationError: The key cannot be one, or the provider needs more than a key.
         """
         channel = await self._channels.named(name)
         if channel is None:
+            new = NewChannel(
+                name=name, provider=provider, key=key, base_url=base_url, models=models
+            )
             try:
-                return await self.add_channel(
-                    NewChannel(name=name, provider=provider, key=key, base_url=base_url)
-                )
+                return await self.add_channel(new)
             except ConfigurationError:
                 # Another process may have made it just now; any other reason is raised below.
                 channel = await self._channels.named(name)
@@ -333,5 +353,11 @@ def _checked_base_url(url: str) -> str:
         raise ConfigurationError("A base URL begins with http:// or https:// and has no query.")
     url = url.rstrip("/")
     if url.endswith(_API_PREFIXES):
-        raise ConfigurationError("A base URL ends before the provider's API prefix, such as /v1.")
+        raise ConfigurationError(
+            "A base URL ends before the provider's API prefix, such as /v1; leave that off."
+        )
     return url
+
+
+def _patterns(text: str | None) -> tuple[str, ...]:
+    return tuple(part for item in (text or "").split(",") if (part := item.strip()))

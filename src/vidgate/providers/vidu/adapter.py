@@ -31,7 +31,7 @@ from vidgate.exceptions import ConfigurationError
 from vidgate.models.channels import ChannelAccess
 from vidgate.models.outcomes import Found, Outcome, Rejected, Submission, Unreadable, UpstreamRef
 from vidgate.models.requests import VideoRequest
-from vidgate.models.tasks import TaskSnapshot
+from vidgate.models.tasks import FollowUp, TaskSnapshot
 from vidgate.providers.base import (
     Callback,
     CancelAnswer,
@@ -44,6 +44,7 @@ from vidgate.providers.base import (
 from vidgate.providers.vidu.callbacks import check_signature
 from vidgate.providers.vidu.choosing import model_to_permit
 from vidgate.providers.vidu.controls import to_cancel_answer, to_probe_answer
+from vidgate.providers.vidu.following import OBJECT_FIELDS, to_follow_up
 from vidgate.providers.vidu.media import to_json
 from vidgate.providers.vidu.models import MODELS
 from vidgate.providers.vidu.native import to_native
@@ -80,6 +81,7 @@ class Vidu(Provider):
         cancel=True,
         probe=True,
         callback=True,
+        object_fields=OBJECT_FIELDS,
     )
 
     @override
@@ -93,6 +95,14 @@ class Vidu(Provider):
                 "A Vidu credential is the API key alone (vda_…), without the word Token, spaces "
                 "or line ends."
             )
+
+    # Following up
+
+    @override
+    def follow_up(
+        self, kind: FollowUp, source: TaskSnapshot, request: VideoRequest
+    ) -> VideoRequest:
+        return to_follow_up(kind, source, request)
 
     # Submitting
 

@@ -28,6 +28,7 @@ from vidgate.providers.vidu.models import (
     MODELS,
     PICTURES_BESIDE_VIDEOS,
     STORY_PICTURES,
+    UNCERTAIN,
 )
 
 __all__ = ["Choice", "choose", "model_to_permit"]
@@ -99,13 +100,13 @@ def choose(
         known=known,
         capabilities=known.actions.get(endpoint.action) if known else None,
     )
-    # What vendor fields say of a known model's pictures, and where they send it, is the
-    # provider's to judge; where we sent it is ours.
     if known is not None and choice.capabilities is None:
-        if word is None or model != request.model:
-            _refuse_endpoint(choice, len(request.images), metadata)
+        # Where the sources contradict each other, and the client says so itself, the provider
+        # judges.
+        if word is None or (choice.model, endpoint.action) not in UNCERTAIN:
+            _refuse_endpoint(choice, len(request.images), metadata, is_told=word is not None)
     elif known is not None:
-        _check_count(choice, len(request.images), metadata)
+        _check_count(choice, len(request.images), metadata, is_told=word is not None)
     return choice
 
 
@@ -204,10 +205,12 @@ def _by_pictures(model: str, metadata: Mapping[str, Any], images: int) -> Endpoi
 # What does not go together
 
 
-def _refuse_endpoint(choice: Choice, images: int, metadata: Mapping[str, Any]) -> None:
+def _refuse_endpoint(
+    choice: Choice, images: int, metadata: Mapping[str, Any], *, is_told: bool
+) -> None:
     endpoint = choice.endpoint
     is_generic = "images" not in metadata and not any(map(metadata.get, REFERENCE_FIELDS))
-    if endpoint in _BY_COUNT and choice.told == choice.model and is_generic:
+    if endpoint in _BY_COUNT and choice.told == choice.model and is_generic and not is_told:
         raise _wrong_number(choice, images, _numbers(choice))
     others = [
         name
@@ -219,12 +222,19 @@ def _refuse_endpoint(choice: Choice, images: int, metadata: Mapping[str, Any]) -
     )
 
 
-def _check_count(choice: Choice, images: int, metadata: Mapping[str, Any]) -> None:
+def _check_count(
+    choice: Choice, images: int, metadata: Mapping[str, Any], *, is_told: bool
+) -> None:
     if choice.endpoint.picture_field == "images" and "images" in metadata:
-        return
+        named = metadata["images"] or []
+        # How many a template takes is not printed, and what is no list is the provider's to judge.
+        if choice.endpoint.action is Action.EFFECT or not isinstance(named, list):
+            return
+        images = len(named)
     fewest, most = _limits(choice, metadata)
     if not fewest <= images <= most:
         is_by_count = choice.endpoint in _BY_COUNT and (fewest, most) == _own_limits(choice)
+        is_by_count = is_by_count and not is_told
         allowed = _numbers(choice) if is_by_count else range(fewest, most + 1)
         raise _wrong_number(choice, images, allowed)
 

@@ -207,6 +207,9 @@ def retry_after_seconds(response: httpx.Response) -> float | None:
 
 def _fault(error: ErrorBody, otherwise: FaultKind, retry_after: float | None) -> Fault:
     kind, sentence = _CODES.get(error.code, (otherwise, ""))
+    if error.code == "FieldInvalid" and error.fields == ("model",):
+        # Which of the two codes an unknown model gets is not documented.
+        kind, sentence = _CODES["ModelUnavailable"]
     if sentence and not sentence.endswith("."):
         sentence += f": {', '.join(error.fields)}." if error.fields else "."
     return Fault(
@@ -215,6 +218,7 @@ def _fault(error: ErrorBody, otherwise: FaultKind, retry_after: float | None) ->
         message=error.message,
         safe_message=sentence,
         retry_after_seconds=retry_after,
+        param=error.fields[0] if error.fields and kind is FaultKind.BAD_PARAMETER else "",
     )
 
 

@@ -13,7 +13,13 @@ and the pages of viduq4-preview), read 2026-11-20. What they leave open is taken
   goes further.
 - A prompt for key frames may be as long as one for the other endpoints beside the main four.
 - Whether the nine frames of multiframe count the first one is told both ways; ten are let through.
-- Whether vidu1.5 still answers is not known; it is gone from the pages, and runs as vidu2.0.
+- Whether vidu1.5 still answers is not known: it is gone from the pages of 2026. It is tried as it
+  is asked for, with what was printed of it in 2025; where an account has it no more the vendor's
+  refusal moves the task to another channel, and the channel's own model mapping
+  (`vidu1.5=vidu2.0`) is the setting that makes it run as something else. Nothing is mapped unasked,
+  since a clip of vidu2.0 is another clip at another price.
+- Whether viduq2-pro-fast takes references is told both ways; it is passed on where a client asks
+  for that endpoint by name.
 """
 
 from collections.abc import Mapping
@@ -44,7 +50,9 @@ __all__ = [
     "PICTURES_BESIDE_VIDEOS",
     "SPOKEN_CHARACTERS",
     "STORY_PICTURES",
+    "UNCERTAIN",
     "UPSCALE_TIER",
+    "VIDEO_REFERENCE_MODEL",
     "automatic_duration",
     "default_duration_seconds",
     "default_sound",
@@ -74,6 +82,9 @@ STORY_PICTURES: Mapping[str, tuple[int, int]] = {"one_shot": (3, 10)}
 
 PICTURES_BESIDE_VIDEOS: Mapping[str, int] = {"viduq2-pro": 4}
 """The most reference pictures where there are reference videos too."""
+
+VIDEO_REFERENCE_MODEL = "viduq2-pro"
+"""The only one that takes videos as references."""
 
 SPOKEN_CHARACTERS = (4, 2000)
 """The shortest and the longest text that a lip-sync speaks."""
@@ -225,7 +236,16 @@ _ACTIONS: Mapping[str, _Actions] = {
         Action.FIRST_LAST_FRAME: _first_last((4, 8), _OLD),
         Action.REFERENCES: _references((4,), ("360p", "720p"), _THREE_RATIOS, _FEW_REFERENCES),
     },
+    "vidu1.5": {
+        Action.TEXT: _text((4, 8), _OLD, _THREE_RATIOS),
+        Action.FIRST_FRAME: _first((4, 8), _OLD),
+        Action.FIRST_LAST_FRAME: _first_last((4, 8), _OLD),
+        Action.REFERENCES: _references((4, 8), _OLD, _THREE_RATIOS, _FEW_REFERENCES),
+    },
 }
+
+UNCERTAIN = frozenset({("viduq2-pro-fast", Action.REFERENCES)})
+"""What a model may do or not, by the sources; the provider judges."""
 
 _WITHOUT_MODEL: Mapping[str, _Actions] = {
     UPSCALE.model: {
@@ -256,7 +276,7 @@ _WITHOUT_MODEL: Mapping[str, _Actions] = {
 }
 """By the names that clients use."""
 
-_RETIRED: Mapping[str, str] = {"vidu1.5": "vidu2.0", "vidu1.0": UPSCALE.model}
+_RETIRED: Mapping[str, str] = {"vidu1.0": UPSCALE.model}
 """From a model that the vendor gave up to the one that takes its requests.
 
 Of vidu1.0 only upscaling was left.
@@ -308,7 +328,11 @@ MODELS: Mapping[str, ModelCapabilities] = _models()
 ANY_RATIO_SUBJECTS = frozenset({"viduq2", "viduq2-pro", "viduq3", "viduq3-turbo"})
 """Models that take any ratio when the pictures come as named subjects."""
 
-_TIERS_AT: Mapping[str, Mapping[float, tuple[str, ...]]] = {"vidu2.0": {8: ("720p",)}}
+_OLDEST = frozenset({"vidu1.5", "vidu2.0"})
+
+_TIERS_AT: Mapping[str, Mapping[float, tuple[str, ...]]] = {
+    model: {8: ("720p",)} for model in _OLDEST
+}
 """Where a duration narrows the resolutions."""
 
 
@@ -327,7 +351,7 @@ def default_tier(model: str, duration: float | None) -> str | None:
     narrowed = _TIERS_AT.get(model, {}).get(duration) if duration is not None else None
     if narrowed is not None:
         return narrowed[0]
-    if model == "vidu2.0":
+    if model in _OLDEST:
         return "360p"
     return "1080p" if model in {"viduq1", "viduq1-classic"} else "720p"
 
@@ -340,7 +364,7 @@ def default_duration_seconds(model: str) -> int | None:
     """
     if model not in _ACTIONS:
         return None
-    return 4 if model == "vidu2.0" else 5
+    return 4 if model in _OLDEST else 5
 
 
 def automatic_duration(model: str, action: Action) -> bool:

@@ -21,6 +21,7 @@ from vidgate.providers.vidu.facts import to_facts, to_pace
 from vidgate.providers.vidu.media import check_weight, to_pictures
 from vidgate.providers.vidu.models import KEY_FRAME_SECONDS, LARGEST_SEED, SPOKEN_CHARACTERS
 from vidgate.providers.vidu.sizing import to_size
+from vidgate.providers.vidu.vendor_fields import check_fields, rename_subjects
 
 __all__ = ["to_translation"]
 
@@ -52,9 +53,9 @@ def to_translation(request: VideoRequest, *, map_retired_models: bool) -> Transl
     """Put a request in Vidu's words.
 
     Raises:
-        UnsupportedParameterError: A generic field has a value that the model cannot honour, a
-            picture one that Vidu does not take, the endpoint lacks a field that it needs, or the
-            body is too large.
+        UnsupportedParameterError: A field has a value that a known model cannot honour, a picture
+            one that Vidu does not take, the endpoint lacks a field that it needs, or the body is
+            too large.
     """
     choice = choose(request, request.metadata, map_retired_models=map_retired_models)
     metadata = {key: value for key, value in request.metadata.items() if key not in _WITHHELD}
@@ -64,9 +65,10 @@ def to_translation(request: VideoRequest, *, map_retired_models: bool) -> Transl
         generic[choice.endpoint.tier_field] = size.tier
     if size.ratio is not None:
         generic["aspect_ratio"] = size.ratio
-    body = merge(generic, metadata)
+    body = rename_subjects(merge(generic, metadata), choice)
     _check_spelling(body)
     _check_required(body, choice)
+    check_fields(body, choice)
     check_weight(body)
 
     ignored = _ignored(request, size, used)

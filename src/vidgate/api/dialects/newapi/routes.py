@@ -19,6 +19,7 @@ from vidgate.api.dependencies import (
 )
 from vidgate.api.dialects.newapi.reading import read_request
 from vidgate.api.dialects.newapi.schemas import (
+    EXAMPLE_CANCELLED,
     EXAMPLE_CREATED,
     EXAMPLE_TASK,
     GenerationCreated,
@@ -89,6 +90,16 @@ _POLL_HEADERS_DOCUMENTED = {
     },
 }
 
+_TASK_ID: list[dict[str, Any]] = [
+    {
+        "name": "task_id",
+        "in": "path",
+        "required": True,
+        "description": "As the POST answered it.",
+        "schema": {"type": "string"},
+    }
+]
+
 router = APIRouter()
 
 
@@ -151,6 +162,35 @@ async def create_generation(
     return Response(answer, headers=headers, media_type="application/json")
 
 
+@router.post(
+    POLL_PATH + "/cancel",
+    summary="Cancel a task",
+    description=(
+        "Free while the task waits for its provider. Afterwards where the provider can: then the "
+        "task ends once the provider confirms, which a GET tells, and at the provider's charge. A "
+        "task that is cancelled already is answered as it is."
+    ),
+    tags=[_TAG],
+    dependencies=[TOKEN],
+    responses={
+        200: {
+            "model": Task,
+            "description": "The task, cancelled or still `processing`.",
+            "headers": {"X-Request-Id": _HEADERS_DOCUMENTED["X-Request-Id"]},
+            "content": {"application/json": {"example": EXAMPLE_CANCELLED}},
+        },
+        **error_answers(401, 404, 405, 409, 500, 502, 503),
+    },
+    openapi_extra={"parameters": _TASK_ID},
+)
+async def cancel_generation(
+    request: Request, caller: CallerDependency, services: ServicesDependency
+) -> Response:
+    task_id = request.path_params["task_id"]
+    view = await services.canceller.cancel(task_id, caller.account_id)
+    return Response(_encode_task(view, services), media_type="application/json")
+
+
 async def _read_task(scope: Scope, _receive: Receive, send: Send) -> None:
     services = services_of(scope)
     account_id = caller_of(scope).account_id
@@ -194,15 +234,7 @@ def poll_route() -> ReadyRoute:
     return ReadyRoute(
         POLL_PATH,
         app=_read_task,
-        parameters=[
-            {
-                "name": "task_id",
-                "in": "path",
-                "required": True,
-                "description": "As the POST answered it.",
-                "schema": {"type": "string"},
-            }
-        ],
+        parameters=_TASK_ID,
         name="read_generation",
         summary="Ask for a task",
         description=(

@@ -4,7 +4,14 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["EXAMPLE_CREATED", "EXAMPLE_TASK", "GenerationCreated", "GenerationRequest", "Task"]
+__all__ = [
+    "EXAMPLE_CANCELLED",
+    "EXAMPLE_CREATED",
+    "EXAMPLE_TASK",
+    "GenerationCreated",
+    "GenerationRequest",
+    "Task",
+]
 
 _ID = "task_01k9x4n8e0f0m8z2q6y7v3b5ct"
 _PICTURES = "https://h2.inkwai.com/bs2/upload-ylab-stunt/se/ai_portal_queue_mmu_image_upscale_aiweb"
@@ -235,4 +242,26 @@ EXAMPLE_TASK: dict[str, Any] = {
         "videos": [{"url": "https://videos.example.com/video.mp4", "duration": 5, "error": None}],
         "data": {"code": 0, "data": {"task_id": _ID, "task_status": "succeed"}},
     },
+}
+
+EXAMPLE_CANCELLED: dict[str, Any] = {
+    "id": _ID,
+    "task_id": _ID,
+    "status": "failed",
+    "url": None,
+    "format": "mp4",
+    "metadata": {
+        "duration": None,
+        "fps": None,
+        "height": None,
+        "width": None,
+        "seed": None,
+        "upstream_model": "viduq3-turbo",
+    },
+    "error": {"code": "cancelled", "message": "The task was cancelled before it was submitted."},
+    "progress": 100,
+    "model": "viduq3-turbo",
+    "created_at": 1763600000,
+    "completed_at": 1763600010,
+    "expires_at": None,
 }

@@ -1,7 +1,233 @@
 """Vidu's own dialect: its routes."""
 
-from fastapi import APIRouter
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from vidgate.api.dependencies import (
+    TOKEN,
+    BodiesDependency,
+    CallerDependency,
+    Services,
+    ServicesDependency,
+)
+from vidgate.api.dialects.vidu.endpoints import ENDPOINTS, Endpoint
+from vidgate.api.dialects.vidu.listing import PARAMETERS, Listing, read_listing
+from vidgate.api.dialects.vidu.reading import read_request
+from vidgate.api.dialects.vidu.schemas import (
+    EXAMPLE_CREATED,
+    EXAMPLE_CREATIONS,
+    Created,
+    Creations,
+    Tasks,
+    body_schema,
+    error_answers,
+)
+from vidgate.api.dialects.vidu.writing import encode, write_created, write_listed
+from vidgate.exceptions import InvalidParameterError, TaskNotFoundError
+from vidgate.models.accounts import Caller
+from vidgate.models.tasks import TaskSnapshot
 
 __all__ = ["router"]
 
-router = APIRouter()
+_DIALECT = "vidu"
+_PREFIX = "/vidu/ent/v2"
+_TAG = "Vidu's own API"
+
+_CREATE = (
+    "The body as the vendor's documentation has it. `payload` and `callback_url` are yours: the "
+    "vendor gets ours in their place. A `video_creation_id` is one that a task here has told. Ask "
+    "for the task by `GET /vidu/ent/v2/tasks/{id}/creations`."
+)
+
+_TASK_PATH = "/tasks/{task_id}"
+_TASK_ID = {
+    "parameters": [
+        {
+            "name": "task_id",
+            "in": "path",
+            "required": True,
+            "description": "As the POST answered it.",
+            "schema": {"type": "string"},
+        }
+    ],
+}
+
+router = APIRouter(prefix=_PREFIX, tags=[_TAG], dependencies=[TOKEN])
+
+
+def _creator(endpoint: Endpoint) -> Callable[..., Awaitable[Response]]:
+    """Make the function behind one endpoint."""
+    convert = partial(read_request, endpoint=endpoint)
+
+    async def create(
+        request: Request,
+        caller: CallerDependency,
+        services: ServicesDependency,
+        bodies: BodiesDependency,
+    ) -> Response:
+        async with bodies.read(request, convert) as asked:
+            created = await services.submissions.create(
+                caller, asked.request, dialect=_DIALECT, echo=asked.echo
+            )
+        return _answer(write_created(created.snapshot, _native(services, created.snapshot)))
+
+    return create
+
+
+for _endpoint in ENDPOINTS:
+    router.add_api_route(
+        f"/{_endpoint.name}",
+        _creator(_endpoint),
+        methods=["POST"],
+        name=f"vidu_{_endpoint.name}",
+        summary=_endpoint.summary,
+        description=_CREATE,
+        include_in_schema=_endpoint.documented,
+        responses={
+            200: {
+                "model": Created,
+                "description": "The task is stored.",
+                "content": {"application/json": {"example": EXAMPLE_CREATED}},
+            },
+            **error_answers(400, 401, 403, 404, 405, 409, 413, 429, 500),
+        },
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": {
+                    "application/json": {
+                        "schema": body_schema(_endpoint),
+                        "example": _endpoint.example,
+                    }
+                },
+            }
+        },
+    )
+
+
+@router.get(
+    _TASK_PATH + "/creations",
+    summary="Ask for a task",
+    description="The task as it stands, whichever dialect made it.",
+    responses={
+        200: {
+            "model": Creations,
+            "description": "The task.",
+            "content": {"application/json": {"example": EXAMPLE_CREATIONS}},
+        },
+        **error_answers(401, 404, 405, 500),
+    },
+    openapi_extra=_TASK_ID,
+)
+async def read_creations(
+    request: Request, caller: CallerDependency, services: ServicesDependency
+) -> Response:
+    view = await services.reader.read(request.path_params["task_id"], caller.account_id)
+    body = view.encodings.get(_DIALECT)
+    if body is None:
+        body = view.encodings[_DIALECT] = encode(_native(services, view.snapshot))
+    return Response(body, media_type="application/json")
+
+
+@router.get(
+    "/tasks",
+    summary="List tasks",
+    description="Those that run or ran at Vidu, the latest first.",
+    responses={
+        200: {
+            "model": Tasks,
+            "description": "A part of the list.",
+            "content": {
+                "application/json": {
+                    "example": {"next_page_token": "", "tasks": [EXAMPLE_CREATIONS]}
+                }
+            },
+        },
+        **error_answers(400, 401, 405, 500),
+    },
+    openapi_extra={
+        "parameters": [
+            {
+                "name": name,
+                "in": "query",
+                "description": description,
+                "schema": {"type": kind}
+                | ({"items": {"type": "string"}} if kind == "array" else {}),
+            }
+            for name, (kind, description) in PARAMETERS.items()
+        ]
+    },
+)
+async def list_tasks(
+    request: Request, caller: CallerDependency, services: ServicesDependency
+) -> Response:
+    listing = read_listing(request.query_params, services.clock.now())
+    tasks, has_more = await _listed(services, caller, listing)
+    written = [(task, _native(services, task)) for task in tasks]
+    return _answer(write_listed(written, tasks[-1].public_id if has_more else ""))
+
+
+@router.post(
+    _TASK_PATH + "/cancel",
+    summary="Cancel a task",
+    description=(
+        "Free before the provider has it; afterwards as far as the provider stops it. What ends "
+        "is `failed` with the `err_code` `UserCancelled`."
+    ),
+    responses={
+        200: {
+            "description": "It is cancelled, or will be.",
+            "content": {"application/json": {"example": {}}},
+        },
+        **error_answers(401, 404, 405, 409, 500),
+    },
+    openapi_extra=_TASK_ID,
+)
+async def cancel_task(
+    request: Request, caller: CallerDependency, services: ServicesDependency
+) -> Response:
+    await services.canceller.cancel(request.path_params["task_id"], caller.account_id)
+    return _answer({})
+
+
+async def _listed(
+    services: Services, caller: Caller, listing: Listing
+) -> tuple[list[TaskSnapshot], bool]:
+    """The tasks of a list, and whether something follows."""
+    if listing.task_ids is not None:
+        return await _named(services, caller, listing), False
+    try:
+        page = await services.reader.page(caller.account_id, listing.query)
+    except TaskNotFoundError:
+        name = "pager.page_token"
+        raise InvalidParameterError(
+            f"{name} is none that a list here has answered.", param=name
+        ) from None
+    return list(page.tasks), page.has_more
+
+
+async def _named(services: Services, caller: Caller, listing: Listing) -> list[TaskSnapshot]:
+    tasks = []
+    query = listing.query
+    for task_id in listing.task_ids or ():
+        try:
+            task = (await services.reader.read(task_id, caller.account_id)).snapshot
+        except TaskNotFoundError:
+            continue
+        if task.provider in query.providers and (
+            not query.statuses or task.status in query.statuses
+        ):
+            tasks.append(task)
+    return tasks
+
+
+def _native(services: Services, task: TaskSnapshot) -> dict[str, Any]:
+    return services.providers[_DIALECT].native_answer(task)
+
+
+def _answer(answer: dict[str, Any]) -> Response:
+    return Response(encode(answer), media_type="application/json")

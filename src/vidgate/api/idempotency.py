@@ -1,0 +1,67 @@
+"""`Idempotency-Key`: a creating POST that comes again is answered as the first time."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from starlette.requests import Request
+
+from vidgate.api.forms import Form
+from vidgate.exceptions import InvalidParameterError
+from vidgate.models.requests import Once
+
+__all__ = ["HEADER", "PARAMETER", "REPLAYED", "read_once"]
+
+HEADER = "Idempotency-Key"
+REPLAYED = {"Idempotent-Replayed": "true"}
+"""On the answer to a repetition."""
+
+PARAMETER: Mapping[str, Any] = {
+    "name": HEADER,
+    "in": "header",
+    "description": (
+        "1 to 255 printable characters. The same key and body within 24 hours get the first answer "
+        "again; the same key with another body is a 422."
+    ),
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+}
+
+_KEY = re.compile(r"[!-~](?:[ -~]{0,253}[!-~])?")
+_LIFETIME = timedelta(hours=24)
+_PREFIX = "client:"
+"""Keeps clients' keys apart from those that other ways to recognise a request make."""
+
+
+def read_once(request: Request, form: Form) -> Once | None:
+    """Read the header, and sum up what it stands for; `None` without one.
+
+    Of a form the parsed fields count, not its bytes: SDKs change the boundary at every retry.
+
+    Raises:
+        InvalidParameterError: It is no key.
+    """
+    key = request.headers.get(HEADER)
+    if key is None:
+        return None
+    if not _KEY.fullmatch(key):
+        raise InvalidParameterError(
+            f"{HEADER} must be 1 to 255 printable ASCII characters.", param=HEADER
+        )
+    content = json.dumps(
+        [request.method, request.url.path, request.url.query, form.is_text, form.fields],
+        sort_keys=True,
+        separators=(",", ":"),
+        default=_digest,
+    )
+    fingerprint = hashlib.sha256(content.encode()).digest()
+    return Once(key=_PREFIX + key, fingerprint=fingerprint, lifetime=_LIFETIME)
+
+
+def _digest(value: object) -> str:
+    """What stands for a file."""
+    if not isinstance(value, bytes):
+        raise TypeError(type(value).__name__)
+    return hashlib.sha256(value).hexdigest()

@@ -1,0 +1,164 @@
+"""Any server that speaks OpenAI's videos format: a vidgate, a new-api, a LiteLLM, a reseller.
+
+The format: `POST /v1/videos`, `GET /v1/videos/{id}`, `GET /v1/videos/{id}/content`, as the types of
+OpenAI's SDK for Python (2.x, `openai/types/video*.py`, read 2026-11-20) have it. OpenAI's own
+service ended on 2026-09-24: this is a format, no vendor, and knows no model. A channel has a base
+URL and lists its models.
+
+What compatible servers make of it, and what is done about that:
+
+- A body is JSON. One inline picture makes it a form with the file `input_reference`, which all
+  take.
+- One picture's URL is `input_reference: {"image_url": …}`, as the SDK has it. A new-api knows text
+  there and refuses the object; a client of such a channel sends the picture inline, or
+  `metadata: {"image": …}`, which is then sent instead. Several pictures are `images`, a list of
+  URLs and `data:` URIs: no part of the format, but known to vidgate, new-api and its descendants.
+- A size is `size: "1280x720"`; a shape without pixels is the vendor field `aspect_ratio`.
+- Vendor fields travel twice: at the top level, where plain servers and vidgate look, and as members
+  of `metadata`, where new-api looks and where vidgate finds the same again. Fields of the format
+  itself stand at the top level only. In a form, which has no types, what is not text is in
+  `metadata` alone.
+- A status has many words, an answer may lie in an envelope (`{"code": "success", "data": …}`),
+  and a URL at many places; all that are known are read. Where a finished job has no URL, or names
+  its own content endpoint, the video is fetched there with the key.
+- There is no way to find a job by an id of ours and none to cancel one. `Idempotency-Key` carries
+  the correlation: a vidgate never makes two jobs for one key, others ignore it.
+- What a 5xx means is unknown but for words that gateways give before they ask anybody, and for a
+  vidgate's 502 (`upstream_error` with `x-should-retry: false`): then no job exists.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, ClassVar
+from urllib.parse import quote, urlsplit
+
+import httpx
+from typing_extensions import override
+
+from vidgate.exceptions import ConfigurationError
+from vidgate.models.channels import ChannelAccess
+from vidgate.models.outcomes import (
+    Outcome,
+    Rejected,
+    Submission,
+    Unreadable,
+    UpstreamRef,
+    VideoResult,
+)
+from vidgate.models.requests import VideoRequest
+from vidgate.models.tasks import TaskSnapshot
+from vidgate.providers.base import Capabilities, ProbeAnswer, Provider, SubmitIds, Translation
+from vidgate.providers.openai_compatible.bodies import to_content
+from vidgate.providers.openai_compatible.native import to_native
+from vidgate.providers.openai_compatible.probing import MODELS, to_probe_answer
+from vidgate.providers.openai_compatible.replies import to_outcome, to_submission
+from vidgate.providers.openai_compatible.translation import VIDEOS, to_translation
+
+__all__ = ["OpenAICompatible"]
+
+
+class OpenAICompatible(Provider):
+    """Jobs at `/v1/videos` of whatever server the operator names."""
+
+    name: ClassVar[str] = "openai_compatible"
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        model_patterns=(),
+        base_url="",
+        credential_form="API_KEY",
+        probe=True,
+    )
+
+    @override
+    def check_credential(self, credential: str) -> None:
+        if not credential or not all("!" <= character <= "~" for character in credential):
+            raise ConfigurationError(
+                "The credential of an OpenAI-compatible server is the API key alone (sk-…), "
+                "without the word Bearer, spaces or line ends."
+            )
+
+    # Submitting
+
+    @override
+    def translate(self, request: VideoRequest) -> Translation:
+        return to_translation(request)
+
+    @override
+    def submit_request(
+        self, translation: Translation, channel: ChannelAccess, ids: SubmitIds, now: datetime
+    ) -> httpx.Request:
+        content_type, content = to_content(translation.body, ids.correlation)
+        return httpx.Request(
+            "POST",
+            _base(channel) + translation.endpoint,
+            headers={
+                **self._headers(channel),
+                "Content-Type": content_type,
+                "Idempotency-Key": ids.correlation,
+            },
+            content=content,
+        )
+
+    @override
+    def read_submission(
+        self, sent: httpx.Request, response: httpx.Response
+    ) -> Submission | Rejected:
+        return to_submission(sent, response)
+
+    # Polling
+
+    @override
+    def poll_request(
+        self, refs: Sequence[UpstreamRef], channel: ChannelAccess, now: datetime
+    ) -> httpx.Request:
+        job_id = quote(refs[0].id, safe="")
+        return httpx.Request(
+            "GET", f"{_base(channel)}{VIDEOS}/{job_id}", headers=self._headers(channel)
+        )
+
+    @override
+    def read_poll(
+        self, sent: httpx.Request, response: httpx.Response, refs: Sequence[UpstreamRef]
+    ) -> Mapping[UpstreamRef, Outcome]:
+        outcomes: dict[UpstreamRef, Outcome] = {
+            ref: Unreadable("One question is about one job.") for ref in refs[1:]
+        }
+        if refs:
+            outcomes[refs[0]] = to_outcome(sent, response)
+        return outcomes
+
+    # Probing a channel
+
+    @override
+    def probe_request(self, channel: ChannelAccess, now: datetime) -> httpx.Request:
+        return httpx.Request("GET", _base(channel) + MODELS, headers=self._headers(channel))
+
+    @override
+    def read_probe(self, sent: httpx.Request, response: httpx.Response) -> ProbeAnswer:
+        return to_probe_answer(sent, response)
+
+    # Content
+
+    @override
+    def content_request(
+        self, result: VideoResult, channel: ChannelAccess, now: datetime
+    ) -> httpx.Request:
+        # The URL was made from the channel's own; should it ever lead elsewhere, the key does not.
+        is_theirs = urlsplit(result.url)[:2] == urlsplit(channel.base_url)[:2]
+        headers = self._headers(channel) if is_theirs else {}
+        return httpx.Request("GET", result.url, headers={**headers, "Accept": "*/*"})
+
+    # Vendor-shaped answers
+
+    @override
+    def native_answer(self, task: TaskSnapshot) -> dict[str, Any]:
+        return to_native(task)
+
+    def _headers(self, channel: ChannelAccess) -> dict[str, str]:
+        credential = channel.credential.get_secret_value()
+        self.check_credential(credential)
+        return {"Authorization": f"Bearer {credential}", "Accept": "application/json"}
+
+
+def _base(channel: ChannelAccess) -> str:
+    # SDKs are given a base URL that ends in /v1; it is not there twice.
+    return channel.base_url.rstrip("/").removesuffix("/v1")

@@ -1,0 +1,52 @@
+"""From the answer to `GET /v1/models` to a sentence for the operator."""
+
+from collections.abc import Mapping
+
+import httpx
+
+from vidgate.models.outcomes import FaultKind
+from vidgate.providers.base import ProbeAnswer
+from vidgate.providers.openai_compatible.faults import error_of, parse_object, to_fault
+
+__all__ = ["MODELS", "to_probe_answer"]
+
+MODELS = "/v1/models"
+
+_NO_LIST = frozenset({404, 405, 501})
+
+_BY_KIND: Mapping[FaultKind, str] = {
+    FaultKind.CREDENTIAL: "The server refuses the key.",
+    FaultKind.BALANCE: "The key is right, but its balance or quota is used up.",
+    FaultKind.RATE: "The server is reached but throttles at the moment; try again later.",
+    FaultKind.CONCURRENCY: "The server is reached but throttles at the moment; try again later.",
+    FaultKind.FAULT: "The server is reached but fails at the moment; try again later.",
+}
+
+
+def to_probe_answer(sent: httpx.Request, response: httpx.Response) -> ProbeAnswer:
+    """Say what the question for models tells of a channel."""
+    body = parse_object(response)
+    status = response.status_code
+    if body is None:
+        return ProbeAnswer(
+            works=False,
+            sentence=f"The base URL answers {status}, and not with JSON; check that it is the one "
+            "before /v1.",
+        )
+    if response.is_success:
+        models = body.get("data")
+        if not isinstance(models, list):
+            return ProbeAnswer(
+                works=False,
+                sentence="The base URL answers, but not as an OpenAI-compatible server does.",
+            )
+        return ProbeAnswer(works=True, sentence=f"The key is right; {len(models)} models listed.")
+    if status in _NO_LIST:
+        return ProbeAnswer(
+            works=True,
+            sentence="The server answers but lists no models, so that the key could not be "
+            "checked; the first video will tell.",
+        )
+    error = error_of(sent, body)
+    sentence = _BY_KIND.get(to_fault(error, response).kind) if error else None
+    return ProbeAnswer(works=False, sentence=sentence or f"The server answers {status}.")

@@ -1,0 +1,201 @@
+"""From our request to the body of `POST /v1/videos`."""
+
+import base64
+import math
+import re
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from vidgate.exceptions import UnsupportedParameterError
+from vidgate.models.requests import Image, VideoRequest
+from vidgate.providers.base import Pace, RunFacts, Translation
+from vidgate.providers.merging import merge
+from vidgate.providers.openai_compatible.bodies import INPUT_REFERENCE, METADATA
+from vidgate.providers.pictures import read_picture_facts
+
+__all__ = ["VIDEOS", "to_translation"]
+
+VIDEOS = "/v1/videos"
+
+_PICTURES = (INPUT_REFERENCE, "image", "images")
+_FORMAT = frozenset({"model", "prompt", "seconds", "size", "seed", *_PICTURES})
+"""What is said at the top level and nowhere else."""
+
+_OURS: Mapping[str, str] = {
+    "model": "Name the model in the field model of the request.",
+    "model_name": "Name the model in the field model of the request.",
+    "callback_url": "Give callback_url in metadata itself, not deeper.",
+    "webhook_url": "Give callback_url in metadata for a webhook.",
+    "n": "Give the number of videos in the field n of the request.",
+}
+"""What would run or pay for something else than was checked, or tell a client of foreign ids."""
+
+_PRICED = ("seconds", "duration", "size", "resolution", "mode", "audio", "sound", "off_peak")
+_FOLDED = {name.replace("_", ""): name for name in (*_OURS, *_PRICED)}
+"""A Go server may read `Duration` or `offPeak` as the field itself, unseen by the bill."""
+
+_PACE = Pace(
+    first_ask=timedelta(seconds=15),
+    interval=timedelta(seconds=5),
+    max_interval=timedelta(seconds=20),
+    deadline=timedelta(hours=3),
+)
+"""Any model may be behind it, and a queue: the quickest take 20 s, and a gateway may let its own
+tasks wait. The SDK asks every second by default; that is more than a gateway needs."""
+
+_OFF_PEAK_PACE = Pace(
+    first_ask=timedelta(seconds=60),
+    interval=timedelta(seconds=60),
+    max_interval=timedelta(seconds=300),
+    deadline=timedelta(hours=50),
+)
+"""Where a vendor field asks a vidgate for Vidu's slow queue, which takes up to 48 h."""
+
+_TIERS: Mapping[int, str] = {1440: "2k", 2160: "4k", 4320: "8k"}
+_PIXELS = re.compile(r"([1-9][0-9]{1,4})[xX*]([1-9][0-9]{1,4})")
+
+
+def to_translation(request: VideoRequest) -> Translation:
+    """Put a request in the words of the format.
+
+    Raises:
+        UnsupportedParameterError: A vendor field would run something else than was asked for, or
+            something would be ignored that must not be.
+    """
+    vendor = _flattened(request.metadata)
+    _check_vendor_fields(vendor)
+    generic, ignored = _generic_fields(request, vendor)
+    if request.strict and ignored:
+        raise UnsupportedParameterError(
+            ignored[0], f"The model has no use for: {', '.join(ignored)}."
+        )
+    body = merge(generic, vendor)
+    extras = {name: value for name, value in body.items() if name not in _FORMAT}
+    if extras:
+        body[METADATA] = extras
+    facts = _to_facts(request.model, body)
+    return Translation(
+        endpoint=VIDEOS,
+        body=body,
+        facts=facts,
+        pace=_OFF_PEAK_PACE if facts.off_peak else _PACE,
+        ignored=ignored,
+    )
+
+
+# Vendor fields
+
+
+def _flattened(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """The vendor fields, with those taken out that a client put into a `metadata` of their own.
+
+    It is where they are sent anyway, and nothing in it may be overlooked.
+    """
+    fields = dict(metadata)
+    while METADATA in fields:
+        inner = fields.pop(METADATA)
+        if inner is None:
+            continue
+        if not isinstance(inner, Mapping):
+            raise UnsupportedParameterError(METADATA, "metadata inside metadata must be an object.")
+        fields |= inner
+    return fields
+
+
+def _check_vendor_fields(vendor: Mapping[str, Any]) -> None:
+    for name, value in vendor.items():
+        meant = _FOLDED.get(name.replace("_", "").casefold())
+        if meant is not None and meant != name:
+            raise UnsupportedParameterError(
+                name, "The vendor field is not spelled as servers spell it.", allowed=(meant,)
+            )
+        is_one = name == "n" and value == 1 and not isinstance(value, bool)
+        if name in _OURS and value is not None and not is_one:
+            raise UnsupportedParameterError(name, _OURS[name])
+
+
+# Generic fields
+
+
+def _generic_fields(
+    request: VideoRequest, vendor: Mapping[str, Any]
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Write the generic fields, and name those that are of no use."""
+    fields: dict[str, Any] = {"model": request.model, "prompt": request.prompt}
+    ignored = []
+    if request.duration_seconds is not None and "duration" not in vendor:
+        fields["seconds"] = f"{request.duration_seconds:g}"
+    if request.width is not None and request.height is not None:
+        fields["size"] = f"{request.width}x{request.height}"
+    elif request.aspect_ratio is not None:
+        # `size` is pixels in this format; a shape has no field, but a name that all vendors use.
+        fields["aspect_ratio"] = request.aspect_ratio
+    if request.seed is not None:
+        fields["seed"] = request.seed
+    if request.images:
+        if any(name in vendor for name in _PICTURES):
+            ignored.append("image")
+        else:
+            fields |= _to_pictures(request.images)
+    given = {"fps": request.fps, "user": request.user}
+    ignored += [name for name, value in given.items() if value is not None]
+    return fields, tuple(sorted(ignored))
+
+
+def _to_pictures(images: Sequence[Image]) -> dict[str, Any]:
+    if len(images) > 1:
+        return {"images": [image.url or _to_data_uri(image) for image in images]}
+    (image,) = images
+    if image.url is not None:
+        return {INPUT_REFERENCE: {"image_url": image.url}}
+    return {INPUT_REFERENCE: image.content or b""}
+
+
+def _to_data_uri(image: Image) -> str:
+    content = image.content or b""
+    media_type = read_picture_facts(content).media_type or image.media_type
+    encoded = base64.b64encode(content).decode()
+    return f"data:{media_type or 'application/octet-stream'};base64,{encoded}"
+
+
+# What is run
+
+
+def _to_facts(model: str, body: Mapping[str, Any]) -> RunFacts:
+    # Servers differ in which of the two they read; the bill follows the longer one.
+    lengths = [_to_number(body.get(name)) for name in ("seconds", "duration")]
+    mode = body.get("mode")
+    sounds = [body[name] for name in ("audio", "sound") if isinstance(body.get(name), bool)]
+    return RunFacts(
+        model=model,
+        duration_seconds=max((length for length in lengths if length is not None), default=None),
+        resolution=_to_tier(body),
+        mode=mode if isinstance(mode, str) and mode else None,
+        sound=any(sounds) if sounds else None,
+        off_peak=body.get("off_peak") is True,
+    )
+
+
+def _to_number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    if not math.isfinite(number) or number <= 0:
+        return None
+    return int(number) if number == int(number) else number
+
+
+def _to_tier(body: Mapping[str, Any]) -> str | None:
+    asked = body.get("resolution")
+    if isinstance(asked, str) and asked.strip():
+        return asked.strip()
+    size = body.get("size")
+    found = _PIXELS.fullmatch(size.strip()) if isinstance(size, str) else None
+    if found is None:
+        return None
+    short = min(int(found[1]), int(found[2]))
+    return _TIERS.get(short, f"{short}p")

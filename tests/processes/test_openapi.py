@@ -1,0 +1,66 @@
+"""The description of the API held against a real gateway: generated requests, checked answers."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import hypothesis
+import schemathesis
+from schemathesis.checks import (
+    CheckFunction,
+    allow_header_conformance,
+    content_type_conformance,
+    not_a_server_error,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+from schemathesis.core.result import Ok
+from tests.support.processes import open_town
+
+_CHECKS: list[CheckFunction] = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    allow_header_conformance,
+]
+_EXAMPLES = 25
+"""Requests of each operation; a soak has more."""
+
+
+async def test_every_answer_is_as_it_is_described(database_url: str) -> None:
+    async with open_town(database_url, sandbox={"speed": 1000}, VIDGATE_SUBMIT_WAIT="2") as town:
+        gateway = await town.gateway()
+        schema = await asyncio.to_thread(
+            schemathesis.openapi.from_url, f"{gateway.url}/openapi.json"
+        )
+        failures = await asyncio.to_thread(lambda: list(_failures(schema, town.token)))
+
+    assert not failures, "\n\n".join(failures)
+
+
+def _failures(schema: schemathesis.BaseSchema, token: str) -> Iterator[str]:
+    for found in schema.get_all_operations():
+        assert isinstance(found, Ok)
+        operation = found.ok()
+
+        @hypothesis.settings(
+            max_examples=_EXAMPLES,
+            deadline=None,
+            database=None,
+            derandomize=True,
+            suppress_health_check=list(hypothesis.HealthCheck),
+            phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
+        )
+        @hypothesis.given(case=operation.as_strategy())
+        def check(case: schemathesis.Case[Any]) -> None:
+            case.call_and_validate(
+                headers={"Authorization": f"Bearer {token}"}, checks=_CHECKS, timeout=30
+            )
+
+        try:
+            check()
+        except Exception as error:  # noqa: BLE001 - all of them are reported at the end
+            yield f"{operation.label}: {error}"

@@ -1,0 +1,167 @@
+"""The Vidu adapter: what is refused of vendor fields, and what is left to the vendor."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from vidgate.exceptions import UnsupportedParameterError
+from vidgate.models.outcomes import FaultKind, Rejected
+from vidgate.models.requests import Image, VideoRequest
+from vidgate.providers.vidu import Vidu
+
+VIDU = Vidu()
+URLS = [f"https://a.example.test/{number}.jpg" for number in range(16)]
+VIDEO = "https://a.example.test/v.mp4"
+SETTINGS = [{"key_image": url} for url in URLS[:2]]
+
+
+def ask(model: str, pictures: int = 0, **metadata: Any) -> VideoRequest:
+    images = tuple(Image(url=url) for url in URLS[:pictures])
+    return VideoRequest(model=model, prompt="a paper boat", images=images, metadata=metadata)
+
+
+REFUSED: dict[str, tuple[VideoRequest, str, str]] = {
+    "tier": (ask("viduq2", resolution="4K"), "resolution", "Allowed: 540p, 720p, 1080p."),
+    "tier in capitals": (ask("viduq2", resolution="720P"), "resolution", "720p"),
+    "tier that is no text": (ask("viduq2", resolution=720), "resolution", "720p"),
+    "tier at that duration": (
+        ask("vidu2.0", 1, duration=8, resolution="1080p"),
+        "resolution",
+        "Allowed: 720p.",
+    ),
+    "tier at that generic duration": (
+        VideoRequest(
+            model="vidu1.5", prompt="a boat", duration_seconds=8, metadata={"resolution": "360p"}
+        ),
+        "resolution",
+        "Allowed: 720p.",
+    ),
+    "tier of an upscale": (
+        ask("vidu-upscale", video_url=VIDEO, upscale_resolution="720p"),
+        "upscale_resolution",
+        "1080p, 2K, 4K, 8K",
+    ),
+    "duration": (ask("viduq1", duration=8), "duration", "Allowed: 5."),
+    "duration as text": (ask("viduq1", duration="8"), "duration", "Allowed: 5."),
+    "duration by endpoint": (ask("viduq2-pro", 2, duration=10), "duration", "7, 8."),
+    "duration of an extension": (
+        ask("viduq2-pro", video_url=VIDEO, duration=8),
+        "duration",
+        "1, 2, 3, 4, 5, 6, 7.",
+    ),
+    "ratio": (ask("viduq1", aspect_ratio="4:3"), "aspect_ratio", "16:9, 9:16, 1:1."),
+    "automatic ratio": (ask("viduq2", 3, aspect_ratio="auto"), "aspect_ratio", "16:9"),
+    "movement": (ask("viduq1", movement_amplitude="wild"), "movement_amplitude", "small"),
+    "style": (ask("viduq1", style="noir"), "style", "general, anime"),
+    "sound that is no switch": (ask("viduq3-pro", audio="no"), "audio", "true, false"),
+    "sound as a number": (ask("viduq3-pro", audio=1), "audio", "true, false"),
+    "kind of sound": (ask("viduq3-pro", audio_type="noise"), "audio_type", "speech_only"),
+    "corner as a word": (ask("viduq1", wm_position="top_left"), "wm_position", "1, 2, 3, 4"),
+    "corner as a number": (
+        ask("viduq2-pro", video_url=VIDEO, wm_position=1),
+        "wm_position",
+        "top_left",
+    ),
+    "prompt": (ask("viduq1", prompt="x" * 5001), "prompt", "5000"),
+    "pictures": (ask("viduq3-pro-fast", images=URLS[:2], action="img2video"), "images", "1."),
+    "references": (ask("viduq3", images=URLS[:8]), "images", "6, 7."),
+    "references beside subjects": (
+        ask("viduq3", images=URLS[:1], subjects=[{"name": "mia"}]),
+        "images",
+        "Allowed: 0.",
+    ),
+    "subjects of a mix": (ask("viduq3-mix", subjects=[{"name": "mia"}]), "subjects", "mix"),
+    "too many subjects": (ask("viduq3", subjects=[{"name": "mia"}] * 8), "subjects", "1 to 7"),
+    "videos": (ask("viduq3", videos=[VIDEO]), "videos", "viduq2-pro has"),
+    "sounds": (ask("viduq4-preview", 1, sounds=[VIDEO] * 4), "sounds", "1 to 3"),
+    "off-peak mix": (ask("viduq3-mix", 1, off_peak=True), "off_peak", "has no off_peak"),
+    "one key frame": (
+        ask("viduq2-pro", 1, image_settings=SETTINGS[:1]),
+        "image_settings",
+        "2 to 9",
+    ),
+    "slow key frame": (
+        ask("viduq2-pro", 1, image_settings=[*SETTINGS, {"key_image": VIDEO, "duration": 8}]),
+        "image_settings.duration",
+        "2, 3, 4, 5, 6, 7.",
+    ),
+    "speed": (ask("vidu-lip-sync", video_url=VIDEO, text="hello", speed=3), "speed", "0.5 to 2"),
+    "speech": (ask("vidu-lip-sync", video_url=VIDEO, text="hi"), "text", "4 to 2000"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused_by_the_vendors_name_of_the_field(name: str) -> None:
+    request, param, told = REFUSED[name]
+    with pytest.raises(UnsupportedParameterError) as caught:
+        VIDU.translate(request)
+    assert caught.value.param == param
+    assert told in caught.value.message
+
+
+PASSED: dict[str, VideoRequest] = {
+    "unknown field": ask("viduq2", zoom="4K"),
+    "unknown model": ask("viduq9", resolution="9K", duration=99, style="noir", audio="no"),
+    "automatic ratio": ask("viduq3", 1, aspect_ratio="auto"),
+    "ratio of subjects": ask("viduq2", subjects=[{"name": "mia"}], aspect_ratio="21:9"),
+    "ratio of a template": ask("vidu-template", 1, template="hug", aspect_ratio="21:9"),
+    "ratio where there is none": ask("viduq3-pro", 1, aspect_ratio="21:9"),
+    "other spelling": ask("viduq3-pro", audio_type="sound-effect_only"),
+    "zero is not given": ask("viduq3-pro", duration=0),
+    "number as text": ask("viduq3-pro", duration="16"),
+    "automatic duration": ask("viduq2-pro", 3, duration=0),
+    "fifteen references": ask("viduq4-preview", images=URLS[:15]),
+    "twelve pictures of a template": ask("vidu-template", template="hug", images=URLS[:12]),
+    "new story": ask("vidu-template-story", 1, story="brand_new"),
+    "empty": ask("viduq2", resolution="", aspect_ratio="", duration=None),
+    "seed": ask("viduq2", seed=-1),
+    "nine key frames": ask("viduq2-pro", 1, image_settings=[{"key_image": URLS[0]}] * 9),
+}
+
+
+@pytest.mark.parametrize("name", PASSED)
+def test_left_to_the_vendor(name: str) -> None:
+    request = PASSED[name]
+    body = VIDU.translate(request).body
+    sent = {key: value for key, value in request.metadata.items() if value is not None}
+    assert {key: body[key] for key in sent} == sent
+
+
+def test_the_older_name_of_a_subjects_name() -> None:
+    subjects = [{"id": "mia", "images": URLS[:1]}, {"id": "1", "name": "rex"}, "odd", {"id": 5}]
+    body = VIDU.translate(ask("viduq3", subjects=subjects)).body
+    renamed = [{"name": "mia", "images": URLS[:1]}, *subjects[1:]]
+    assert body["subjects"] == renamed
+    assert VIDU.translate(ask("viduq9", subjects=subjects)).body["subjects"] == subjects
+
+
+def refuse(status: int, body: dict[str, Any]) -> Rejected:
+    sent = httpx.Request("POST", "https://api.vidu.cn/ent/v2/text2video")
+    answer = VIDU.read_submission(sent, httpx.Response(status, json=body))
+    assert isinstance(answer, Rejected)
+    return answer
+
+
+def error(reason: str, message: str, fields: str = "") -> dict[str, Any]:
+    return {"code": 400, "reason": reason, "message": message, "metadata": {"fields": fields}}
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "param"),
+    [
+        (error("FieldInvalid", "invalid", "seed"), FaultKind.BAD_PARAMETER, "seed"),
+        (error("FieldLacking", "missing: prompt"), FaultKind.BAD_PARAMETER, "prompt"),
+        (error("FieldInvalid", "invalid", "vda_x"), FaultKind.BAD_PARAMETER, ""),
+        (error("FieldInvalid", "invalid field: model"), FaultKind.MODEL_UNAVAILABLE, ""),
+        (error("ModelUnavailable", "model unavailable"), FaultKind.MODEL_UNAVAILABLE, ""),
+        (error("ModelUnavailable", "no", "model"), FaultKind.MODEL_UNAVAILABLE, ""),
+        (error("CreditInsufficient", "no", "model"), FaultKind.BALANCE, ""),
+    ],
+)
+def test_a_refusal_tells_the_field_it_is_about(
+    body: dict[str, Any], kind: FaultKind, param: str
+) -> None:
+    fault = refuse(400, body).fault
+    assert (fault.kind, fault.param) == (kind, param)
+    assert "model" not in fault.safe_message.lower() or kind is FaultKind.BAD_PARAMETER
