@@ -159,6 +159,21 @@ async def test_a_body_is_read_whatever_its_type_and_compressed(api: Api) -> None
         assert answer.status_code == 200, answer.text
 
 
+async def test_an_idempotency_key_is_kept_with_what_it_stands_for(api: Api) -> None:
+    for body, key in ((GOOD, "k 1"), (GOOD | {"seed": 7}, "k 1"), (GOOD, "k 2")):
+        headers = {"Idempotency-Key": key}
+        await api.client.post(f"/jimeng/?{SUBMIT}", json=body, headers=headers)
+    bad = await api.client.post(f"/jimeng/?{SUBMIT}", json=GOOD, headers={"Idempotency-Key": " "})
+
+    first, other, third = api.services.submissions.onces
+    assert first is not None
+    assert other is not None
+    assert third is not None
+    assert first.key == other.key != third.key
+    assert first.fingerprint != other.fingerprint
+    assert (bad.status_code, bad.json()["code"]) == (400, 50200)
+
+
 @pytest.mark.parametrize(
     ("body", "named"),
     [
@@ -461,7 +476,8 @@ async def test_the_routes_are_documented(api: Api) -> None:
         operation = paths[path]["post"]
         assert operation["summary"]
         assert operation["description"]
-        assert {one["name"] for one in operation["parameters"]} == {"Action", "Version"}
+        names = [one["name"] for one in operation["parameters"]]
+        assert names == ["Action", "Version", "Idempotency-Key"]
         assert operation["requestBody"]["content"]["application/json"]["examples"]
         assert operation["security"]
         answers = operation["responses"]

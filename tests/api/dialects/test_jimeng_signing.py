@@ -340,6 +340,23 @@ async def test_a_replay_is_known_by_its_signature(api: Api) -> None:
     assert third.key != first.key
 
 
+async def test_a_key_of_the_clients_own_counts_if_it_is_signed(api: Api) -> None:
+    names = ("content-type", "host", "idempotency-key", "x-content-sha256", "x-date")
+    more = {"idempotency-key": "mine"}
+
+    await send(api, signed(api, names=names, more=more))
+
+    [once] = api.services.submissions.onces
+    assert once is not None
+    assert once.key.endswith("mine")
+
+
+async def test_a_key_that_is_not_signed_is_no_way_to_replay(api: Api) -> None:
+    answer = await send(api, signed(api) | {"idempotency-key": "other"})
+
+    assert "Idempotency-Key" in refused(api, answer, 400, "InvalidAuthorization")
+
+
 async def test_a_submit_with_a_token_is_never_a_replay(api: Api) -> None:
     headers = {"Authorization": "Bearer sk-" + "k" * 43}
 

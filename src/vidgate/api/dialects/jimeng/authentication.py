@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.types import Message, Receive, Scope
 
 from vidgate.api.dependencies import Services
+from vidgate.api.idempotency import HEADER
 from vidgate.exceptions import AuthenticationError
 from vidgate.models.accounts import Caller
 from vidgate.providers.jimeng.signing import (
@@ -41,6 +42,9 @@ _AUTHORIZATION = re.compile(
 _X_DATE = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _SECONDS = re.compile(r"[0-9]{1,9}")
+
+_IDEMPOTENCY_KEY = HEADER.lower()
+"""If it were not signed, a replay could come with another one, and be made."""
 
 _ALWAYS_SIGNED = {"host", "x-date"}
 """The rest of the list is the client's choice, as it is at the vendor: its own demonstration signs
@@ -177,6 +181,11 @@ def _check_names(names: tuple[str, ...], headers: Mapping[str, str], twice: set[
         raise _refusal(
             "InvalidAuthorization",
             "SignedHeaders must be sorted names in lower case, host and x-date among them.",
+        )
+    if _IDEMPOTENCY_KEY in headers and _IDEMPOTENCY_KEY not in names:
+        raise _refusal(
+            "InvalidAuthorization",
+            f"{HEADER} of a signed request has to be one of its SignedHeaders.",
         )
     # Of two values only one can be the signed one, and nobody could say which.
     if not headers.keys() >= set(names) or twice & {*names, "x-date", "x-content-sha256"}:

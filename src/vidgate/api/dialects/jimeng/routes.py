@@ -22,8 +22,10 @@ from vidgate.api.dialects.jimeng.authentication import WINDOW, signature_on, wit
 from vidgate.api.dialects.jimeng.errors import current_request_id
 from vidgate.api.dialects.jimeng.reading import read_question, read_submit
 from vidgate.api.dialects.jimeng.schemas import ANSWERS, DESCRIPTION, OPENAPI
+from vidgate.api.forms import Form
+from vidgate.api.idempotency import REPLAYED, read_once
 from vidgate.exceptions import InvalidParameterError, NotFoundError, TaskNotFoundError
-from vidgate.models.requests import Once
+from vidgate.models.requests import Once, VideoRequest
 from vidgate.models.tasks import TaskSnapshot, TaskStatus
 
 __all__ = ["router"]
@@ -100,23 +102,27 @@ def _read_action(request: Request) -> str:
 async def _submit(
     request: Request, services: Services, bodies: BodyReader, started: float
 ) -> Response:
-    async with bodies.read(with_signed_body(request), read_submit) as asked:
+    def convert(form: Form) -> tuple[VideoRequest, Once | None]:
+        return read_submit(form), read_once(request, form) or _replay(request)
+
+    async with bodies.read(with_signed_body(request), convert) as (asked, once):
         created = await services.submissions.create(
-            caller_of(request.scope), asked, dialect=_DIALECT, once=_once(request)
+            caller_of(request.scope), asked, dialect=_DIALECT, once=once
         )
     headers = {
         name: ", ".join(values)
         for name, values in (
             ("X-Vidgate-Ignored", created.ignored),
             ("X-Vidgate-Adjusted", created.adjusted),
-            ("Idempotent-Replayed", ("true",) if created.replayed else ()),
         )
         if values
     }
+    if created.replayed:
+        headers |= REPLAYED
     return _answer({"task_id": created.snapshot.public_id}, started, headers)
 
 
-def _once(request: Request) -> Once | None:
+def _replay(request: Request) -> Once | None:
     """By what a replay of a signed submit is known.
 
     A signature from the future holds for twice the window, and is remembered for as long.

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from vidgate.api.idempotency import PARAMETER
+
 __all__ = ["ANSWERS", "DESCRIPTION", "OPENAPI"]
 
 DESCRIPTION = (
@@ -234,6 +236,7 @@ OPENAPI: dict[str, Any] = {
             "description": "Of the vendor's API.",
             "schema": {"type": "string", "enum": ["2022-08-31"]},
         },
+        PARAMETER,
     ],
     "requestBody": {
         "required": True,
