@@ -60,6 +60,30 @@ async def test_the_vendor_gets_what_the_client_sent(
     assert neutral.json()["model"] == "jimeng_t2v_v30"
 
 
+async def test_a_server_in_front_that_writes_every_field_is_understood(
+    engine: Engine, client: httpx.AsyncClient
+) -> None:
+    """Deployed new-api servers send an empty ratio, and ask by one key whatever the task's."""
+    route = vendor(engine, 200, ACCEPTED)
+    body = {
+        "req_key": "jimeng_t2v_v30",
+        "prompt": "a boat",
+        "seed": 0,
+        "aspect_ratio": "",
+        "frames": 121,
+    }
+
+    answer = await client.post(f"/jimeng/?{SUBMIT}", json=body)
+
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["code"] == 10000
+    del body["aspect_ratio"]
+    assert json.loads(route.calls.last.request.content) == body
+    question = {"req_key": "jimeng_vgfm_t2v_l20", "task_id": answer.json()["data"]["task_id"]}
+    asked = await client.post(f"/jimeng/?{RESULT}", json=question)
+    assert (asked.status_code, asked.json()["data"]) == (200, {"status": "in_queue"})
+
+
 async def test_a_known_keys_value_is_refused_before_any_call(
     engine: Engine, client: httpx.AsyncClient
 ) -> None:

@@ -37,8 +37,14 @@ def read_submit(form: Form) -> VideoRequest:
         model=req_key,
         # For those who look at the task; what is sent is the one among the vendor fields.
         prompt=prompt if isinstance(prompt, str) else "",
-        metadata={name: value for name, value in fields.items() if name not in _OURS},
+        metadata={name: value for name, value in fields.items() if _is_meant(name, value)},
     )
+
+
+def _is_meant(name: str, value: Any) -> bool:
+    # Servers that use this gateway as their upstream write an empty ratio where none was asked for,
+    # which the vendor refuses.
+    return name not in _OURS and not (name == "aspect_ratio" and value == "")
 
 
 def read_question(form: Form) -> str:
