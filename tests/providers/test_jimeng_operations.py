@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 from pydantic import SecretStr
+from tests.support.api import build_task
 
 from vidgate.exceptions import (
     ConfigurationError,
@@ -22,6 +23,7 @@ from vidgate.models.outcomes import (
     UpstreamRef,
 )
 from vidgate.models.requests import Image, VideoRequest
+from vidgate.models.tasks import FollowUp, TaskStatus
 from vidgate.providers.base import Callback, CancelAnswer, SubmitIds
 from vidgate.providers.jimeng import Jimeng
 from vidgate.providers.jimeng.questions import Question, read_kind, write_kind
@@ -320,8 +322,8 @@ def test_probe_needs_a_credential_in_its_form() -> None:
         (service(400, 50200), True, "right"),
         (service(429, 50429), True, "limit"),
         (service(429, 50430), True, "limit"),
-        (service(400, 50400), False, "jimeng_ti2v_v30_pro"),
-        (service(200, 30403), False, "open it"),
+        (service(400, 50400), True, "jimeng_ti2v_v30_pro"),
+        (service(200, 30403), True, "opened in the console"),
         (service(500, 50500), False, "try again"),
         (service(500, 10000), False, "try again"),
         (service(400, 61234), False, "61234"),
@@ -367,6 +369,17 @@ def test_probe_by_number_of_the_gateway() -> None:
     found = JIMENG.read_probe(JIMENG.probe_request(ACCESS, NOW), response)
 
     assert "secret key is not its own" in found.sentence
+
+
+# Following up
+
+
+@pytest.mark.parametrize("kind", list(FollowUp))
+def test_nothing_can_be_made_of_a_finished_video(kind: FollowUp) -> None:
+    task = build_task(status=TaskStatus.SUCCEEDED, provider="jimeng")
+
+    with pytest.raises(UnsupportedParameterError, match=kind.value):
+        JIMENG.follow_up(kind, task, VideoRequest(model="", prompt="p"))
 
 
 # Time to finish

@@ -176,7 +176,7 @@ def test_half_a_surrogate_pair_goes_out_escaped() -> None:
         (VideoRequest(model="jimeng_v30_pro", prompt="p", aspect_ratio="4:1"), "size"),
         (
             VideoRequest(model="jimeng_i2v_recamera_v30", prompt="p", images=(PICTURE,)),
-            "metadata.template_id",
+            "template_id",
         ),
         (VideoRequest(model="jimeng_t2v_v30", prompt="p", seed=-2), "seed"),
         (VideoRequest(model="jimeng_t2v_v30", prompt="p", seed=2**31), "seed"),
@@ -201,11 +201,11 @@ def test_half_a_surrogate_pair_goes_out_escaped() -> None:
             VideoRequest(
                 model="jimeng_v30", prompt="p", images=(PICTURE,), metadata={"action": "camera"}
             ),
-            "metadata.template_id",
+            "template_id",
         ),
         (
             VideoRequest(model="jimeng_dreamactor_m20_gen_video", images=(PICTURE,)),
-            "metadata.video_url",
+            "video_url",
         ),
         (
             VideoRequest(
@@ -223,7 +223,7 @@ def test_half_a_surrogate_pair_goes_out_escaped() -> None:
         ),
         (
             VideoRequest(model="jimeng_realman_avatar_picture_omni_v15", images=(PICTURE,)),
-            "metadata.audio_url",
+            "audio_url",
         ),
         (
             VideoRequest(

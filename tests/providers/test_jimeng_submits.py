@@ -289,3 +289,51 @@ def test_client_learns_the_refused_field_and_no_words_of_the_provider() -> None:
 
     assert isinstance(result, Rejected)
     assert result.fault.safe_message == "The provider refused the value of aspect_ratio."
+    assert result.fault.param == "aspect_ratio"
+
+
+@pytest.mark.parametrize(
+    ("message", "param"),
+    [
+        ("Invalid Input Parameters: frames and seed", "frames"),
+        ("output_resolution is wrong", "output_resolution"),
+        ("Invalid Input Parameters", ""),
+        ("the frameset is wrong", ""),
+    ],
+)
+@pytest.mark.parametrize("code", [50200, 50215])
+def test_refusal_names_its_field_where_the_message_does(
+    code: int, message: str, param: str
+) -> None:
+    result = submit(service_error(400, code, message))
+
+    assert isinstance(result, Rejected)
+    assert (result.fault.kind, result.fault.param) == (FaultKind.BAD_PARAMETER, param)
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (50200, "Invalid Input Parameters: req_key"),
+        (50200, "Invalid Input Parameters: req_key and frames"),
+        (50200, "jimeng_t2v_v99 does not exist"),
+        (50400, "Access Denied"),
+        (30404, "FeatNotFound"),
+    ],
+)
+def test_a_key_that_does_not_exist_there_is_an_unavailable_model(code: int, message: str) -> None:
+    result = JIMENG.read_submission(
+        sent_submit("jimeng_t2v_v99"), service_error(400, code, message)
+    )
+
+    assert isinstance(result, Rejected)
+    assert result.fault.kind is FaultKind.MODEL_UNAVAILABLE
+    assert (result.fault.safe_message, result.fault.param) == ("", "")
+
+
+@pytest.mark.parametrize("key", ["this req_key", "jimeng_ti2v_v30_pro"])
+def test_a_refused_field_beside_the_key_is_the_fields(key: str) -> None:
+    result = submit(service_error(400, 50200, f"frames is not taken with {key}"))
+
+    assert isinstance(result, Rejected)
+    assert (result.fault.kind, result.fault.param) == (FaultKind.BAD_PARAMETER, "frames")

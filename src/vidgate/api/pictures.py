@@ -62,15 +62,19 @@ def holds_picture(metadata: Mapping[str, Any]) -> bool:
     return any(_is_picture(value) for name, value in metadata.items() if name not in _NOT_PICTURES)
 
 
-def check_inline_sizes(metadata: Mapping[str, Any]) -> None:
+def check_inline_sizes(metadata: Mapping[str, Any], *, within: str = "metadata.") -> None:
     """Hold inline media among the vendor fields to the limit of all others.
+
+    Args:
+        metadata: The fields.
+        within: What stands before their names in an error.
 
     Raises:
         BodyTooLargeError: One is over it.
     """
     for name, value in metadata.items():
         if _longest(value) > _MAX_PICTURE_BYTES * 4 // 3 + _MAX_URL_CHARACTERS:
-            raise _too_large(f"metadata.{name[:100]}")
+            raise _too_large(f"{within}{name[:100]}")
 
 
 def _is_picture(value: object) -> bool:

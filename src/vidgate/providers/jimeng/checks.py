@@ -116,11 +116,13 @@ def _read_service(reply: ServiceReply, status: int) -> ProbeAnswer:
     if reply.code == SUCCESS or reply.code in BAD_INPUT:
         return ProbeAnswer(works=True, sentence="The key is right and the service answers.")
     if reply.code in NOT_OPENED:
+        # Whether the channel is meant for that model nobody knows here.
         return ProbeAnswer(
-            works=False,
+            works=True,
             sentence=(
-                f"The key is right, but its account or user may not use {PROBE_BODY['req_key']};"
-                f" open it in the console, where each model is opened by itself ({reply.code})."
+                f"The key is right; its account or user may not use {PROBE_BODY['req_key']}, which"
+                " was asked about: each model that the channel is to serve has to be opened in the"
+                f" console ({reply.code})."
             ),
         )
     return ProbeAnswer(works=False, sentence=f"The provider refused the call ({reply.code}).")

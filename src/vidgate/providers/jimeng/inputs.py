@@ -8,9 +8,10 @@ from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import Image, VideoRequest
 from vidgate.providers.base import Action
 from vidgate.providers.jimeng.keys import INLINE_FIELD, KEYS, LIST_FIELD, URL_FIELD, ReqKey
-from vidgate.providers.pictures import check_picture, read_picture_facts
+from vidgate.providers.pictures import PictureLimits, check_picture, read_picture_facts
 
 __all__ = [
+    "check_inline",
     "check_pictures",
     "count_pictures",
     "guess_action",
@@ -110,15 +111,20 @@ def check_pictures(images: Sequence[Image], key: ReqKey, allowed: Sequence[int])
         raise UnsupportedParameterError(
             "images", "Send all pictures as URLs, or all of them inline; they cannot be mixed."
         )
+    check_inline(images, key.picture_limits, param="images")
+
+
+def check_inline(images: Sequence[Image], limits: PictureLimits, *, param: str) -> None:
+    """Refuse inline pictures that the service will not take, and ends of different shapes.
+
+    Raises:
+        UnsupportedParameterError: It names what is wrong and what is allowed.
+    """
     for image in images:
-        check_picture(image, key.picture_limits, param="images")
-    _check_shapes(inline)
-
-
-def _check_shapes(contents: Sequence[bytes]) -> None:
-    every = [read_picture_facts(content) for content in contents]
+        check_picture(image, limits, param=param)
+    every = [read_picture_facts(image.content) for image in images if image.content is not None]
     shapes = [facts.width / facts.height for facts in every if facts.width and facts.height]
     if shapes and max(shapes) > min(shapes) * (1 + _SAME_SHAPE):
         raise UnsupportedParameterError(
-            "images", "The first and the last frame must have the same ratio of width to height."
+            param, "The first and the last frame must have the same ratio of width to height."
         )

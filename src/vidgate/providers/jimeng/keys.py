@@ -8,8 +8,8 @@ from vidgate.providers.base import Action
 from vidgate.providers.pictures import PictureLimits
 
 __all__ = [
-    "CAMERA_TEMPLATES",
     "CV",
+    "FRAMES_PER_SECOND",
     "INLINE_FIELD",
     "KEYS",
     "LIST_FIELD",
@@ -40,7 +40,7 @@ _SIZES_1080P = {
 Source: https://www.volcengine.com/docs/85621/1777001, read 2026-11-20
 """
 
-CAMERA_TEMPLATES = (
+_CAMERA_TEMPLATES = (
     "hitchcock_dolly_in",
     "hitchcock_dolly_out",
     "robo_arm",
@@ -53,10 +53,15 @@ CAMERA_TEMPLATES = (
     "handheld",
     "rapid_push_pull",
 )
-"""Values of `template_id`, which the camera key requires.
+"""Values of `template_id`, which the camera key requires, as it does `camera_strength`.
 
 Source: https://www.volcengine.com/docs/85621/1792710, read 2026-11-20
 """
+
+_CAMERA_STRENGTHS = ("weak", "medium", "strong")
+
+FRAMES_PER_SECOND = 24
+"""`frames` is this times the seconds, and one more: 121 and 241."""
 
 LIST_FIELD = "image_urls"
 INLINE_FIELD = "binary_data_base64"
@@ -114,6 +119,7 @@ class ReqKey:
         picture_fields: Where the pictures go, and which of the client's replace the generic ones.
         picture_limits: Of one that comes inline.
         needs: Vendor fields without which the service refuses a request.
+        choices: Values of vendor fields that take no others.
         text_ratios: Values of `aspect_ratio` without a picture.
         picture_ratios: The same with one; empty where the picture gives the shape.
         needs_ratio: Whether the service refuses a request without `aspect_ratio`.
@@ -138,6 +144,7 @@ class ReqKey:
     picture_fields: tuple[str, ...] = _LISTS
     picture_limits: PictureLimits = _FRAME_LIMITS
     needs: tuple[str, ...] = ()
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     text_ratios: tuple[str, ...] = ()
     picture_ratios: tuple[str, ...] = ()
     needs_ratio: bool = False
@@ -162,6 +169,18 @@ class ReqKey:
     def has_resolution(self) -> bool:
         """Whether `output_resolution` is a field."""
         return len(self.tiers) > 1
+
+    @property
+    def resolutions(self) -> tuple[int, ...]:
+        """Values of `output_resolution`."""
+        tiers = self.tiers if self.has_resolution else ()
+        return tuple(int(tier.removesuffix("p")) for tier in tiers)
+
+    @property
+    def frames(self) -> tuple[int, ...]:
+        """Values of `frames`."""
+        seconds = self.durations if self.has_frames else ()
+        return tuple(FRAMES_PER_SECOND * each + 1 for each in seconds)
 
     def action_with(self, pictures: int) -> Action:
         """What is done with so many pictures."""
@@ -241,6 +260,7 @@ KEYS: Mapping[str, ReqKey] = {
             name="jimeng_i2v_recamera_v30",
             action=Action.CAMERA,
             needs=("template_id",),
+            choices={"template_id": _CAMERA_TEMPLATES, "camera_strength": _CAMERA_STRENGTHS},
         ),
         _TEXT_1080P,
         _FIRST_1080P,

@@ -41,7 +41,7 @@ from vidgate.providers.jimeng.answers import (
 )
 from vidgate.providers.jimeng.catalogue import LINK_LIFETIME
 from vidgate.providers.jimeng.keys import calls_of
-from vidgate.providers.jimeng.questions import Question, write_kind
+from vidgate.providers.jimeng.questions import Question, read_kind, write_kind
 
 __all__ = ["REF_KIND", "read_poll", "read_submission"]
 
@@ -73,9 +73,11 @@ _MODERATION_BROKEN = frozenset({50520, 50521, 50522})
 
 _INPUT_REFUSED_LATE = 50215
 
+_KEY_FIELD = "req_key"
 _FIELDS = re.compile(
     r"\b(req_key|prompt|seed|frames|aspect_ratio|image_urls?|binary_data_base64|template_id"
-    r"|camera_strength|video_url|audio_url)\b"
+    r"|camera_strength|video_url|audio_url|mask_url|output_resolution|pe_fast_mode"
+    r"|cut_result_first_second_switch)\b"
 )
 """Fields that a refusal may name to a client, since they are words of the public documentation."""
 
@@ -100,10 +102,10 @@ def read_submission(sent: httpx.Request, response: httpx.Response) -> Submission
     if isinstance(reply, ServiceReply) and reply.code == SUCCESS:
         return Submission(UpstreamRef(_task_id(reply), _ref_kind(sent)))
 
-    kind, safe_message = _refusal(reply, response)
+    kind = _refusal(sent, reply, response)
     if kind is None or (isinstance(reply, ServiceReply) and "task_id" in reply.data):
         raise unclear(response, retry_after, f"{reply.code} {reply.message}")
-    return Rejected(Fault(kind, str(reply.code), reply.message, safe_message, retry_after))
+    return Rejected(_fault(kind, reply, retry_after))
 
 
 def read_poll(sent: httpx.Request, response: httpx.Response) -> Outcome:
@@ -129,38 +131,59 @@ def read_poll(sent: httpx.Request, response: httpx.Response) -> Outcome:
 # Submitting
 
 
-def _refusal(reply: Reply, response: httpx.Response) -> tuple[FaultKind | None, str]:
-    """What a refusal is and what a client is told of it; no kind where a job may exist."""
+def _refusal(sent: httpx.Request, reply: Reply, response: httpx.Response) -> FaultKind | None:
+    """What a refusal is, `None` where a job may exist."""
     if isinstance(reply, GatewayError):
         if reply.word:
-            return reply.kind, ""
+            return reply.kind
     else:
-        known = _service_refusal(reply)
-        if known is not None:
-            return known
+        kind = _service_refusal(sent, reply)
+        if kind is not None:
+            return kind
         if reply.code in INTERNAL:
-            return None, ""
+            return None
     if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
-        return FaultKind.RATE, ""
-    return (FaultKind.FAULT if response.is_client_error else None), ""
+        return FaultKind.RATE
+    return FaultKind.FAULT if response.is_client_error else None
 
 
-def _service_refusal(reply: ServiceReply) -> tuple[FaultKind, str] | None:
+def _service_refusal(sent: httpx.Request, reply: ServiceReply) -> FaultKind | None:
     if reply.code in _MODERATION:
-        return FaultKind.CONTENT_POLICY, _MODERATION[reply.code]
+        return FaultKind.CONTENT_POLICY
     if reply.code in BAD_INPUT:
-        return FaultKind.BAD_PARAMETER, _bad_input(reply.message)
+        fields = _fields_in(reply.message)
+        is_key = fields[0] == _KEY_FIELD if fields else _asked_key(sent) in reply.message
+        return FaultKind.MODEL_UNAVAILABLE if is_key else FaultKind.BAD_PARAMETER
     if reply.code in NOT_OPENED:
-        return FaultKind.MODEL_UNAVAILABLE, ""
+        return FaultKind.MODEL_UNAVAILABLE
     if reply.code in _MODERATION_BROKEN:
-        return FaultKind.FAULT, ""
-    return (TOO_MANY[reply.code], "") if reply.code in TOO_MANY else None
+        return FaultKind.FAULT
+    return TOO_MANY.get(reply.code)
 
 
-def _bad_input(message: str) -> str:
-    """Name the field that was refused, where it is one: the rest may name what is not theirs."""
-    names = dict.fromkeys(_FIELDS.findall(message))
-    return f"The provider refused the value of {', '.join(names)}." if names else ""
+def _asked_key(sent: httpx.Request) -> str:
+    """The key of a submit, which a service without it may name instead of the field."""
+    return read_kind(_ref_kind(sent)).req_key
+
+
+def _fault(kind: FaultKind, reply: Reply, retry_after: float | None = None) -> Fault:
+    """A refusal or failure, with what a client may be told of it.
+
+    Only the field that was refused is named: the provider's words may hold what is not theirs.
+    """
+    code, safe_message, fields = str(reply.code), "", []
+    if kind is FaultKind.CONTENT_POLICY and isinstance(reply, ServiceReply):
+        safe_message = _MODERATION[reply.code]
+    if kind is FaultKind.BAD_PARAMETER:
+        fields = _fields_in(reply.message)
+    if fields:
+        safe_message = f"The provider refused the value of {', '.join(fields)}."
+    param = fields[0] if fields else ""
+    return Fault(kind, code, reply.message, safe_message, retry_after, param)
+
+
+def _fields_in(message: str) -> list[str]:
+    return list(dict.fromkeys(_FIELDS.findall(message)))
 
 
 def _task_id(reply: ServiceReply) -> str:
@@ -213,17 +236,14 @@ def _read_video(sent: httpx.Request, response: httpx.Response, url: Any) -> Outc
 
 
 def _read_failure(reply: ServiceReply) -> Outcome:
-    code = str(reply.code)
     if reply.code in _MODERATION:
-        safe_message = _MODERATION[reply.code]
-        return Failed(Fault(FaultKind.CONTENT_POLICY, code, reply.message, safe_message))
+        return Failed(_fault(FaultKind.CONTENT_POLICY, reply))
     if reply.code == _INPUT_REFUSED_LATE:
-        safe_message = _bad_input(reply.message)
-        return Failed(Fault(FaultKind.BAD_PARAMETER, code, reply.message, safe_message))
+        return Failed(_fault(FaultKind.BAD_PARAMETER, reply))
     if reply.code in _MODERATION_BROKEN:
-        return Failed(Fault(FaultKind.FAULT, code, reply.message), doubtful=True)
+        return Failed(_fault(FaultKind.FAULT, reply), doubtful=True)
     # Also 50200, with which the question may be meant and not the job.
-    return Unreadable(f"code {code} {reply.message}".rstrip())
+    return Unreadable(f"code {reply.code} {reply.message}".rstrip())
 
 
 def _expiry(sent: httpx.Request, response: httpx.Response) -> datetime | None:

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import quote, unquote
@@ -11,11 +12,22 @@ import httpx
 
 from vidgate.exceptions import ConfigurationError
 
-__all__ = ["Credential", "canonical_request", "parse_credential", "sign", "signing_keys"]
+__all__ = [
+    "ALGORITHM",
+    "REGION",
+    "SERVICE",
+    "Credential",
+    "canonical_request",
+    "parse_credential",
+    "sign",
+    "signature_of",
+    "signing_keys",
+    "write_canonical",
+]
 
-_REGION = "cn-north-1"
-_SERVICE = "cv"
-_ALGORITHM = "HMAC-SHA256"
+REGION = "cn-north-1"
+SERVICE = "cv"
+ALGORITHM = "HMAC-SHA256"
 
 _CREDENTIAL = re.compile(r"[!-{}~]+\|[!-{}~]+(\|[!-{}~]+)?")
 """Two or three parts of visible ASCII, none of which holds the separator."""
@@ -64,14 +76,28 @@ def sign(
     if key.session_token:
         headers["x-security-token"] = key.session_token
     canonical, signed_names = canonical_request(url, headers)
-    scope = f"{x_date[:8]}/{_REGION}/{_SERVICE}/request"
-    digest = hashlib.sha256(canonical.encode()).hexdigest()
-    to_sign = f"{_ALGORITHM}\n{x_date}\n{scope}\n{digest}"
-    signature = _hmac(signing_keys(key.secret_key, x_date[:8])[-1], to_sign).hex()
+    signature = signature_of(canonical, key.secret_key, x_date)
     headers["authorization"] = (
-        f"{_ALGORITHM} Credential={key.access_key}/{scope},"
+        f"{ALGORITHM} Credential={key.access_key}/{_scope(x_date)},"
         f" SignedHeaders={signed_names}, Signature={signature}"
     )
+
+
+def signature_of(canonical: str, secret_key: str, x_date: str) -> str:
+    """Sign what `write_canonical` wrote.
+
+    Args:
+        canonical: The whole of it.
+        secret_key: As the console shows it.
+        x_date: As `20261120T080000Z`.
+    """
+    digest = hashlib.sha256(canonical.encode()).hexdigest()
+    to_sign = f"{ALGORITHM}\n{x_date}\n{_scope(x_date)}\n{digest}"
+    return _hmac(signing_keys(secret_key, x_date[:8])[-1], to_sign).hex()
+
+
+def _scope(x_date: str) -> str:
+    return f"{x_date[:8]}/{REGION}/{SERVICE}/request"
 
 
 def signing_keys(secret_key: str, date: str) -> tuple[bytes, bytes, bytes, bytes]:
@@ -82,30 +108,52 @@ def signing_keys(secret_key: str, date: str) -> tuple[bytes, bytes, bytes, bytes
         date: As `20261120`.
     """
     by_date = _hmac(secret_key.encode(), date)
-    by_region = _hmac(by_date, _REGION)
-    by_service = _hmac(by_region, _SERVICE)
+    by_region = _hmac(by_date, REGION)
+    by_service = _hmac(by_region, SERVICE)
     return by_date, by_region, by_service, _hmac(by_service, "request")
 
 
 def canonical_request(url: httpx.URL, headers: dict[str, str]) -> tuple[str, str]:
     """Write what is signed of a POST, and the names of the headers in it."""
-    path = url.raw_path.partition(b"?")[0].decode("ascii")
-    # Default ports are left out of the signature even where they are written in the header.
-    host = re.sub(r":(80|443)$", "", url.netloc.decode("ascii"))
-    signed = {**headers, "host": host}
-    names = ";".join(sorted(signed))
-    lines = "".join(f"{name}:{signed[name].strip()}\n" for name in sorted(signed))
-    canonical = "\n".join(
-        (
-            "POST",
-            path,
-            _canonical_query(url.query.decode("ascii")),
-            lines,
-            names,
-            headers["x-content-sha256"],
-        )
+    signed = {**headers, "host": url.netloc.decode("ascii")}
+    names = sorted(signed)
+    canonical = write_canonical(
+        method="POST",
+        path=url.raw_path.partition(b"?")[0].decode("ascii"),
+        query=url.query.decode("ascii"),
+        headers=signed,
+        names=names,
+        digest=headers["x-content-sha256"],
     )
-    return canonical, names
+    return canonical, ";".join(names)
+
+
+def write_canonical(
+    *,
+    method: str,
+    path: str,
+    query: str,
+    headers: Mapping[str, str],
+    names: Sequence[str],
+    digest: str,
+) -> str:
+    """Write what is signed of a request.
+
+    Args:
+        method: In capitals.
+        path: As it is requested.
+        query: Likewise, without its question mark.
+        headers: By names in lower case.
+        names: Of those that are signed, sorted.
+        digest: SHA-256 of the body, in hexadecimal digits.
+    """
+    lines = "".join(f"{name}:{_signed_value(name, headers[name])}\n" for name in names)
+    return "\n".join((method, path, _canonical_query(query), lines, ";".join(names), digest))
+
+
+def _signed_value(name: str, value: str) -> str:
+    # Default ports are left out of the signature even where they are written in the header.
+    return re.sub(r":(80|443)$", "", value.strip()) if name == "host" else value.strip()
 
 
 def _canonical_query(query: str) -> str:

@@ -9,6 +9,7 @@ from vidgate.models.requests import VideoRequest
 from vidgate.providers.base import Action, RunFacts, Translation
 from vidgate.providers.jimeng.catalogue import pace_of
 from vidgate.providers.jimeng.families import family_names, picture_counts, resolve
+from vidgate.providers.jimeng.fields import check_fields
 from vidgate.providers.jimeng.inputs import (
     check_pictures,
     count_pictures,
@@ -18,7 +19,8 @@ from vidgate.providers.jimeng.inputs import (
     write_pictures,
 )
 from vidgate.providers.jimeng.keys import (
-    CAMERA_TEMPLATES,
+    FRAMES_PER_SECOND,
+    INLINE_FIELD,
     KEYS,
     LIST_FIELD,
     NO_VIDEO_KEYS,
@@ -30,9 +32,6 @@ from vidgate.providers.merging import merge
 from vidgate.providers.sizes import SizeFit, fit_size
 
 __all__ = ["named_model", "translate"]
-
-_FRAMES_PER_SECOND = 24
-"""`frames` is this times the seconds, and one more: 121 and 241."""
 
 _MOST_FRAMES = 10**6
 """More is read as this many: far beyond every video, and safe to calculate with."""
@@ -49,11 +48,11 @@ _NOT_SENT = frozenset({"req_key", "action", "external_task_id", "payload", "call
 """Members of `metadata` that do not pass as they are: the key is resolved, the rest is ours."""
 
 _NEEDED = {
-    "template_id": ("the camera movement", CAMERA_TEMPLATES),
-    "video_url": ("the URL of the video whose movement the picture takes on", ()),
-    "audio_url": ("the URL of the sound that the picture speaks", ()),
+    "template_id": "the camera movement",
+    "video_url": "the URL of the video whose movement the picture takes on",
+    "audio_url": "the URL of the sound that the picture speaks",
 }
-"""What a vendor field holds that a key cannot do without, and its values where they are known."""
+"""What a vendor field holds that a key cannot do without."""
 
 
 @dataclass(slots=True)
@@ -71,7 +70,7 @@ def translate(request: VideoRequest) -> Translation:
     Of a key that we know, `req_json` in the body is meant for the polls.
 
     Raises:
-        UnsupportedParameterError: A generic field has a value that the key cannot honour.
+        UnsupportedParameterError: A field has a value that the key, which we know, cannot honour.
     """
     named = _named(request)
     asked = named or request.model
@@ -107,6 +106,8 @@ def translate(request: VideoRequest) -> Translation:
         _refuse_changes(draft)
 
     body = merge(draft.body, _vendor_fields(request, key))
+    if key is not None:
+        check_fields(body, key, with_inline=INLINE_FIELD in request.metadata)
     return Translation(
         endpoint=calls_of(key_name).submit,
         body=body,
@@ -175,9 +176,8 @@ def _check_action(wanted: Action | None, action: Action, key: ReqKey) -> None:
 def _write_known(request: VideoRequest, key: ReqKey, pictures: int, draft: _Draft) -> None:
     for name in key.needs:
         if request.metadata.get(name) is None:
-            what, values = _NEEDED[name]
             raise UnsupportedParameterError(
-                f"metadata.{name}", f"{key.name} needs {what}.", allowed=values
+                name, f"{key.name} needs {_NEEDED[name]}.", allowed=key.choices.get(name, ())
             )
     _write_prompt(request, key, pictures, draft)
     if not has_vendor_pictures(request, key.name):
@@ -236,7 +236,7 @@ def _write_duration(request: VideoRequest, key: ReqKey, draft: _Draft) -> None:
             "duration", f"{key.name} makes no video of {seconds} seconds.", allowed=key.durations
         )
     if key.has_frames:
-        draft.body["frames"] = _FRAMES_PER_SECOND * int(seconds) + 1
+        draft.body["frames"] = FRAMES_PER_SECOND * int(seconds) + 1
 
 
 def _write_size(request: VideoRequest, key: ReqKey, pictures: int, draft: _Draft) -> None:
@@ -289,7 +289,7 @@ def _write_unknown(request: VideoRequest, draft: _Draft) -> None:
     if request.seed is not None:
         draft.body["seed"] = request.seed
     if request.duration_seconds is not None:
-        frames = _FRAMES_PER_SECOND * request.duration_seconds
+        frames = FRAMES_PER_SECOND * request.duration_seconds
         if not math.isfinite(frames):
             raise UnsupportedParameterError("duration", "It must be a number of seconds.")
         draft.body["frames"] = round(frames) + 1
@@ -329,7 +329,7 @@ def _seconds(body: dict[str, Any], key: ReqKey | None) -> float | None:
         return float(key.durations[0]) if key else None
     frames = _frames(body["frames"])
     if frames is not None:
-        return (frames - 1) / _FRAMES_PER_SECOND
+        return (frames - 1) / FRAMES_PER_SECOND
     # Nobody knows what the service makes of it: the most that it could be.
     return float(key.durations[-1]) if key else None
 

@@ -1,7 +1,186 @@
-"""Jimeng's own dialect: its routes."""
+"""Jimeng's own dialect: its routes, of which the query says what is wanted."""
 
-from fastapi import APIRouter
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import unquote_plus
+
+import orjson
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from vidgate.api.bodies import BodyReader
+from vidgate.api.dependencies import (
+    TOKEN,
+    BodiesDependency,
+    Services,
+    ServicesDependency,
+    caller_of,
+)
+from vidgate.api.dialects.jimeng.authentication import WINDOW, signature_on, with_signed_body
+from vidgate.api.dialects.jimeng.errors import current_request_id
+from vidgate.api.dialects.jimeng.reading import read_question, read_submit
+from vidgate.api.dialects.jimeng.schemas import ANSWERS, DESCRIPTION, OPENAPI
+from vidgate.api.forms import Form
+from vidgate.api.idempotency import REPLAYED, read_once
+from vidgate.exceptions import InvalidParameterError, NotFoundError, TaskNotFoundError
+from vidgate.models.requests import Once, VideoRequest
+from vidgate.models.tasks import TaskSnapshot, TaskStatus
 
 __all__ = ["router"]
 
+_DIALECT = "jimeng"
+_TAG = "Jimeng"
+
+_VERSION = "2022-08-31"
+_SUBMITS = frozenset({"CVSync2AsyncSubmitTask", "CVSubmitTask"})
+_QUESTIONS = frozenset({"CVSync2AsyncGetResult", "CVGetResult"})
+"""The second of each pair is what the vendor's pages name for keys of speaking pictures. Each
+serves every key: nothing here depends on which was taken.
+
+Source: https://www.volcengine.com/docs/85621/1777001, /1829013, read 2026-11-20
+"""
+
+_SUCCESS = 10000
+
 router = APIRouter()
+
+
+@router.post(
+    "/jimeng",
+    summary="Submit a task, or ask for one",
+    description=DESCRIPTION,
+    tags=[_TAG],
+    dependencies=[TOKEN],
+    responses=ANSWERS,
+    openapi_extra=OPENAPI,
+)
+@router.post(
+    "/",
+    summary="The same at the root",
+    description="What `POST /jimeng/` does, for the official SDK: it can set a host but no path.",
+    tags=[_TAG],
+    dependencies=[TOKEN],
+    responses=ANSWERS,
+    openapi_extra=OPENAPI,
+)
+async def call_jimeng(
+    request: Request, services: ServicesDependency, bodies: BodiesDependency
+) -> Response:
+    started = time.perf_counter()
+    action = _read_action(request)
+    if action in _SUBMITS:
+        return await _submit(request, services, bodies, started)
+    return await _answer_question(request, services, bodies, started)
+
+
+def _read_action(request: Request) -> str:
+    """Read what is wanted from the query, where its names are not encoded.
+
+    Only a query that has `Action` in so many letters was asked for a token.
+    """
+    query: str = request.scope["query_string"].decode("latin-1")
+    pairs = [part.partition("=") for part in query.split("&")]
+    members = {name: unquote_plus(value) for name, _, value in reversed(pairs)}
+    action, version = members.get("Action", ""), members.get("Version", "")
+    if not action or not version:
+        raise InvalidParameterError(
+            "Action and Version are required in the query, such as "
+            f"?Action=CVSync2AsyncSubmitTask&Version={_VERSION}.",
+            code="MissingParameter",
+        )
+    if action not in _SUBMITS | _QUESTIONS or version != _VERSION:
+        raise NotFoundError(
+            "There is no such Action and Version here; use CVSync2AsyncSubmitTask and "
+            f"CVSync2AsyncGetResult with {_VERSION}.",
+            code="InvalidActionOrVersion",
+        )
+    return action
+
+
+async def _submit(
+    request: Request, services: Services, bodies: BodyReader, started: float
+) -> Response:
+    def convert(form: Form) -> tuple[VideoRequest, Once | None]:
+        return read_submit(form), read_once(request, form) or _replay(request)
+
+    async with bodies.read(with_signed_body(request), convert) as (asked, once):
+        created = await services.submissions.create(
+            caller_of(request.scope), asked, dialect=_DIALECT, once=once
+        )
+    headers = {
+        name: ", ".join(values)
+        for name, values in (
+            ("X-Vidgate-Ignored", created.ignored),
+            ("X-Vidgate-Adjusted", created.adjusted),
+        )
+        if values
+    }
+    if created.replayed:
+        headers |= REPLAYED
+    return _answer({"task_id": created.snapshot.public_id}, started, headers)
+
+
+def _replay(request: Request) -> Once | None:
+    """By what a replay of a signed submit is known.
+
+    A signature from the future holds for twice the window, and is remembered for as long.
+    """
+    signature = signature_on(request)
+    if signature is None:
+        return None
+    return Once(
+        key=f"volcengine:{signature.value}",
+        fingerprint=bytes.fromhex(signature.digest),
+        lifetime=2 * WINDOW,
+    )
+
+
+async def _answer_question(
+    request: Request, services: Services, bodies: BodyReader, started: float
+) -> Response:
+    async with bodies.read(with_signed_body(request), read_question) as task_id:
+        pass
+    account_id = caller_of(request.scope).account_id
+    view = services.reader.cached(task_id, account_id)
+    if view is None:
+        try:
+            view = await services.reader.read(task_id, account_id)
+        except TaskNotFoundError:
+            return _answer({"status": "not_found"}, started)
+    # Always 200: the question was answered, and what became of the task its code tells.
+    return _write(_native_answer(view.snapshot, services), started)
+
+
+def _native_answer(task: TaskSnapshot, services: Services) -> dict[str, Any]:
+    """Write a task of whatever dialect and provider.
+
+    Servers that use this gateway as their upstream know `in_queue` and `done`, and take the
+    vendor's third word, `generating`, for the end.
+    """
+    if task.status is TaskStatus.IN_PROGRESS:
+        task = replace(task, status=TaskStatus.QUEUED)
+    return services.providers["jimeng"].native_answer(task)
+
+
+def _answer(
+    data: Mapping[str, Any], started: float, headers: Mapping[str, str] | None = None
+) -> Response:
+    return _write(
+        {"code": _SUCCESS, "data": data, "message": "Success", "status": _SUCCESS},
+        started,
+        headers,
+    )
+
+
+def _write(
+    envelope: Mapping[str, Any], started: float, headers: Mapping[str, str] | None = None
+) -> Response:
+    elapsed = (time.perf_counter() - started) * 1000
+    body = {
+        **envelope,
+        "request_id": current_request_id(),
+        "time_elapsed": f"{elapsed:.3f}ms",
+    }
+    return Response(orjson.dumps(body), headers=headers, media_type="application/json")

@@ -1,0 +1,272 @@
+"""Jimeng's own dialect: what its routes document."""
+
+from typing import Any
+
+from vidgate.api.idempotency import PARAMETER
+
+__all__ = ["ANSWERS", "DESCRIPTION", "OPENAPI"]
+
+DESCRIPTION = (
+    "Jimeng's own API. `Action=CVSync2AsyncSubmitTask` makes a task: the body is the vendor's, "
+    "with `req_key` for the model, and reaches it unchanged; `callback_url` is the webhook of this "
+    "gateway, and `req_json` (the label of generated content) belongs in this body too. "
+    "`Action=CVSync2AsyncGetResult` asks for a task: `data.status` is `in_queue` until it is "
+    "`done`; a task that failed shows as a `code` other than 10000, one that is unknown as "
+    "`not_found`. `CVSubmitTask` and `CVGetResult` do the same.\n\n"
+    "Send a token, or a Volcengine signature (HMAC-SHA256, region `cn-north-1`, service `cv`, with "
+    "`X-Date` and `X-Content-Sha256`) made with a token's access key and secret, as the official "
+    "SDK does; a proxy in front has to leave `Host` and the path as they are. A signed submit that "
+    "comes again, with the same signature, gets the first answer: the SDK writes the time in whole "
+    "seconds, so two of the same body that are meant as two must be a second apart."
+)
+
+_REQUEST_ID = "20261120160000A1B2C3D4E5F60718293A"
+
+_SUBMIT_BODY = {
+    "req_key": "jimeng_t2v_v30",
+    "prompt": "a paper boat on a river",
+    "frames": 121,
+    "aspect_ratio": "16:9",
+}
+_QUESTION_BODY = {"req_key": "jimeng_t2v_v30", "task_id": "task_01kaf3z7k2e9v8w6m4n5p6q7r8"}
+
+
+def _envelope(code: int, message: str, data: Any) -> dict[str, Any]:
+    return {
+        "code": code,
+        "data": data,
+        "message": message,
+        "request_id": _REQUEST_ID,
+        "status": code,
+        "time_elapsed": "41.7ms",
+    }
+
+
+def _refusal(word: str, number: int, message: str) -> dict[str, Any]:
+    return {
+        "ResponseMetadata": {
+            "RequestId": _REQUEST_ID,
+            "Service": "cv",
+            "Region": "cn-north-1",
+            "Error": {"CodeN": number, "Code": word, "Message": message},
+        },
+        "code": word,
+        "message": message,
+    }
+
+
+_ENVELOPE_SCHEMA: dict[str, Any] = {
+    "title": "JimengAnswer",
+    "type": "object",
+    "required": ["code", "data", "message", "request_id", "status", "time_elapsed"],
+    "properties": {
+        "code": {"type": "integer", "description": "10000, or what went wrong."},
+        "data": {
+            "type": ["object", "null"],
+            "description": "Null where `code` is not 10000.",
+            "properties": {
+                "task_id": {"type": "string", "description": "Of a submit."},
+                "status": {"type": "string", "enum": ["in_queue", "done", "not_found"]},
+                "video_url": {"type": "string"},
+                "aigc_meta_tagged": {"type": "boolean"},
+            },
+        },
+        "message": {"type": "string"},
+        "request_id": {"type": "string"},
+        "status": {"type": "integer", "description": "The same as `code`."},
+        "time_elapsed": {"type": "string"},
+    },
+}
+_GATEWAY_SCHEMA: dict[str, Any] = {
+    "title": "JimengGatewayError",
+    "type": "object",
+    "required": ["ResponseMetadata", "code", "message"],
+    "properties": {
+        "ResponseMetadata": {
+            "type": "object",
+            "properties": {
+                "RequestId": {"type": "string"},
+                "Service": {"type": "string"},
+                "Region": {"type": "string"},
+                "Error": {
+                    "type": "object",
+                    "properties": {
+                        "CodeN": {"type": "integer"},
+                        "Code": {"type": "string"},
+                        "Message": {"type": "string"},
+                    },
+                },
+            },
+        },
+        "code": {"type": "string", "description": "The same as `ResponseMetadata.Error.Code`."},
+        "message": {"type": "string"},
+    },
+}
+
+
+def _documented(
+    description: str, schema: dict[str, Any], examples: dict[str, Any]
+) -> dict[str, Any]:
+    named = {name: {"value": value} for name, value in examples.items()}
+    content = {"application/json": {"schema": schema, "examples": named}}
+    return {"description": description, "content": content}
+
+
+def _gateway_answer(description: str, word: str, number: int, message: str) -> dict[str, Any]:
+    return _documented(description, _GATEWAY_SCHEMA, {word: _refusal(word, number, message)})
+
+
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: _documented(
+        "The task is stored, or the task as it stands.",
+        _ENVELOPE_SCHEMA,
+        {
+            "submitted": _envelope(10000, "Success", {"task_id": _QUESTION_BODY["task_id"]}),
+            "unfinished": _envelope(10000, "Success", {"status": "in_queue"}),
+            "finished": _envelope(
+                10000,
+                "Success",
+                {
+                    "status": "done",
+                    "video_url": "https://cdn.example/video.mp4",
+                    "aigc_meta_tagged": False,
+                },
+            ),
+            "failed": _envelope(50500, "The provider failed; try again later.", None),
+            "unknown": _envelope(10000, "Success", {"status": "not_found"}),
+        },
+    ),
+    400: _documented(
+        "A field is missing or impossible, the content is refused, or the signature is malformed "
+        "or out of date.",
+        {"oneOf": [_ENVELOPE_SCHEMA, _GATEWAY_SCHEMA]},
+        {
+            "field": _envelope(
+                50200,
+                "Invalid Input Parameters: frames: jimeng_t2v_v30 does not take this value. "
+                "Allowed: 121, 241.",
+                None,
+            ),
+            "content": _envelope(50412, "The provider's moderation refused the prompt.", None),
+            "time": _refusal(
+                "InvalidTimestamp",
+                100006,
+                "The signature is too old, or from the future; set the clock and sign every "
+                "request anew.",
+            ),
+        },
+    ),
+    401: _gateway_answer(
+        "The token or access key is missing or unknown, or the signature does not hold.",
+        "SignatureDoesNotMatch",
+        100010,
+        "The signature does not hold: the body is not the one whose X-Content-Sha256 was signed.",
+    ),
+    403: _gateway_answer(
+        "The token is expired, or may not use this model.",
+        "AccessDenied",
+        100013,
+        "This token may not use the model 'jimeng_t2v_v30'.",
+    ),
+    404: _documented(
+        "There is no such `Action` and `Version`, or no such model.",
+        {"oneOf": [_ENVELOPE_SCHEMA, _GATEWAY_SCHEMA]},
+        {
+            "InvalidActionOrVersion": _refusal(
+                "InvalidActionOrVersion",
+                100008,
+                "There is no such Action and Version here; use CVSync2AsyncSubmitTask and "
+                "CVSync2AsyncGetResult with 2022-08-31.",
+            )
+        },
+    ),
+    413: _documented(
+        "The body, or a picture in it, is over its limit.",
+        _ENVELOPE_SCHEMA,
+        {
+            "picture": _envelope(
+                50200,
+                "Invalid Input Parameters: The picture in binary_data_base64 may have at most "
+                "20 MB.",
+                None,
+            )
+        },
+    ),
+    500: _gateway_answer(
+        "Our fault.",
+        "InternalError",
+        100014,
+        "Something went wrong on our side; the X-Request-Id of this answer finds it in the log.",
+    ),
+    502: _gateway_answer(
+        "Every channel that could serve refused or failed, and no job exists; not to be repeated.",
+        "InternalServiceError",
+        100023,
+        "The provider failed; try again later.",
+    ),
+    503: _gateway_answer(
+        "No channel, no memory for the body, or no database; `Retry-After` says when to try again.",
+        "ServiceUnavailableTemp",
+        100019,
+        "The database does not answer; try again in a moment.",
+    ),
+}
+
+OPENAPI: dict[str, Any] = {
+    "parameters": [
+        {
+            "name": "Action",
+            "in": "query",
+            "required": True,
+            "description": "What is wanted.",
+            "schema": {
+                "type": "string",
+                "enum": [
+                    "CVSync2AsyncSubmitTask",
+                    "CVSync2AsyncGetResult",
+                    "CVSubmitTask",
+                    "CVGetResult",
+                ],
+            },
+        },
+        {
+            "name": "Version",
+            "in": "query",
+            "required": True,
+            "description": "Of the vendor's API.",
+            "schema": {"type": "string", "enum": ["2022-08-31"]},
+        },
+        PARAMETER,
+    ],
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "title": "JimengRequest",
+                    "type": "object",
+                    "required": ["req_key"],
+                    "additionalProperties": True,
+                    "properties": {
+                        "req_key": {"type": "string", "description": "The model."},
+                        "prompt": {"type": "string"},
+                        "image_urls": {"type": "array", "items": {"type": "string"}},
+                        "binary_data_base64": {"type": "array", "items": {"type": "string"}},
+                        "frames": {"type": "integer", "enum": [121, 241]},
+                        "aspect_ratio": {"type": "string"},
+                        "seed": {"type": "integer"},
+                        "template_id": {"type": "string"},
+                        "camera_strength": {"type": "string"},
+                        "req_json": {"type": "string"},
+                        "callback_url": {"type": "string"},
+                        "task_id": {"type": "string", "description": "Of a question."},
+                    },
+                },
+                "examples": {
+                    "submit": {"value": _SUBMIT_BODY},
+                    "question": {"value": _QUESTION_BODY},
+                },
+            }
+        },
+    },
+}

@@ -1,0 +1,127 @@
+"""What the fields of a finished body may say, where the key is one that we know."""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any
+
+from vidgate.exceptions import UnsupportedParameterError
+from vidgate.models.requests import Image
+from vidgate.providers.jimeng.inputs import check_inline
+from vidgate.providers.jimeng.keys import INLINE_FIELD, LIST_FIELD, ReqKey
+
+__all__ = ["check_fields"]
+
+_LINKS = ("http://", "https://")
+_LINK_FIELDS = ("video_url", "audio_url")
+
+
+def check_fields(body: Mapping[str, Any], key: ReqKey, *, with_inline: bool) -> None:
+    """Refuse what the key cannot honour, whoever wrote it, before it costs a call.
+
+    Only what the pages state is judged: fields that are none of the key's pass, and so does what
+    the pages leave open, such as the largest seed.
+
+    Args:
+        body: As it would be sent.
+        key: Whose tables hold.
+        with_inline: Whether to look into the inline pictures, which takes time.
+
+    Raises:
+        UnsupportedParameterError: It names the field as the provider does, and what is allowed.
+    """
+    pictures = _check_pictures(body, key)
+    if with_inline:
+        _check_inline(body, key)
+    _check_prompt(body, key, pictures)
+    seed = body.get("seed", 0)
+    if key.has_seed and (isinstance(seed, bool) or not isinstance(seed, int)):
+        raise UnsupportedParameterError("seed", "A seed is a whole number.")
+    ratios = key.picture_ratios if pictures else key.text_ratios
+    for name, allowed in {
+        "frames": key.frames,
+        "aspect_ratio": ratios,
+        "output_resolution": key.resolutions,
+        **key.choices,
+    }.items():
+        if name in body and allowed and not _is_one_of(body[name], allowed):
+            raise UnsupportedParameterError(
+                name, f"{key.name} does not take this value.", allowed=allowed
+            )
+    for name in _LINK_FIELDS:
+        if name in key.needs and not _is_link(body.get(name)):
+            raise UnsupportedParameterError(name, f"{name} is an http or https URL.")
+
+
+def _check_prompt(body: Mapping[str, Any], key: ReqKey, pictures: int) -> None:
+    if not key.has_prompt:
+        return
+    prompt = body.get("prompt", "")
+    if not isinstance(prompt, str):
+        raise UnsupportedParameterError("prompt", "A prompt is text.")
+    if not prompt.strip() and (key.needs_prompt or not pictures):
+        raise UnsupportedParameterError("prompt", f"{key.name} needs a prompt.")
+    if key.prompt_limit is not None and len(prompt) > key.prompt_limit:
+        raise UnsupportedParameterError(
+            "prompt", f"{key.name} takes at most {key.prompt_limit} characters."
+        )
+
+
+def _check_pictures(body: Mapping[str, Any], key: ReqKey) -> int:
+    """Check how the pictures are written, and count them."""
+    written = {name: body[name] for name in key.picture_fields if body.get(name)}
+    for name, value in written.items():
+        if name in {LIST_FIELD, INLINE_FIELD} and not _is_texts(value):
+            raise UnsupportedParameterError(name, f"{name} is an array of text.")
+        if name != INLINE_FIELD and not all(map(_is_link, _listed(value))):
+            raise UnsupportedParameterError(name, f"{name} takes http and https URLs.")
+    if len(written) > 1:
+        raise UnsupportedParameterError(
+            INLINE_FIELD, f"Send {LIST_FIELD} or {INLINE_FIELD}; both together are refused."
+        )
+    count = sum(len(_listed(value)) for value in written.values())
+    fewest, most = key.images
+    if not fewest <= count <= most:
+        raise UnsupportedParameterError(
+            next(iter(written), key.picture_fields[0]),
+            f"The number of pictures cannot be {count} here ({key.name}).",
+            allowed=range(fewest, most + 1),
+        )
+    return count
+
+
+def _check_inline(body: Mapping[str, Any], key: ReqKey) -> None:
+    if INLINE_FIELD not in key.picture_fields:
+        return
+    contents = [_decode(text) for text in body.get(INLINE_FIELD) or ()]
+    images = [Image(content=content) for content in contents if content is not None]
+    check_inline(images, key.picture_limits, param=INLINE_FIELD)
+
+
+def _decode(text: str) -> bytes | None:
+    """The bytes of a picture; `None` for a `data:` URI, of which the pages do not speak."""
+    if text.startswith("data:"):
+        return None
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        raise UnsupportedParameterError(
+            INLINE_FIELD, "A picture in it is not valid base64."
+        ) from None
+
+
+def _is_one_of(value: Any, allowed: tuple[Any, ...]) -> bool:
+    # A number written as text is the provider's to judge: no page speaks of it.
+    return value in allowed or (isinstance(value, str) and value in map(str, allowed))
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+
+
+def _is_link(value: Any) -> bool:
+    return isinstance(value, str) and value.strip().lower().startswith(_LINKS)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

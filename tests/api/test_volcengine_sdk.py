@@ -1,0 +1,186 @@
+"""The official `volcengine` SDK over real sockets, with only host, scheme and keys set."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import pytest
+from pydantic import SecretStr
+from tests.support.api import FakeProvider, FakeServices, build_settings, build_task
+from tests.support.processes import open_town, wait_until
+from volcengine.visual.VisualService import (  # type: ignore[import-untyped] # it has no types
+    VisualService,
+)
+
+from vidgate.cli.servers import Server, bind, running, server_config, url_of
+from vidgate.config import Settings
+from vidgate.exceptions import UnsupportedParameterError
+from vidgate.main import create_app
+from vidgate.models.outcomes import VideoResult
+from vidgate.models.tasks import OutputSnapshot, TaskError, TaskStatus
+from vidgate.providers.jimeng import Jimeng
+
+ACCESS = "AKvgTEST0000000000000001"
+SECRET = "c2VjcmV0LW9mLWEtdG9rZW4="
+FORM: dict[str, Any] = {
+    "req_key": "jimeng_t2v_v30",
+    "prompt": "千军万马, a boat & a bridge",
+    "seed": -1,
+    "frames": 121,
+    "aspect_ratio": "16:9",
+}
+
+
+@pytest.fixture
+def sdk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The SDK as it is after its import, and closed at the end: it is one for the process."""
+    for name in ("VOLC_ACCESSKEY", "VOLC_SECRETKEY", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NO_PROXY", "*")
+    service = VisualService()
+    yield service
+    service.session.close()
+
+
+def aim(sdk: Any, url: str, access_key: str = ACCESS, secret: str = SECRET) -> None:
+    scheme, _, host = url.partition("://")
+    sdk.set_host(host)
+    sdk.set_scheme(scheme)
+    sdk.set_ak(access_key)
+    sdk.set_sk(secret)
+
+
+@asynccontextmanager
+async def open_gateway() -> AsyncIterator[tuple[FakeServices, str]]:
+    """The application over made-up services, on a port of its own, with the machine's time."""
+    services = FakeServices(build_settings())
+    services.directory.access_keys[ACCESS] = SecretStr(SECRET)
+    services.providers["jimeng"] = cast("FakeProvider", Jimeng())
+    services.clock.time = datetime.now(UTC)
+
+    @asynccontextmanager
+    async def open_services(_settings: Settings) -> AsyncIterator[FakeServices]:
+        yield services
+
+    app = create_app(services.settings, open_services=open_services)
+    listener = bind("127.0.0.1", 0)
+    server = Server(server_config(app, grace=timedelta(seconds=1)))
+    async with running(server, listener):
+        yield services, url_of(listener)
+
+
+async def test_submit_and_get_result(sdk: Any) -> None:
+    async with open_gateway() as (services, url):
+        aim(sdk, url)
+
+        submitted = await asyncio.to_thread(sdk.cv_sync2async_submit_task, FORM)
+
+        assert submitted["code"] == submitted["status"] == 10000
+        assert submitted["data"]["task_id"].startswith("task_")
+        assert services.submissions.request.metadata == FORM
+
+        task = build_task(status=TaskStatus.IN_PROGRESS, provider="jimeng")
+        form = {"req_key": FORM["req_key"], "task_id": services.reader.add(task)}
+        unfinished = await asyncio.to_thread(sdk.cv_sync2async_get_result, form)
+        output = OutputSnapshot(
+            status=TaskStatus.SUCCEEDED, result=VideoResult(url="https://cdn.example/v.mp4")
+        )
+        task = build_task(status=TaskStatus.SUCCEEDED, outputs=(output,))
+        form = {"req_key": FORM["req_key"], "task_id": services.reader.add(task)}
+        finished = await asyncio.to_thread(sdk.cv_sync2async_get_result, form)
+        task = build_task(status=TaskStatus.FAILED, error=TaskError("upstream_error", "It failed."))
+        form = {"req_key": FORM["req_key"], "task_id": services.reader.add(task)}
+        failed = await asyncio.to_thread(sdk.cv_sync2async_get_result, form)
+        unknown = await asyncio.to_thread(
+            sdk.cv_sync2async_get_result, {"req_key": FORM["req_key"], "task_id": "7392"}
+        )
+
+    assert (unfinished["code"], unfinished["data"]["status"]) == (10000, "in_queue")
+    assert (finished["code"], finished["data"]["status"]) == (10000, "done")
+    assert finished["data"]["video_url"] == "https://cdn.example/v.mp4"
+    assert (failed["code"], failed["data"], failed["message"]) == (50500, None, "It failed.")
+    assert (unknown["code"], unknown["data"]) == (10000, {"status": "not_found"})
+
+
+async def test_the_sdks_other_pair_of_methods(sdk: Any) -> None:
+    async with open_gateway() as (services, url):
+        aim(sdk, url)
+        form = {"req_key": "jimeng_realman_avatar_picture_omni_v15", "image_url": "https://a.test"}
+
+        submitted = await asyncio.to_thread(sdk.cv_submit_task, form)
+        asked = await asyncio.to_thread(sdk.cv_get_result, {"task_id": "task_0", **form})
+
+        assert submitted["data"]["task_id"]
+        assert asked["data"]["status"] == "not_found"
+        assert services.submissions.request.metadata == form
+
+
+async def test_a_refusal_is_told_in_the_vendors_shape(sdk: Any) -> None:
+    async with open_gateway() as (services, url):
+        aim(sdk, url)
+        services.submissions.error = UnsupportedParameterError("frames", "No.", allowed=(121, 241))
+
+        with pytest.raises(Exception, match=r'"code":50200.*frames: No. Allowed: 121, 241.'):
+            await asyncio.to_thread(sdk.cv_sync2async_submit_task, FORM)
+
+
+async def test_a_wrong_secret_and_an_unknown_key_are_told_apart(sdk: Any) -> None:
+    async with open_gateway() as (services, url):
+        aim(sdk, url, secret="other")
+        with pytest.raises(Exception, match="SignatureDoesNotMatch"):
+            await asyncio.to_thread(sdk.cv_sync2async_submit_task, FORM)
+        aim(sdk, url, access_key="AKvgOTHER")
+        with pytest.raises(Exception, match="InvalidAccessKey"):
+            await asyncio.to_thread(sdk.cv_sync2async_submit_task, FORM)
+
+        assert services.submissions.requests == []
+
+
+async def test_real_services_and_the_sandbox(sdk: Any, database_url: str) -> None:
+    """From the SDK to a video; and the same request once more makes no second one."""
+    sent: list[Any] = []
+    async with open_town(database_url) as town:
+        token, _ = await town.office.provisioning.create_token(name="sdk")
+        access_key, secret = await town.office.provisioning.create_access_key(token)
+        gateway = await town.gateway()
+        aim(sdk, gateway.url, access_key, secret)
+        sdk.session.hooks["response"].append(lambda answer, **_: sent.append(answer.request))
+
+        submitted = await asyncio.to_thread(sdk.cv_sync2async_submit_task, FORM)
+        replayed = await asyncio.to_thread(sdk.session.send, sent[0])
+
+        assert submitted["code"] == 10000
+        task_id = submitted["data"]["task_id"]
+        assert replayed.status_code == 200
+        assert replayed.json()["data"]["task_id"] == task_id
+        assert replayed.headers["Idempotent-Replayed"] == "true"
+
+        tampered = sent[0].copy()
+        tampered.body = json.dumps(FORM | {"prompt": "a cat"})
+        tampered.prepare_content_length(tampered.body)
+        answer = await asyncio.to_thread(sdk.session.send, tampered)
+        assert answer.status_code == 401
+        assert answer.json()["ResponseMetadata"]["Error"]["Code"] == "SignatureDoesNotMatch"
+
+        words: set[str] = set()
+
+        async def asked() -> dict[str, Any] | None:
+            form = {"req_key": FORM["req_key"], "task_id": task_id}
+            answer = await asyncio.to_thread(sdk.cv_sync2async_get_result, form)
+            assert answer["code"] == 10000, answer
+            words.add(answer["data"]["status"])
+            return answer if answer["data"]["status"] == "done" else None
+
+        done = await wait_until(asked, seconds=60)
+        assert words <= {"in_queue", "done"}
+        video = await town.sandbox.get(done["data"]["video_url"])
+        assert video.content[4:8] == b"ftyp"
+        jobs = await town.ledger()
+        assert [job["model"] for job in jobs] == ["jimeng_t2v_v30"]
+
+        with pytest.raises(Exception, match=r"frames: .*121, 241"):
+            await asyncio.to_thread(sdk.cv_sync2async_submit_task, FORM | {"frames": 99})
+        assert len(await town.ledger()) == 1
