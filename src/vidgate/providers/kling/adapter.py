@@ -27,6 +27,7 @@ import httpx
 from pydantic import SecretStr
 from typing_extensions import override
 
+from vidgate.exceptions import ProviderProtocolError
 from vidgate.models.channels import ChannelAccess
 from vidgate.models.outcomes import (
     Failed,
@@ -141,14 +142,23 @@ class Kling(Provider):
     def read_submission(
         self, sent: httpx.Request, response: httpx.Response
     ) -> Submission | Rejected | NextRequest:
-        envelope = self._envelope(sent, response)
         path = sent.url.path
+        # The model is in the path: where there is none, as on older hosts, there is no model.
+        is_nowhere = _is_new(path) and response.status_code == httpx.codes.NOT_FOUND
+        try:
+            envelope = self._envelope(sent, response)
+        except ProviderProtocolError as error:
+            if is_nowhere:
+                return Rejected(_no_such_model(str(error)))
+            raise
         if path.endswith(IDENTIFY_FACE):
             return _next_step(sent, envelope)
         if not envelope.is_accepted:
             fault = envelope.refusal()
             if fault is None:
                 raise envelope.error("Kling may have made a job")
+            if is_nowhere and fault.kind is FaultKind.FAULT:
+                return Rejected(_no_such_model(fault.message, fault.code))
             return Rejected(fault)
         is_new = _is_new(path)
         data = envelope.data if isinstance(envelope.data, Mapping) else {}
@@ -310,6 +320,15 @@ class Kling(Provider):
 
 def _is_new(path: str) -> bool:
     return _NEW_PATH.search(path) is not None
+
+
+def _no_such_model(message: str, code: str = "404") -> Fault:
+    return Fault(
+        kind=FaultKind.MODEL_UNAVAILABLE,
+        code=code,
+        message=message,
+        safe_message="Kling does not serve this model here.",
+    )
 
 
 def _next_step(sent: httpx.Request, envelope: Envelope) -> Rejected | NextRequest:

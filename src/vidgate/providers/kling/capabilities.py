@@ -52,6 +52,7 @@ CAPABILITIES = Capabilities(
     find=True,
     probe=True,
     callback=True,
+    object_fields=frozenset({"video_id"}),
 )
 
 

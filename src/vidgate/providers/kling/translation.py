@@ -9,6 +9,7 @@ from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import Image, VideoRequest
 from vidgate.providers.base import Action, ActionCapabilities, RunFacts, Translation
 from vidgate.providers.kling.capabilities import pace_of
+from vidgate.providers.kling.judging import judge
 from vidgate.providers.kling.models import RATIOS, TIER_OF_MODE, Product, Traits
 from vidgate.providers.kling.routing import ACTION, Route, find_route
 from vidgate.providers.kling.rules import check_rules, has_own_shots, narrow
@@ -72,6 +73,7 @@ def translate(request: VideoRequest, *, map_retired_models: bool) -> Translation
     taken, rest = wire.take(over)
     body = merge(wire.write(wish, inputs, traits, taken), rest)
     wire.check(body, inputs, traits)
+    judge(body, over, inputs, traits, route.product, capabilities)
 
     fields = {
         "size": fit.ignored,
