@@ -264,7 +264,7 @@ def test_a_refusal_says_which_field_it_is_about(message: str, param: str) -> Non
         (400, 1201, "model_name value 'kling-v9' is invalid", "/v1/videos/text2video"),
         (400, 1201, "model kling-v3-omni is not supported for this API", "/v1/videos/text2video"),
         (404, 1202, "The requested method is invalid", "/omni-video/kling-9.0"),
-        (404, 7777, "nothing here", "/image-to-video/kling-9.0"),
+        (404, 1777, "nothing here", "/image-to-video/kling-9.0"),
     ],
 )
 def test_no_such_model_is_told_the_same_way_everywhere(

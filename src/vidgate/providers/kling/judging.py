@@ -108,6 +108,7 @@ class _Case:
 def judge(
     body: Mapping[str, Any],
     over: Mapping[str, Any],
+    *,
     inputs: Inputs,
     traits: Traits,
     product: Product,
