@@ -19,10 +19,13 @@ VidgateError
     ├── PermissionDeniedError          403
     ├── NotFoundError                  404
     │   ├── TaskNotFoundError
-    │   └── ModelNotFoundError
+    │   ├── ModelNotFoundError
+    │   └── ModelRefusedError          that every provider which was asked does not have
     ├── MethodNotAllowedError          405
     ├── ConflictError                  409, the task's state does not allow it
     ├── BodyTooLargeError              413
+    ├── IdempotencyError               422, the key was used for another request
+    ├── RepeatedRefusalError           what the first request of a key was refused with
     ├── InternalError                  500
     ├── UpstreamRefusedError           502, every channel that could serve refused
     ├── UnavailableError               503
@@ -44,12 +47,14 @@ __all__ = [
     "ContentPolicyError",
     "ContentTimeoutError",
     "DatabaseUnavailableError",
+    "IdempotencyError",
     "InternalError",
     "InvalidParameterError",
     "LeaseLostError",
     "MalformedBodyError",
     "MethodNotAllowedError",
     "ModelNotFoundError",
+    "ModelRefusedError",
     "NoChannelError",
     "NotFoundError",
     "NotSentError",
@@ -57,6 +62,7 @@ __all__ = [
     "PermissionDeniedError",
     "ProviderProtocolError",
     "RefusedParameterError",
+    "RepeatedRefusalError",
     "RequestError",
     "StorageUnavailableError",
     "TaskNotFoundError",
@@ -122,8 +128,8 @@ class RequestError(VidgateError):
         code: A stable machine word, when a more precise one than the class's is known.
     """
 
-    status: ClassVar[int] = 500
-    type: ClassVar[str] = "server_error"
+    status: int = 500
+    type: str = "server_error"
     default_code: ClassVar[str] = "internal_error"
     upstream_called: ClassVar[bool] = False
     """Whether a provider may have been called: the answer then says `x-should-retry: false`."""
@@ -217,6 +223,13 @@ class ModelNotFoundError(NotFoundError):
     default_code = "model_not_found"
 
 
+class ModelRefusedError(NotFoundError):
+    """A model that we do not know, and that no provider which was asked has."""
+
+    default_code = "model_not_found"
+    upstream_called = True
+
+
 class MethodNotAllowedError(RequestError):
     """The route exists, the method does not."""
 
@@ -239,6 +252,35 @@ class BodyTooLargeError(RequestError):
     status = 413
     type = "invalid_request_error"
     default_code = "request_too_large"
+
+
+class IdempotencyError(RequestError):
+    """The key was used for another request."""
+
+    status = 422
+    type = "invalid_request_error"
+    default_code = "idempotency_mismatch"
+
+
+class RepeatedRefusalError(RequestError):
+    """What the first request of a key was refused with, once more.
+
+    Args:
+        status: Of the first answer; likewise the others.
+        kind: Its `type`.
+        message: As it was.
+        param: As it was.
+        code: As it was.
+    """
+
+    upstream_called = True
+
+    def __init__(
+        self, *, status: int, kind: str, message: str, param: str | None, code: str
+    ) -> None:
+        super().__init__(message, param=param, code=code)
+        self.status = status
+        self.type = kind
 
 
 class InternalError(RequestError):

@@ -21,6 +21,7 @@ from vidgate.db.embedded import EmbeddedServer
 from vidgate.db.engine import Database
 from vidgate.db.migrating import migrate, require_current
 from vidgate.db.notifications import Listener, Notifier
+from vidgate.db.once import OnceStore
 from vidgate.db.tasks import TaskStore
 from vidgate.loops import Loop
 from vidgate.providers.base import Provider
@@ -34,11 +35,13 @@ from vidgate.services.checking import ChannelChecker
 from vidgate.services.creating import Submissions
 from vidgate.services.directory import Directory
 from vidgate.services.metrics import Metrics
+from vidgate.services.naming import VideoNames
 from vidgate.services.polling import Poller
 from vidgate.services.probing import Prober
 from vidgate.services.provisioning import Provisioning
 from vidgate.services.reading import TaskReader
 from vidgate.services.recovering import Recoverer
+from vidgate.services.repeating import Repetitions
 from vidgate.services.routing import Router
 from vidgate.services.secrets import SecretBox, read_secret_keys
 from vidgate.services.submitting import Submitter
@@ -341,6 +344,8 @@ def build_services(
         submitter=submitter,
         changes=changes,
         clock=clock,
+        names=VideoNames(reader=reader, attempts=office.attempts, providers=office.providers),
+        repetitions=Repetitions(store=OnceStore(office.database), reader=reader),
         submit_wait=settings.submit_wait,
         allowed_networks=settings.allowed_networks,
     )
@@ -362,6 +367,7 @@ def build_services(
 
     loops = [
         Loop("directory", directory.refresh, CACHE_REFRESH),
+        Loop("readers", reader.refresh, CACHE_REFRESH),
         Loop("gauges", measure, _GAUGE_INTERVAL),
         Loop("callbacks", callbacks.round, CALLBACK_SPACING),
     ]

@@ -49,6 +49,18 @@ def test_a_token_for_people_has_its_key_on_standard_output(cli: Cli) -> None:
     assert "sk-" not in said.err
 
 
+def test_a_token_can_have_a_pair_to_sign_with(cli: Cli) -> None:
+    made = cli("token", "create", "--name", "sdk", "--access-key", "--json").json
+    plain = cli("token", "create", "--name", "app", "--json").json
+
+    assert made["access_key"].isalnum()
+    assert len(made["secret_key"]) == 43
+    assert made.keys() - plain.keys() == {"access_key", "secret_key"}
+    listed = cli("token", "list", "--json").out
+    assert made["secret_key"] not in listed
+    assert "secret key" in cli("token", "create", "--name", "sdk", "--access-key").out
+
+
 def test_a_token_is_limited_as_asked(cli: Cli) -> None:
     cli("account", "create", "team")
     made = cli(

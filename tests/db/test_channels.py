@@ -123,11 +123,14 @@ async def test_secrets_are_rewritten_all_or_none(store: ChannelStore) -> None:
         return b"new"
 
     with pytest.raises(ValueError, match="cannot be read"):
-        await store.rewrite_secrets(rewrite, fingerprint="new")
+        await store.rewrite_secrets(rewrite, rewrite_access_key=rewrite, fingerprint="new")
 
     assert await store.credential(one.credential_id) == ("http://kling.test", b"1")
     assert await store.claim_fingerprint("another") == "old"
-    assert await store.rewrite_secrets(lambda secret: b"x" + secret, fingerprint="new") == 2
+    rewritten = await store.rewrite_secrets(
+        lambda secret: b"x" + secret, rewrite_access_key=rewrite, fingerprint="new"
+    )
+    assert rewritten == 2
     assert await store.credential(two.credential_id) == ("http://kling.test", b"x2")
     assert await store.claim_fingerprint("another") == "new"
 

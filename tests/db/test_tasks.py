@@ -19,9 +19,11 @@ from tests.db.test_attempts import (
 
 from vidgate.db.attempts import AttemptStore
 from vidgate.db.engine import Database, Statement, UniqueViolation
+from vidgate.db.once import OnceStore, RepeatedError
 from vidgate.db.tasks import TaskStore
 from vidgate.models.channels import Channel
 from vidgate.models.ids import new_id
+from vidgate.models.requests import Once
 from vidgate.models.tasks import AttemptStatus, TaskStatus
 
 COUNTS = Statement(
@@ -101,10 +103,30 @@ async def test_what_is_abandoned_is_gone(
     new = new_attempt(channel, task.id)
     await tasks.create(task, new)
 
-    assert await tasks.abandon(new)
+    assert await tasks.abandon(task, new)
 
     assert await counts(database) == (0, 0, 0, 0)
-    assert await tasks.abandon(new)  # also what never was
+    assert await tasks.abandon(task, new)  # also what never was
+
+
+async def test_what_is_abandoned_frees_its_key(
+    tasks: TaskStore, channel: Channel, database: Database
+) -> None:
+    once = Once(key="k", fingerprint=b"f", lifetime=timedelta(hours=1))
+    task = new_task()
+    new = new_attempt(channel, task.id)
+    await tasks.create(task, new, once=once)
+    store = OnceStore(database)
+    assert await store.find(task.account_id, "k") is not None
+    another = new_task(account_id=task.account_id)
+    with pytest.raises(RepeatedError) as caught:
+        await tasks.create(another, new_attempt(channel, another.id), once=once)
+    assert caught.value.first.task_id == task.id
+    assert await counts(database) == (1, 1, 1, 0)
+
+    assert await tasks.abandon(task, new, once=once)
+
+    assert await store.find(task.account_id, "k") is None
 
 
 async def test_what_waits_can_be_abandoned(
@@ -115,7 +137,7 @@ async def test_what_waits_can_be_abandoned(
     new = new_attempt(channel, task.id, max_concurrency=1)
     assert (await tasks.create(task, new)).status is AttemptStatus.PENDING
 
-    assert await tasks.abandon(new)
+    assert await tasks.abandon(task, new)
 
     assert await tasks.snapshot(task.id) is None
     assert await counts(database) == (1, 1, 1, 0)
@@ -129,7 +151,7 @@ async def test_what_a_worker_took_up_is_not_abandoned(
     await tasks.create(task, new)
     await attempts.claim(lease=lease(9), now=new.lease.until, limit=1)
 
-    assert not await tasks.abandon(new)
+    assert not await tasks.abandon(task, new)
 
     assert await tasks.snapshot(task.id) is not None
 
@@ -142,7 +164,7 @@ async def test_what_runs_is_not_abandoned(
     stored = await tasks.create(task, new)
     await accept(attempts, stored, new.lease)
 
-    assert not await tasks.abandon(new)
+    assert not await tasks.abandon(task, new)
 
     assert await tasks.snapshot(task.id) is not None
 

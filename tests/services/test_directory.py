@@ -1,5 +1,7 @@
 """Tokens and channels in memory: in force after a refresh, never used when stale."""
 
+import base64
+
 import pytest
 from tests.support.engine import KEYS, SECRET_KEY
 
@@ -7,11 +9,11 @@ from vidgate.db.accounts import AccountStore
 from vidgate.db.channels import ChannelStore
 from vidgate.db.clock import DatabaseClock
 from vidgate.db.engine import Database
-from vidgate.exceptions import DatabaseUnavailableError
+from vidgate.exceptions import ConfigurationError, DatabaseUnavailableError
 from vidgate.providers.registry import build_providers
 from vidgate.services.directory import Directory
 from vidgate.services.provisioning import NewChannel, Provisioning
-from vidgate.services.secrets import SecretBox, read_secret_keys
+from vidgate.services.secrets import Purpose, SecretBox, read_secret_keys
 
 
 class Seconds:
@@ -198,3 +200,61 @@ async def test_a_credential_is_read_once_and_never_changes(
     assert new.credential.get_secret_value() == "second"
     assert "first" not in repr(old)
     assert await directory.access(channel.credential_id) is old
+
+
+async def test_a_pair_signs_for_its_token(
+    directory: Directory, provisioning: Provisioning, lost: Directory, seconds: Seconds
+) -> None:
+    token, _ = await provisioning.create_token(name="sdk")
+    access_key, secret = await provisioning.create_access_key(token)
+
+    known = await directory.access_key(access_key)
+
+    assert known is not None
+    assert known.secret.get_secret_value() == secret
+    assert known.caller.token.id == token.id
+    assert secret not in repr(known)
+    assert access_key.isalnum()
+    assert await directory.access_key(access_key) is known
+    assert await directory.access_key(access_key.lower()) is None
+    with pytest.raises(DatabaseUnavailableError):
+        await lost.access_key(access_key)
+    seconds.now += 2  # memory is too old now
+    assert await directory.access_key(access_key) is not known
+
+
+async def test_a_revoked_token_signs_no_more(
+    directory: Directory, provisioning: Provisioning, database: Database
+) -> None:
+    token, _ = await provisioning.create_token(name="sdk")
+    access_key, _ = await provisioning.create_access_key(token)
+    assert await directory.access_key(access_key) is not None
+
+    await AccountStore(database).revoke_token(token.id)
+    await directory.refresh()
+
+    assert await directory.access_key(access_key) is None
+
+
+async def test_a_rotation_reaches_the_pairs(
+    database: Database, provisioning: Provisioning, box: SecretBox
+) -> None:
+    token, _ = await provisioning.create_token(name="sdk")
+    access_key, secret = await provisioning.create_access_key(token)
+    new = base64.b64encode(bytes(range(32))).decode()
+    both = SecretBox(lambda: read_secret_keys(f"{new},{SECRET_KEY}", None))
+    rotating = Provisioning(
+        accounts=AccountStore(database),
+        channels=ChannelStore(database),
+        box=both,
+        providers=build_providers(map_retired_models=True),
+    )
+
+    assert await rotating.rotate_secrets() == 1
+
+    stored = await AccountStore(database).access_key(access_key)
+    assert stored is not None
+    alone = SecretBox(lambda: read_secret_keys(new, None))
+    assert alone.decrypt(Purpose.ACCESS_KEY, stored[1]) == secret
+    with pytest.raises(ConfigurationError):
+        box.decrypt(Purpose.ACCESS_KEY, stored[1])

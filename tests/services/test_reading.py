@@ -134,7 +134,10 @@ async def test_a_state_never_goes_back_in_time(
             del task_id
             return states.pop(0)
 
-    reader = TaskReader(Lagging(), monotonic=seconds)  # type: ignore[arg-type] # all it asks for
+    reader = TaskReader(
+        Lagging(),  # type: ignore[arg-type] # all it asks for
+        monotonic=seconds,
+    )
     first = await reader.read(task.public_id, task.account_id)
     seconds.now += 5
     second = await reader.read(task.public_id, task.account_id)

@@ -189,7 +189,9 @@ async def test_a_rotation_leaves_running_jobs_alone(database_url: str) -> None:
         created = await engine.create(MODELS["kling"])
         both = box(new, SECRET_KEY)
         rewritten = await engine.office.channels.rewrite_secrets(
-            lambda secret: both.rotate(Purpose.CREDENTIAL, secret), fingerprint=both.fingerprints[0]
+            lambda secret: both.rotate(Purpose.CREDENTIAL, secret),
+            rewrite_access_key=lambda secret: both.rotate(Purpose.ACCESS_KEY, secret),
+            fingerprint=both.fingerprints[0],
         )
         assert rewritten == 1
         [channel] = await engine.office.channels.every()

@@ -25,7 +25,7 @@ from vidgate.main import create_app
 from vidgate.models.accounts import AccessKey, Caller, Token
 from vidgate.models.attempts import Attempt
 from vidgate.models.ids import new_id
-from vidgate.models.requests import VideoRequest
+from vidgate.models.requests import Once, VideoRequest
 from vidgate.models.tasks import (
     FollowUp,
     OutputSnapshot,
@@ -35,7 +35,7 @@ from vidgate.models.tasks import (
     TaskStatus,
 )
 from vidgate.services.cataloguing import ModelOffer
-from vidgate.services.creating import Created, Once
+from vidgate.services.creating import Created
 from vidgate.services.metrics import Metrics
 from vidgate.services.reading import TaskView
 

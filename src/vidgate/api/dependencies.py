@@ -14,10 +14,10 @@ from vidgate.api.bodies import BodyReader
 from vidgate.config import Settings
 from vidgate.models.accounts import AccessKey, Caller
 from vidgate.models.attempts import Attempt
-from vidgate.models.requests import VideoRequest
+from vidgate.models.requests import Once, VideoRequest
 from vidgate.models.tasks import FollowUp, TaskPage, TaskQuery, TaskSnapshot
 from vidgate.services.cataloguing import ModelOffer
-from vidgate.services.creating import Created, Once
+from vidgate.services.creating import Created
 from vidgate.services.metrics import Metrics
 from vidgate.services.reading import TaskView
 

@@ -77,25 +77,36 @@ def create_token(
         timedelta | None,
         typer.Option(parser=_parse_span, metavar="SPAN", help="Such as 12h or 30d; else never."),
     ] = None,
+    access_key: Annotated[
+        bool,
+        typer.Option(
+            "--access-key",
+            help="Also a pair of access key and secret key, for the vendors' own SDKs.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Make a token and print its key, this once."""
     patterns = read_patterns(models)
     expires_at = None if expires_in is None else datetime.now(UTC) + expires_in
 
-    async def create(office: Office) -> tuple[Token, str]:
-        return await office.provisioning.create_token(
+    async def create(office: Office) -> tuple[Token, dict[str, str]]:
+        token, key = await office.provisioning.create_token(
             name=name, account=account, models=patterns, expires_at=expires_at
         )
+        if not access_key:
+            return token, {"key": key}
+        pair = await office.provisioning.create_access_key(token)
+        return token, {"key": key, "access_key": pair[0], "secret_key": pair[1]}
 
-    token, key = with_office(create)
+    token, keys = with_office(create)
     document = token_document(token, account or DEFAULT_ACCOUNT)
-    document = {"id": document.pop("id"), "key": key, **document}
+    document = {"id": document.pop("id"), **keys, **document}
     if as_json:
         print_json(document)
     else:
         print_fields(document)
-        say("The key cannot be shown again.")
+        say("The keys cannot be shown again." if access_key else "The key cannot be shown again.")
 
 
 @token_commands.command("list")

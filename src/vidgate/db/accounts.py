@@ -1,6 +1,6 @@
 """Accounts and tokens."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,7 +9,7 @@ from sqlalchemy import ARRAY, DateTime, LargeBinary, Text, Uuid, bindparam, func
 from sqlalchemy.dialects.postgresql import insert
 
 from vidgate.db.engine import Database, Record, Statement
-from vidgate.db.tables import accounts, tokens
+from vidgate.db.tables import access_keys, accounts, tokens
 from vidgate.models.accounts import Account, Token
 from vidgate.models.ids import new_id
 
@@ -67,6 +67,22 @@ _REVOKE = Statement(
 _CHANGED_TOKENS = Statement(
     select(*_TOKEN_COLUMNS).where(tokens.c.updated_at > bindparam("since", type_=_TIME))
 )
+_CREATE_ACCESS_KEY = Statement(
+    insert(access_keys).values(
+        id=bindparam("id", type_=Uuid),
+        token_id=bindparam("token_id", type_=Uuid),
+        access_key=bindparam("access_key", type_=Text),
+        secret=bindparam("secret", type_=LargeBinary),
+    )
+)
+_ACCESS_KEY = Statement(
+    select(*_TOKEN_COLUMNS, access_keys.c.secret)
+    .select_from(access_keys.join(tokens, tokens.c.id == access_keys.c.token_id))
+    .where(
+        access_keys.c.access_key == bindparam("access_key", type_=Text),
+        access_keys.c.revoked_at.is_(None),
+    )
+)
 
 
 class AccountStore:
@@ -119,6 +135,25 @@ class AccountStore:
         row = await self._database.fetch_one(_TOKEN_BY_HASH, key_hash=key_hash)
         return _to_token(row) if row else None
 
+    async def create_access_key(self, token_id: UUID, access_key: str, secret: bytes) -> None:
+        """Give a token a pair to sign with, its secret encrypted."""
+        await self._database.execute(
+            _CREATE_ACCESS_KEY,
+            id=new_id(),
+            token_id=token_id,
+            access_key=access_key,
+            secret=secret,
+        )
+
+    async def access_key(self, access_key: str) -> tuple[Token, bytes] | None:
+        """The token, also a revoked one, that signs by this access key, and the secret."""
+        row = await self._database.fetch_one(_ACCESS_KEY, access_key=access_key)
+        if row is None:
+            return None
+        members = dict(row)
+        secret = members.pop("secret")
+        return _to_token(members), secret
+
     async def revoke_token(self, token_id: UUID) -> Token | None:
         """Revoke a token for good; `None` if there is none of that id."""
         row = await self._database.fetch_one(_REVOKE, id=token_id)
@@ -134,7 +169,7 @@ def _to_account(row: Record) -> Account:
     return Account(id=row["id"], name=row["name"], created_at=row["created_at"])
 
 
-def _to_token(row: Record) -> Token:
+def _to_token(row: Record | Mapping[str, Any]) -> Token:
     members: dict[str, Any] = dict(row)
     del members["key_hash"]
     members["models"] = tuple(members["models"])

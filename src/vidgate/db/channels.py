@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 
 from vidgate.db.engine import Database, Record, Statement, Transaction
-from vidgate.db.tables import channels, credentials, facts
+from vidgate.db.tables import access_keys, channels, credentials, facts
 from vidgate.models.channels import Channel, OnUnknown
 from vidgate.models.ids import new_id
 
@@ -134,6 +134,14 @@ _REWRITE_CHANNEL = Statement(
     )
     .where(channels.c.id == bindparam("channel_id", type_=Uuid))
 )
+_ACCESS_KEYS = Statement(
+    select(access_keys.c.id, access_keys.c.secret).order_by(access_keys.c.id).with_for_update()
+)
+_REWRITE_ACCESS_KEY = Statement(
+    update(access_keys)
+    .values(secret=bindparam("secret", type_=LargeBinary))
+    .where(access_keys.c.id == bindparam("id", type_=Uuid))
+)
 _CHANGED = Statement(
     select(*_COLUMNS).where(channels.c.updated_at > bindparam("since", type_=_TIME))
 )
@@ -239,7 +247,13 @@ class ChannelStore:
         row = await self._database.fetch_one(_CREDENTIAL, credential_id=credential_id)
         return (row["base_url"], row["secret"]) if row else None
 
-    async def rewrite_secrets(self, rewrite: Callable[[bytes], bytes], *, fingerprint: str) -> int:
+    async def rewrite_secrets(
+        self,
+        rewrite: Callable[[bytes], bytes],
+        *,
+        rewrite_access_key: Callable[[bytes], bytes],
+        fingerprint: str,
+    ) -> int:
         """Encrypt every secret anew and note the new key's fingerprint, all or nothing.
 
         Returns:
@@ -261,6 +275,11 @@ class ChannelStore:
                     proxy=None if proxy is None else rewrite(proxy),
                 )
                 count += (secret is not None) + (proxy is not None)
+            for row in await transaction.fetch(_ACCESS_KEYS):
+                await transaction.execute(
+                    _REWRITE_ACCESS_KEY, id=row["id"], secret=rewrite_access_key(row["secret"])
+                )
+                count += 1
             await transaction.execute(_WRITE_FACT, name="secret_key", value=fingerprint)
         return count
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from vidgate.models.outcomes import VideoResult
 from vidgate.models.requests import Image, VideoRequest
@@ -75,6 +76,7 @@ def write_request(request: VideoRequest) -> tuple[dict[str, Any], list[StoredInp
         "seed": request.seed,
         "user": request.user,
         "strict": request.strict or None,
+        "channel_id": str(request.channel_id) if request.channel_id else None,
     }
     document = {key: value for key, value in document.items() if value is not None}
     if request.images:
@@ -116,4 +118,6 @@ def read_request(document: Mapping[str, Any], stored: list[StoredInput]) -> Vide
     members = dict(document)
     members["images"] = tuple(image(value) for value in members.get("images", ()))
     members["metadata"] = give_back(members.get("metadata", {}))
+    if "channel_id" in members:
+        members["channel_id"] = UUID(members["channel_id"])
     return VideoRequest(**members)

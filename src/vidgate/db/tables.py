@@ -215,9 +215,12 @@ tasks = Table(
     _time("created_at", nullable=False),
     _time("started_at"),
     _time("finished_at"),
+    _time("removed_at"),
+    Column("amended_at", DateTime(timezone=True), comment="when a final one was changed"),
     PrimaryKeyConstraint("id"),
     CheckConstraint(f"status IN {_TASK_STATUSES}", name="status"),
     Index("tasks_account_id_id_idx", "account_id", "id"),
+    Index("tasks_amended_at_idx", "amended_at", postgresql_where=text("amended_at IS NOT NULL")),
     Index(
         "tasks_unfinished_idx",
         "created_at",

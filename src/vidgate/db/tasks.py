@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 from uuid import UUID
@@ -11,23 +11,35 @@ from sqlalchemy import (
     ARRAY,
     DateTime,
     Integer,
+    Interval,
+    Text,
     Uuid,
     and_,
     any_,
     bindparam,
     delete,
+    func,
     insert,
     or_,
     select,
+    update,
 )
 
 from vidgate.db.attempts import NewAttempt, insert_attempt
 from vidgate.db.documents import StoredInput, read_request, read_result
 from vidgate.db.engine import Database, Record, Statement
+from vidgate.db.once import claim_key, release_key
 from vidgate.db.tables import attempts, inputs, outputs, tasks
 from vidgate.models.attempts import Attempt
-from vidgate.models.requests import VideoRequest
-from vidgate.models.tasks import OutputSnapshot, TaskError, TaskSnapshot, TaskStatus
+from vidgate.models.requests import Once, VideoRequest
+from vidgate.models.tasks import (
+    OutputSnapshot,
+    TaskError,
+    TaskPage,
+    TaskQuery,
+    TaskSnapshot,
+    TaskStatus,
+)
 
 __all__ = ["NewTask", "TaskStore"]
 
@@ -106,8 +118,10 @@ _SNAPSHOT_COLUMNS = [
         "model",
         "provider",
         "upstream_model",
+        "dialect",
         "details",
         "echo",
+        "facts",
         "end_user",
         "seed",
         "created_at",
@@ -117,6 +131,9 @@ _SNAPSHOT_COLUMNS = [
         "error_message",
     )
 ] + [
+    # Without what may be large.
+    tasks.c.request.delete_path(["images"]).delete_path(["metadata"]).label("asked"),
+    tasks.c.removed_at.is_not(None).label("removed"),
     outputs.c.status.label("output_status"),
     outputs.c.result.label("output_result"),
     outputs.c.error_code.label("output_error_code"),
@@ -149,6 +166,64 @@ _recent = (
 )
 _RECENT = Statement(
     _snapshots.where(tasks.c.id == _recent.c.id).order_by(tasks.c.id.desc(), outputs.c.position)
+)
+_matching = (
+    select(tasks.c.id)
+    .where(
+        tasks.c.account_id == bindparam("account_id", type_=Uuid),
+        tasks.c.removed_at.is_(None),
+        *(
+            or_(
+                bindparam(bind, type_=ARRAY(Text)).is_(None),
+                column == any_(bindparam(bind, type_=ARRAY(Text))),
+            )
+            for bind, column in (
+                ("statuses", tasks.c.status),
+                ("models", tasks.c.model),
+                ("users", tasks.c.end_user),
+                ("providers", tasks.c.provider),
+                ("actions", tasks.c.details["action"].astext),
+                ("dialects", tasks.c.dialect),
+            )
+        ),
+        or_(
+            bindparam("created_from", type_=_TIME).is_(None),
+            tasks.c.created_at >= bindparam("created_from", type_=_TIME),
+        ),
+        or_(
+            bindparam("created_until", type_=_TIME).is_(None),
+            tasks.c.created_at < bindparam("created_until", type_=_TIME),
+        ),
+    )
+    .offset(bindparam("offset", type_=Integer))
+    .limit(bindparam("limit", type_=Integer))
+)
+_after = bindparam("after", type_=Uuid)
+_newest = (
+    _matching.where(or_(_after.is_(None), tasks.c.id < _after))
+    .order_by(tasks.c.id.desc())
+    .cte("page")
+)
+_oldest = (
+    _matching.where(or_(_after.is_(None), tasks.c.id > _after)).order_by(tasks.c.id).cte("page")
+)
+_NEWEST = Statement(
+    _snapshots.where(tasks.c.id == _newest.c.id).order_by(tasks.c.id.desc(), outputs.c.position)
+)
+_OLDEST = Statement(
+    _snapshots.where(tasks.c.id == _oldest.c.id).order_by(tasks.c.id, outputs.c.position)
+)
+_REMOVE = Statement(
+    update(tasks)
+    .values(removed_at=func.now(), amended_at=func.now())
+    .where(
+        tasks.c.id == bindparam("task_id", type_=Uuid),
+        tasks.c.removed_at.is_(None),
+        ~_unfinished,
+    )
+)
+_AMENDED = Statement(
+    select(tasks.c.id).where(tasks.c.amended_at > func.now() - bindparam("window", type_=Interval))
 )
 _REQUEST = Statement(
     select(tasks.c.request, tasks.c.account_id, tasks.c.status).where(
@@ -184,21 +259,27 @@ class TaskStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create(self, task: NewTask, *options: NewAttempt) -> Attempt:
+    async def create(
+        self, task: NewTask, *options: NewAttempt, once: Once | None = None
+    ) -> Attempt:
         """Store a task with its output, its inline media and its first attempt.
 
         Args:
             task: The task.
             *options: Attempts at different channels. The first whose channel has a slot is taken,
                 and the first of all, to wait, where none has.
+            once: By what a repetition is recognised, `None` if it is not to be.
 
         Returns:
             The attempt, `SUBMITTING` and leased if its channel has a slot, else `PENDING`.
 
         Raises:
+            RepeatedError: There is a task of that key already; nothing was stored.
             DatabaseUnavailableError: It may or may not have been stored.
         """
         async with self._database.transaction() as transaction:
+            if once is not None:
+                await claim_key(transaction, once, task.account_id, task.id, task.created_at)
             await transaction.execute(
                 _INSERT,
                 id=task.id,
@@ -227,13 +308,13 @@ class TaskStore:
                 )
             return await insert_attempt(transaction, *options)
 
-    async def abandon(self, *options: NewAttempt) -> bool:
+    async def abandon(self, task: NewTask, *options: NewAttempt, once: Once | None = None) -> bool:
         """Undo a `create` whose commit went unanswered, so that no worker submits the task.
 
         Returns:
             Whether nothing is left of it. `False`: a worker took it up in between and it runs.
         """
-        task_id = options[0].task_id
+        task_id = task.id
         async with self._database.transaction() as transaction:
             deleted = await transaction.execute(
                 _DELETE_ATTEMPT,
@@ -245,12 +326,48 @@ class TaskStore:
             await transaction.execute(_DELETE_INPUTS, task_id=task_id)
             await transaction.execute(_DELETE_OUTPUTS, task_id=task_id)
             await transaction.execute(_DELETE_TASK, task_id=task_id)
+            if once is not None:
+                await release_key(transaction, once, task.account_id, task_id)
         return True
 
     async def snapshot(self, task_id: UUID) -> TaskSnapshot | None:
         """Read one task as it stands, `None` if there is none."""
         rows = await self._database.fetch(_SNAPSHOT, task_id=task_id)
         return _to_snapshot(rows) if rows else None
+
+    async def page(self, account_id: UUID, query: TaskQuery, *, after: UUID | None) -> TaskPage:
+        """List an account's tasks.
+
+        Args:
+            account_id: Whose.
+            query: Which; its `after` was looked up.
+            after: Behind which to begin.
+        """
+        rows = await self._database.fetch(
+            _NEWEST if query.newest_first else _OLDEST,
+            account_id=account_id,
+            after=after,
+            offset=query.offset,
+            limit=query.limit + 1,  # by the one too many it is seen that something follows
+            statuses=[status.value for status in query.statuses] or None,
+            models=None if query.model is None else [query.model],
+            users=None if query.user is None else [query.user],
+            providers=list(query.providers) or None,
+            actions=list(query.actions) or None,
+            dialects=list(query.dialects) or None,
+            created_from=query.created_from,
+            created_until=query.created_until,
+        )
+        found = [_to_snapshot(list(group)) for _, group in groupby(rows, lambda row: row["id"])]
+        return TaskPage(tasks=tuple(found[: query.limit]), has_more=len(found) > query.limit)
+
+    async def remove(self, task_id: UUID) -> bool:
+        """Hide a final task from its client; `False` if it is not final, or removed already."""
+        return await self._database.execute(_REMOVE, task_id=task_id) == 1
+
+    async def amended(self, window: timedelta) -> list[UUID]:
+        """The final tasks that were changed or removed lately."""
+        return [row["id"] for row in await self._database.fetch(_AMENDED, window=window)]
 
     async def request(self, task_id: UUID) -> VideoRequest:
         """Read back what the client asked for.
@@ -285,14 +402,18 @@ def _to_snapshot(rows: Sequence[Record]) -> TaskSnapshot:
         model=row["model"],
         provider=row["provider"],
         upstream_model=row["upstream_model"],
+        dialect=row["dialect"],
         details=row["details"],
         echo=row["echo"],
+        asked=row["asked"],
+        facts=row["facts"],
         user=row["end_user"],
         seed=row["seed"],
         progress=_progress(status, [one["progress"] for one in rows]),
         created_at=row["created_at"],
         started_at=row["started_at"],
         finished_at=row["finished_at"],
+        removed=row["removed"],
         error=_to_error(row["error_code"], row["error_message"]),
         outputs=tuple(
             OutputSnapshot(

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-__all__ = ["Image", "VideoRequest"]
+__all__ = ["Image", "Once", "VideoRequest"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,3 +60,18 @@ class VideoRequest:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     strict: bool = False
     channel_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Once:
+    """By what a repeated request is recognised, so that nothing is made twice.
+
+    Attributes:
+        key: Unique in its account.
+        fingerprint: Of the request: the same key with another one is an error.
+        lifetime: How long it is remembered.
+    """
+
+    key: str
+    fingerprint: bytes
+    lifetime: timedelta

@@ -97,6 +97,7 @@ class TaskSnapshot:
         facts: What is run, as `RunFacts` has it, without the members that are unknown.
         seed: The one asked for, `None` if none was.
         progress: Percent from 0 to 100.
+        removed: Whether its client removed it; it is there for the operator alone.
     """
 
     id: UUID
@@ -117,6 +118,7 @@ class TaskSnapshot:
     created_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    removed: bool = False
     error: TaskError | None = None
     outputs: tuple[OutputSnapshot, ...] = ()
 

@@ -1,10 +1,12 @@
 """Creating tasks: checked, stored, submitted, answered."""
 
 import asyncio
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any
 
 import structlog
@@ -13,6 +15,7 @@ from vidgate.config import Network
 from vidgate.db.attempts import NewAttempt
 from vidgate.db.clock import Clock
 from vidgate.db.documents import write_request
+from vidgate.db.once import FirstUse, RepeatedError
 from vidgate.db.tasks import NewTask, TaskStore
 from vidgate.exceptions import (
     DatabaseUnavailableError,
@@ -25,9 +28,10 @@ from vidgate.models.accounts import Caller
 from vidgate.models.attempts import Attempt, Lease
 from vidgate.models.channels import Channel
 from vidgate.models.ids import new_id, public_id
-from vidgate.models.requests import VideoRequest
+from vidgate.models.requests import Once, VideoRequest
 from vidgate.models.tasks import (
     AttemptStatus,
+    FollowUp,
     OutputSnapshot,
     TaskSnapshot,
     TaskStatus,
@@ -35,7 +39,9 @@ from vidgate.models.tasks import (
 from vidgate.providers.base import Provider, Translation
 from vidgate.providers.guard import UnsafeUrlError, check_url
 from vidgate.services.changes import Changes
+from vidgate.services.naming import VideoNames
 from vidgate.services.reading import TaskReader
+from vidgate.services.repeating import Repetitions
 from vidgate.services.routing import Router
 from vidgate.services.submitting import (
     Refused,
@@ -45,7 +51,7 @@ from vidgate.services.submitting import (
     translate,
 )
 
-__all__ = ["Created", "Once", "Submissions"]
+__all__ = ["Created", "Submissions"]
 
 _log = structlog.get_logger(__name__)
 
@@ -54,6 +60,9 @@ _MODEL_FIELDS = ("model_name", "model")
 
 _ECHO_FIELDS = ("payload", "external_task_id")
 """Members of `metadata` that the client gets back as it sent them, while the vendor gets ours."""
+
+_REPEAT_PAUSE = timedelta(seconds=0.25)
+"""Between two looks at what the first of two equal requests came to."""
 
 _ABANDON_TRIES = 120
 _ABANDON_PAUSE = timedelta(seconds=1)
@@ -67,26 +76,13 @@ class Created:
     Attributes:
         ignored: Generic fields that the model has no use for.
         adjusted: What was taken to the nearest possible value.
+        replayed: Whether it was made before, by a request of which this one is a repetition.
     """
 
     snapshot: TaskSnapshot
-    ignored: tuple[str, ...]
-    adjusted: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Once:
-    """By what a repeated request is recognised, so that nothing is made twice.
-
-    Attributes:
-        key: Unique in its account.
-        fingerprint: Of the request: the same key with another one is an error.
-        lifetime: How long it is remembered.
-    """
-
-    key: str
-    fingerprint: bytes
-    lifetime: timedelta
+    ignored: tuple[str, ...] = ()
+    adjusted: tuple[str, ...] = ()
+    replayed: bool = False
 
 
 class Submissions:
@@ -107,9 +103,13 @@ class Submissions:
         submitter: Submitter,
         changes: Changes,
         clock: Clock,
+        names: VideoNames,
+        repetitions: Repetitions,
         submit_wait: timedelta,
         allowed_networks: tuple[Network, ...] = (),
     ) -> None:
+        self._names = names
+        self._repetitions = repetitions
         self._tasks = tasks
         self._reader = reader
         self._router = router
@@ -121,24 +121,72 @@ class Submissions:
         self._allowed_networks = allowed_networks
         self._running: set[asyncio.Task[Any]] = set()
 
-    async def create(self, caller: Caller, request: VideoRequest, *, dialect: str) -> Created:
+    async def follow_up(
+        self,
+        caller: Caller,
+        kind: FollowUp,
+        source: str,
+        request: VideoRequest,
+        *,
+        dialect: str,
+        echo: Mapping[str, Any] = MappingProxyType({}),
+    ) -> Created:
+        """Make something of a finished video; else as `create`.
+
+        Args:
+            caller: Who asks.
+            kind: What to make.
+            source: Our id of the task that made the video.
+            request: What is asked for; `model` may be empty.
+            dialect: In which it is asked.
+            echo: As for `create`.
+
+        Raises:
+            RequestError: There is no such video, its provider has nothing like it, or as `create`.
+        """
+        task = await self._names.finished(source, caller.account_id, param="video")
+        provider = self._providers.get(task.provider or "")
+        if provider is None:  # made by a newer version, or by one with more providers
+            raise UnsupportedParameterError("video", "Nothing can be done with this video here.")
+        request = provider.follow_up(kind, task, request)
+        return await self.create(caller, request, dialect=dialect, echo=echo)
+
+    async def create(
+        self,
+        caller: Caller,
+        request: VideoRequest,
+        *,
+        dialect: str,
+        echo: Mapping[str, Any] = MappingProxyType({}),
+        once: Once | None = None,
+    ) -> Created:
         """Store a task, submit it, and wait a while for the provider's word.
 
         A caller that goes away stops nothing: the submit is a task of its own.
+
+        Args:
+            caller: Who asks.
+            request: What is asked for.
+            dialect: In which it is asked.
+            echo: What the dialect gives back with the task as the client sent it.
+            once: By what a repetition is recognised, `None` if it is not to be.
 
         Raises:
             RequestError: It is certain that no job exists or will exist.
         """
         self._check_token(caller)
+        asked_echo = echo
         asked = _asked_model(request)
         callback_url = self._callback_url(request)
         echo = {name: request.metadata[name] for name in _ECHO_FIELDS if name in request.metadata}
+        echo |= asked_echo
         own = {*_MODEL_FIELDS, "callback_url"}
         request = replace(
             request,
             model=asked,
             metadata={key: value for key, value in request.metadata.items() if key not in own},
         )
+        request = await self._names.resolve(request, caller.account_id)
         channels = await self._channels(caller, request)
         options = await self._translated(request, channels)
         channel, translation = options[0]
@@ -169,8 +217,12 @@ class Submissions:
             for channel, translation in options
         ]
         answered = asyncio.Event()
-        beginning = self._begin(task, attempts, request, answered)
-        stored, running = await asyncio.shield(self._spawn(beginning))
+        beginning = self._begin(task, attempts, request, answered, once)
+        try:
+            stored, running = await asyncio.shield(self._spawn(beginning))
+        except RepeatedError as repeated:
+            assert once is not None  # noqa: S101 - without a key nothing is a repetition
+            return await self._repeat(caller, repeated.first, once)
         [translation] = [
             translation
             for attempt, (_, translation) in zip(attempts, options, strict=True)
@@ -181,6 +233,11 @@ class Submissions:
             done, _ = await asyncio.wait({running}, timeout=self._submit_wait)
             answered.set()
             if done and (refused := running.result()) is not None:
+                if once is not None:
+                    with suppress(DatabaseUnavailableError):
+                        await self._repetitions.keep(
+                            refused.error, once, caller.account_id, task.id
+                        )
                 raise refused.error
         self._changes.changed(task.id)
         try:
@@ -229,7 +286,7 @@ class Submissions:
             break
         else:
             self._check_permission(caller, (request.model,), request.model)
-        return await self._router.candidates(request.model)
+        return await self._router.candidates(request.model, channel_id=request.channel_id)
 
     def _check_permission(self, caller: Caller, family: tuple[str, ...], model: str) -> None:
         if not any(caller.token.permits(one) for one in (*family, model)):
@@ -271,32 +328,46 @@ class Submissions:
         attempts: list[NewAttempt],
         request: VideoRequest,
         answered: asyncio.Event,
+        once: Once | None,
     ) -> tuple[Attempt, asyncio.Task[Refused | None] | None]:
         """Store a task and start its submit, in one piece.
 
         A client that goes away in between would leave an attempt that looks sent and is not.
         """
-        stored = await self._store(task, attempts)
+        stored = await self._store(task, attempts, once)
         if stored.status is not AttemptStatus.SUBMITTING:
             return stored, None
         [lease] = [attempt.lease for attempt in attempts if attempt.id == stored.id]
         return stored, self._spawn(self._run(stored, lease, request, answered))
 
-    async def _store(self, task: NewTask, attempts: list[NewAttempt]) -> Attempt:
+    async def _repeat(self, caller: Caller, first: FirstUse, once: Once) -> Created:
+        """Answer as the first request was, waiting for it as long as it waits itself."""
+        waits_until = time.monotonic() + self._submit_wait
+        while True:
+            task = await self._repetitions.answer(first, once, caller.account_id)
+            if task is not None:
+                return Created(task, replayed=True)
+            if time.monotonic() > waits_until:
+                name = public_id("task_", first.task_id)
+                view = await self._reader.read(name, caller.account_id)
+                return Created(view.snapshot, replayed=True)
+            await asyncio.sleep(_REPEAT_PAUSE.total_seconds())
+
+    async def _store(self, task: NewTask, attempts: list[NewAttempt], once: Once | None) -> Attempt:
         try:
-            return await self._tasks.create(task, *attempts)
+            return await self._tasks.create(task, *attempts, once=once)
         except DatabaseUnavailableError as error:
             # The commit may have gone through all the same. The client is told that nothing was
             # created, so that has to become true before a worker submits it.
-            _ = self._spawn(self._abandon(attempts))
+            _ = self._spawn(self._abandon(task, attempts, once))
             raise StorageUnavailableError(
                 "The task could not be stored and was not submitted; try again in a moment."
             ) from error
 
-    async def _abandon(self, attempts: list[NewAttempt]) -> None:
+    async def _abandon(self, task: NewTask, attempts: list[NewAttempt], once: Once | None) -> None:
         for _ in range(_ABANDON_TRIES):
             try:
-                gone = await self._tasks.abandon(*attempts)
+                gone = await self._tasks.abandon(task, *attempts, once=once)
             except DatabaseUnavailableError:
                 await asyncio.sleep(_ABANDON_PAUSE.total_seconds())
             else:
@@ -305,7 +376,7 @@ class Submissions:
                 break
         _log.error(
             "A task that its client was told was not created may run",
-            task=public_id("task_", attempts[0].task_id),
+            task=public_id("task_", task.id),
         )
 
     async def _run(
@@ -372,8 +443,10 @@ def _first_snapshot(task: NewTask, translation: Translation) -> TaskSnapshot:
         model=task.model,
         provider=task.provider,
         upstream_model=translation.facts.model,
+        dialect=task.dialect,
         details=task.details,
         echo=task.echo,
+        facts=task.facts,
         user=task.end_user,
         seed=task.seed,
         created_at=task.created_at,

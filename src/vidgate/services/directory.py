@@ -12,7 +12,7 @@ from vidgate.db.accounts import AccountStore
 from vidgate.db.channels import ChannelStore
 from vidgate.db.clock import Clock
 from vidgate.exceptions import DatabaseUnavailableError
-from vidgate.models.accounts import Caller
+from vidgate.models.accounts import AccessKey, Caller
 from vidgate.models.channels import Channel, ChannelAccess
 from vidgate.services.secrets import Purpose, SecretBox, hash_key
 
@@ -48,6 +48,7 @@ class Directory:
         self._clock = clock
         self._monotonic = monotonic
         self._tokens: dict[bytes, Caller] = {}
+        self._access_keys: dict[str, AccessKey] = {}
         self._by_id: dict[UUID, Channel] = {}
         self._credentials: dict[UUID, ChannelAccess] = {}
         self._channel_secrets: dict[bytes, SecretStr] = {}
@@ -64,16 +65,22 @@ class Directory:
         """Re-read what was written lately."""
         started = self._monotonic()
         since = self._clock.now() - CACHE_WINDOW
-        for key_hash, token in await self._accounts.changed_tokens(since):
+        changed = await self._accounts.changed_tokens(since)
+        for key_hash, token in changed:
             if token.revoked:
                 self._tokens.pop(key_hash, None)
             elif key_hash in self._tokens:
                 self._tokens[key_hash] = Caller(token)
+        changed_ids = {token.id for _, token in changed}
+        for access_key, known in list(self._access_keys.items()):
+            if known.caller.token.id in changed_ids:
+                del self._access_keys[access_key]
         for channel in await self._channels.changed(since):
             self._by_id[channel.id] = channel
         if started - self._refreshed > CACHE_WINDOW.total_seconds():
             # More was missed than a refresh looks back.
             self._tokens.clear()
+            self._access_keys.clear()
             self._by_id = {channel.id: channel for channel in await self._channels.every()}
         self._refreshed = started
 
@@ -101,6 +108,24 @@ class Directory:
             return None
         caller = self._tokens[key_hash] = Caller(token)
         return caller
+
+    async def access_key(self, access_key: str) -> AccessKey | None:
+        """The pair with this access key; `None` if it is unknown or its token was revoked.
+
+        Raises:
+            DatabaseUnavailableError: It could not be looked up.
+            ConfigurationError: It cannot be decrypted with the keys at hand.
+        """
+        known = self._access_keys.get(access_key) if self.is_fresh else None
+        if known is not None:
+            return known
+        found = await self._accounts.access_key(access_key)
+        if found is None or found[0].revoked:
+            return None
+        token, encrypted = found
+        secret = SecretStr(self._box.decrypt(Purpose.ACCESS_KEY, encrypted))
+        known = self._access_keys[access_key] = AccessKey(access_key, secret, Caller(token))
+        return known
 
     async def channels(self) -> Iterable[Channel]:
         """Every channel, disabled and removed ones included.

@@ -2,6 +2,7 @@
 
 from vidgate.exceptions import (
     ContentPolicyError,
+    ModelRefusedError,
     RefusedParameterError,
     RequestError,
     UpstreamRefusedError,
@@ -73,10 +74,22 @@ def to_task_error(fault: Fault) -> TaskError:
     return TaskError(code, fault.safe_message or sentence)
 
 
-def to_request_error(fault: Fault) -> RequestError:
-    """The answer to a submit that every channel refused, the last one for this."""
+def to_request_error(fault: Fault, *, knows_model: bool = True) -> RequestError:
+    """The answer to a submit that every channel refused, the last one for this.
+
+    Args:
+        fault: Why.
+        knows_model: Whether the model is one that we know to exist, so that it is the deployment
+            that lacks it; otherwise it is the client who wrote it wrongly.
+    """
     error = to_task_error(fault)
     match fault.kind:
+        case FaultKind.MODEL_UNAVAILABLE if not knows_model:
+            return ModelRefusedError(
+                "The provider has no such model; check its spelling, `GET /v1/models` lists those "
+                "that are known.",
+                param="model",
+            )
         case FaultKind.CONTENT_POLICY:
             return ContentPolicyError(error.message, code=error.code)
         case FaultKind.BAD_PARAMETER:

@@ -13,7 +13,7 @@ from vidgate.models.channels import Channel, OnUnknown
 from vidgate.models.ids import new_id
 from vidgate.providers.base import Provider
 from vidgate.providers.proxies import check_proxy_url
-from vidgate.services.secrets import Purpose, SecretBox, hash_key, new_token_key
+from vidgate.services.secrets import Purpose, SecretBox, hash_key, new_access_key, new_token_key
 
 __all__ = ["DEFAULT_ACCOUNT", "NewChannel", "Provisioning"]
 
@@ -81,6 +81,7 @@ class Provisioning:
         """Encrypt every stored secret under the newest key; return how many there are."""
         return await self._channels.rewrite_secrets(
             lambda secret: self._box.rotate(Purpose.CREDENTIAL, secret),
+            rewrite_access_key=lambda secret: self._box.rotate(Purpose.ACCESS_KEY, secret),
             fingerprint=self._box.fingerprints[0],
         )
 
@@ -141,6 +142,18 @@ class Provisioning:
         )
         assert token is not None  # noqa: S101 - 256 random bits do not repeat
         return token, key
+
+    async def create_access_key(self, token: Token) -> tuple[str, str]:
+        """Give a token a pair to sign requests with, as the vendors' own SDKs do.
+
+        Returns:
+            The access key and its secret, which cannot be shown again.
+        """
+        access_key, secret = new_access_key()
+        await self._accounts.create_access_key(
+            token.id, access_key, self._box.encrypt(Purpose.ACCESS_KEY, secret)
+        )
+        return access_key, secret
 
     async def ensure_token(self, key: str, *, name: str) -> None:
         """Make a token of a given key, unless there is one."""

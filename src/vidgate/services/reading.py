@@ -5,11 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from vidgate.constants import VIEW_AGE, VIEW_LIMIT
+from vidgate.constants import CACHE_WINDOW, VIEW_AGE, VIEW_LIMIT
 from vidgate.db.tasks import TaskStore
-from vidgate.exceptions import TaskNotFoundError
-from vidgate.models.ids import parse_public_id
-from vidgate.models.tasks import TaskSnapshot
+from vidgate.exceptions import ConflictError, TaskNotFoundError
+from vidgate.models.ids import parse_public_id, public_id
+from vidgate.models.tasks import TaskPage, TaskQuery, TaskSnapshot
 
 __all__ = ["TaskReader", "TaskView"]
 
@@ -39,6 +39,7 @@ class TaskReader:
     def __init__(self, tasks: TaskStore, *, monotonic: Callable[[], float]) -> None:
         self._tasks = tasks
         self._monotonic = monotonic
+        self._refreshed = float("-inf")
         self._views: OrderedDict[str, TaskView] = OrderedDict()
 
     def cached(self, public_id: str, account_id: UUID) -> TaskView | None:
@@ -65,9 +66,57 @@ class TaskReader:
         # Taken before the read: what happens during it makes the view older, never younger.
         now = self._monotonic()
         snapshot = await self._tasks.snapshot(task_id) if task_id else None
-        if snapshot is None or snapshot.account_id != account_id:
-            raise TaskNotFoundError(f"There is no task {public_id[:40]!r}.")
+        if snapshot is None or snapshot.account_id != account_id or snapshot.removed:
+            raise _not_found(public_id)
         return self._remember(public_id, TaskView(snapshot, now))
+
+    async def page(self, account_id: UUID, query: TaskQuery) -> TaskPage:
+        """List an account's tasks.
+
+        Raises:
+            TaskNotFoundError: `query.after` is no task of the account's.
+            DatabaseUnavailableError: They could not be read.
+        """
+        after = None
+        if query.after is not None:
+            after = parse_public_id("task_", query.after)
+            known = await self._tasks.snapshot(after) if after else None
+            # Also behind one that was removed meanwhile: a list is often deleted page by page.
+            if known is None or known.account_id != account_id:
+                raise _not_found(query.after, param="after")
+        return await self._tasks.page(account_id, query, after=after)
+
+    async def remove(self, public_id: str, account_id: UUID) -> None:
+        """Take a final task from its client; the operator still sees it.
+
+        Raises:
+            TaskNotFoundError: There is no such task, or it is another account's.
+            ConflictError: It is not final.
+            DatabaseUnavailableError: It could not be written.
+        """
+        task = (await self.read(public_id, account_id)).snapshot
+        if not task.status.is_final:
+            raise ConflictError(
+                "The task is not finished yet; wait for its end, or cancel it, then delete it.",
+                code="task_not_finished",
+            )
+        if not await self._tasks.remove(task.id):
+            raise _not_found(public_id)
+        self.forget(task.id)
+
+    async def refresh(self) -> None:
+        """Forget what other processes removed or changed although it was final."""
+        started = self._monotonic()
+        if started - self._refreshed > CACHE_WINDOW.total_seconds():
+            # More was missed than is looked back.
+            self._views.clear()
+        for task_id in await self._tasks.amended(CACHE_WINDOW):
+            self.forget(task_id)
+        self._refreshed = started
+
+    def forget(self, task_id: UUID) -> None:
+        """Read a task anew next time, also one that is final."""
+        self._views.pop(public_id("task_", task_id), None)
 
     def evict(self, public_id: str) -> None:
         """Read anew next time, because something changed; the last revision stays known."""
@@ -77,8 +126,8 @@ class TaskReader:
 
     def evict_all(self) -> None:
         """Read everything unfinished anew: hints may have been missed."""
-        for public_id in self._views:
-            self.evict(public_id)
+        for name in self._views:
+            self.evict(name)
 
     def _remember(self, public_id: str, view: TaskView) -> TaskView:
         known = self._views.get(public_id)
@@ -94,3 +143,7 @@ class TaskReader:
 
 def _is_older(snapshot: TaskSnapshot, known: TaskSnapshot) -> bool:
     return (snapshot.revision, snapshot.progress) < (known.revision, known.progress)
+
+
+def _not_found(public_id: str, *, param: str | None = None) -> TaskNotFoundError:
+    return TaskNotFoundError(f"There is no task {public_id[:40]!r}.", param=param)

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
+from uuid import UUID
 
 from vidgate.exceptions import ModelNotFoundError, NoChannelError
 from vidgate.models.channels import Channel
@@ -36,8 +37,12 @@ class Router:
         self._providers = providers
         self._random = randomness
 
-    async def candidates(self, model: str) -> list[Channel]:
+    async def candidates(self, model: str, *, channel_id: UUID | None = None) -> list[Channel]:
         """The usable channels that serve a model, in the order to try them.
+
+        Args:
+            model: What is asked for.
+            channel_id: The only one that will do, `None` where any will.
 
         Raises:
             ModelNotFoundError: No provider's models and no channel's list have it.
@@ -45,6 +50,13 @@ class Router:
         """
         channels = list(await self._directory.channels())
         serving = [one for one in channels if is_usable(one) and self._serves(one, model)]
+        if serving and channel_id is not None:
+            serving = [one for one in serving if one.id == channel_id]
+            if not serving:
+                raise NoChannelError(
+                    "The video that the request names was made by an account of the provider's "
+                    f"that does not serve the model {model!r} at the moment."
+                )
         if serving:
             return self._in_order(serving)
         if self.providers_of(model) or any(one.lists(model) for one in channels if not one.removed):

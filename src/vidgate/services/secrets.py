@@ -5,6 +5,7 @@ import binascii
 import hashlib
 import hmac
 import secrets
+import string
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -20,6 +21,7 @@ __all__ = [
     "SecretBox",
     "add_secret_key",
     "hash_key",
+    "new_access_key",
     "new_token_key",
     "read_secret_keys",
 ]
@@ -27,6 +29,10 @@ __all__ = [
 _KEY_BYTES = 32
 _LEAST_SIGNATURE_BYTES = 16
 _TOKEN_PREFIX = "sk-"  # noqa: S105 - not a secret
+_ACCESS_KEY_PREFIX = "VG"
+_ACCESS_KEY_CHARACTERS = 30
+"""Letters and digits alone, since vendors' SDKs put it between slashes and bars."""
+
 _SECRET_FILE = "secret-key"  # noqa: S105 - the name of a file
 
 
@@ -43,6 +49,13 @@ class Purpose(StrEnum):
 def new_token_key() -> str:
     """Make a token's key: `sk-` and 43 characters that hold 256 random bits."""
     return _TOKEN_PREFIX + secrets.token_urlsafe(_KEY_BYTES)
+
+
+def new_access_key() -> tuple[str, str]:
+    """Make a pair to sign with: an access key, which is no secret, and 256 random bits."""
+    letters = string.ascii_uppercase + string.digits
+    name = "".join(secrets.choice(letters) for _ in range(_ACCESS_KEY_CHARACTERS))
+    return _ACCESS_KEY_PREFIX + name, secrets.token_urlsafe(_KEY_BYTES)
 
 
 def hash_key(key: str) -> bytes:

@@ -480,7 +480,7 @@ class Submitter:
         """Go on at another channel; `None` if there is none that was not tried."""
         try:
             model = self._router.effective_model(request)
-            candidates = await self._router.candidates(model)
+            candidates = await self._router.candidates(model, channel_id=request.channel_id)
         except RequestError:
             return None
         used = await self._attempts.channels_used(attempt.task_id, attempt.position)
@@ -577,7 +577,9 @@ class Submitter:
         )
         if final:
             self._metrics.task(attempt.provider, TaskStatus.FAILED.value)
-        return None, Refused(to_request_error(fault))
+        known = self._providers[attempt.provider].capabilities.models
+        is_known = attempt.upstream_model in known
+        return None, Refused(to_request_error(fault, knows_model=is_known))
 
     async def move(self, attempt: Attempt, lease: Lease) -> None:
         """Find another channel for a waiting attempt whose own is disabled or removed.

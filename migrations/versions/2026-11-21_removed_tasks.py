@@ -1,0 +1,38 @@
+"""When a client removed a task, and when a final one was changed all the same.
+
+Revision: a41c07d95e3b
+Follows: 7c1e5f0b92ad
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "a41c07d95e3b"
+down_revision = "7c1e5f0b92ad"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("tasks", sa.Column("removed_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column(
+        "tasks",
+        sa.Column(
+            "amended_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="when a final one was changed",
+        ),
+    )
+    op.create_index(
+        "tasks_amended_at_idx",
+        "tasks",
+        ["amended_at"],
+        postgresql_where=sa.text("amended_at IS NOT NULL"),
+    )
+
+
+def downgrade() -> None:
+    op.drop_index("tasks_amended_at_idx", table_name="tasks")
+    for name in ("amended_at", "removed_at"):
+        op.drop_column("tasks", name)

@@ -1,0 +1,120 @@
+"""Videos that a request names by our ids, in the words of the provider that made them."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from vidgate.db.attempts import AttemptStore
+from vidgate.exceptions import (
+    ConflictError,
+    InvalidParameterError,
+    TaskNotFoundError,
+    UnsupportedParameterError,
+)
+from vidgate.models.requests import VideoRequest
+from vidgate.models.tasks import AttemptStatus, TaskSnapshot, TaskStatus
+from vidgate.providers.base import Provider
+from vidgate.services.reading import TaskReader
+
+__all__ = ["VideoNames"]
+
+_NAME = re.compile(r"(?P<task>task_[0-9a-hjkmnp-tv-z]{26})(?:_(?P<position>[0-7]))?")
+"""`<public id>_<position>`, as answers show a video; the task alone means its first one."""
+
+
+class VideoNames:
+    """Puts the provider's ids in the place of ours, and finds the channel that knows them."""
+
+    def __init__(
+        self, *, reader: TaskReader, attempts: AttemptStore, providers: Mapping[str, Provider]
+    ) -> None:
+        self._reader = reader
+        self._attempts = attempts
+        # A value is only touched where it looks like an id of ours, so one set serves them all.
+        self._fields = frozenset[str]().union(
+            *(provider.capabilities.object_fields for provider in providers.values())
+        )
+
+    async def finished(self, name: str, account_id: UUID, *, param: str) -> TaskSnapshot:
+        """The task behind an id of ours, which has made a video.
+
+        Raises:
+            TaskNotFoundError: There is no such task, or it is another account's.
+            ConflictError: It has no video, or none yet.
+            DatabaseUnavailableError: It could not be read.
+        """
+        found = _NAME.fullmatch(name)
+        try:
+            task = (await self._reader.read(found["task"] if found else name, account_id)).snapshot
+        except TaskNotFoundError as error:
+            raise TaskNotFoundError(error.message, param=param) from None
+        if task.status is not TaskStatus.SUCCEEDED:
+            ended = task.status.is_final
+            raise ConflictError(
+                f"The task {task.public_id} has made no video."
+                if ended
+                else f"The task {task.public_id} is not finished; wait for its end.",
+                param=param,
+                code="no_video" if ended else "task_not_finished",
+            )
+        return task
+
+    async def resolve(self, request: VideoRequest, account_id: UUID) -> VideoRequest:
+        """Replace our ids in `metadata`, and pin the request to the channel that knows them.
+
+        Raises:
+            TaskNotFoundError: One is no task of the account's.
+            ConflictError: One has made no video.
+            UnsupportedParameterError: Its provider gave the video no id.
+            InvalidParameterError: Two were made by different channels.
+            DatabaseUnavailableError: It could not be read.
+        """
+        names: dict[str, str] = {}
+
+        def note(field: str, name: str) -> str:
+            names[name] = field
+            return name
+
+        self._walk(request.metadata, note)
+        if not names:
+            return request
+        upstream: dict[str, str] = {}
+        channels: set[UUID] = set()
+        for name, field in names.items():
+            upstream[name], channel_id = await self._look_up(name, field, account_id)
+            channels.add(channel_id)
+            if len(channels) > 1:
+                raise InvalidParameterError(
+                    f"{field} names a video that was made at another account of the provider's "
+                    "than the one before it; they cannot be used together.",
+                    param=field,
+                )
+        metadata = self._walk(request.metadata, lambda _, name: upstream[name])
+        return replace(request, metadata=metadata, channel_id=channels.pop())
+
+    async def _look_up(self, name: str, field: str, account_id: UUID) -> tuple[str, UUID]:
+        task = await self.finished(name, account_id, param=field)
+        found = _NAME.fullmatch(name)
+        position = int(found["position"] or 0) if found else 0
+        result = task.outputs[position].result if position < len(task.outputs) else None
+        if result is None:
+            raise TaskNotFoundError(f"There is no video {name!r}.", param=field)
+        if result.upstream_id is None:
+            raise UnsupportedParameterError(
+                field, f"The provider that made {name} offers nothing that could be done with it."
+            )
+        for attempt in await self._attempts.of_task(task.id):
+            if attempt.position == position and attempt.status is AttemptStatus.SUCCEEDED:
+                return result.upstream_id, attempt.channel_id
+        raise TaskNotFoundError(f"There is no video {name!r}.", param=field)
+
+    def _walk(self, value: Any, change: Callable[[str, str], str], field: str = "") -> Any:
+        if isinstance(value, Mapping):
+            return {key: self._walk(member, change, key) for key, member in value.items()}
+        if isinstance(value, list):
+            return [self._walk(member, change, field) for member in value]
+        if isinstance(value, str) and field in self._fields and _NAME.fullmatch(value):
+            return change(field, value)
+        return value

@@ -1,0 +1,138 @@
+"""A request that comes again is answered as the first time, whoever it comes to."""
+
+import asyncio
+from datetime import timedelta
+
+import httpx
+import pytest
+from tests.support.engine import Engine, open_engine
+from tests.support.upstreams import MODELS, Upstream, refusal
+
+from vidgate.exceptions import IdempotencyError, RepeatedRefusalError, RequestError
+from vidgate.models.outcomes import FaultKind
+from vidgate.models.requests import Once, VideoRequest
+from vidgate.services.creating import Created
+
+ONCE = Once(key="k1", fingerprint=b"f1", lifetime=timedelta(minutes=15))
+
+
+async def create(engine: Engine, once: Once = ONCE) -> Created:
+    request = VideoRequest(model=MODELS["kling"], prompt="a boat")
+    return await engine.services.submissions.create(
+        engine.caller, request, dialect="jimeng", once=once
+    )
+
+
+@pytest.fixture
+async def fake(engine: Engine) -> Upstream:
+    await engine.channel("kling")
+    return Upstream(engine.router, "kling")
+
+
+async def test_the_same_request_makes_one_job(engine: Engine, fake: Upstream) -> None:
+    first = await create(engine)
+    again = await create(engine)
+
+    assert again.snapshot.id == first.snapshot.id
+    assert (first.replayed, again.replayed) == (False, True)
+    assert len(fake.submits) == 1
+    assert len(await engine.all_tasks()) == 1
+
+
+async def test_another_request_by_the_same_key_is_an_error(engine: Engine, fake: Upstream) -> None:
+    await create(engine)
+
+    with pytest.raises(IdempotencyError) as caught:
+        await create(engine, Once(key="k1", fingerprint=b"f2", lifetime=ONCE.lifetime))
+
+    assert caught.value.status == 422
+    assert len(fake.submits) == 1
+
+
+async def test_keys_are_an_accounts_own(engine: Engine, fake: Upstream) -> None:
+    await create(engine)
+    await engine.office.provisioning.create_account("other")
+    _, key = await engine.office.provisioning.create_token(name="other", account="other")
+    caller = await engine.services.directory.authenticate(key)
+    assert caller is not None
+    engine.caller = caller
+
+    assert not (await create(engine)).replayed
+    assert len(fake.submits) == 2
+
+
+async def test_a_key_is_forgotten_when_its_time_is_over(engine: Engine, fake: Upstream) -> None:
+    first = await create(engine)
+    engine.clock.advance(minutes=15)
+
+    second = await create(engine)
+
+    assert second.snapshot.id != first.snapshot.id
+    assert not second.replayed
+    assert (await create(engine)).snapshot.id == second.snapshot.id
+    assert len(fake.submits) == 2
+
+
+async def test_a_refusal_is_repeated_too(engine: Engine, fake: Upstream) -> None:
+    fake.on_submit = [refusal("kling", FaultKind.CONTENT_POLICY)]
+    with pytest.raises(RequestError) as first:
+        await create(engine)
+
+    with pytest.raises(RepeatedRefusalError) as again:
+        await create(engine)
+
+    told = [(one.value.status, one.value.type, one.value.code) for one in (first, again)]
+    assert told[0] == told[1] == (400, "invalid_request_error", "content_policy_violation")
+    assert again.value.message == first.value.message
+    assert again.value.upstream_called
+    assert len(fake.submits) == 1
+
+
+async def test_bad_input_keeps_no_key(engine: Engine, fake: Upstream) -> None:
+    bad = VideoRequest(model=MODELS["kling"], prompt="a boat", duration_seconds=7)
+    for _ in range(2):
+        with pytest.raises(RequestError, match="seconds"):
+            await engine.services.submissions.create(
+                engine.caller, bad, dialect="jimeng", once=ONCE
+            )
+
+    assert not (await create(engine)).replayed
+    assert len(fake.submits) == 1
+
+
+async def test_of_many_at_once_on_two_replicas_one_is_carried_out(database_url: str) -> None:
+    async with open_engine(database_url) as one, open_engine(database_url) as other:
+        await one.channel("kling")
+        await other.services.directory.load()
+        other.caller = one.caller
+        fakes = [Upstream(engine.router, "kling") for engine in (one, other)]
+
+        made = await asyncio.gather(*(create(engine) for engine in (one, other) * 8))
+
+    assert len({created.snapshot.id for created in made}) == 1
+    assert sum(not created.replayed for created in made) == 1
+    assert sum(len(fake.submits) for fake in fakes) == 1
+
+
+async def test_a_repetition_waits_for_the_first(engine: Engine) -> None:
+    gate = asyncio.Event()
+
+    arrived = asyncio.Event()
+
+    async def slow(_: httpx.Request) -> httpx.Response:
+        arrived.set()
+        await gate.wait()
+        return refusal("kling", FaultKind.BAD_PARAMETER).response()
+
+    await engine.channel("kling")
+    engine.router.post("http://kling.test/v1/videos/text2video").mock(side_effect=slow)
+    first = asyncio.create_task(create(engine))
+    await arrived.wait()
+    again = asyncio.create_task(create(engine))
+    done, _ = await asyncio.wait({again}, timeout=0.4)
+    assert not done
+
+    gate.set()
+
+    results = await asyncio.gather(first, again, return_exceptions=True)
+    assert [getattr(result, "status", None) for result in results] == [400, 400]
