@@ -107,8 +107,8 @@ _ERRORS: Mapping[int, tuple[str, int, str, str | None, str, str]] = MappingProxy
     {
         400: (
             (
-                "A field is missing, of the wrong type or impossible (1200, 1201), or the content was "
-                "refused (1301)."
+                "A field is missing, of the wrong type or impossible (1200, 1201), or the content "
+                "was refused (1301)."
             ),
             1201,
             "unsupported_parameter",
@@ -126,8 +126,8 @@ _ERRORS: Mapping[int, tuple[str, int, str, str | None, str, str]] = MappingProxy
             None,
             "authentication_error",
             (
-                "This token is unknown or was revoked; send the header `Authorization: Bearer sk-...` "
-                "with a valid one."
+                "This token is unknown or was revoked; send the header "
+                "`Authorization: Bearer sk-...` with a valid one."
             ),
         ),
         403: (
