@@ -53,6 +53,7 @@ def video(model: str, **metadata: Any) -> VideoRequest:
         (video("kling-v1", mode="4k"), "mode", ("std", "pro")),
         (video("kling-v3", cfg_scale=1.5), "cfg_scale", ("0 to 1",)),
         (video("kling-v3", cfg_scale="much"), "cfg_scale", ("0 to 1",)),
+        (video("kling-v3", cfg_scale=True), "cfg_scale", ("0 to 1",)),
         (video("kling-v3", multi_shot="yes"), "multi_shot", ("true", "false")),
         (video("kling-v3", multi_shot=1), "multi_shot", ("true", "false")),
         (video("kling-v2-6", multi_shot=True), "multi_shot", ("false",)),

@@ -311,6 +311,7 @@ def test_what_the_client_says_of_a_follow_up_wins() -> None:
         (FollowUp.EDIT, None, VideoRequest(model=""), "video"),
         (FollowUp.EDIT, replace(RESULT, protected=True), VideoRequest(model=""), "video"),
         (FollowUp.EDIT, replace(RESULT, duration_seconds=16), VideoRequest(model=""), "video"),
+        (FollowUp.EDIT, replace(RESULT, duration_seconds=2), VideoRequest(model=""), "video"),
         (
             FollowUp.EDIT,
             replace(RESULT, duration_seconds=12),
