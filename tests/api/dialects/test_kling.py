@@ -102,7 +102,8 @@ async def test_a_new_body_hands_over_what_is_the_clients_own(api: Api) -> None:
 
 
 async def test_empty_ids_are_none(api: Api) -> None:
-    body = {"prompt": "x", "options": {"external_task_id": "", "callback_url": None}}
+    options = {"external_task_id": "", "callback_url": None}
+    body = {"prompt": "x", "options": options, "callback_url": "no field of this generation"}
     await api.client.post("/kling/text-to-video/kling-3.0", json=body)
     assert api.services.submissions.request.metadata.keys() == {"prompt", "options", "action"}
 
