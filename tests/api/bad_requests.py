@@ -173,7 +173,7 @@ _TOKENS = [
             code="invalid_api_key",
             message=NEEDED,
         )
-        for path in ("/v1", "/v1/", "/v1/nothing", "/kling/v1", "/vidu/ent/v2")
+        for path in ("/v1", "/v1/", "/v1/nothing")
     ),
 ]
 

@@ -27,6 +27,7 @@ import httpx
 from pydantic import SecretStr
 from typing_extensions import override
 
+from vidgate.exceptions import ProviderProtocolError
 from vidgate.models.channels import ChannelAccess
 from vidgate.models.outcomes import (
     Failed,
@@ -40,7 +41,7 @@ from vidgate.models.outcomes import (
     UpstreamRef,
 )
 from vidgate.models.requests import VideoRequest
-from vidgate.models.tasks import TaskSnapshot, TaskStatus
+from vidgate.models.tasks import FollowUp, TaskSnapshot
 from vidgate.providers.base import (
     Callback,
     Capabilities,
@@ -53,8 +54,10 @@ from vidgate.providers.base import (
 from vidgate.providers.kling.callbacks import check_callback
 from vidgate.providers.kling.capabilities import CAPABILITIES
 from vidgate.providers.kling.envelope import Envelope, read_envelope
+from vidgate.providers.kling.following import follow_up
 from vidgate.providers.kling.jobs import Job, job_id, read_legacy_job, read_new_job
 from vidgate.providers.kling.models import ADVANCED_LIP_SYNC, IDENTIFY_FACE
+from vidgate.providers.kling.native import native_answer
 from vidgate.providers.kling.probing import probe_path, read_probe
 from vidgate.providers.kling.routing import effective_model
 from vidgate.providers.kling.signing import Signer, check_credential, has_api_key
@@ -80,14 +83,6 @@ _API_KEY = "vidgate_kling_api_key"
 _TOKEN_CODES = frozenset({1003, 1004})
 """The signed token is not valid yet, or not any more."""
 
-_STATUS_WORDS = {
-    TaskStatus.QUEUED: "submitted",
-    TaskStatus.IN_PROGRESS: "processing",
-    TaskStatus.SUCCEEDED: "succeed",
-    TaskStatus.FAILED: "failed",
-    TaskStatus.CANCELLED: "failed",
-}
-
 
 class Kling(Provider):
     """Kling AI."""
@@ -106,6 +101,14 @@ class Kling(Provider):
     @override
     def check_credential(self, credential: str) -> None:
         check_credential(credential)
+
+    # Following up
+
+    @override
+    def follow_up(
+        self, kind: FollowUp, source: TaskSnapshot, request: VideoRequest
+    ) -> VideoRequest:
+        return follow_up(kind, source, request)
 
     # Submitting
 
@@ -141,14 +144,23 @@ class Kling(Provider):
     def read_submission(
         self, sent: httpx.Request, response: httpx.Response
     ) -> Submission | Rejected | NextRequest:
-        envelope = self._envelope(sent, response)
         path = sent.url.path
+        # The model is in the path: where there is none, as on older hosts, there is no model.
+        is_nowhere = _is_new(path) and response.status_code == httpx.codes.NOT_FOUND
+        try:
+            envelope = self._envelope(sent, response)
+        except ProviderProtocolError as error:
+            if is_nowhere:
+                return Rejected(_no_such_model(str(error)))
+            raise
         if path.endswith(IDENTIFY_FACE):
             return _next_step(sent, envelope)
         if not envelope.is_accepted:
             fault = envelope.refusal()
             if fault is None:
                 raise envelope.error("Kling may have made a job")
+            if is_nowhere and fault.kind is FaultKind.FAULT:
+                return Rejected(_no_such_model(fault.message, fault.code))
             return Rejected(fault)
         is_new = _is_new(path)
         data = envelope.data if isinstance(envelope.data, Mapping) else {}
@@ -270,23 +282,7 @@ class Kling(Provider):
 
     @override
     def native_answer(self, task: TaskSnapshot) -> dict[str, Any]:
-        changed_at = task.finished_at or task.started_at or task.created_at
-        message = task.error.message if task.error else ""
-        if task.status is TaskStatus.CANCELLED:
-            message = message or "The task was cancelled."
-        data: dict[str, Any] = {
-            "task_id": task.public_id,
-            "task_status": _STATUS_WORDS[task.status],
-            "task_status_msg": message,
-            "task_info": {
-                name: value for name, value in task.echo.items() if name == "external_task_id"
-            },
-            "created_at": _milliseconds(task.created_at),
-            "updated_at": _milliseconds(changed_at),
-        }
-        if task.status is TaskStatus.SUCCEEDED:
-            data["task_result"] = {"videos": _native_videos(task)}
-        return {"code": 0, "message": "SUCCEED", "request_id": task.public_id, "data": data}
+        return native_answer(task)
 
     # Signing
 
@@ -310,6 +306,15 @@ class Kling(Provider):
 
 def _is_new(path: str) -> bool:
     return _NEW_PATH.search(path) is not None
+
+
+def _no_such_model(message: str, code: str = "404") -> Fault:
+    return Fault(
+        kind=FaultKind.MODEL_UNAVAILABLE,
+        code=code,
+        message=message,
+        safe_message="Kling does not serve this model here.",
+    )
 
 
 def _next_step(sent: httpx.Request, envelope: Envelope) -> Rejected | NextRequest:
@@ -358,21 +363,3 @@ def _no_such_job(envelope: Envelope) -> Failed:
         safe_message="Kling no longer knows the job.",
     )
     return Failed(fault, doubtful=True)
-
-
-def _native_videos(task: TaskSnapshot) -> list[dict[str, Any]]:
-    videos = []
-    for number, output in enumerate(task.outputs):
-        if output.result is None:
-            continue
-        video: dict[str, Any] = {"id": f"{task.public_id}_{number}", "url": output.result.url}
-        if output.result.watermarked_url is not None:
-            video["watermark_url"] = output.result.watermarked_url
-        if output.result.duration_seconds is not None:
-            video["duration"] = f"{output.result.duration_seconds:.3f}".rstrip("0").rstrip(".")
-        videos.append(video)
-    return videos
-
-
-def _milliseconds(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)

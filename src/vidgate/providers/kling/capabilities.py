@@ -52,6 +52,7 @@ CAPABILITIES = Capabilities(
     find=True,
     probe=True,
     callback=True,
+    object_fields=frozenset({"video_id"}),
 )
 
 
@@ -61,6 +62,7 @@ def find_traits(
     *,
     has_pictures: bool = False,
     wants_omni: bool = False,
+    is_path_model: bool | None = None,
     map_retired_models: bool,
 ) -> Traits:
     """Find what runs when this model is asked for.
@@ -70,6 +72,7 @@ def find_traits(
         over: The vendor fields that come with it.
         has_pictures: Whether there is a first frame beside them.
         wants_omni: Whether the request says that it is for an omni model.
+        is_path_model: Whether an unknown one is of the new generation, `None` to tell by its name.
         map_retired_models: Whether a retired one runs as its successor.
 
     Raises:
@@ -83,7 +86,9 @@ def find_traits(
             )
         _require_successor_takes(model, over, has_pictures=has_pictures)
         return _BY_NAME[SUCCESSOR]
-    return _BY_NAME.get(model) or _unknown(model, over, wants_omni=wants_omni)
+    return _BY_NAME.get(model) or _unknown(
+        model, over, wants_omni=wants_omni, is_path_model=is_path_model
+    )
 
 
 def traits_of_product(product: Product) -> Traits:
@@ -114,8 +119,11 @@ def _require_successor_takes(model: str, over: Mapping[str, Any], *, has_picture
         )
 
 
-def _unknown(model: str, over: Mapping[str, Any], *, wants_omni: bool) -> Traits:
-    is_path_model = _PATH_MODEL.fullmatch(model) is not None
+def _unknown(
+    model: str, over: Mapping[str, Any], *, wants_omni: bool, is_path_model: bool | None
+) -> Traits:
+    if is_path_model is None:
+        is_path_model = _PATH_MODEL.fullmatch(model) is not None
     has_video = not is_path_model and bool(objects(over.get("video_list")))
     is_omni = wants_omni or model.endswith("-omni") or has_video
     product = Product.OMNI if is_omni else Product.FRAMES

@@ -56,6 +56,27 @@ _REFUSING_STATUSES = frozenset({400, 401, 403, 404, 405, 413, 415, 422, 429})
 """With one of these, a code we do not know is a refusal too; 408 and 409 leave doubt."""
 
 _ALREADY_EXISTS = re.compile(r"external.{0,8}id.*\b(exist|duplicat)", re.IGNORECASE | re.DOTALL)
+_NO_SUCH_MODEL = re.compile(
+    r"\bmodel(?:_name)?\b(?! ?/).{0,80}\b(?:is invalid|not supported for this|not exist|not found"
+    r"|discontinued|no longer available)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""Legacy endpoints say 1201 of a model that they do not have, and 1203 of one that is retired."""
+
+_FIELD = re.compile(
+    r"(?:^|[\s'`\"(])(?P<name>[a-z][a-z0-9]*(?:_[a-z0-9]+)*(?:\[[0-9]{1,4}\])?(?:\.[a-z_]{1,40})*)['`\"]?"
+    r"(?:\s+(?:parameter|field))?(?::|\s+(?:value|is (?:invalid|required)|must|cannot|can not)\b)"
+)
+"""The field that a text is about, by what the vendor says of one."""
+
+_FIELD_WORDS = frozenset(
+    {
+        *("prompt", "image", "mode", "duration", "sound", "input", "settings", "options"),
+        *("contents", "resolution", "audio", "model", "text", "url"),
+    }
+)
+"""Fields whose names are ordinary words; the others have an underscore."""
+
 _NO_SUCH_TASK = re.compile(r"task\s+(is\s+)?not\s+found", re.IGNORECASE)
 
 _LONGEST_WAIT_SECONDS = 86_400.0
@@ -143,6 +164,8 @@ class Envelope:
         kind = _FAULTS.get(self.code)
         if kind is None and self.code < 5000 and self.status in _REFUSING_STATUSES:  # noqa: PLR2004 - server errors begin there
             kind = FaultKind.FAULT
+        if kind is FaultKind.BAD_PARAMETER and _NO_SUCH_MODEL.search(self.message):
+            kind = FaultKind.MODEL_UNAVAILABLE
         if kind is None:
             return None
         return Fault(
@@ -151,6 +174,7 @@ class Envelope:
             message=self.message,
             safe_message=_refusal_sentence(kind, self.message),
             retry_after_seconds=self.retry_after_seconds,
+            param=_field(self.message) if kind is FaultKind.BAD_PARAMETER else "",
         )
 
 
@@ -208,6 +232,16 @@ def _refusal_sentence(kind: FaultKind, message: str) -> str:
     if kind is FaultKind.BAD_PARAMETER:
         return sentence("Kling refused a value of the request", message)
     return _SENTENCES.get(kind, "Kling did not take the request.")
+
+
+def _field(message: str) -> str:
+    """The field that a refusal names, empty where it names none."""
+    for match in _FIELD.finditer(message):
+        name = match["name"]
+        root = name.partition(".")[0].partition("[")[0]
+        if "_" in name or root in _FIELD_WORDS:
+            return name
+    return ""
 
 
 def _without_key(message: str, sent: httpx.Request) -> str:

@@ -95,6 +95,8 @@ class Traits:
         is_path_model: Whether it is of the new generation: the model in the path, `settings`.
         default_tier: What runs when none is asked for, `None` where nobody can say.
         sound_tiers: Those it makes sound in, where not in all.
+        audios: The words of `settings.audio`; empty where the endpoint has no such field.
+        has_shot_field: Whether `multi_shot` is one of its fields.
         has_sound_always: Whether it has no silent videos.
         first_ask: After the submit, near the earliest finish ever seen.
         earliest: The earliest finish that was measured, `None` where none was.
@@ -108,6 +110,8 @@ class Traits:
     is_path_model: bool = False
     default_tier: str | None = "720p"
     sound_tiers: tuple[str, ...] = ()
+    audios: tuple[str, ...] = ()
+    has_shot_field: bool = False
     has_sound_always: bool = False
     first_ask: timedelta = timedelta(seconds=30)
     earliest: timedelta | None = None

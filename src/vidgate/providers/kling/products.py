@@ -340,7 +340,13 @@ class MultiElements(_Product):
 
     @override
     def check(self, body: Mapping[str, Any], inputs: Inputs, traits: Traits) -> None:
-        require(body, "session_id", "The edit needs the `session_id` of a selection.")
+        require(
+            body,
+            "session_id",
+            "Multi-elements needs the `session_id` of a selection, which is made at Kling itself "
+            "(init-selection) and not here; to change a video by words alone, use kling-v3-omni "
+            "with the video in `video_list`.",
+        )
         require(body, "edit_mode", "Say what to do in `edit_mode`.", *_PICTURES_OF_EDIT)
         require(body, "prompt", "The edit of a video needs a prompt.")
         pictures = body.get("image_list")

@@ -21,10 +21,12 @@ from vidgate.providers.kling.products import (
 )
 from vidgate.providers.kling.wire import Wire, is_given, objects
 
-__all__ = ["ACTION", "Route", "effective_model", "find_route"]
+__all__ = ["ACTION", "NO_EXTENSION", "Route", "effective_model", "find_route"]
 
 ACTION = "action"
 """Our own member of `metadata`, which the vendor never sees."""
+
+_LEGACY_ROOT = "/v1/"
 
 _FRAMES = frozenset({Action.FIRST_FRAME, Action.FIRST_LAST_FRAME})
 _OMNI = frozenset({Action.TEXT, Action.REFERENCES, Action.EDIT}) | _FRAMES
@@ -73,7 +75,7 @@ _WORDS = MappingProxyType(
 )
 """The words of `Action`, the vendor's endpoints, and what deployed servers call them."""
 
-_NO_EXTENSION = (
+NO_EXTENSION = (
     "Kling has retired the extension of videos. The nearest is kling-v3-omni with the video in "
     "`video_list`."
 )
@@ -87,8 +89,8 @@ _NO_MULTI_IMAGE = (
 _RETIRED_WORDS = MappingProxyType(
     {
         "multi-image2video": _NO_MULTI_IMAGE,
-        "video-extend": _NO_EXTENSION,
-        Action.EXTEND.value: _NO_EXTENSION,
+        "video-extend": NO_EXTENSION,
+        Action.EXTEND.value: NO_EXTENSION,
         "lip-sync": _NO_OLD_LIP_SYNC,
     }
 )
@@ -124,11 +126,14 @@ class Route:
         traits: What is known of the model that runs.
         product: It decides the shape of the body.
         actions: Those that were asked for; empty where nobody asked.
+        path: The one that the request was written for, in the vendor's own words and in nothing
+            else: its body goes there as it is. `None` for every other request.
     """
 
     traits: Traits
     product: Product
     actions: frozenset[Action]
+    path: str | None = None
 
     @property
     def wire(self) -> Wire:
@@ -174,20 +179,29 @@ def find_route(
     """
     asked = _asked(request.metadata)
     product = _product(request.model, over, asked)
+    path = _native_path(request)
     if product is not None and product in _WIRES:
-        return Route(traits=traits_of_product(product), product=product, actions=frozenset())
+        if product is Product.LIP_SYNC and not is_given(over.get("session_id")):
+            path = None  # the faces of the video are found first, and ours is what says so
+        return Route(
+            traits=traits_of_product(product), product=product, actions=frozenset(), path=path
+        )
+    is_path_model = None if path is None else not path.startswith(_LEGACY_ROOT)
     _refuse_retired_fields(over)
     traits = find_traits(
         request.model,
         over,
         has_pictures=bool(request.images),
         wants_omni=product is Product.OMNI,
+        is_path_model=is_path_model,
         map_retired_models=map_retired_models,
     )
+    if path is not None and is_path_model:
+        path = f"{path}/{traits.name}"
     if product is Product.MOTION:
         if Action.MOTION not in traits.actions:
             raise _no_motion(request.model)
-        return Route(traits=traits, product=product, actions=frozenset())
+        return Route(traits=traits, product=product, actions=frozenset(), path=path)
     if product is Product.OMNI and not traits.is_omni:
         raise UnsupportedParameterError(
             ACTION, f"{traits.name} is no omni model; kling-v3-omni is one."
@@ -201,7 +215,19 @@ def find_route(
     if traits.is_omni and is_given(over.get("video_url")):
         where = "contents" if traits.is_path_model else "video_list"
         raise UnsupportedParameterError("video_url", f"{traits.name} takes a video in `{where}`.")
-    return Route(traits=traits, product=traits.product, actions=asked.actions)
+    return Route(traits=traits, product=traits.product, actions=asked.actions, path=path)
+
+
+def _native_path(request: VideoRequest) -> str | None:
+    """The path that `metadata.action` names in full, where no generic field comes with it."""
+    word = request.metadata.get(ACTION)
+    has_generic_fields = bool(request.prompt or request.images) or any(
+        value is not None
+        for value in (request.duration_seconds, request.width, request.aspect_ratio)
+    )
+    if not isinstance(word, str) or not word.startswith("/") or has_generic_fields:
+        return None
+    return word.rstrip("/")
 
 
 def _asked(metadata: Mapping[str, Any]) -> _Asked:
@@ -253,7 +279,7 @@ def _refuse_retired_fields(over: Mapping[str, Any]) -> None:
     if isinstance(brought, Mapping) and brought.keys() & {"video_id", "video_url"}:
         raise UnsupportedParameterError("input", _NO_OLD_LIP_SYNC)
     if is_given(over.get("video_id")):
-        raise UnsupportedParameterError("video_id", _NO_EXTENSION)
+        raise UnsupportedParameterError("video_id", NO_EXTENSION)
 
 
 def _has_old_references(over: Mapping[str, Any]) -> bool:

@@ -4,6 +4,7 @@ Source: https://kling.ai/document-api/api/get-started/authentication, read 2026-
 """
 
 import hashlib
+import json
 import re
 from collections import OrderedDict
 from datetime import datetime
@@ -11,12 +12,14 @@ from threading import Lock
 
 import jwt
 from jwt.algorithms import HMACAlgorithm
+from jwt.utils import base64url_encode
 from pydantic import SecretStr
 
 from vidgate.exceptions import ConfigurationError
 
 __all__ = ["Signer", "check_credential", "has_api_key"]
 
+_HEADER = {"alg": "HS256", "typ": "JWT"}
 _TOKEN_SECONDS = 1800
 _TOKEN_SKEW_SECONDS = 5
 """How long a signed token is good for, and how far our clock may be ahead; the vendor's example."""
@@ -85,8 +88,8 @@ class Signer:
             return key
         if is_new:
             raise ConfigurationError(
-                "Kling takes an access key and its secret on its legacy models only; "
-                "give the channel an API key."
+                "This model needs an API key of Kling's: an access key with its secret opens the "
+                "legacy models only. Give the channel an API key."
             )
         second = int(now.timestamp())
         name = hashlib.sha256(key.encode()).digest()
@@ -119,7 +122,14 @@ def _sign(credential: str, second: int) -> str:
         "exp": second + _TOKEN_SECONDS,
         "nbf": second - _TOKEN_SKEW_SECONDS,
     }
+    # Not by `jwt.encode`, which warns of every secret of under 32 bytes: Kling chose its length.
+    algorithm = HMACAlgorithm(HMACAlgorithm.SHA256)
     try:
-        return jwt.encode(claims, secret, algorithm="HS256")
+        key = algorithm.prepare_key(secret)
     except jwt.PyJWTError:
         raise ConfigurationError(_CANNOT_SIGN) from None
+    signed = b".".join(
+        base64url_encode(json.dumps(part, separators=(",", ":")).encode())
+        for part in (_HEADER, claims)
+    )
+    return b".".join((signed, base64url_encode(algorithm.sign(signed, key)))).decode()

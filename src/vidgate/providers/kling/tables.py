@@ -37,6 +37,9 @@ _TO_4K = ("720p", "1080p", "4k")
 _3_TO_15 = tuple(range(3, 16))
 _3_TO_10 = tuple(range(3, 11))
 _5_OR_10 = (5, 10)
+_NATIVE_OR_OFF = ("native", "off")
+_EVERY_AUDIO = ("native", "original", "off")
+"""Also of 3.0 Turbo, whose page has no such field: the server was seen to take it."""
 _2_TO_60 = tuple(range(2, 61))
 """Of a lip-sync: the part of the sound that is spoken."""
 
@@ -159,6 +162,7 @@ TRAITS = (
             last_frame_sound=True,
         )
         | _motion(_MOTION_CONTROL),
+        has_shot_field=True,
     ),
     Traits(
         name="kling-v2-6",
@@ -190,6 +194,7 @@ TRAITS = (
         product=Product.OMNI,
         actions=_omni(_OMNI_VIDEO, durations=_3_TO_15, tiers=_TO_4K, sound=True),
         default_tier="1080p",
+        has_shot_field=True,
     ),
     Traits(
         name="kling-video-o1",
@@ -217,6 +222,7 @@ TRAITS = (
         has_sound_always=True,
         first_ask=timedelta(seconds=20),
         earliest=timedelta(seconds=28),
+        audios=_EVERY_AUDIO,
     ),
     Traits(
         name="kling-3.0",
@@ -232,6 +238,8 @@ TRAITS = (
         )
         | _motion("/motion-control/kling-3.0"),
         is_path_model=True,
+        audios=_NATIVE_OR_OFF,
+        has_shot_field=True,
     ),
     Traits(
         name="kling-2.6",
@@ -245,6 +253,7 @@ TRAITS = (
         | _motion("/motion-control/kling-2.6"),
         is_path_model=True,
         sound_tiers=_ONLY_1080P,
+        audios=_NATIVE_OR_OFF,
     ),
     Traits(
         name="kling-2.5-turbo",
@@ -272,6 +281,8 @@ TRAITS = (
         ),
         is_path_model=True,
         earliest=timedelta(seconds=83),
+        audios=_EVERY_AUDIO,
+        has_shot_field=True,
     ),
     Traits(
         name="kling-o1",
@@ -285,6 +296,7 @@ TRAITS = (
             sound=False,
         ),
         is_path_model=True,
+        audios=("original", "off"),
     ),
     Traits(
         name=PRODUCT_NAMES[Product.LIP_SYNC],

@@ -9,7 +9,8 @@ from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import Image, VideoRequest
 from vidgate.providers.base import Action, ActionCapabilities, RunFacts, Translation
 from vidgate.providers.kling.capabilities import pace_of
-from vidgate.providers.kling.models import RATIOS, TIER_OF_MODE, Product, Traits
+from vidgate.providers.kling.judging import judge
+from vidgate.providers.kling.models import PRODUCT_NAMES, RATIOS, TIER_OF_MODE, Product, Traits
 from vidgate.providers.kling.routing import ACTION, Route, find_route
 from vidgate.providers.kling.rules import check_rules, has_own_shots, narrow
 from vidgate.providers.kling.wire import Inputs, Overridden, Wish
@@ -44,6 +45,8 @@ def translate(request: VideoRequest, *, map_retired_models: bool) -> Translation
     """
     over = _vendor_fields(request.metadata)
     route = find_route(request, over, map_retired_models=map_retired_models)
+    if route.path is not None:
+        return _as_written(over, route, route.path)
     traits, wire, as_frames = route.traits, route.wire, route.as_frames
     pictures = _pictures(request.images, route)
     inputs = wire.inputs(pictures, over, traits, as_frames=as_frames)
@@ -72,6 +75,14 @@ def translate(request: VideoRequest, *, map_retired_models: bool) -> Translation
     taken, rest = wire.take(over)
     body = merge(wire.write(wish, inputs, traits, taken), rest)
     wire.check(body, inputs, traits)
+    judge(
+        body,
+        over,
+        inputs=inputs,
+        traits=traits,
+        product=route.product,
+        offered=capabilities,
+    )
 
     fields = {
         "size": fit.ignored,
@@ -96,6 +107,38 @@ def translate(request: VideoRequest, *, map_retired_models: bool) -> Translation
         details=_told(facts) | details,
         ignored=ignored,
         adjusted=adjusted,
+    )
+
+
+def _as_written(over: Mapping[str, Any], route: Route, path: str) -> Translation:
+    """Take a body that a client wrote for this very path: nothing is put in beside the model."""
+    traits, wire = route.traits, route.wire
+    inputs = wire.inputs((), over, traits)
+    offered = narrow(traits, inputs, traits.action(inputs.action))
+    if offered.endpoint != path:
+        raise _wrong_path(traits, inputs, path)
+    body = merge({}, over)
+    if route.product not in PRODUCT_NAMES and not traits.is_path_model:
+        body = {"model_name": traits.name, **body}
+    wire.check(body, inputs, traits)
+    judge(body, over, inputs=inputs, traits=traits, product=route.product, offered=offered)
+    facts = wire.facts(body, inputs, traits)
+    return Translation(
+        endpoint=path,
+        body=body,
+        facts=facts,
+        pace=pace_of(traits, route.product, facts.resolution),
+        details={**_told(facts), ACTION: inputs.action.value},
+    )
+
+
+def _wrong_path(traits: Traits, inputs: Inputs, path: str) -> UnsupportedParameterError:
+    if path not in [offered.endpoint for offered in traits.actions.values()]:
+        return UnsupportedParameterError("model_name", f"Kling has no {traits.name} at {path}.")
+    if inputs.action is Action.TEXT:
+        return UnsupportedParameterError("image", f"{path} needs a picture.")
+    return UnsupportedParameterError(
+        "image", f"{path} takes no picture; {traits.action(inputs.action).endpoint} does."
     )
 
 

@@ -1,7 +1,245 @@
-"""Kling's own dialect: its routes."""
+"""Kling's own dialect: its routes, made from the table of its endpoints."""
 
-from fastapi import APIRouter
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request
+from starlette.responses import Response
+
+from vidgate.api.dependencies import (
+    TOKEN,
+    BodiesDependency,
+    CallerDependency,
+    ServicesDependency,
+)
+from vidgate.api.dialects.kling.endpoints import ABSENT, LEGACY, NEW, Legacy, New
+from vidgate.api.dialects.kling.listing import (
+    find_many,
+    find_one,
+    numbered_page,
+    page_query,
+    read_page,
+)
+from vidgate.api.dialects.kling.reading import read_fields, read_legacy, read_new
+from vidgate.api.dialects.kling.schemas import (
+    CREATED,
+    LEGACY_TASK,
+    LIST_BODY,
+    NEW_CREATED,
+    NEW_TASK,
+    answer_of,
+    body_of,
+    errors,
+    parameter,
+)
+from vidgate.api.dialects.kling.writing import (
+    encode,
+    write_created,
+    write_legacy_list,
+    write_legacy_task,
+    write_page,
+    write_tasks,
+)
+from vidgate.exceptions import NotFoundError
+from vidgate.models.tasks import TaskPage
+from vidgate.providers.kling.native import envelope
 
 __all__ = ["router"]
 
-router = APIRouter()
+_DIALECT = "kling"
+_LEGACY = "/kling/v1/videos"
+_NEW = "/kling"
+_TASKS = "/kling/tasks"
+_EXAMPLE_REQUEST = "5f2c1f9a7d3b4c55"
+
+_TaskId = Annotated[
+    str, Path(description="As the POST answered it, or the client's own `external_task_id`.")
+]
+_Model = Annotated[str, Path(description="Such as `kling-3.0`.")]
+
+_CREATE = (
+    "The body is Kling's own and goes on as it comes, but for three fields: the vendor gets an "
+    "`external_task_id` and a `callback_url` of ours, and yours stay here with the task; a retired "
+    "model may run as its successor. Answers once the provider has accepted the task, at the "
+    "latest after 20 seconds."
+)
+_PAGING = [
+    parameter("pageNum", "From 1 to 1000; the first if absent.", kind="integer"),
+    parameter("pageSize", "From 1 to 500; 30 if absent.", kind="integer"),
+]
+_IDS = [
+    parameter("task_ids", "Up to 20, with commas between them."),
+    parameter(
+        "external_task_ids",
+        "The client's own ids, in place of `task_ids`; found among the newest thousand tasks.",
+    ),
+]
+
+router = APIRouter(dependencies=[TOKEN])
+
+
+def _answer(answer: dict[str, Any]) -> Response:
+    return Response(encode(answer), media_type="application/json")
+
+
+def _add_legacy(endpoint: Legacy) -> None:
+    """Take, show and list the tasks of a legacy endpoint."""
+    path = f"{_LEGACY}/{endpoint.name}"
+    name = endpoint.name.replace("/", "_").replace("-", "_")
+    tags = ["Kling, legacy generation"]
+
+    async def create(
+        request: Request,
+        caller: CallerDependency,
+        services: ServicesDependency,
+        bodies: BodiesDependency,
+    ) -> Response:
+        async with bodies.read(request, partial(read_legacy, endpoint=endpoint)) as asked:
+            created = await services.submissions.create(caller, asked, dialect=_DIALECT)
+        return _answer(write_created(created.snapshot, is_new=False))
+
+    async def read(
+        task_id: _TaskId, caller: CallerDependency, services: ServicesDependency
+    ) -> Response:
+        return _answer(write_legacy_task(await find_one(services, caller.account_id, task_id)))
+
+    async def list_tasks(
+        request: Request, caller: CallerDependency, services: ServicesDependency
+    ) -> Response:
+        page = await numbered_page(services, caller.account_id, endpoint, request.query_params)
+        return _answer(write_legacy_list(page))
+
+    router.add_api_route(
+        path,
+        create,
+        methods=["POST"],
+        name=f"kling_create_{name}",
+        summary=f"Kling: {endpoint.title}",
+        description=_CREATE,
+        tags=list(tags),
+        responses=answer_of("The task is stored.", CREATED)
+        | errors(400, 401, 403, 404, 405, 413, 500, 502, 503),
+        openapi_extra=body_of(endpoint.example),
+    )
+    router.add_api_route(
+        f"{path}/{{task_id}}",
+        read,
+        methods=["GET"],
+        name=f"kling_read_{name}",
+        summary=f"Kling: a task of {endpoint.title}",
+        description="Any task of the account, whatever dialect it was made in.",
+        tags=list(tags),
+        responses=answer_of("The task.", envelope(LEGACY_TASK, _EXAMPLE_REQUEST))
+        | errors(401, 404, 405, 500, 503),
+    )
+    router.add_api_route(
+        path,
+        list_tasks,
+        methods=["GET"],
+        name=f"kling_list_{name}",
+        summary=f"Kling: tasks of {endpoint.title}",
+        description=(
+            "Newest first. Tasks are listed by what they make, not by the path they were made at."
+        ),
+        tags=list(tags),
+        responses=answer_of("The tasks.", envelope([LEGACY_TASK], _EXAMPLE_REQUEST))
+        | errors(400, 401, 405, 500, 503),
+        openapi_extra={"parameters": list(_PAGING)},
+    )
+
+
+def _add_new(endpoint: New) -> None:
+    """Take the tasks of a product of the new generation."""
+
+    async def create(
+        model: _Model,
+        request: Request,
+        caller: CallerDependency,
+        services: ServicesDependency,
+        bodies: BodiesDependency,
+    ) -> Response:
+        convert = partial(read_new, endpoint=endpoint, model=model)
+        async with bodies.read(request, convert) as asked:
+            created = await services.submissions.create(caller, asked, dialect=_DIALECT)
+        return _answer(write_created(created.snapshot, is_new=True))
+
+    router.add_api_route(
+        f"{_NEW}/{endpoint.name}/{{model}}",
+        create,
+        methods=["POST"],
+        name=f"kling_new_{endpoint.name.replace('-', '_')}",
+        summary=f"Kling: {endpoint.title} by path",
+        description=f"Such as `{_NEW}/{endpoint.name}/{endpoint.model}`. {_CREATE}",
+        tags=["Kling, new generation"],
+        responses=answer_of("The task is stored.", NEW_CREATED)
+        | errors(400, 401, 403, 404, 405, 413, 500, 502, 503),
+        openapi_extra=body_of(endpoint.example),
+    )
+
+
+def _add_absent(name: str, sentence: str) -> None:
+    """Answer an endpoint that is not here as Kling answers a retired one."""
+
+    async def refuse() -> Response:
+        raise NotFoundError(sentence, code="endpoint_absent")
+
+    router.add_api_route(f"{_LEGACY}/{name}", refuse, methods=["POST"], include_in_schema=False)
+
+
+for _legacy in LEGACY:
+    _add_legacy(_legacy)
+for _new in NEW:
+    _add_new(_new)
+for _name, _sentence in ABSENT.items():
+    _add_absent(_name, _sentence)
+
+
+@router.get(
+    _TASKS,
+    summary="Kling: tasks by their ids",
+    description=(
+        "Any tasks of the account, whatever generation or dialect they were made in. Those that "
+        "do not exist are left out."
+    ),
+    tags=["Kling, new generation"],
+    responses=answer_of("The tasks.", envelope([NEW_TASK], _EXAMPLE_REQUEST))
+    | errors(400, 401, 405, 500, 503),
+    openapi_extra={"parameters": _IDS},
+)
+async def kling_read_tasks(
+    request: Request, caller: CallerDependency, services: ServicesDependency
+) -> Response:
+    tasks = await find_many(services, caller.account_id, request.query_params)
+    return _answer(write_tasks(tasks))
+
+
+@router.post(
+    _TASKS,
+    summary="Kling: list tasks",
+    description=(
+        "Newest first, of the last 30 days unless `start_time` and `end_time` (milliseconds) say "
+        "otherwise. `cursor` takes the `next_cursor` of the answer before."
+    ),
+    tags=["Kling, new generation"],
+    responses=answer_of(
+        "A part of the list.",
+        envelope(
+            {"result": [NEW_TASK], "count": 1, "next_cursor": "", "has_more": False},
+            _EXAMPLE_REQUEST,
+        ),
+    )
+    | errors(400, 401, 405, 413, 500, 503),
+    openapi_extra=body_of(LIST_BODY),
+)
+async def kling_list_tasks(
+    request: Request,
+    caller: CallerDependency,
+    services: ServicesDependency,
+    bodies: BodiesDependency,
+) -> Response:
+    async with bodies.read(request, read_fields) as fields:
+        query = page_query(fields, services.clock.now())
+    page = TaskPage(tasks=(), has_more=False)
+    if query is not None:
+        page = await read_page(services, caller.account_id, query)
+    return _answer(write_page(page))

@@ -1,0 +1,211 @@
+"""Kling's endpoints that make videos: to take up another one is to add a row.
+
+Source: https://kling.ai/document-api/, read 2026-09-20.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+__all__ = ["ABSENT", "LEGACY", "NEW", "Legacy", "New"]
+
+_FRAMES = ("first_frame", "first_last_frame")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Legacy:
+    """An endpoint below `/kling/v1/videos/`.
+
+    Attributes:
+        name: The path below.
+        title: For the documentation.
+        model: What runs where the client names none: the vendor's default, or our name of a
+            product that has no models.
+        has_models: Whether the client chooses one.
+        actions: What its list shows. Tasks are listed by what was made, not by the path that made
+            them, so a list may have more than the vendor's; never less.
+        example: A body.
+    """
+
+    name: str
+    title: str
+    model: str
+    has_models: bool = True
+    actions: tuple[str, ...]
+    example: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class New:
+    """A product of the new generation, with the model in the path."""
+
+    name: str
+    title: str
+    model: str
+    example: Mapping[str, Any]
+
+
+_PICTURE = "https://example.com/cat.png"
+_DANCE = "https://example.com/dance.mp4"
+
+LEGACY = (
+    Legacy(
+        name="text2video",
+        title="text to video",
+        model="kling-v1",
+        actions=("text",),
+        example={"model_name": "kling-v2-6", "prompt": "A cat on a beach", "duration": "5"},
+    ),
+    Legacy(
+        name="image2video",
+        title="image to video",
+        model="kling-v1",
+        actions=_FRAMES,
+        example={"model_name": "kling-v2-6", "image": _PICTURE, "prompt": "The cat yawns"},
+    ),
+    Legacy(
+        name="omni-video",
+        title="omni video",
+        model="kling-video-o1",
+        actions=("references", "edit", "text", *_FRAMES),
+        example={
+            "model_name": "kling-v3-omni",
+            "prompt": "<<<image_1>>> walks along a beach",
+            "image_list": [{"image_url": _PICTURE}],
+            "aspect_ratio": "16:9",
+        },
+    ),
+    Legacy(
+        name="motion-control",
+        title="motion control",
+        model="kling-v2-6",
+        actions=("motion",),
+        example={
+            "model_name": "kling-v2-6",
+            "image_url": _PICTURE,
+            "video_url": _DANCE,
+            "character_orientation": "video",
+            "mode": "std",
+        },
+    ),
+    Legacy(
+        name="avatar/image2video",
+        title="avatar",
+        model="kling-avatar",
+        has_models=False,
+        actions=("avatar",),
+        example={"image": _PICTURE, "sound_file": "https://example.com/hello.mp3"},
+    ),
+    Legacy(
+        name="advanced-lip-sync",
+        title="lip-sync",
+        model="kling-lip-sync",
+        has_models=False,
+        actions=("lip_sync",),
+        example={
+            "video_url": _DANCE,
+            "sound_file": "https://example.com/hello.mp3",
+            "sound_end_time": 5000,
+        },
+    ),
+    Legacy(
+        name="effects",
+        title="effects",
+        model="kling-effects",
+        has_models=False,
+        actions=("effect",),
+        example={"effect_scene": "hug_pro", "input": {"images": [_PICTURE, _PICTURE]}},
+    ),
+    Legacy(
+        name="multi-elements",
+        title="multi-elements",
+        model="kling-multi-elements",
+        has_models=False,
+        actions=("edit",),
+        example={
+            "session_id": "123456789",
+            "edit_mode": "removal",
+            "prompt": "Remove the boat from <<<video_1>>>",
+        },
+    ),
+)
+
+NEW = (
+    New(
+        name="text-to-video",
+        title="text to video",
+        model="kling-3.0",
+        example={
+            "prompt": "A cat on a beach",
+            "settings": {"resolution": "1080p", "aspect_ratio": "16:9", "duration": 5},
+        },
+    ),
+    New(
+        name="image-to-video",
+        title="image to video",
+        model="kling-3.0",
+        example={
+            "contents": [
+                {"type": "prompt", "text": "The cat yawns"},
+                {"type": "first_frame", "url": _PICTURE},
+            ],
+            "settings": {"duration": 5},
+        },
+    ),
+    New(
+        name="omni-video",
+        title="omni video",
+        model="kling-3.0-omni",
+        example={
+            "contents": [
+                {"type": "prompt", "text": "@cat walks along a beach"},
+                {"type": "refer_image", "url": _PICTURE, "id": "cat"},
+            ],
+            "settings": {"aspect_ratio": "16:9"},
+        },
+    ),
+    New(
+        name="motion-control",
+        title="motion control",
+        model="kling-3.0",
+        example={
+            "contents": [
+                {"type": "image", "url": _PICTURE},
+                {"type": "video", "url": _DANCE},
+            ],
+            "settings": {"character_orientation": "video"},
+        },
+    ),
+)
+
+_FACES = (
+    "The gateway looks for faces by itself: POST to /kling/v1/videos/advanced-lip-sync with "
+    "`video_url`, a sound and `sound_end_time`, and without a `session_id`."
+)
+_SELECTION = (
+    "Selections of multi-elements are made at Kling itself; the gateway takes the `session_id`. To "
+    "change a video by words alone, use /kling/v1/videos/omni-video with `video_list`."
+)
+
+ABSENT = MappingProxyType(
+    {
+        "multi-image2video": (
+            "Kling has retired multi-image2video; use /kling/v1/videos/omni-video with "
+            "`image_list` in its place."
+        ),
+        "video-extend": (
+            "Kling has retired video-extend; the nearest is /kling/v1/videos/omni-video with the "
+            "video in `video_list`."
+        ),
+        "lip-sync": (
+            "Kling has superseded lip-sync; use /kling/v1/videos/advanced-lip-sync in its place."
+        ),
+        "identify-face": _FACES,
+        **{
+            f"multi-elements/{step}-selection": _SELECTION
+            for step in ("init", "add", "delete", "clear", "preview")
+        },
+    }
+)
+"""Endpoints that Kling has or had and that are not here, and what to use in their place."""

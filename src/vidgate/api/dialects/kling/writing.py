@@ -1,0 +1,90 @@
+"""Tasks, as Kling answers them, and beside Kling's envelope what every dialect of ours has."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+import structlog
+
+from vidgate.models.tasks import TaskPage, TaskSnapshot, TaskStatus
+from vidgate.providers.kling.native import (
+    envelope,
+    legacy_created,
+    legacy_entry,
+    new_created,
+    new_entry,
+)
+
+__all__ = [
+    "encode",
+    "request_id",
+    "write_created",
+    "write_legacy_list",
+    "write_legacy_task",
+    "write_page",
+    "write_tasks",
+]
+
+_STATUS_WORDS = {
+    TaskStatus.QUEUED: "processing",
+    TaskStatus.IN_PROGRESS: "processing",
+    TaskStatus.SUCCEEDED: "succeeded",
+    TaskStatus.FAILED: "failed",
+    TaskStatus.CANCELLED: "failed",
+}
+
+
+def encode(answer: Mapping[str, Any]) -> bytes:
+    """Write an answer as JSON."""
+    try:
+        return orjson.dumps(answer)
+    except TypeError:  # an integer of more than 64 bits, which only a client can have sent
+        return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def request_id() -> str:
+    """The id of the request that is being answered."""
+    return str(structlog.contextvars.get_contextvars().get("request_id", ""))
+
+
+def write_created(task: TaskSnapshot, *, is_new: bool) -> dict[str, Any]:
+    """Write the answer to the POST that made a task."""
+    return _answer(task, new_created(task) if is_new else legacy_created(task))
+
+
+def write_legacy_task(task: TaskSnapshot) -> dict[str, Any]:
+    """Write a task for a GET of the legacy generation."""
+    return _answer(task, legacy_entry(task))
+
+
+def write_legacy_list(page: TaskPage) -> dict[str, Any]:
+    """Write a numbered page of the legacy generation."""
+    return envelope([legacy_entry(task) for task in page.tasks], request_id())
+
+
+def write_tasks(tasks: list[TaskSnapshot]) -> dict[str, Any]:
+    """Write the tasks that were asked for by id."""
+    return envelope([new_entry(task) for task in tasks], request_id())
+
+
+def write_page(page: TaskPage) -> dict[str, Any]:
+    """Write a part of the new generation's list."""
+    cursor = page.tasks[-1].public_id if page.has_more and page.tasks else ""
+    data = {
+        "result": [new_entry(task) for task in page.tasks],
+        "count": len(page.tasks),
+        "next_cursor": cursor,
+        "has_more": page.has_more,
+    }
+    return envelope(data, request_id())
+
+
+def _answer(task: TaskSnapshot, data: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **envelope(data, request_id()),
+        "id": task.public_id,
+        "task_id": task.public_id,
+        "object": "video",
+        "status": _STATUS_WORDS[task.status],
+    }

@@ -1,0 +1,82 @@
+"""What can be done with a finished video: an omni model changes it as a prompt says.
+
+A remix keeps the video's structure and changes what the prompt names, which is what Kling's omni
+models do with a `base` video; so a remix and an edit are the same request. Nothing is kept of how
+the video was made but its resolution: length and shape follow from the video.
+
+Source: the omni pages under https://kling.ai/document-api/api/video/, read 2026-09-20.
+"""
+
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+
+from vidgate.exceptions import UnsupportedParameterError
+from vidgate.models.requests import VideoRequest
+from vidgate.models.tasks import FollowUp, TaskSnapshot
+from vidgate.providers.base import Action
+from vidgate.providers.kling.capabilities import find_traits
+from vidgate.providers.kling.models import MODE_OF_TIER, Traits
+from vidgate.providers.kling.routing import NO_EXTENSION
+from vidgate.providers.merging import merge
+
+__all__ = ["follow_up"]
+
+_EDITOR = "kling-v3-omni"
+_EDITORS = ("kling-v3-omni", "kling-video-o1", "kling-3.0-omni", "kling-o1")
+
+_SHORTEST_SECONDS = 3.0
+_LONGEST_SECONDS = MappingProxyType(
+    {"kling-v3-omni": 15.5, "kling-3.0-omni": 15.5, "kling-video-o1": 10.5, "kling-o1": 10.5}
+)
+"""Of the video that is changed. O1 takes ten seconds, and a video of ten lasts 10.041."""
+
+
+def follow_up(kind: FollowUp, source: TaskSnapshot, request: VideoRequest) -> VideoRequest:
+    """Make of "do this with that video" a request to an omni model.
+
+    Raises:
+        UnsupportedParameterError: Kling has nothing like it for that video.
+    """
+    if kind is FollowUp.EXTEND:
+        raise UnsupportedParameterError("video", NO_EXTENSION)
+    result = source.result
+    if result is None or result.protected:
+        raise UnsupportedParameterError(
+            "video", f"{source.public_id} has no video that Kling could fetch."
+        )
+    model = request.model or _EDITOR
+    traits = find_traits(model, {}, map_retired_models=True)
+    if not traits.is_omni:
+        raise UnsupportedParameterError(
+            "model", f"{model} cannot change a video.", allowed=_EDITORS
+        )
+    seconds = result.duration_seconds
+    longest = _LONGEST_SECONDS.get(traits.name)
+    if None not in (seconds, longest) and not _SHORTEST_SECONDS <= (seconds or 0) <= (longest or 0):
+        raise UnsupportedParameterError(
+            "video",
+            f"{traits.name} changes videos of {_SHORTEST_SECONDS:g} to {longest:g} seconds, and "
+            f"this one has {seconds:g}.",
+        )
+    if request.images and traits.is_path_model:
+        raise UnsupportedParameterError(
+            "images", f"Beside a video {traits.name} takes pictures in `contents` only."
+        )
+    metadata = merge(_vendor_fields(traits, source, result.url, request.prompt), request.metadata)
+    return replace(request, model=model, metadata=metadata)
+
+
+def _vendor_fields(traits: Traits, source: TaskSnapshot, url: str, prompt: str) -> dict[str, Any]:
+    tier = source.facts.get("resolution")
+    tier = tier if tier in traits.action(Action.EDIT).tiers else None
+    if traits.is_path_model:
+        fields: dict[str, Any] = {
+            "contents": [
+                {"type": "prompt", "text": prompt},
+                {"type": "base_video", "url": url},
+            ]
+        }
+        return fields if tier is None else {**fields, "settings": {"resolution": tier}}
+    fields = {"video_list": [{"video_url": url, "refer_type": "base"}]}
+    return fields if tier is None else {**fields, "mode": MODE_OF_TIER[tier]}

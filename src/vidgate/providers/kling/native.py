@@ -1,0 +1,152 @@
+"""Tasks as Kling's own queries answer them, in either generation, with our ids for its.
+
+Source: the query sections of https://kling.ai/document-api/api/video/, read 2026-09-20.
+"""
+
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+from vidgate.models.outcomes import VideoResult
+from vidgate.models.tasks import TaskSnapshot, TaskStatus
+
+__all__ = [
+    "envelope",
+    "legacy_created",
+    "legacy_entry",
+    "native_answer",
+    "new_created",
+    "new_entry",
+]
+
+_LEGACY_WORDS = MappingProxyType(
+    {
+        TaskStatus.QUEUED: "submitted",
+        TaskStatus.IN_PROGRESS: "processing",
+        TaskStatus.SUCCEEDED: "succeed",
+        TaskStatus.FAILED: "failed",
+        TaskStatus.CANCELLED: "failed",
+    }
+)
+_NEW_WORDS = MappingProxyType({**_LEGACY_WORDS, TaskStatus.SUCCEEDED: "succeeded"})
+
+_EXTERNAL_ID = "external_task_id"
+_UNITS = "units"
+_BALANCE = "balance"
+"""What a price counts, as `jobs` reads it; anything else is a currency."""
+
+
+def envelope(data: Any, request_id: str) -> dict[str, Any]:
+    """Put around an answer what is around every one of Kling's."""
+    return {"code": 0, "message": "SUCCEED", "request_id": request_id, "data": data}
+
+
+def native_answer(task: TaskSnapshot) -> dict[str, Any]:
+    """Write a task as `GET <path>/{id}` of the legacy generation answers it, whatever made it."""
+    return envelope(legacy_entry(task), task.public_id)
+
+
+def legacy_created(task: TaskSnapshot) -> dict[str, Any]:
+    """Write a task as the legacy POST that made it answers it."""
+    return {
+        "task_id": task.public_id,
+        "task_status": "submitted",
+        "task_info": _task_info(task),
+        "created_at": _milliseconds(task.created_at),
+        "updated_at": _milliseconds(task.created_at),
+    }
+
+
+def legacy_entry(task: TaskSnapshot) -> dict[str, Any]:
+    """Write a task as the legacy generation shows it."""
+    entry: dict[str, Any] = {
+        "task_id": task.public_id,
+        "task_status": _LEGACY_WORDS[task.status],
+        "task_status_msg": _message(task),
+        "task_info": _task_info(task),
+        "created_at": _milliseconds(task.created_at),
+        "updated_at": _milliseconds(_changed_at(task)),
+    }
+    if task.status is TaskStatus.SUCCEEDED:
+        entry["task_result"] = {"videos": [video for video, _ in _videos(task)]}
+        units = [result.cost for _, result in _videos(task) if result.cost_unit == _UNITS]
+        if len(units) == 1 and units[0] is not None:
+            entry["final_unit_deduction"] = units[0]
+    return entry
+
+
+def new_created(task: TaskSnapshot) -> dict[str, Any]:
+    """Write a task as the POST of the new generation that made it answers it."""
+    return {
+        "id": task.public_id,
+        "status": "submitted",
+        "message": "",
+        **_external_id(task),
+        "create_time": _milliseconds(task.created_at),
+        "update_time": _milliseconds(task.created_at),
+    }
+
+
+def new_entry(task: TaskSnapshot) -> dict[str, Any]:
+    """Write a task as `/tasks` of the new generation shows it."""
+    entry: dict[str, Any] = {
+        "id": task.public_id,
+        "status": _NEW_WORDS[task.status],
+        "message": _message(task),
+        "create_time": _milliseconds(task.created_at),
+        "update_time": _milliseconds(_changed_at(task)),
+        **_external_id(task),
+    }
+    if task.status is TaskStatus.SUCCEEDED:
+        videos = _videos(task)
+        entry["outputs"] = [{"type": "video", **video} for video, _ in videos]
+        entry["billing"] = [_bill(result) for _, result in videos if result.cost is not None]
+    return entry
+
+
+def _external_id(task: TaskSnapshot) -> dict[str, Any]:
+    return {"external_id": task.echo[_EXTERNAL_ID]} if _EXTERNAL_ID in task.echo else {}
+
+
+def _task_info(task: TaskSnapshot) -> dict[str, Any]:
+    return {name: value for name, value in task.echo.items() if name == _EXTERNAL_ID}
+
+
+def _message(task: TaskSnapshot) -> str:
+    message = task.error.message if task.error else ""
+    if task.status is TaskStatus.CANCELLED:
+        return message or "The task was cancelled."
+    return message
+
+
+def _videos(task: TaskSnapshot) -> list[tuple[dict[str, Any], VideoResult]]:
+    """The videos, numbered by the place of their output, so that they can be named later."""
+    videos = []
+    for number, output in enumerate(task.outputs):
+        result = output.result
+        if result is None:
+            continue
+        video: dict[str, Any] = {"id": f"{task.public_id}_{number}", "url": result.url}
+        if result.watermarked_url is not None:
+            video["watermark_url"] = result.watermarked_url
+        if result.duration_seconds is not None:
+            video["duration"] = f"{result.duration_seconds:.3f}".rstrip("0").rstrip(".")
+        videos.append((video, result))
+    return videos
+
+
+def _bill(result: VideoResult) -> dict[str, Any]:
+    if result.cost_unit == _UNITS:
+        return {"charge_type": "unit", "amount": result.cost, "package_type": "video"}
+    bill = {"charge_type": "cash", "amount": result.cost, "cash_type": "balance"}
+    if result.cost_unit not in (None, _BALANCE):
+        bill["currency"] = result.cost_unit
+    return bill
+
+
+def _changed_at(task: TaskSnapshot) -> datetime:
+    return task.finished_at or task.started_at or task.created_at
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
