@@ -10,6 +10,7 @@ from vidgate.db.tasks import TaskStore
 from vidgate.exceptions import TaskNotFoundError
 from vidgate.models.ids import parse_public_id
 from vidgate.models.tasks import TaskSnapshot
+from vidgate.services.content_links import ContentLinks
 
 __all__ = ["TaskReader", "TaskView"]
 
@@ -34,10 +35,18 @@ class TaskReader:
 
     Args:
         monotonic: Seconds that only grow.
+        links: Stand in for what clients cannot open; `None` to show everything as it is.
     """
 
-    def __init__(self, tasks: TaskStore, *, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        tasks: TaskStore,
+        *,
+        monotonic: Callable[[], float],
+        links: ContentLinks | None = None,
+    ) -> None:
         self._tasks = tasks
+        self._links = links
         self._monotonic = monotonic
         self._views: OrderedDict[str, TaskView] = OrderedDict()
 
@@ -46,7 +55,7 @@ class TaskReader:
         view = self._views.get(public_id)
         if view is None or view.snapshot.account_id != account_id:
             return None
-        if view.snapshot.status.is_final:
+        if view.snapshot.status.is_final and view.read_at > float("-inf"):
             return view
         age = self._monotonic() - view.read_at
         return view if age < VIEW_AGE.total_seconds() else None
@@ -67,18 +76,21 @@ class TaskReader:
         snapshot = await self._tasks.snapshot(task_id) if task_id else None
         if snapshot is None or snapshot.account_id != account_id:
             raise TaskNotFoundError(f"There is no task {public_id[:40]!r}.")
+        if self._links is not None:
+            snapshot = self._links.publish(snapshot)
         return self._remember(public_id, TaskView(snapshot, now))
 
     def evict(self, public_id: str) -> None:
         """Read anew next time, because something changed; the last revision stays known."""
         view = self._views.get(public_id)
-        if view is not None and not view.snapshot.status.is_final:
+        if view is not None:
             view.read_at = float("-inf")
 
     def evict_all(self) -> None:
         """Read everything unfinished anew: hints may have been missed."""
-        for public_id in self._views:
-            self.evict(public_id)
+        for public_id, view in self._views.items():
+            if not view.snapshot.status.is_final:
+                self.evict(public_id)
 
     def _remember(self, public_id: str, view: TaskView) -> TaskView:
         known = self._views.get(public_id)
