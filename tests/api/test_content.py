@@ -54,7 +54,7 @@ async def test_a_whole_video(house: House) -> None:
 
     assert (answer.status_code, answer.content) == (200, FILE)
     tag = answer.headers["ETag"]
-    assert tag.startswith('"') and tag.endswith('"')
+    assert tag[0] == tag[-1] == '"'
     expected = {
         "content-type": "video/mp4",
         "content-length": str(SIZE),
