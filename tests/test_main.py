@@ -47,6 +47,8 @@ async def test_every_route_is_documented_with_its_errors_and_examples(api: Api) 
         GENERATIONS + "/{task_id}",
         "/v1/models",
         "/v1/models/{model}",
+        "/v1/videos/{task_id}/content",
+        "/content/{sealed}",
         "/callbacks/{provider}/{token}",
         "/healthz",
         "/readyz",

@@ -24,10 +24,12 @@ VidgateError
     ├── MethodNotAllowedError          405
     ├── ConflictError                  409, the task's state does not allow it
     ├── BodyTooLargeError              413
+    ├── RangeNotSatisfiableError       416, the video has nothing of that part
     ├── IdempotencyError               422, the key was used for another request
     ├── RepeatedRefusalError           what the first request of a key was refused with
     ├── InternalError                  500
     ├── UpstreamRefusedError           502, every channel that could serve refused
+    ├── ContentUnavailableError        502, only ever for the content of a video
     ├── UnavailableError               503
     │   ├── NoChannelError
     │   ├── OverloadedError
@@ -46,6 +48,7 @@ __all__ = [
     "ConflictError",
     "ContentPolicyError",
     "ContentTimeoutError",
+    "ContentUnavailableError",
     "DatabaseUnavailableError",
     "IdempotencyError",
     "InternalError",
@@ -61,6 +64,7 @@ __all__ = [
     "OverloadedError",
     "PermissionDeniedError",
     "ProviderProtocolError",
+    "RangeNotSatisfiableError",
     "RefusedParameterError",
     "RepeatedRefusalError",
     "RequestError",
@@ -254,6 +258,25 @@ class BodyTooLargeError(RequestError):
     default_code = "request_too_large"
 
 
+class RangeNotSatisfiableError(RequestError):
+    """The file has nothing of the part that was asked for.
+
+    Args:
+        total_bytes: The size of the file.
+    """
+
+    status = 416
+    type = "invalid_request_error"
+    default_code = "range_not_satisfiable"
+
+    def __init__(self, total_bytes: int) -> None:
+        super().__init__(
+            f"The file has {total_bytes} bytes and nothing of the part that Range asks for.",
+            param="Range",
+        )
+        self.total_bytes = total_bytes
+
+
 class IdempotencyError(RequestError):
     """The key was used for another request."""
 
@@ -294,6 +317,14 @@ class UpstreamRefusedError(RequestError):
     type = "upstream_error"
     default_code = "upstream_refused"
     upstream_called = True
+
+
+class ContentUnavailableError(RequestError):
+    """The host of a finished video does not deliver it."""
+
+    status = 502
+    type = "upstream_error"
+    default_code = "content_unavailable"
 
 
 class UnavailableError(RequestError):

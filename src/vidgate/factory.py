@@ -33,6 +33,8 @@ from vidgate.services.cancelling import Canceller
 from vidgate.services.cataloguing import Catalogue
 from vidgate.services.changes import Changes
 from vidgate.services.checking import ChannelChecker
+from vidgate.services.content import Content
+from vidgate.services.content_links import ContentLinks, base_url_of
 from vidgate.services.creating import Submissions
 from vidgate.services.directory import Directory
 from vidgate.services.metrics import Metrics
@@ -42,6 +44,7 @@ from vidgate.services.probing import Prober
 from vidgate.services.provisioning import Provisioning
 from vidgate.services.reading import TaskReader
 from vidgate.services.recovering import Recoverer
+from vidgate.services.renewing import LinkRenewer
 from vidgate.services.repeating import Repetitions
 from vidgate.services.routing import Router
 from vidgate.services.secrets import SecretBox, read_secret_keys
@@ -99,6 +102,7 @@ class Services:
     reader: TaskReader
     catalogue: Catalogue
     callbacks: CallbackReceiver
+    content: Content
     metrics: Metrics
     worker: Worker
     loops: tuple[Loop, ...]
@@ -285,7 +289,8 @@ def build_services(
         clock=clock,
         monotonic=time.monotonic,
     )
-    reader = TaskReader(office.tasks, monotonic=time.monotonic)
+    links = ContentLinks(base_url=base_url_of(settings), box=office.box)
+    reader = TaskReader(office.tasks, monotonic=time.monotonic, links=links)
     changes = Changes(reader, notifier)
     router = Router(directory=directory, providers=office.providers, randomness=randomness)
     addresses = CallbackAddresses(public_url=settings.public_url, box=office.box)
@@ -371,6 +376,25 @@ def build_services(
         clock=clock,
         monotonic=time.monotonic,
     )
+    content = Content(
+        tasks=office.tasks,
+        attempts=office.attempts,
+        directory=directory,
+        providers=office.providers,
+        client=client,
+        fetcher=fetcher,
+        clock=clock,
+        renewer=LinkRenewer(
+            tasks=office.tasks,
+            attempts=office.attempts,
+            directory=directory,
+            providers=office.providers,
+            client=client,
+            clock=clock,
+            changes=changes,
+        ),
+        links=links,
+    )
     catalogue = Catalogue(directory=directory, router=router, providers=office.providers)
 
     async def measure() -> None:
@@ -397,6 +421,7 @@ def build_services(
         reader=reader,
         catalogue=catalogue,
         callbacks=callbacks,
+        content=content,
         metrics=metrics,
         worker=worker,
         loops=tuple(loops),

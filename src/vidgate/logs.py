@@ -19,10 +19,11 @@ _SECRETS = (
     (re.compile(r"\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"), "***"),
     (re.compile(r"[A-Za-z0-9._~+/=-]{8,}\|[A-Za-z0-9._~+/=|-]{8,}"), "***|***"),
     (re.compile(r"(/callbacks/[^/\s\"'?]+/)[^/\s\"'?]+"), r"\1***"),
+    (re.compile(r"(/content/)[A-Za-z0-9_-]{32,}"), r"\1***"),
     (re.compile(r"(://[^/@\s:\"'\\]*:)[^/@\s\"'\\]+@"), r"\1***@"),
 )
 """Tokens, `Authorization` values, signed tokens, two-part credentials, the addresses that
-providers call, passwords in URLs."""
+providers call, content links, passwords in URLs."""
 
 _QUIET_LOGGERS = ("uvicorn.access", "httpx", "httpcore", "alembic.runtime.plugins")
 """Loggers that say at every step what we say ourselves, or what nobody asked for."""

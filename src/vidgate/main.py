@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from typing_extensions import override
 
 import vidgate
-from vidgate.api import callbacks, catalogue, health
+from vidgate.api import callbacks, catalogue, content, health
 from vidgate.api.authentication import AuthenticationLayer
 from vidgate.api.bodies import BodyBudget, BodyReader
 from vidgate.api.context import ContextLayer
@@ -24,6 +24,7 @@ from vidgate.api.dialects.kling import authentication as kling_authentication
 from vidgate.api.dialects.kling import errors as kling_errors
 from vidgate.api.dialects.kling import routes as kling
 from vidgate.api.dialects.newapi import routes as newapi
+from vidgate.api.dialects.openai import content as openai_content
 from vidgate.api.dialects.openai import errors as openai_errors
 from vidgate.api.dialects.openai import polling as openai_polling
 from vidgate.api.dialects.openai import routes as openai
@@ -88,6 +89,8 @@ def create_app(
     app.add_exception_handler(RequestValidationError, errors.handle)
     polls = [newapi.poll_route(), openai_polling.poll_route()]
     app.router.routes.extend(polls)
+    app.include_router(openai_content.router)
+    app.include_router(content.router)
     for dialect in (newapi, openai, kling, jimeng, vidu):
         app.include_router(dialect.router)
     app.include_router(catalogue.router)

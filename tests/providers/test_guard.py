@@ -11,7 +11,9 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from typing_extensions import override
 
 from vidgate.exceptions import NotSentError, ProviderProtocolError, UnansweredError
+from vidgate.providers.downloads import StalledError
 from vidgate.providers.guard import (
+    CONNECTIONS_PER_HOST,
     GuardedFetcher,
     RangeAnswer,
     UnsafeUrlError,
@@ -500,3 +502,72 @@ async def test_redirects_end(server: Server, fetcher: GuardedFetcher) -> None:
         await fetcher.get_range(f"{server.url}/a", 0, 9, timeout_seconds=LONG)
 
     assert len(server.heads) == 4
+
+
+# Streaming
+
+
+async def test_a_file_is_opened_and_not_read(server: Server, fetcher: GuardedFetcher) -> None:
+    server.answer = lambda target, asked: (
+        ranged("", asked) if target == "/b%2Fc" else redirect("/b%2Fc")
+    )
+
+    answer = await fetcher.open(
+        f"{server.url}/a", {"Range": "bytes=3-9", "X-Own": "1"}, timeout_seconds=LONG
+    )
+
+    assert (answer.status_code, answer.headers["Content-Length"]) == (206, "7")
+    assert not answer.is_stream_consumed
+    assert await answer.aread() == FILE[3:10]
+    assert [b"X-Own: 1" in sent for sent in server.heads] == [True, True]
+    assert all(b"cookie" not in sent.lower() for sent in server.heads)
+
+
+async def test_any_status_is_an_answer_to_who_opens(
+    server: Server, fetcher: GuardedFetcher
+) -> None:
+    server.answer = lambda _, __: b"HTTP/1.1 403 Expired\r\nContent-Length: 0\r\n\r\n"
+
+    answer = await fetcher.open(server.url, {"Range": "bytes=0-9"}, timeout_seconds=LONG)
+    await answer.aclose()
+
+    assert answer.status_code == 403
+
+
+async def test_opening_is_guarded_too(server: Server, fetcher: GuardedFetcher) -> None:
+    headers = {"Range": "bytes=0-0"}
+    names = Names(**{"public.example": ["127.0.0.1"]})
+    async with fetcher_of(resolver=names) as strict:
+        for url in (server.url, f"http://public.example:{server.port}/"):
+            with pytest.raises(UnsafeUrlError):
+                await strict.open(url, headers, timeout_seconds=LONG)
+    assert server.connections == 0
+
+    server.answer = lambda _, __: redirect("http://10.0.0.1/")
+    with pytest.raises(UnsafeUrlError):
+        await fetcher.open(server.url, headers, timeout_seconds=LONG)
+
+
+async def test_who_opens_waits_for_the_head_only_so_long(
+    server: Server, fetcher: GuardedFetcher
+) -> None:
+    server.answer = lambda _, __: b""
+
+    with pytest.raises(StalledError):
+        await fetcher.open(server.url, {"Range": "bytes=0-0"}, timeout_seconds=0.1)
+
+
+async def test_downloads_take_no_connection_from_reads(
+    server: Server, fetcher: GuardedFetcher
+) -> None:
+    """However many files of a host are open, a read of it need not wait."""
+    opened = [
+        await fetcher.open(server.url, {"Range": "bytes=0-999999"}, timeout_seconds=LONG)
+        for _ in range(CONNECTIONS_PER_HOST + 1)
+    ]
+
+    answer = await fetcher.get_range(server.url, 0, 9, timeout_seconds=LONG)
+
+    assert answer.content == FILE[:9]
+    for one in opened:
+        await one.aclose()

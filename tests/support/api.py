@@ -35,6 +35,7 @@ from vidgate.models.tasks import (
     TaskStatus,
 )
 from vidgate.services.cataloguing import ModelOffer
+from vidgate.services.content import ContentSource, Variant
 from vidgate.services.creating import Created
 from vidgate.services.metrics import Metrics
 from vidgate.services.reading import TaskView
@@ -259,6 +260,18 @@ class FakeCallbacks:
         raise NotImplementedError
 
 
+class FakeContent:
+    """Has no videos."""
+
+    async def find(self, public_id: str, account_id: UUID, variant: Variant) -> ContentSource:
+        del account_id, variant
+        raise TaskNotFoundError(f"There is no task {public_id[:40]!r}.")
+
+    async def find_sealed(self, sealed: str) -> ContentSource:
+        del sealed
+        raise NotFoundError("There is no such video.")
+
+
 class FakeProvider:
     def native_answer(self, task: TaskSnapshot) -> dict[str, Any]:
         return {"code": 0, "data": {"task_id": task.public_id}}
@@ -275,6 +288,7 @@ class FakeServices:
     clock: FakeClock = field(default_factory=FakeClock)
     catalogue: FakeCatalogue = field(default_factory=FakeCatalogue)
     callbacks: FakeCallbacks = field(default_factory=FakeCallbacks)
+    content: FakeContent = field(default_factory=FakeContent)
     providers: dict[str, FakeProvider] = field(default_factory=lambda: {"kling": FakeProvider()})
     metrics: Metrics = field(default_factory=Metrics)
     is_worker_alive: bool = True

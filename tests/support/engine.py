@@ -106,7 +106,7 @@ async def open_engine(
         database_url=SecretStr(database_url), secret_key=SecretStr(SECRET_KEY), **settings
     )
     client = UpstreamClient(transport_factory=lambda: httpx.MockTransport(router.async_handler))
-    fetcher = GuardedFetcher()
+    fetcher = GuardedFetcher(allowed_networks=configured.allowed_networks)
     async with open_office(configured) as office:
         services = build_services(office, client=client, fetcher=fetcher, clock=clock)
         await services.directory.load()

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vidgate.api.dependencies import services_of
 from vidgate.services.calling_back import CALLBACKS_PATH
+from vidgate.services.content_links import CONTENT_PATH
 
 __all__ = ["ContextLayer"]
 
@@ -53,7 +54,8 @@ class ContextLayer:
         method: str = scope["method"]
         if method == "HEAD":
             # The server keeps the scope to know how to write the answer, so ours is a copy.
-            scope = dict(scope, method="GET")
+            # A route for which a body costs much can see that none is wanted.
+            scope = dict(scope, method="GET", original_method="HEAD")
         path: str = scope["path"]
         if path.endswith("/") and path != "/":
             scope["path"] = path[:-1]
@@ -76,9 +78,12 @@ class ContextLayer:
 
 
 def _loggable(path: str) -> str:
-    """A path without what must not be known of it: callbacks are let in by theirs."""
-    head, separator, _ = path.partition(f"{CALLBACKS_PATH}/")
-    return f"{head}{separator}***" if separator else path
+    """A path without what must not be known of it: whoever has such an address is let in by it."""
+    for prefix in (CALLBACKS_PATH, CONTENT_PATH):
+        head, separator, _ = path.partition(f"{prefix}/")
+        if separator:
+            return f"{head}{separator}***"
+    return path
 
 
 def _read_headers(scope: Scope) -> tuple[bytes, bool]:

@@ -15,6 +15,10 @@ _EXPOSED_HEADERS = (
     "Retry-After",
     "openai-poll-after-ms",
     "x-should-retry",
+    "Accept-Ranges",
+    "Content-Disposition",
+    "Content-Range",
+    "ETag",
 )
 """What a script in a browser may read of an answer."""
 

@@ -17,6 +17,7 @@ from vidgate.models.attempts import Attempt
 from vidgate.models.requests import Once, VideoRequest
 from vidgate.models.tasks import FollowUp, TaskPage, TaskQuery, TaskSnapshot
 from vidgate.services.cataloguing import ModelOffer
+from vidgate.services.content import ContentSource, Variant
 from vidgate.services.creating import Created
 from vidgate.services.metrics import Metrics
 from vidgate.services.reading import TaskView
@@ -99,6 +100,12 @@ class _Callbacks(Protocol):
     ) -> None: ...
 
 
+class _Content(Protocol):
+    async def find(self, public_id: str, account_id: UUID, variant: Variant) -> ContentSource: ...
+
+    async def find_sealed(self, sealed: str) -> ContentSource: ...
+
+
 class Services(Protocol):
     """What the HTTP layer uses of the process's services."""
 
@@ -129,6 +136,10 @@ class Services(Protocol):
     @property
     def catalogue(self) -> _Catalogue:
         """Knows the models."""
+
+    @property
+    def content(self) -> _Content:
+        """Opens finished videos."""
 
     @property
     def callbacks(self) -> _Callbacks:

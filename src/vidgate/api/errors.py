@@ -20,6 +20,7 @@ from vidgate.exceptions import (
     MethodNotAllowedError,
     NotFoundError,
     OverloadedError,
+    RangeNotSatisfiableError,
     RequestError,
     StorageUnavailableError,
 )
@@ -96,6 +97,8 @@ class ErrorWriter:
         headers = {"Allow": allow} if allow else {}
         if isinstance(told, AuthenticationError):
             headers["WWW-Authenticate"] = "Bearer"
+        if isinstance(told, RangeNotSatisfiableError):
+            headers["Content-Range"] = f"bytes */{told.total_bytes}"
         retry_after = _retry_after_seconds(told)
         if retry_after is not None:
             headers["Retry-After"] = str(retry_after)

@@ -24,13 +24,15 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from vidgate.db.attempts import NewAttempt, insert_attempt
-from vidgate.db.documents import StoredInput, read_request, read_result
+from vidgate.db.documents import StoredInput, read_request, read_result, write_result
 from vidgate.db.engine import Database, Record, Statement
 from vidgate.db.once import claim_key, release_key
 from vidgate.db.tables import attempts, inputs, outputs, tasks
 from vidgate.models.attempts import Attempt
+from vidgate.models.outcomes import VideoResult
 from vidgate.models.requests import Once, VideoRequest
 from vidgate.models.tasks import (
     OutputSnapshot,
@@ -235,6 +237,23 @@ _INPUTS = Statement(
     .where(inputs.c.task_id == bindparam("task_id", type_=Uuid))
     .order_by(inputs.c.position)
 )
+_renewed = (
+    update(outputs)
+    .values(result=bindparam("result", type_=JSONB))
+    .where(
+        outputs.c.task_id == bindparam("task_id", type_=Uuid),
+        outputs.c.position == bindparam("position", type_=Integer),
+        outputs.c.status == "succeeded",
+    )
+    .returning(outputs.c.task_id)
+    .cte("renewed")
+)
+# With the revision, so that no process goes back to the old link.
+_RENEW_RESULT = Statement(
+    update(tasks)
+    .values(revision=tasks.c.revision + 1, amended_at=func.now())
+    .where(tasks.c.id == _renewed.c.task_id)
+)
 _DELETE_ATTEMPT = Statement(
     delete(attempts).where(
         attempts.c.id == any_(bindparam("attempt_ids", type_=ARRAY(Uuid))),
@@ -383,6 +402,17 @@ class TaskStore:
             (one["position"], one["media_type"], one["content"]) for one in stored
         ]
         return read_request(row["request"], inline)
+
+    async def renew_result(self, task_id: UUID, position: int, result: VideoResult) -> bool:
+        """Put new links in the place of a finished video's old ones; its state stays.
+
+        Returns:
+            Whether there is such a video.
+        """
+        changed = await self._database.execute(
+            _RENEW_RESULT, task_id=task_id, position=position, result=write_result(result)
+        )
+        return changed == 1
 
     async def overview(self, *, limit: int) -> list[TaskSnapshot]:
         """Read every unfinished task and the latest `limit` others, newest first."""

@@ -16,7 +16,7 @@ import socket
 import ssl
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -36,12 +36,14 @@ from yarl import URL
 
 from vidgate import __version__
 from vidgate.exceptions import NotSentError, UnansweredError, UpstreamError
+from vidgate.providers.downloads import StalledError
 from vidgate.providers.proxies import make_connector, request_options
 
 __all__ = [
     "ANSWER_LIMIT_BYTES",
     "CHANNEL_CONNECTIONS",
     "AiohttpTransport",
+    "AnswerStream",
     "PooledResolver",
     "UpstreamClient",
 ]
@@ -80,6 +82,9 @@ PIECEWISE_BYTES: Final = 256 * 1024
 
 MAYBE_WRITTEN: Final = "vidgate.maybe_written"
 """Key in `httpx.Request.extensions`: `False` while it is certain that no byte was written."""
+
+_STREAMED: Final = "vidgate.streamed"
+"""Key there: `True` where the body of the answer is to be left unread."""
 
 USER_AGENT: Final = f"vidgate/{__version__}"
 
@@ -213,6 +218,34 @@ class PooledResolver(AbstractResolver):
         """Do nothing: the threads are shared."""
 
 
+class AnswerStream(httpx.AsyncByteStream):
+    """The body of an answer, read no faster than it is taken.
+
+    Args:
+        answer: Its head has been read.
+    """
+
+    def __init__(self, answer: aiohttp.ClientResponse) -> None:
+        self._answer = answer
+
+    @override
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        # No generator, which would be left behind wherever a reader stops half-way.
+        return self
+
+    async def __anext__(self) -> bytes:
+        """The next bytes there are."""
+        piece = await self._answer.content.readany()
+        if not piece:
+            raise StopAsyncIteration
+        return piece
+
+    @override
+    async def aclose(self) -> None:
+        """Close the connection, unless all of the body has been read."""
+        self._answer.close()
+
+
 class AiohttpTransport(httpx.AsyncBaseTransport):
     """httpx requests over one aiohttp connection pool.
 
@@ -251,7 +284,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
 
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request and read its whole answer.
+        """Send a request and read its whole answer, unless it is to be streamed.
 
         Raises:
             NotSentError: No byte of it was written.
@@ -308,6 +341,13 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             _check_hooks(exchange)
             if self._proxy_options:
                 _check_proxy_let_pass(request, answer)
+            if request.extensions.get(_STREAMED):
+                return httpx.Response(
+                    answer.status,
+                    headers=list(answer.raw_headers),
+                    stream=AnswerStream(answer),
+                    request=request,
+                )
             content = await _read_content(answer)
         except BaseException:
             answer.close()
@@ -353,8 +393,30 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             await self._session.close()
 
 
-_SlotKey: TypeAlias = tuple[UUID, SecretStr | None]
-"""A channel, and the proxy its provider is reached by."""
+_SlotKey: TypeAlias = tuple[UUID, SecretStr | None, bool]
+"""A channel, the proxy its provider is reached by, and whether it is for downloads: these last as
+long as their readers like, and must not hold the connections that submits and polls need."""
+
+
+class _HeldStream(httpx.AsyncByteStream):
+    """A body that says when nobody reads it any more."""
+
+    def __init__(self, response: httpx.Response, release: Callable[[], None]) -> None:
+        if not isinstance(response.stream, httpx.AsyncByteStream):
+            raise TypeError("a transport that cannot be awaited")
+        self._stream = response.stream
+        self._release: Callable[[], None] | None = release
+
+    @override
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return aiter(self._stream)
+
+    @override
+    async def aclose(self) -> None:
+        release, self._release = self._release, None
+        if release is not None:
+            release()
+            await self._stream.aclose()
 
 
 @dataclass(slots=True)
@@ -427,34 +489,58 @@ class UpstreamClient:
             NotSentError: No byte of it was written; it may be sent again.
             UnansweredError: It may have arrived.
         """
+        slot = self._take_slot(request, (channel_id, proxy, False))
+        try:
+            return await _ask(slot.transport, request, timeout_seconds, is_whole=True)
+        finally:
+            self._give_back(slot)
+
+    async def open(
+        self,
+        request: httpx.Request,
+        *,
+        channel_id: UUID,
+        timeout_seconds: float,
+        proxy: SecretStr | None = None,
+    ) -> httpx.Response:
+        """Send a request once and return the head of its answer.
+
+        Any status is an answer. Redirects are answers too.
+
+        Args:
+            request: Ready to send.
+            channel_id: Whose way to use; the connections are not those of `send`.
+            timeout_seconds: From now to the head of the answer.
+            proxy: The URL of the proxy to go by, `None` to go directly.
+
+        Returns:
+            Its body is unread; it must be closed.
+
+        Raises:
+            NotSentError: No connection could be made.
+            StalledError: No answer came in time.
+            UnansweredError: The connection broke.
+        """
+        slot = self._take_slot(request, (channel_id, proxy, True))
+        request.extensions[_STREAMED] = True
+        try:
+            response = await _ask(slot.transport, request, timeout_seconds, is_whole=False)
+        except BaseException:
+            self._give_back(slot)
+            raise
+        response.stream = _HeldStream(response, functools.partial(self._give_back, slot))
+        return response
+
+    def _take_slot(self, request: httpx.Request, key: _SlotKey) -> _Slot:
         if self._closed:
             raise NotSentError(f"{_origin(request.url)}: the client is closed.")
-        slot = self._slot((channel_id, proxy))
+        slot = self._slot(key)
         slot.calls += 1
-        request.extensions.pop(MAYBE_WRITTEN, None)
-        error: UpstreamError
-        try:
-            async with asyncio.timeout(timeout_seconds):
-                response = await slot.transport.handle_async_request(request)
-                response.request = request
-                await response.aread()
-            if len(response.content) <= ANSWER_LIMIT_BYTES:
-                return response
-            error = UnansweredError(f"{_origin(request.url)}: {_TOO_LARGE}.")
-        except TimeoutError:
-            # Only a transport that keeps the record can say that nothing was written.
-            unsent = request.extensions.get(MAYBE_WRITTEN) is False
-            kind = NotSentError if unsent else UnansweredError
-            what = "no connection" if unsent else "no complete answer"
-            error = kind(f"{_origin(request.url)}: {what} within {timeout_seconds:g} s.")
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as failure:
-            error = NotSentError(f"{_origin(request.url)}: {type(failure).__name__}.")
-        except (httpx.RequestError, httpx.StreamError) as failure:
-            error = UnansweredError(f"{_origin(request.url)}: {type(failure).__name__}.")
-        finally:
-            slot.calls -= 1
-            slot.used_at = self._clock()
-        raise error
+        return slot
+
+    def _give_back(self, slot: _Slot) -> None:
+        slot.calls -= 1
+        slot.used_at = self._clock()
 
     async def aclose(self) -> None:
         """Close every connection; calls under way fail."""
@@ -470,7 +556,7 @@ class UpstreamClient:
         if slot is None:
             if len(self._slots) >= self._max_transports:
                 self._drop_one_unused()
-            _, proxy = key
+            _, proxy, _ = key
             made = self._proxied_factory(proxy) if proxy else self._transport_factory()
             slot = self._slots[key] = _Slot(made, 0, now)
         else:
@@ -494,6 +580,39 @@ class UpstreamClient:
         task = asyncio.create_task(slot.transport.aclose())
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
+
+
+async def _ask(
+    transport: httpx.AsyncBaseTransport,
+    request: httpx.Request,
+    timeout_seconds: float,
+    *,
+    is_whole: bool,
+) -> httpx.Response:
+    request.extensions.pop(MAYBE_WRITTEN, None)
+    error: UpstreamError
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            response = await transport.handle_async_request(request)
+            response.request = request
+            if not is_whole:
+                return response
+            await response.aread()
+        if len(response.content) <= ANSWER_LIMIT_BYTES:
+            return response
+        error = UnansweredError(f"{_origin(request.url)}: {_TOO_LARGE}.")
+    except TimeoutError:
+        # Only a transport that keeps the record can say that nothing was written.
+        unsent = request.extensions.get(MAYBE_WRITTEN) is False
+        late = UnansweredError if is_whole else StalledError
+        kind = NotSentError if unsent else late
+        what = "no connection" if unsent else "no complete answer"
+        error = kind(f"{_origin(request.url)}: {what} within {timeout_seconds:g} s.")
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as failure:
+        error = NotSentError(f"{_origin(request.url)}: {type(failure).__name__}.")
+    except (httpx.RequestError, httpx.StreamError) as failure:
+        error = UnansweredError(f"{_origin(request.url)}: {type(failure).__name__}.")
+    raise error
 
 
 _PROXY_REFUSED: Final = "the proxy refused"

@@ -9,20 +9,22 @@ import asyncio
 import functools
 import re
 import socket
-from collections.abc import Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 from urllib.parse import urljoin
 
 import aiohttp
+import httpx
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from vidgate import __version__
 from vidgate.exceptions import NotSentError, ProviderProtocolError, UnansweredError, VidgateError
-from vidgate.providers.client import PooledResolver
+from vidgate.providers.client import AnswerStream, PooledResolver
+from vidgate.providers.downloads import StalledError
 
 __all__ = [
     "GuardedFetcher",
@@ -207,8 +209,14 @@ def guarded_connector(
     )
 
 
+_T = TypeVar("_T")
+
+
 class GuardedFetcher:
-    """Fetches parts of files from URLs that came from outside; no credentials, no cookies.
+    """Fetches files from URLs that came from outside; no credentials, no cookies.
+
+    What is streamed has connections of its own, so that downloads, which may last as long as their
+    readers like, take none from short reads. How many there may be is the caller's to limit.
 
     Args:
         allowed_networks: Where connections may go although they are not public.
@@ -223,7 +231,8 @@ class GuardedFetcher:
     ) -> None:
         self._allowed_networks = tuple(allowed_networks)
         self._resolver = resolver
-        self._session: aiohttp.ClientSession | None = None
+        self._short: aiohttp.ClientSession | None = None
+        self._long: aiohttp.ClientSession | None = None
 
     async def get_range(
         self, url: str, start: int, length: int, *, timeout_seconds: float
@@ -243,56 +252,111 @@ class GuardedFetcher:
             ProviderProtocolError: An answer that is no part of a file, such as a 403 of a link
                 that has expired.
         """
-        check_url(url, allowed_networks=self._allowed_networks)
-        try:
-            async with asyncio.timeout(timeout_seconds):
-                return await self._follow(url, start, length)
-        except TimeoutError:
-            reason: Exception = UnansweredError(f"No complete answer within {timeout_seconds:g} s.")
-        except aiohttp.ClientConnectorError as error:
-            if isinstance(error.os_error, _RefusedAddressError):
-                reason = UnsafeUrlError("The host of the URL has no public address.")
-            else:
-                reason = NotSentError("No connection to the host of the URL.")
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            # By its name alone: the text may hold the URL, whose query may be a signature.
-            reason = UnansweredError(f"The answer broke off ({type(error).__name__}).")
-        raise reason
-
-    async def aclose(self) -> None:
-        """Close every connection."""
-        if self._session is not None:
-            await self._session.close()
-
-    async def _follow(self, url: str, start: int, length: int) -> RangeAnswer:
         headers = {
             "Range": f"bytes={start}-{start + length - 1}",
             "Accept-Encoding": "identity",
             "User-Agent": f"vidgate/{__version__}",
         }
+
+        async def read() -> RangeAnswer:
+            async with await self._follow(self._open_short(), url, headers) as answer:
+                return await _read_range(answer, start, length)
+
+        return await _within(timeout_seconds, read())
+
+    async def open(
+        self, url: str, headers: Mapping[str, str], *, timeout_seconds: float
+    ) -> httpx.Response:
+        """Begin to read a file; any status but a redirect is an answer.
+
+        Args:
+            url: As it came; it goes out byte for byte.
+            headers: All that are sent, whatever the URL leads to; nothing secret.
+            timeout_seconds: From now to the head of the answer, redirects included.
+
+        Returns:
+            Its body is unread; it must be closed.
+
+        Raises:
+            UnsafeUrlError: The URL, or one it leads to, must not be fetched.
+            NotSentError: No connection could be made.
+            StalledError: No answer came in time.
+            UnansweredError: The connection broke.
+            ProviderProtocolError: It leads on and on.
+        """
+
+        async def read() -> httpx.Response:
+            answer = await self._follow(self._open_long(), url, headers)
+            return httpx.Response(
+                answer.status, headers=list(answer.raw_headers), stream=AnswerStream(answer)
+            )
+
+        return await _within(timeout_seconds, read())
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        for session in (self._short, self._long):
+            if session is not None:
+                await session.close()
+
+    async def _follow(
+        self, session: aiohttp.ClientSession, url: str, headers: Mapping[str, str]
+    ) -> aiohttp.ClientResponse:
+        """Ask, and ask again where a redirect leads to; the answer is to be closed."""
         for _ in range(REDIRECT_LIMIT + 1):
-            async with self._open_session().get(
+            check_url(url, allowed_networks=self._allowed_networks)
+            answer = await session.get(
                 URL(url, encoded=True), headers=headers, allow_redirects=False
-            ) as answer:
-                if answer.status not in _REDIRECTS:
-                    return await _read_range(answer, start, length)
+            )
+            if answer.status not in _REDIRECTS:
+                return answer
+            async with answer:
                 location = answer.headers.get("Location", "")
             try:
                 url = urljoin(url, location)
             except ValueError:
                 raise UnsafeUrlError("The URL leads to something that is no URL.") from None
-            check_url(url, allowed_networks=self._allowed_networks)
         raise ProviderProtocolError(f"More than {REDIRECT_LIMIT} redirects.")
 
-    def _open_session(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=guarded_connector(self._allowed_networks, resolver=self._resolver),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
-                timeout=aiohttp.ClientTimeout(total=None),
-            )
-        return self._session
+    def _open_short(self) -> aiohttp.ClientSession:
+        if self._short is None:
+            self._short = self._make_session(connections_per_host=CONNECTIONS_PER_HOST)
+        return self._short
+
+    def _open_long(self) -> aiohttp.ClientSession:
+        if self._long is None:
+            self._long = self._make_session(connections_per_host=0)
+        return self._long
+
+    def _make_session(self, *, connections_per_host: int) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=guarded_connector(
+                self._allowed_networks,
+                connections_per_host=connections_per_host,
+                resolver=self._resolver,
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            timeout=aiohttp.ClientTimeout(total=None),
+        )
+
+
+async def _within(timeout_seconds: float, work: Coroutine[Any, Any, _T]) -> _T:
+    """Do something over the network, and tell in our words how it failed."""
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            return await work
+    except TimeoutError:
+        reason: Exception = StalledError(f"No complete answer within {timeout_seconds:g} s.")
+    except aiohttp.ClientConnectorError as error:
+        if isinstance(error.os_error, _RefusedAddressError):
+            reason = UnsafeUrlError("The host of the URL has no public address.")
+        else:
+            reason = NotSentError("No connection to the host of the URL.")
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        # By its name alone: the text may hold the URL, whose query may be a signature.
+        reason = UnansweredError(f"The answer broke off ({type(error).__name__}).")
+    raise reason
 
 
 async def _read_range(answer: aiohttp.ClientResponse, start: int, length: int) -> RangeAnswer:

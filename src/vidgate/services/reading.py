@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from vidgate.constants import CACHE_WINDOW, VIEW_AGE, VIEW_LIMIT
@@ -10,6 +10,7 @@ from vidgate.db.tasks import TaskStore
 from vidgate.exceptions import ConflictError, TaskNotFoundError
 from vidgate.models.ids import parse_public_id, public_id
 from vidgate.models.tasks import TaskPage, TaskQuery, TaskSnapshot
+from vidgate.services.content_links import ContentLinks
 
 __all__ = ["TaskReader", "TaskView"]
 
@@ -34,10 +35,18 @@ class TaskReader:
 
     Args:
         monotonic: Seconds that only grow.
+        links: Stand in for what clients cannot open; `None` to show everything as it is.
     """
 
-    def __init__(self, tasks: TaskStore, *, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        tasks: TaskStore,
+        *,
+        monotonic: Callable[[], float],
+        links: ContentLinks | None = None,
+    ) -> None:
         self._tasks = tasks
+        self._links = links
         self._monotonic = monotonic
         self._refreshed = float("-inf")
         self._views: OrderedDict[str, TaskView] = OrderedDict()
@@ -47,7 +56,7 @@ class TaskReader:
         view = self._views.get(public_id)
         if view is None or view.snapshot.account_id != account_id:
             return None
-        if view.snapshot.status.is_final:
+        if view.snapshot.status.is_final and view.read_at > float("-inf"):
             return view
         age = self._monotonic() - view.read_at
         return view if age < VIEW_AGE.total_seconds() else None
@@ -68,7 +77,7 @@ class TaskReader:
         snapshot = await self._tasks.snapshot(task_id) if task_id else None
         if snapshot is None or snapshot.account_id != account_id or snapshot.removed:
             raise _not_found(public_id)
-        return self._remember(public_id, TaskView(snapshot, now))
+        return self._remember(public_id, TaskView(self._publish(snapshot), now))
 
     async def page(self, account_id: UUID, query: TaskQuery) -> TaskPage:
         """List an account's tasks.
@@ -84,7 +93,8 @@ class TaskReader:
             # Also behind one that was removed meanwhile: a list is often deleted page by page.
             if known is None or known.account_id != account_id:
                 raise _not_found(query.after, param="after")
-        return await self._tasks.page(account_id, query, after=after)
+        page = await self._tasks.page(account_id, query, after=after)
+        return replace(page, tasks=tuple(self._publish(task) for task in page.tasks))
 
     async def remove(self, public_id: str, account_id: UUID) -> None:
         """Take a final task from its client; the operator still sees it.
@@ -121,13 +131,17 @@ class TaskReader:
     def evict(self, public_id: str) -> None:
         """Read anew next time, because something changed; the last revision stays known."""
         view = self._views.get(public_id)
-        if view is not None and not view.snapshot.status.is_final:
+        if view is not None:
             view.read_at = float("-inf")
 
     def evict_all(self) -> None:
         """Read everything unfinished anew: hints may have been missed."""
-        for name in self._views:
-            self.evict(name)
+        for name, view in self._views.items():
+            if not view.snapshot.status.is_final:
+                self.evict(name)
+
+    def _publish(self, task: TaskSnapshot) -> TaskSnapshot:
+        return task if self._links is None else self._links.publish(task)
 
     def _remember(self, public_id: str, view: TaskView) -> TaskView:
         known = self._views.get(public_id)

@@ -1,0 +1,73 @@
+"""The OpenAI dialect: the content of a video."""
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from vidgate.api.content import CONTENT_ANSWERS, CONTENT_HEADERS, ContentAnswer
+from vidgate.api.dependencies import TOKEN, CallerDependency, ServicesDependency
+from vidgate.api.schemas import error_answers
+from vidgate.exceptions import UnsupportedParameterError
+from vidgate.services.content import Variant
+
+__all__ = ["router"]
+
+_PATH = "/v1/videos/{task_id}/content"
+
+router = APIRouter(tags=["Content"], dependencies=[TOKEN])
+
+
+@router.get(
+    _PATH,
+    summary="Download a finished video",
+    description=(
+        "Streams the video, its picture or its watermarked copy from wherever it lies, and renews "
+        "a link that has ended where the provider can. Of a task with several videos it is the "
+        "first. A task that is not finished, or that failed, is a 409; what its provider has not "
+        "made, and what nobody keeps any more (`content_expired`), is a 404. `HEAD` is answered "
+        "too."
+    ),
+    responses={**CONTENT_ANSWERS, **error_answers(400, 401)},
+    openapi_extra={
+        "parameters": [
+            {
+                "name": "task_id",
+                "in": "path",
+                "required": True,
+                "description": "The task's id.",
+                "schema": {"type": "string"},
+            },
+            {
+                "name": "variant",
+                "in": "query",
+                "required": False,
+                "description": "What to download.",
+                "schema": {
+                    "type": "string",
+                    "enum": [variant.value for variant in Variant],
+                    "default": Variant.VIDEO.value,
+                },
+            },
+            *CONTENT_HEADERS,
+        ]
+    },
+    response_class=Response,
+)
+async def read_content(
+    request: Request, caller: CallerDependency, services: ServicesDependency
+) -> Response:
+    variant = _read_variant(request.query_params.get("variant"))
+    task_id: str = request.path_params["task_id"]
+    return ContentAnswer(lambda: services.content.find(task_id, caller.account_id, variant))
+
+
+def _read_variant(text: str | None) -> Variant:
+    if text is None:
+        return Variant.VIDEO
+    try:
+        return Variant(text)
+    except ValueError:
+        raise UnsupportedParameterError(
+            "variant",
+            "There is no such variant here.",
+            allowed=[variant.value for variant in Variant],
+        ) from None
