@@ -125,6 +125,7 @@ class FakeSubmissions:
         self.onces: list[Once | None] = []
         self.follow_ups: list[tuple[FollowUp, str, VideoRequest]] = []
         self.error: Exception | None = None
+        self.replayed = False
         self.ignored: tuple[str, ...] = ()
         self.adjusted: tuple[str, ...] = ()
 
@@ -150,7 +151,7 @@ class FakeSubmissions:
             dialect=dialect,
             echo=echo,
         )
-        return Created(task, self.ignored, self.adjusted)
+        return Created(task, self.ignored, self.adjusted, self.replayed)
 
     async def follow_up(
         self,
@@ -161,9 +162,10 @@ class FakeSubmissions:
         *,
         dialect: str,
         echo: Mapping[str, Any] = MappingProxyType({}),
+        once: Once | None = None,
     ) -> Created:
         self.follow_ups.append((kind, source, request))
-        return await self.create(caller, request, dialect=dialect, echo=echo)
+        return await self.create(caller, request, dialect=dialect, echo=echo, once=once)
 
     @property
     def request(self) -> VideoRequest:

@@ -65,6 +65,7 @@ class _Submissions(Protocol):
         *,
         dialect: str,
         echo: Mapping[str, Any] = ...,
+        once: Once | None = ...,
     ) -> Created: ...
 
 

@@ -3,9 +3,9 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.requests import Request
 
@@ -13,7 +13,9 @@ from vidgate.api.forms import Form
 from vidgate.exceptions import InvalidParameterError
 from vidgate.models.requests import Once
 
-__all__ = ["HEADER", "PARAMETER", "REPLAYED", "read_once"]
+__all__ = ["HEADER", "PARAMETER", "REPLAYED", "REPLAYED_DOCUMENTED", "read_once", "with_once"]
+
+T = TypeVar("T")
 
 HEADER = "Idempotency-Key"
 REPLAYED = {"Idempotent-Replayed": "true"}
@@ -27,6 +29,13 @@ PARAMETER: Mapping[str, Any] = {
         "again; the same key with another body is a 422."
     ),
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+}
+
+REPLAYED_DOCUMENTED: dict[str, Any] = {
+    "Idempotent-Replayed": {
+        "description": "`true` where this is the answer to a repetition.",
+        "schema": {"type": "string"},
+    }
 }
 
 _KEY = re.compile(r"[!-~](?:[ -~]{0,253}[!-~])?")
@@ -58,6 +67,13 @@ def read_once(request: Request, form: Form) -> Once | None:
     )
     fingerprint = hashlib.sha256(content.encode()).digest()
     return Once(key=_PREFIX + key, fingerprint=fingerprint, lifetime=_LIFETIME)
+
+
+def with_once(
+    request: Request, read: Callable[[Form], T]
+) -> Callable[[Form], tuple[T, Once | None]]:
+    """Read a body, and by what its repetition is recognised."""
+    return lambda form: (read(form), read_once(request, form))
 
 
 def _digest(value: object) -> str:

@@ -4,6 +4,7 @@ import re
 
 from starlette.requests import Request
 
+from vidgate.api.idempotency import REPLAYED
 from vidgate.api.video_requests import Asked
 from vidgate.services.creating import Created
 
@@ -18,8 +19,8 @@ def is_strict(request: Request) -> bool:
 
 
 def tell_notes(created: Created, asked: Asked) -> dict[str, str]:
-    """The headers that name what was ignored and adjusted."""
-    return {
+    """The headers that name what was ignored and adjusted, and that of a repetition."""
+    notes = {
         name: ", ".join(values)
         for name, values in (
             ("X-Vidgate-Ignored", (*created.ignored, *asked.ignored)),
@@ -27,3 +28,4 @@ def tell_notes(created: Created, asked: Asked) -> dict[str, str]:
         )
         if values
     }
+    return notes | REPLAYED if created.replayed else notes

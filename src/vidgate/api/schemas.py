@@ -80,6 +80,13 @@ _ERRORS: dict[int, tuple[str, str, str | None, str, str]] = {
         "invalid_request_error",
         "The picture in image may have at most 20 MB.",
     ),
+    422: (
+        "The `Idempotency-Key` was used for another request.",
+        "idempotency_mismatch",
+        None,
+        "invalid_request_error",
+        "This idempotency key was used for another request; send a new key.",
+    ),
     500: (
         "Our fault.",
         "internal_error",

@@ -130,6 +130,7 @@ class Submissions:
         *,
         dialect: str,
         echo: Mapping[str, Any] = MappingProxyType({}),
+        once: Once | None = None,
     ) -> Created:
         """Make something of a finished video; else as `create`.
 
@@ -140,6 +141,7 @@ class Submissions:
             request: What is asked for; `model` may be empty.
             dialect: In which it is asked.
             echo: As for `create`.
+            once: As for `create`.
 
         Raises:
             RequestError: There is no such video, its provider has nothing like it, or as `create`.
@@ -149,7 +151,7 @@ class Submissions:
         if provider is None:  # made by a newer version, or by one with more providers
             raise UnsupportedParameterError("video", "Nothing can be done with this video here.")
         request = provider.follow_up(kind, task, request)
-        return await self.create(caller, request, dialect=dialect, echo=echo)
+        return await self.create(caller, request, dialect=dialect, echo=echo, once=once)
 
     async def create(
         self,

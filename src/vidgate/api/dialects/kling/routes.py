@@ -1,5 +1,6 @@
 """Kling's own dialect: its routes, made from the table of its endpoints."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Annotated, Any
 
@@ -40,9 +41,11 @@ from vidgate.api.dialects.kling.writing import (
     write_page,
     write_tasks,
 )
+from vidgate.api.idempotency import PARAMETER, REPLAYED, with_once
 from vidgate.exceptions import NotFoundError
 from vidgate.models.tasks import TaskPage
 from vidgate.providers.kling.native import envelope
+from vidgate.services.creating import Created
 
 __all__ = ["router"]
 
@@ -78,8 +81,13 @@ _IDS = [
 router = APIRouter(dependencies=[TOKEN])
 
 
-def _answer(answer: dict[str, Any]) -> Response:
-    return Response(encode(answer), media_type="application/json")
+def _answer(answer: dict[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+    return Response(encode(answer), headers=headers, media_type="application/json")
+
+
+def _created(created: Created, *, is_new: bool) -> Response:
+    answer = write_created(created.snapshot, is_new=is_new)
+    return _answer(answer, REPLAYED if created.replayed else None)
 
 
 def _add_legacy(endpoint: Legacy) -> None:
@@ -94,9 +102,10 @@ def _add_legacy(endpoint: Legacy) -> None:
         services: ServicesDependency,
         bodies: BodiesDependency,
     ) -> Response:
-        async with bodies.read(request, partial(read_legacy, endpoint=endpoint)) as asked:
-            created = await services.submissions.create(caller, asked, dialect=_DIALECT)
-        return _answer(write_created(created.snapshot, is_new=False))
+        convert = with_once(request, partial(read_legacy, endpoint=endpoint))
+        async with bodies.read(request, convert) as (asked, once):
+            created = await services.submissions.create(caller, asked, dialect=_DIALECT, once=once)
+        return _created(created, is_new=False)
 
     async def read(
         task_id: _TaskId, caller: CallerDependency, services: ServicesDependency
@@ -118,8 +127,8 @@ def _add_legacy(endpoint: Legacy) -> None:
         description=_CREATE,
         tags=list(tags),
         responses=answer_of("The task is stored.", CREATED)
-        | errors(400, 401, 403, 404, 405, 413, 500, 502, 503),
-        openapi_extra=body_of(endpoint.example),
+        | errors(400, 401, 403, 404, 405, 409, 413, 422, 500, 502, 503),
+        openapi_extra=body_of(endpoint.example) | {"parameters": [PARAMETER]},
     )
     router.add_api_route(
         f"{path}/{{task_id}}",
@@ -158,10 +167,10 @@ def _add_new(endpoint: New) -> None:
         services: ServicesDependency,
         bodies: BodiesDependency,
     ) -> Response:
-        convert = partial(read_new, endpoint=endpoint, model=model)
-        async with bodies.read(request, convert) as asked:
-            created = await services.submissions.create(caller, asked, dialect=_DIALECT)
-        return _answer(write_created(created.snapshot, is_new=True))
+        convert = with_once(request, partial(read_new, endpoint=endpoint, model=model))
+        async with bodies.read(request, convert) as (asked, once):
+            created = await services.submissions.create(caller, asked, dialect=_DIALECT, once=once)
+        return _created(created, is_new=True)
 
     router.add_api_route(
         f"{_NEW}/{endpoint.name}/{{model}}",
@@ -172,8 +181,8 @@ def _add_new(endpoint: New) -> None:
         description=f"Such as `{_NEW}/{endpoint.name}/{endpoint.model}`. {_CREATE}",
         tags=["Kling, new generation"],
         responses=answer_of("The task is stored.", NEW_CREATED)
-        | errors(400, 401, 403, 404, 405, 413, 500, 502, 503),
-        openapi_extra=body_of(endpoint.example),
+        | errors(400, 401, 403, 404, 405, 409, 413, 422, 500, 502, 503),
+        openapi_extra=body_of(endpoint.example) | {"parameters": [PARAMETER]},
     )
 
 

@@ -162,6 +162,22 @@ _ERRORS: Mapping[int, tuple[str, int, str, str | None, str, str]] = MappingProxy
             "invalid_request_error",
             "The body may have at most 64 MiB.",
         ),
+        409: (
+            "A video that the request names is not finished.",
+            1200,
+            "task_not_finished",
+            "video_id",
+            "invalid_request_error",
+            f"The task {_ID} is not finished; wait for its end.",
+        ),
+        422: (
+            "The `Idempotency-Key` was used for another request.",
+            1200,
+            "idempotency_mismatch",
+            None,
+            "invalid_request_error",
+            "This idempotency key was used for another request; send a new key.",
+        ),
         500: (
             "Our fault.",
             5000,

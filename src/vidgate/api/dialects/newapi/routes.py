@@ -26,6 +26,7 @@ from vidgate.api.dialects.newapi.schemas import (
     Task,
 )
 from vidgate.api.dialects.newapi.writing import write_created, write_task
+from vidgate.api.idempotency import PARAMETER, REPLAYED_DOCUMENTED, with_once
 from vidgate.api.preferences import is_strict, tell_notes
 from vidgate.api.ready_route import ReadyRoute
 from vidgate.api.schemas import error_answers
@@ -77,6 +78,7 @@ _HEADERS_DOCUMENTED = {
         "description": "What was taken to the nearest value, such as `size=1:1@720p`.",
         "schema": {"type": "string"},
     },
+    **REPLAYED_DOCUMENTED,
 }
 _POLL_HEADERS_DOCUMENTED = {
     "X-Request-Id": _HEADERS_DOCUMENTED["X-Request-Id"],
@@ -121,7 +123,7 @@ router = APIRouter()
             "headers": _HEADERS_DOCUMENTED,
             "content": {"application/json": {"example": EXAMPLE_CREATED}},
         },
-        **error_answers(400, 401, 403, 404, 405, 413, 500, 502, 503),
+        **error_answers(400, 401, 403, 404, 405, 409, 413, 422, 500, 502, 503),
     },
     openapi_extra={
         "requestBody": {
@@ -137,7 +139,8 @@ router = APIRouter()
                 "in": "header",
                 "description": "`handling=strict` makes errors of what would be ignored.",
                 "schema": {"type": "string"},
-            }
+            },
+            PARAMETER,
         ],
     },
 )
@@ -147,9 +150,11 @@ async def create_generation(
     services: ServicesDependency,
     bodies: BodiesDependency,
 ) -> Response:
-    convert = partial(read_request, strict=is_strict(request))
-    async with bodies.read(request, convert) as asked:
-        created = await services.submissions.create(caller, asked.request, dialect=_DIALECT)
+    convert = with_once(request, partial(read_request, strict=is_strict(request)))
+    async with bodies.read(request, convert) as (asked, once):
+        created = await services.submissions.create(
+            caller, asked.request, dialect=_DIALECT, once=once
+        )
     headers = tell_notes(created, asked)
     answer = encode(write_created(created.snapshot))
     return Response(answer, headers=headers, media_type="application/json")

@@ -44,6 +44,7 @@ from vidgate.api.dialects.openai.schemas import (
 )
 from vidgate.api.dialects.openai.writing import DIALECT, write_deleted, write_list, write_video
 from vidgate.api.forms import UnexpectedFileError
+from vidgate.api.idempotency import PARAMETER, REPLAYED_DOCUMENTED, with_once
 from vidgate.api.preferences import is_strict, tell_notes
 from vidgate.api.writing import encode
 from vidgate.exceptions import InvalidParameterError, NotFoundError
@@ -111,13 +112,13 @@ def _creating(body: type[BaseModel], *, parameters: tuple[Any, ...] = ()) -> dic
             200: {
                 "model": Video,
                 "description": "The task is stored.",
-                "headers": POLL_HEADERS_DOCUMENTED | _NOTE_HEADERS,
+                "headers": POLL_HEADERS_DOCUMENTED | _NOTE_HEADERS | REPLAYED_DOCUMENTED,
                 "content": {_JSON: {"example": EXAMPLE_CREATED}},
             },
-            **error_answers(400, 401, 403, 404, 405, 409, 413, 429, 500, 502, 503),
+            **error_answers(400, 401, 403, 404, 405, 409, 413, 422, 429, 500, 502, 503),
         },
         "openapi_extra": {
-            "parameters": [*parameters, _PREFER],
+            "parameters": [*parameters, _PREFER, PARAMETER],
             "requestBody": {
                 "required": True,
                 "content": {_JSON: {"schema": schema}, "multipart/form-data": {"schema": form}},
@@ -142,10 +143,10 @@ async def create_video(
     services: ServicesDependency,
     bodies: BodiesDependency,
 ) -> Response:
-    convert = partial(read_create, strict=is_strict(request))
-    async with bodies.read(request, convert) as video:
+    convert = with_once(request, partial(read_create, strict=is_strict(request)))
+    async with bodies.read(request, convert) as (video, once):
         created = await services.submissions.create(
-            caller, video.request, dialect=DIALECT, echo=video.echo
+            caller, video.request, dialect=DIALECT, echo=video.echo, once=once
         )
     return _answer(created, video)
 
@@ -165,10 +166,16 @@ async def remix_video(
     bodies: BodiesDependency,
 ) -> Response:
     source = request.path_params["video_id"]
-    convert = partial(read_remix, source=source, strict=is_strict(request))
-    async with bodies.read(request, convert) as video:
+    read = partial(read_remix, source=source, strict=is_strict(request))
+    async with bodies.read(request, with_once(request, read)) as (video, once):
         created = await services.submissions.follow_up(
-            caller, FollowUp.REMIX, source, video.request, dialect=DIALECT, echo=video.echo
+            caller,
+            FollowUp.REMIX,
+            source,
+            video.request,
+            dialect=DIALECT,
+            echo=video.echo,
+            once=once,
         )
     return _answer(created, video)
 
@@ -188,11 +195,17 @@ async def edit_video(
     services: ServicesDependency,
     bodies: BodiesDependency,
 ) -> Response:
-    convert = partial(read_edit, strict=is_strict(request))
+    convert = with_once(request, partial(read_edit, strict=is_strict(request)))
     try:
-        async with bodies.read(request, convert) as video:
+        async with bodies.read(request, convert) as (video, once):
             created = await services.submissions.follow_up(
-                caller, FollowUp.EDIT, video.source, video.request, dialect=DIALECT, echo=video.echo
+                caller,
+                FollowUp.EDIT,
+                video.source,
+                video.request,
+                dialect=DIALECT,
+                echo=video.echo,
+                once=once,
             )
     except UnexpectedFileError as error:
         _advise(error)
@@ -213,9 +226,9 @@ async def extend_video(
     services: ServicesDependency,
     bodies: BodiesDependency,
 ) -> Response:
-    convert = partial(read_extension, strict=is_strict(request))
+    convert = with_once(request, partial(read_extension, strict=is_strict(request)))
     try:
-        async with bodies.read(request, convert) as video:
+        async with bodies.read(request, convert) as (video, once):
             created = await services.submissions.follow_up(
                 caller,
                 FollowUp.EXTEND,
@@ -223,6 +236,7 @@ async def extend_video(
                 video.request,
                 dialect=DIALECT,
                 echo=video.echo,
+                once=once,
             )
     except UnexpectedFileError as error:
         _advise(error)

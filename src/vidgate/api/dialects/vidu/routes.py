@@ -1,6 +1,7 @@
 """Vidu's own dialect: its routes."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -15,7 +16,7 @@ from vidgate.api.dependencies import (
 )
 from vidgate.api.dialects.vidu.endpoints import ENDPOINTS, Endpoint
 from vidgate.api.dialects.vidu.listing import PARAMETERS, Listing, read_listing
-from vidgate.api.dialects.vidu.reading import Asked, read_request
+from vidgate.api.dialects.vidu.reading import read_request
 from vidgate.api.dialects.vidu.schemas import (
     EXAMPLE_CREATED,
     EXAMPLE_CREATIONS,
@@ -26,11 +27,9 @@ from vidgate.api.dialects.vidu.schemas import (
     error_answers,
 )
 from vidgate.api.dialects.vidu.writing import encode, write_created, write_listed
-from vidgate.api.forms import Form
-from vidgate.api.idempotency import PARAMETER, REPLAYED, read_once
+from vidgate.api.idempotency import PARAMETER, REPLAYED, with_once
 from vidgate.exceptions import InvalidParameterError, TaskNotFoundError
 from vidgate.models.accounts import Caller
-from vidgate.models.requests import Once
 from vidgate.models.tasks import TaskSnapshot
 
 __all__ = ["router"]
@@ -70,9 +69,7 @@ def _creator(endpoint: Endpoint) -> Callable[..., Awaitable[Response]]:
         services: ServicesDependency,
         bodies: BodiesDependency,
     ) -> Response:
-        def convert(form: Form) -> tuple[Asked, Once | None]:
-            return read_request(form, endpoint), read_once(request, form)
-
+        convert = with_once(request, partial(read_request, endpoint=endpoint))
         async with bodies.read(request, convert) as (asked, once):
             created = await services.submissions.create(
                 caller, asked.request, dialect=_DIALECT, echo=asked.echo, once=once
