@@ -1,6 +1,7 @@
 """`Idempotency-Key`, in every dialect that makes something."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from types import MappingProxyType
 from typing import Any, cast
 
 import pytest
@@ -32,16 +33,18 @@ async def api() -> AsyncIterator[Api]:
         yield api
 
 
-async def post(api: Api, name: str, key: str | None = "k-1", **members: Any) -> Any:
+async def post(
+    api: Api, name: str, key: str | None = "k-1", members: Mapping[str, Any] = MappingProxyType({})
+) -> Any:
     path, body = POSTS[name]
     headers = {} if key is None else {"Idempotency-Key": key}
-    return await api.client.post(path, json=body | members, headers=headers)
+    return await api.client.post(path, json={**body, **members}, headers=headers)
 
 
 @pytest.mark.parametrize("name", POSTS)
 async def test_the_key_stands_for_the_request(api: Api, name: str) -> None:
     for members in ({}, {}, {"seed": 7}):
-        answer = await post(api, name, **members)
+        answer = await post(api, name, members=members)
         assert answer.status_code == 200, answer.text
 
     first, again, other = api.services.submissions.onces

@@ -109,6 +109,7 @@ async def list_models(caller: CallerDependency, services: ServicesDependency) ->
 @router.get(
     _PATH + "/{model:path}",
     summary="Read one model",
+    description="One that the token may ask for, and what it takes.",
     responses={
         200: {
             "description": "The model.",

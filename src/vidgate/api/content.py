@@ -22,7 +22,7 @@ from vidgate.services.content import ContentSource
 from vidgate.services.content_links import CONTENT_PATH
 from vidgate.services.reading_content import ContentStream
 
-__all__ = ["CONTENT_ANSWERS", "CONTENT_HEADERS", "ContentAnswer", "router"]
+__all__ = ["CONTENT_ANSWERS", "CONTENT_ERRORS", "CONTENT_HEADERS", "ContentAnswer", "router"]
 
 _log = structlog.get_logger(__name__)
 
@@ -243,15 +243,8 @@ def _example(code: str, message: str, kind: str = "upstream_error") -> dict[str,
     }
 
 
-CONTENT_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"description": "All of it.", "headers": _ANSWER_HEADERS, "content": _BODIES},
-    206: {
-        "description": "The part that `Range` asks for.",
-        "headers": {**_ANSWER_HEADERS, "Content-Range": _HEADER},
-        "content": _BODIES,
-    },
-    304: {"description": "The client has it: `If-None-Match` names its `ETag`."},
-    **error_answers(404, 405, 500),
+CONTENT_ERRORS: Final[dict[int | str, dict[str, Any]]] = {
+    **error_answers(404, 405, 500, 503),
     416: _example(
         "range_not_satisfiable",
         "The file has 1048576 bytes and nothing of the part that Range asks for.",
@@ -261,11 +254,21 @@ CONTENT_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
         "content_unavailable",
         "The host of this video does not deliver it; try again in a moment.",
     ),
-    **error_answers(503),
     504: _example(
         "content_timeout",
         "The host of this video does not answer in time; try again in a moment.",
     ),
+}
+"""In the flat shape."""
+
+CONTENT_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"description": "All of it.", "headers": _ANSWER_HEADERS, "content": _BODIES},
+    206: {
+        "description": "The part that `Range` asks for.",
+        "headers": {**_ANSWER_HEADERS, "Content-Range": _HEADER},
+        "content": _BODIES,
+    },
+    304: {"description": "The client has it: `If-None-Match` names its `ETag`."},
 }
 
 CONTENT_HEADERS: Final[list[dict[str, Any]]] = [
@@ -293,7 +296,7 @@ router = APIRouter(tags=["Content"])
         "Where a provider opens a video only to its own customer, a task's `url` is such a link. "
         "No token is needed: whoever has the link may read the video. `HEAD` is answered too."
     ),
-    responses=CONTENT_ANSWERS,
+    responses=CONTENT_ANSWERS | CONTENT_ERRORS,
     openapi_extra={
         "parameters": [
             {

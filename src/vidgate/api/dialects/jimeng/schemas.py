@@ -180,6 +180,33 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
             )
         },
     ),
+    405: _gateway_answer(
+        "The route does not take this method; `Allow` names those it takes.",
+        "InvalidActionOrVersion",
+        100008,
+        "This route does not take this method.",
+    ),
+    409: _documented(
+        "A video that the request names is not finished.",
+        _ENVELOPE_SCHEMA,
+        {
+            "unfinished": _envelope(
+                50200, "Invalid Input Parameters: The task is not finished; wait for its end.", None
+            )
+        },
+    ),
+    422: _documented(
+        "The `Idempotency-Key` was used for another request.",
+        _ENVELOPE_SCHEMA,
+        {
+            "key": _envelope(
+                50200,
+                "Invalid Input Parameters: This idempotency key was used for another request; "
+                "send a new key.",
+                None,
+            )
+        },
+    ),
     413: _documented(
         "The body, or a picture in it, is over its limit.",
         _ENVELOPE_SCHEMA,

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from vidgate.api.dependencies import (
@@ -32,6 +32,7 @@ from vidgate.api.dialects.kling.schemas import (
     body_of,
     errors,
     parameter,
+    path_parameter,
 )
 from vidgate.api.dialects.kling.writing import (
     encode,
@@ -55,10 +56,10 @@ _NEW = "/kling"
 _TASKS = "/kling/tasks"
 _EXAMPLE_REQUEST = "5f2c1f9a7d3b4c55"
 
-_TaskId = Annotated[
-    str, Path(description="As the POST answered it, or the client's own `external_task_id`.")
-]
-_Model = Annotated[str, Path(description="Such as `kling-3.0`.")]
+_TASK_ID = path_parameter(
+    "task_id", "As the POST answered it, or the client's own `external_task_id`."
+)
+_MODEL = path_parameter("model", "Such as `kling-3.0`.")
 
 _CREATE = (
     "The body is Kling's own and goes on as it comes, but for three fields: the vendor gets an "
@@ -108,8 +109,9 @@ def _add_legacy(endpoint: Legacy) -> None:
         return _created(created, is_new=False)
 
     async def read(
-        task_id: _TaskId, caller: CallerDependency, services: ServicesDependency
+        request: Request, caller: CallerDependency, services: ServicesDependency
     ) -> Response:
+        task_id = request.path_params["task_id"]
         return _answer(write_legacy_task(await find_one(services, caller.account_id, task_id)))
 
     async def list_tasks(
@@ -140,6 +142,7 @@ def _add_legacy(endpoint: Legacy) -> None:
         tags=list(tags),
         responses=answer_of("The task.", envelope(LEGACY_TASK, _EXAMPLE_REQUEST))
         | errors(401, 404, 405, 500, 503),
+        openapi_extra={"parameters": [_TASK_ID]},
     )
     router.add_api_route(
         path,
@@ -161,13 +164,14 @@ def _add_new(endpoint: New) -> None:
     """Take the tasks of a product of the new generation."""
 
     async def create(
-        model: _Model,
         request: Request,
         caller: CallerDependency,
         services: ServicesDependency,
         bodies: BodiesDependency,
     ) -> Response:
-        convert = with_once(request, partial(read_new, endpoint=endpoint, model=model))
+        convert = with_once(
+            request, partial(read_new, endpoint=endpoint, model=request.path_params["model"])
+        )
         async with bodies.read(request, convert) as (asked, once):
             created = await services.submissions.create(caller, asked, dialect=_DIALECT, once=once)
         return _created(created, is_new=True)
@@ -182,7 +186,7 @@ def _add_new(endpoint: New) -> None:
         tags=["Kling, new generation"],
         responses=answer_of("The task is stored.", NEW_CREATED)
         | errors(400, 401, 403, 404, 405, 409, 413, 422, 500, 502, 503),
-        openapi_extra=body_of(endpoint.example) | {"parameters": [PARAMETER]},
+        openapi_extra=body_of(endpoint.example) | {"parameters": [_MODEL, PARAMETER]},
     )
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "body_of",
     "errors",
     "parameter",
+    "path_parameter",
 ]
 
 _ID = "task_01hf0000000000000000000000"
@@ -245,6 +246,11 @@ def body_of(example: Mapping[str, Any]) -> dict[str, Any]:
 def parameter(name: str, description: str, *, kind: str = "string") -> dict[str, Any]:
     """Document a query parameter."""
     return {"name": name, "in": "query", "description": description, "schema": {"type": kind}}
+
+
+def path_parameter(name: str, description: str) -> dict[str, Any]:
+    """Document a part of the path."""
+    return parameter(name, description) | {"in": "path", "required": True}
 
 
 def _documented(model: type[BaseModel], description: str, example: Any) -> dict[str, Any]:

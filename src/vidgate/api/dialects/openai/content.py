@@ -3,9 +3,9 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from vidgate.api.content import CONTENT_ANSWERS, CONTENT_HEADERS, ContentAnswer
+from vidgate.api.content import CONTENT_ANSWERS, CONTENT_ERRORS, CONTENT_HEADERS, ContentAnswer
 from vidgate.api.dependencies import TOKEN, CallerDependency, ServicesDependency
-from vidgate.api.schemas import error_answers
+from vidgate.api.dialects.openai.schemas import error_answers, to_openai_shape
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.services.content import Variant
 
@@ -26,7 +26,11 @@ router = APIRouter(tags=["Content"], dependencies=[TOKEN])
         "made, and what nobody keeps any more (`content_expired`), is a 404. `HEAD` is answered "
         "too."
     ),
-    responses={**CONTENT_ANSWERS, **error_answers(400, 401)},
+    responses={
+        **CONTENT_ANSWERS,
+        **to_openai_shape(CONTENT_ERRORS),
+        **error_answers(400, 401, 409),
+    },
     openapi_extra={
         "parameters": [
             {

@@ -1,5 +1,6 @@
 """The bodies of the OpenAI dialect, for its documentation."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,6 +22,7 @@ __all__ = [
     "VideoList",
     "body_schema",
     "error_answers",
+    "to_openai_shape",
 ]
 
 _ID = "task_01k9x4n8e0f0m8z2q6y7v3b5ct"
@@ -317,12 +319,25 @@ def error_answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
         if status in _MORE_ERRORS:
             description, members = _MORE_ERRORS[status]
         else:
-            flat = flat_error_answers(status)[status]
-            description = flat["description"]
-            members = flat["content"]["application/json"]["example"]["error"]
-        answers[status] = {
-            "model": OpenAIError,
-            "description": description,
-            "content": {"application/json": {"example": {"error": members}}},
-        }
+            answers |= to_openai_shape(flat_error_answers(status))
+            continue
+        answers[status] = _error_answer(description, members)
     return answers
+
+
+def to_openai_shape(flat: Mapping[int | str, Mapping[str, Any]]) -> dict[int | str, dict[str, Any]]:
+    """Document in this dialect's shape what is documented in the flat one."""
+    return {
+        status: _error_answer(
+            answer["description"], answer["content"]["application/json"]["example"]["error"]
+        )
+        for status, answer in flat.items()
+    }
+
+
+def _error_answer(description: str, members: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "model": OpenAIError,
+        "description": description,
+        "content": {"application/json": {"example": {"error": members}}},
+    }
