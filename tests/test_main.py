@@ -75,7 +75,8 @@ async def test_every_route_of_every_dialect_is_documented(api: Api) -> None:
                 if kind == "application/json":
                     assert "example" in content or "examples" in content, (name, status)
         for kind, content in operation.get("requestBody", {}).get("content", {}).items():
-            if kind == "application/json":
+            # What a provider calls with is its own affair.
+            if kind == "application/json" and not path.startswith(_OURS):
                 assert "schema" in content, name
                 shown = content.keys() | content["schema"].keys()
                 assert shown & {"example", "examples"}, name

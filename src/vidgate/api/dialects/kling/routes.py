@@ -57,9 +57,10 @@ _TASKS = "/kling/tasks"
 _EXAMPLE_REQUEST = "5f2c1f9a7d3b4c55"
 
 _TASK_ID = path_parameter(
-    "task_id", "As the POST answered it, or the client's own `external_task_id`."
+    "task_id",
+    "As the POST answered it, or the client's own `external_task_id`.",
+    str(LEGACY_TASK["task_id"]),
 )
-_MODEL = path_parameter("model", "Such as `kling-3.0`.")
 
 _CREATE = (
     "The body is Kling's own and goes on as it comes, but for three fields: the vendor gets an "
@@ -186,7 +187,13 @@ def _add_new(endpoint: New) -> None:
         tags=["Kling, new generation"],
         responses=answer_of("The task is stored.", NEW_CREATED)
         | errors(400, 401, 403, 404, 405, 409, 413, 422, 500, 502, 503),
-        openapi_extra=body_of(endpoint.example) | {"parameters": [_MODEL, PARAMETER]},
+        openapi_extra=body_of(endpoint.example)
+        | {
+            "parameters": [
+                path_parameter("model", "Kling's name of the model.", endpoint.model),
+                PARAMETER,
+            ]
+        },
     )
 
 

@@ -248,9 +248,9 @@ def parameter(name: str, description: str, *, kind: str = "string") -> dict[str,
     return {"name": name, "in": "query", "description": description, "schema": {"type": kind}}
 
 
-def path_parameter(name: str, description: str) -> dict[str, Any]:
+def path_parameter(name: str, description: str, example: str) -> dict[str, Any]:
     """Document a part of the path."""
-    return parameter(name, description) | {"in": "path", "required": True}
+    return parameter(name, description) | {"in": "path", "required": True, "example": example}
 
 
 def _documented(model: type[BaseModel], description: str, example: Any) -> dict[str, Any]:
