@@ -1,14 +1,34 @@
 """What a client wants done about fields of no use, and what it is told of them."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from starlette.requests import Request
 
-from vidgate.api.idempotency import REPLAYED
+from vidgate.api.idempotency import REPLAYED, REPLAYED_DOCUMENTED
 from vidgate.api.video_requests import Asked
 from vidgate.services.creating import Created
 
-__all__ = ["is_strict", "tell_notes"]
+__all__ = ["NOTES_DOCUMENTED", "PREFER", "is_strict", "tell_notes"]
+
+PREFER: Mapping[str, Any] = {
+    "name": "Prefer",
+    "in": "header",
+    "description": "`handling=strict` makes errors of what would be ignored or adjusted.",
+    "schema": {"type": "string"},
+}
+NOTES_DOCUMENTED: dict[str, Any] = {
+    "X-Vidgate-Ignored": {
+        "description": "Fields the model has no use for, such as `fps, seed`.",
+        "schema": {"type": "string"},
+    },
+    "X-Vidgate-Adjusted": {
+        "description": "What was taken to the nearest value, such as `size=1:1@720p`.",
+        "schema": {"type": "string"},
+    },
+    **REPLAYED_DOCUMENTED,
+}
 
 _STRICT = re.compile(r"(?:^|[,;])\s*handling\s*=\s*\"?strict\"?\s*(?:[,;]|$)", re.IGNORECASE)
 

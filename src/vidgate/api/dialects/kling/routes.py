@@ -35,7 +35,6 @@ from vidgate.api.dialects.kling.schemas import (
     path_parameter,
 )
 from vidgate.api.dialects.kling.writing import (
-    encode,
     write_created,
     write_legacy_list,
     write_legacy_task,
@@ -43,6 +42,7 @@ from vidgate.api.dialects.kling.writing import (
     write_tasks,
 )
 from vidgate.api.idempotency import PARAMETER, REPLAYED, with_once
+from vidgate.api.writing import encode
 from vidgate.exceptions import NotFoundError
 from vidgate.models.tasks import TaskPage
 from vidgate.providers.kling.native import envelope

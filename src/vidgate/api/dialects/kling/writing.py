@@ -1,10 +1,7 @@
 """Tasks, as Kling answers them, and beside Kling's envelope what every dialect of ours has."""
 
-import json
-from collections.abc import Mapping
 from typing import Any
 
-import orjson
 import structlog
 
 from vidgate.models.tasks import TaskPage, TaskSnapshot, TaskStatus
@@ -17,7 +14,6 @@ from vidgate.providers.kling.native import (
 )
 
 __all__ = [
-    "encode",
     "request_id",
     "write_created",
     "write_legacy_list",
@@ -33,14 +29,6 @@ _STATUS_WORDS = {
     TaskStatus.FAILED: "failed",
     TaskStatus.CANCELLED: "failed",
 }
-
-
-def encode(answer: Mapping[str, Any]) -> bytes:
-    """Write an answer as JSON."""
-    try:
-        return orjson.dumps(answer)
-    except TypeError:  # an integer of more than 64 bits, which only a client can have sent
-        return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def request_id() -> str:

@@ -13,8 +13,6 @@ from vidgate.api.dependencies import (
     CallerDependency,
     Services,
     ServicesDependency,
-    caller_of,
-    services_of,
 )
 from vidgate.api.dialects.newapi.reading import read_request
 from vidgate.api.dialects.newapi.schemas import (
@@ -26,12 +24,12 @@ from vidgate.api.dialects.newapi.schemas import (
     Task,
 )
 from vidgate.api.dialects.newapi.writing import write_created, write_task
-from vidgate.api.idempotency import PARAMETER, REPLAYED_DOCUMENTED, with_once
-from vidgate.api.preferences import is_strict, tell_notes
+from vidgate.api.idempotency import PARAMETER, with_once
+from vidgate.api.polls import POLL_HEADERS_DOCUMENTED, REQUEST_ID_DOCUMENTED, answer_poll
+from vidgate.api.preferences import NOTES_DOCUMENTED, PREFER, is_strict, tell_notes
 from vidgate.api.ready_route import ReadyRoute
 from vidgate.api.schemas import error_answers
 from vidgate.api.writing import encode
-from vidgate.constants import VIEW_AGE
 from vidgate.services.reading import TaskView
 
 __all__ = ["POLL_PATH", "poll_route", "router"]
@@ -42,14 +40,6 @@ POLL_PATH = _PATH + "/{task_id}"
 """What clients ask again and again; its successes are not worth a log line."""
 
 _TAG = "Video generations"
-
-_HEADERS = [(b"content-type", b"application/json")]
-_UNFINISHED_HEADERS = [
-    *_HEADERS,
-    # Before that the same state would be answered from memory.
-    (b"retry-after", str(int(VIEW_AGE.total_seconds())).encode()),
-    (b"openai-poll-after-ms", str(int(VIEW_AGE.total_seconds() * 1000)).encode()),
-]
 
 _SCHEMA = GenerationRequest.model_json_schema()
 _FORM_SCHEMA = {
@@ -65,33 +55,6 @@ _FORM_SCHEMA = {
         "input_reference": {"type": "string", "format": "binary"},
     },
 }
-_HEADERS_DOCUMENTED = {
-    "X-Request-Id": {
-        "description": "By which this request is found in the log.",
-        "schema": {"type": "string"},
-    },
-    "X-Vidgate-Ignored": {
-        "description": "Fields the model has no use for, such as `fps, seed`.",
-        "schema": {"type": "string"},
-    },
-    "X-Vidgate-Adjusted": {
-        "description": "What was taken to the nearest value, such as `size=1:1@720p`.",
-        "schema": {"type": "string"},
-    },
-    **REPLAYED_DOCUMENTED,
-}
-_POLL_HEADERS_DOCUMENTED = {
-    "X-Request-Id": _HEADERS_DOCUMENTED["X-Request-Id"],
-    "Retry-After": {
-        "description": "Seconds until asking again is worthwhile, while the task is unfinished.",
-        "schema": {"type": "integer"},
-    },
-    "openai-poll-after-ms": {
-        "description": "The same in milliseconds.",
-        "schema": {"type": "integer"},
-    },
-}
-
 _TASK_ID: list[dict[str, Any]] = [
     {
         "name": "task_id",
@@ -120,7 +83,7 @@ router = APIRouter()
         200: {
             "model": GenerationCreated,
             "description": "The task is stored.",
-            "headers": _HEADERS_DOCUMENTED,
+            "headers": REQUEST_ID_DOCUMENTED | NOTES_DOCUMENTED,
             "content": {"application/json": {"example": EXAMPLE_CREATED}},
         },
         **error_answers(400, 401, 403, 404, 405, 409, 413, 422, 500, 502, 503),
@@ -134,12 +97,7 @@ router = APIRouter()
             },
         },
         "parameters": [
-            {
-                "name": "Prefer",
-                "in": "header",
-                "description": "`handling=strict` makes errors of what would be ignored.",
-                "schema": {"type": "string"},
-            },
+            PREFER,
             PARAMETER,
         ],
     },
@@ -174,7 +132,7 @@ async def create_generation(
         200: {
             "model": Task,
             "description": "The task, cancelled or still `processing`.",
-            "headers": {"X-Request-Id": _HEADERS_DOCUMENTED["X-Request-Id"]},
+            "headers": REQUEST_ID_DOCUMENTED,
             "content": {"application/json": {"example": EXAMPLE_CANCELLED}},
         },
         **error_answers(401, 404, 405, 409, 500, 502, 503),
@@ -190,24 +148,8 @@ async def cancel_generation(
 
 
 async def _read_task(scope: Scope, _receive: Receive, send: Send) -> None:
-    services = services_of(scope)
-    account_id = caller_of(scope).account_id
     task_id: str = scope["path_params"]["task_id"]
-    view = services.reader.cached(task_id, account_id)
-    if view is None:
-        view = await services.reader.read(task_id, account_id)
-    body = view.encodings.get(_DIALECT)
-    if body is None:
-        body = view.encodings[_DIALECT] = _encode_task(view, services)
-    headers = _HEADERS if view.snapshot.status.is_final else _UNFINISHED_HEADERS
-    await send(
-        {
-            "type": "http.response.start",
-            "status": 200,
-            "headers": [*headers, (b"content-length", b"%d" % len(body))],
-        }
-    )
-    await send({"type": "http.response.body", "body": body})
+    await answer_poll(scope, send, task_id=task_id, dialect=_DIALECT, write=_encode_task)
 
 
 def _encode_task(view: TaskView, services: Services) -> bytes:
@@ -241,7 +183,7 @@ def poll_route() -> ReadyRoute:
             200: {
                 "model": Task,
                 "description": "The task.",
-                "headers": _POLL_HEADERS_DOCUMENTED,
+                "headers": POLL_HEADERS_DOCUMENTED,
                 "content": {"application/json": {"example": EXAMPLE_TASK}},
             },
             **error_answers(401, 404, 405, 500, 503),

@@ -2,41 +2,21 @@
 
 from starlette.types import Receive, Scope, Send
 
-from vidgate.api.dependencies import TOKEN, caller_of, services_of
+from vidgate.api.dependencies import TOKEN, Services
 from vidgate.api.dialects.openai.schemas import EXAMPLE_VIDEO, Video, error_answers
 from vidgate.api.dialects.openai.writing import DIALECT, write_video
+from vidgate.api.polls import POLL_HEADERS_DOCUMENTED, answer_poll
 from vidgate.api.ready_route import ReadyRoute
 from vidgate.api.writing import encode
-from vidgate.constants import VIEW_AGE
+from vidgate.services.reading import TaskView
 
-__all__ = ["POLL_HEADERS", "POLL_HEADERS_DOCUMENTED", "POLL_PATH", "TAG", "VIDEO_ID", "poll_route"]
+__all__ = ["POLL_PATH", "TAG", "VIDEO_ID", "poll_route"]
 
 POLL_PATH = "/v1/videos/{video_id}"
 """What clients ask again and again; its successes are not worth a log line."""
 
 TAG = "Videos (OpenAI)"
 
-# Before that the same state would be answered from memory.
-POLL_HEADERS = {
-    "retry-after": str(int(VIEW_AGE.total_seconds())),
-    "openai-poll-after-ms": str(int(VIEW_AGE.total_seconds() * 1000)),
-}
-"""Sent as long as a video is unfinished."""
-
-POLL_HEADERS_DOCUMENTED = {
-    "X-Request-Id": {
-        "description": "By which this request is found in the log.",
-        "schema": {"type": "string"},
-    },
-    "Retry-After": {
-        "description": "Seconds until asking again is worthwhile, while the video is unfinished.",
-        "schema": {"type": "integer"},
-    },
-    "openai-poll-after-ms": {
-        "description": "The same in milliseconds; SDKs wait as long.",
-        "schema": {"type": "integer"},
-    },
-}
 VIDEO_ID = {
     "name": "video_id",
     "in": "path",
@@ -45,32 +25,14 @@ VIDEO_ID = {
     "schema": {"type": "string"},
 }
 
-_HEADERS = [(b"content-type", b"application/json")]
-_UNFINISHED_HEADERS = [
-    *_HEADERS,
-    *((name.encode(), value.encode()) for name, value in POLL_HEADERS.items()),
-]
-
 
 async def _read_video(scope: Scope, _receive: Receive, send: Send) -> None:
-    services = services_of(scope)
-    account_id = caller_of(scope).account_id
     video_id: str = scope["path_params"]["video_id"]
-    view = services.reader.cached(video_id, account_id)
-    if view is None:
-        view = await services.reader.read(video_id, account_id)
-    body = view.encodings.get(DIALECT)
-    if body is None:
-        body = view.encodings[DIALECT] = encode(write_video(view.snapshot))
-    headers = _HEADERS if view.snapshot.status.is_final else _UNFINISHED_HEADERS
-    await send(
-        {
-            "type": "http.response.start",
-            "status": 200,
-            "headers": [*headers, (b"content-length", b"%d" % len(body))],
-        }
-    )
-    await send({"type": "http.response.body", "body": body})
+    await answer_poll(scope, send, task_id=video_id, dialect=DIALECT, write=_write)
+
+
+def _write(view: TaskView, _services: Services) -> bytes:
+    return encode(write_video(view.snapshot))
 
 
 def poll_route() -> ReadyRoute:

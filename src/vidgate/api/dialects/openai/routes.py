@@ -1,5 +1,6 @@
 """The OpenAI dialect's routes, but for the one that is polled."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Never
 
@@ -7,19 +8,15 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from vidgate.api.bodies import BodyReader
 from vidgate.api.dependencies import (
     TOKEN,
     BodiesDependency,
     CallerDependency,
+    Services,
     ServicesDependency,
 )
-from vidgate.api.dialects.openai.polling import (
-    POLL_HEADERS,
-    POLL_HEADERS_DOCUMENTED,
-    POLL_PATH,
-    TAG,
-    VIDEO_ID,
-)
+from vidgate.api.dialects.openai.polling import POLL_PATH, TAG, VIDEO_ID
 from vidgate.api.dialects.openai.reading import (
     VideoAsked,
     read_create,
@@ -43,11 +40,13 @@ from vidgate.api.dialects.openai.schemas import (
     error_answers,
 )
 from vidgate.api.dialects.openai.writing import DIALECT, write_deleted, write_list, write_video
-from vidgate.api.forms import UnexpectedFileError
-from vidgate.api.idempotency import PARAMETER, REPLAYED_DOCUMENTED, with_once
-from vidgate.api.preferences import is_strict, tell_notes
+from vidgate.api.forms import Form, UnexpectedFileError
+from vidgate.api.idempotency import PARAMETER, with_once
+from vidgate.api.polls import POLL_HEADERS, POLL_HEADERS_DOCUMENTED
+from vidgate.api.preferences import NOTES_DOCUMENTED, PREFER, is_strict, tell_notes
 from vidgate.api.writing import encode
 from vidgate.exceptions import InvalidParameterError, NotFoundError
+from vidgate.models.accounts import Caller
 from vidgate.models.tasks import FollowUp
 from vidgate.services.creating import Created
 
@@ -56,22 +55,6 @@ __all__ = ["router"]
 _PATH = "/v1/videos"
 _JSON = "application/json"
 
-_PREFER = {
-    "name": "Prefer",
-    "in": "header",
-    "description": "`handling=strict` makes errors of what would be ignored or adjusted.",
-    "schema": {"type": "string"},
-}
-_NOTE_HEADERS = {
-    "X-Vidgate-Ignored": {
-        "description": "Fields the model has no use for, such as `fps, seed`.",
-        "schema": {"type": "string"},
-    },
-    "X-Vidgate-Adjusted": {
-        "description": "What was taken to the nearest value, such as `size=1:1@720p`.",
-        "schema": {"type": "string"},
-    },
-}
 _FILE = {"type": "string", "format": "binary"}
 _LIST_PARAMETERS: list[dict[str, Any]] = [
     {
@@ -112,13 +95,13 @@ def _creating(body: type[BaseModel], *, parameters: tuple[Any, ...] = ()) -> dic
             200: {
                 "model": Video,
                 "description": "The task is stored.",
-                "headers": POLL_HEADERS_DOCUMENTED | _NOTE_HEADERS | REPLAYED_DOCUMENTED,
+                "headers": POLL_HEADERS_DOCUMENTED | NOTES_DOCUMENTED,
                 "content": {_JSON: {"example": EXAMPLE_CREATED}},
             },
             **error_answers(400, 401, 403, 404, 405, 409, 413, 422, 429, 500, 502, 503),
         },
         "openapi_extra": {
-            "parameters": [*parameters, _PREFER, PARAMETER],
+            "parameters": [*parameters, PREFER, PARAMETER],
             "requestBody": {
                 "required": True,
                 "content": {_JSON: {"schema": schema}, "multipart/form-data": {"schema": form}},
@@ -167,17 +150,9 @@ async def remix_video(
 ) -> Response:
     source = request.path_params["video_id"]
     read = partial(read_remix, source=source, strict=is_strict(request))
-    async with bodies.read(request, with_once(request, read)) as (video, once):
-        created = await services.submissions.follow_up(
-            caller,
-            FollowUp.REMIX,
-            source,
-            video.request,
-            dialect=DIALECT,
-            echo=video.echo,
-            once=once,
-        )
-    return _answer(created, video)
+    return await _follow_up(
+        FollowUp.REMIX, read, request, caller=caller, services=services, bodies=bodies
+    )
 
 
 @router.post(
@@ -195,21 +170,10 @@ async def edit_video(
     services: ServicesDependency,
     bodies: BodiesDependency,
 ) -> Response:
-    convert = with_once(request, partial(read_edit, strict=is_strict(request)))
-    try:
-        async with bodies.read(request, convert) as (video, once):
-            created = await services.submissions.follow_up(
-                caller,
-                FollowUp.EDIT,
-                video.source,
-                video.request,
-                dialect=DIALECT,
-                echo=video.echo,
-                once=once,
-            )
-    except UnexpectedFileError as error:
-        _advise(error)
-    return _answer(created, video)
+    read = partial(read_edit, strict=is_strict(request))
+    return await _follow_up(
+        FollowUp.EDIT, read, request, caller=caller, services=services, bodies=bodies
+    )
 
 
 @router.post(
@@ -226,21 +190,10 @@ async def extend_video(
     services: ServicesDependency,
     bodies: BodiesDependency,
 ) -> Response:
-    convert = with_once(request, partial(read_extension, strict=is_strict(request)))
-    try:
-        async with bodies.read(request, convert) as (video, once):
-            created = await services.submissions.follow_up(
-                caller,
-                FollowUp.EXTEND,
-                video.source,
-                video.request,
-                dialect=DIALECT,
-                echo=video.echo,
-                once=once,
-            )
-    except UnexpectedFileError as error:
-        _advise(error)
-    return _answer(created, video)
+    read = partial(read_extension, strict=is_strict(request))
+    return await _follow_up(
+        FollowUp.EXTEND, read, request, caller=caller, services=services, bodies=bodies
+    )
 
 
 @router.get(
@@ -314,6 +267,31 @@ async def read_character() -> Never:
     raise NotFoundError(
         "Characters are not offered here, so there is none.", code="characters_not_offered"
     )
+
+
+async def _follow_up(
+    kind: FollowUp,
+    read: Callable[[Form], VideoAsked],
+    request: Request,
+    *,
+    caller: Caller,
+    services: Services,
+    bodies: BodyReader,
+) -> Response:
+    try:
+        async with bodies.read(request, with_once(request, read)) as (video, once):
+            created = await services.submissions.follow_up(
+                caller,
+                kind,
+                video.source,
+                video.request,
+                dialect=DIALECT,
+                echo=video.echo,
+                once=once,
+            )
+    except UnexpectedFileError as error:
+        _advise(error)
+    return _answer(created, video)
 
 
 def _answer(created: Created, video: VideoAsked) -> Response:

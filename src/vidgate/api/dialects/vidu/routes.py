@@ -26,8 +26,9 @@ from vidgate.api.dialects.vidu.schemas import (
     body_schema,
     error_answers,
 )
-from vidgate.api.dialects.vidu.writing import encode, write_created, write_listed
+from vidgate.api.dialects.vidu.writing import write_created, write_listed
 from vidgate.api.idempotency import PARAMETER, REPLAYED, with_once
+from vidgate.api.writing import encode
 from vidgate.exceptions import InvalidParameterError, TaskNotFoundError
 from vidgate.models.accounts import Caller
 from vidgate.models.tasks import TaskSnapshot

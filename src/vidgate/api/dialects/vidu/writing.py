@@ -1,23 +1,12 @@
 """Tasks, as Vidu answers them."""
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
-import orjson
-
 from vidgate.models.tasks import TaskSnapshot
 
-__all__ = ["encode", "write_created", "write_listed"]
-
-
-def encode(answer: Mapping[str, Any]) -> bytes:
-    """Write an answer as JSON."""
-    try:
-        return orjson.dumps(answer)
-    except TypeError:  # an integer of more than 64 bits, which only a client can have sent
-        return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
+__all__ = ["write_created", "write_listed"]
 
 
 def write_created(task: TaskSnapshot, native: Mapping[str, Any]) -> dict[str, Any]:
