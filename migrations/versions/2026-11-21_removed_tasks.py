@@ -1,4 +1,4 @@
-"""When a client removed a task, and when a final one was changed all the same.
+"""When a client removed a task, when a final one was changed, and keys by when they expire.
 
 Revision: a41c07d95e3b
 Follows: 7c1e5f0b92ad
@@ -30,9 +30,11 @@ def upgrade() -> None:
         ["amended_at"],
         postgresql_where=sa.text("amended_at IS NOT NULL"),
     )
+    op.create_index("idempotency_keys_expires_at_idx", "idempotency_keys", ["expires_at"])
 
 
 def downgrade() -> None:
+    op.drop_index("idempotency_keys_expires_at_idx", table_name="idempotency_keys")
     op.drop_index("tasks_amended_at_idx", table_name="tasks")
     for name in ("amended_at", "removed_at"):
         op.drop_column("tasks", name)

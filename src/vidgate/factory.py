@@ -69,6 +69,9 @@ _WORK_INTERVAL = timedelta(seconds=0.25)
 _WATCH_INTERVAL = timedelta(seconds=2)
 """Between two looks whether the embedded server lives."""
 
+_PURGE_INTERVAL = timedelta(minutes=5)
+"""Between two deletions of what has expired: a few thousand rows at a time in a busy deployment."""
+
 _CLOCK_INTERVAL = timedelta(seconds=10)
 _GAUGE_INTERVAL = timedelta(seconds=5)
 
@@ -343,6 +346,9 @@ def build_services(
         recoverer=recoverer,
         clock=clock,
     )
+    repetitions = Repetitions(
+        store=OnceStore(office.database), attempts=office.attempts, reader=reader
+    )
     submissions = Submissions(
         tasks=office.tasks,
         reader=reader,
@@ -352,7 +358,7 @@ def build_services(
         changes=changes,
         clock=clock,
         names=VideoNames(reader=reader, attempts=office.attempts, providers=office.providers),
-        repetitions=Repetitions(store=OnceStore(office.database), reader=reader),
+        repetitions=repetitions,
         submit_wait=settings.submit_wait,
         allowed_networks=settings.allowed_networks,
     )
@@ -410,6 +416,9 @@ def build_services(
     ]
     if settings.worker:
         loops.append(Loop("worker", worker.round, _WORK_INTERVAL))
+        loops.append(
+            Loop("idempotency keys", lambda: repetitions.purge(clock.now()), _PURGE_INTERVAL)
+        )
     return Services(
         settings=settings,
         office=office,

@@ -8,9 +8,11 @@ import pytest
 from tests.support.engine import Engine, open_engine
 from tests.support.upstreams import MODELS, Upstream, refusal
 
+from vidgate.db.once import OnceStore
 from vidgate.exceptions import IdempotencyError, RepeatedRefusalError, RequestError
 from vidgate.models.outcomes import FaultKind
 from vidgate.models.requests import Once, VideoRequest
+from vidgate.models.tasks import TaskStatus
 from vidgate.services.creating import Created
 
 ONCE = Once(key="k1", fingerprint=b"f1", lifetime=timedelta(minutes=15))
@@ -136,3 +138,29 @@ async def test_a_repetition_waits_for_the_first(engine: Engine) -> None:
 
     results = await asyncio.gather(first, again, return_exceptions=True)
     assert [getattr(result, "status", None) for result in results] == [400, 400]
+
+
+async def test_a_repetition_of_what_waits_for_a_slot_is_answered_at_once(engine: Engine) -> None:
+    await engine.channel("kling", max_concurrency=1)
+    Upstream(engine.router, "kling")
+    await engine.create(MODELS["kling"])
+    first = await create(engine)
+    assert first.snapshot.status is TaskStatus.QUEUED
+
+    again = await asyncio.wait_for(create(engine), 5)
+
+    assert again.snapshot.id == first.snapshot.id
+
+
+async def test_what_has_expired_is_deleted(engine: Engine, fake: Upstream) -> None:
+    await create(engine)
+    await create(engine, Once(key="old", fingerprint=b"f", lifetime=timedelta(minutes=1)))
+    engine.clock.advance(minutes=2)
+    store = OnceStore(engine.office.database)
+
+    assert await store.purge(engine.clock.now()) == 1
+
+    account_id = engine.caller.account_id
+    assert await store.find(account_id, "k1") is not None
+    assert await store.find(account_id, "old") is None
+    assert len(fake.submits) == 2

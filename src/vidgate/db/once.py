@@ -46,6 +46,9 @@ _READ = Statement(
 )
 _of_task = idempotency_keys.c.task_id == bindparam("task_id", type_=Uuid)
 _RELEASE = Statement(delete(idempotency_keys).where(*_mine, _of_task))
+_PURGE = Statement(
+    delete(idempotency_keys).where(idempotency_keys.c.expires_at <= bindparam("now", type_=_TIME))
+)
 _ANSWER = Statement(
     update(idempotency_keys).values(answer=bindparam("answer", type_=JSONB)).where(*_mine, _of_task)
 )
@@ -117,6 +120,10 @@ class OnceStore:
         """What a key was first used for, also one that has expired."""
         row = await self._database.fetch_one(_READ, account_id=account_id, key=key)
         return _to_first_use(row) if row else None
+
+    async def purge(self, now: datetime) -> int:
+        """Delete the keys that have expired; return how many there were."""
+        return await self._database.execute(_PURGE, now=now)
 
     async def answer(
         self, account_id: UUID, key: str, task_id: UUID, answer: Mapping[str, Any]

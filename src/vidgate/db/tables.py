@@ -332,7 +332,7 @@ idempotency_keys = Table(
     Column("task_id", Uuid, nullable=False),
     Column("answer", JSONB, comment="a refusal to repeat; null where the task itself answers"),
     _created_at(),
-    _time("expires_at", nullable=False),
+    Column("expires_at", DateTime(timezone=True), nullable=False, index=True),
     PrimaryKeyConstraint("account_id", "key"),
 )
 

@@ -1,12 +1,14 @@
 """Requests that come again: answered as the first time, never carried out twice."""
 
+from datetime import datetime
 from uuid import UUID
 
+from vidgate.db.attempts import AttemptStore
 from vidgate.db.once import FirstUse, OnceStore
 from vidgate.exceptions import IdempotencyError, RepeatedRefusalError, RequestError
 from vidgate.models.ids import public_id
 from vidgate.models.requests import Once
-from vidgate.models.tasks import TaskSnapshot, TaskStatus
+from vidgate.models.tasks import AttemptStatus, TaskSnapshot, TaskStatus
 from vidgate.services.reading import TaskReader
 
 __all__ = ["Repetitions"]
@@ -15,8 +17,9 @@ __all__ = ["Repetitions"]
 class Repetitions:
     """Knows what the first request of a key came to."""
 
-    def __init__(self, *, store: OnceStore, reader: TaskReader) -> None:
+    def __init__(self, *, store: OnceStore, attempts: AttemptStore, reader: TaskReader) -> None:
         self._store = store
+        self._attempts = attempts
         self._reader = reader
 
     async def answer(self, first: FirstUse, once: Once, account_id: UUID) -> TaskSnapshot | None:
@@ -37,9 +40,17 @@ class Repetitions:
             raise RepeatedRefusalError(**kept.answer)
         view = await self._reader.read(public_id("task_", first.task_id), account_id)
         task = view.snapshot
-        # A refusal is written a moment after the failure that it tells of.
-        is_settled = task.status not in {TaskStatus.QUEUED, TaskStatus.FAILED}
-        return task if is_settled or task.started_at else None
+        if task.started_at is not None or task.status is TaskStatus.CANCELLED:
+            return task
+        if task.status is TaskStatus.FAILED:
+            return None  # a refusal is written a moment after the failure that it tells of
+        attempts = await self._attempts.of_task(task.id)
+        waits_for_a_slot = all(one.status is not AttemptStatus.SUBMITTING for one in attempts)
+        return task if waits_for_a_slot else None
+
+    async def purge(self, now: datetime) -> None:
+        """Forget the keys whose time is over."""
+        await self._store.purge(now)
 
     async def keep(self, error: RequestError, once: Once, account_id: UUID, task_id: UUID) -> None:
         """Remember the refusal that the first request was answered with."""
