@@ -334,9 +334,9 @@ class Provider(ABC):
         anything large. `request.model` is what the channel's mapping made of the client's model.
 
         Raises:
-            UnsupportedParameterError: A generic field has a value that the model, which we know,
-                cannot honour. What `metadata` says, and every value of an unknown model, is
-                passed on: the provider judges.
+            UnsupportedParameterError: A generic field, or a vendor field in `metadata`, has a value
+                that the model, which we know, is known not to take. Vendor fields we have never
+                heard of, and every value of an unknown model, are passed on: the provider judges.
         """
 
     @abstractmethod
