@@ -30,11 +30,22 @@ def upgrade() -> None:
         ["amended_at"],
         postgresql_where=sa.text("amended_at IS NOT NULL"),
     )
+    op.add_column(
+        "idempotency_keys",
+        sa.Column(
+            "acknowledged",
+            sa.Boolean(),
+            nullable=False,
+            server_default=sa.text("false"),
+            comment="a repetition was told of the task, which must not be undone any more",
+        ),
+    )
     op.create_index("idempotency_keys_expires_at_idx", "idempotency_keys", ["expires_at"])
 
 
 def downgrade() -> None:
     op.drop_index("idempotency_keys_expires_at_idx", table_name="idempotency_keys")
+    op.drop_column("idempotency_keys", "acknowledged")
     op.drop_index("tasks_amended_at_idx", table_name="tasks")
     for name in ("amended_at", "removed_at"):
         op.drop_column("tasks", name)

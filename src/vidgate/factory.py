@@ -357,7 +357,9 @@ def build_services(
         submitter=submitter,
         changes=changes,
         clock=clock,
-        names=VideoNames(reader=reader, attempts=office.attempts, providers=office.providers),
+        names=VideoNames(
+            reader=reader, attempts=office.attempts, router=router, providers=office.providers
+        ),
         repetitions=repetitions,
         submit_wait=settings.submit_wait,
         allowed_networks=settings.allowed_networks,

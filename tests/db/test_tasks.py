@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 from tests.db.test_attempts import (
@@ -18,7 +19,7 @@ from tests.db.test_attempts import (
 )
 
 from vidgate.db.attempts import AttemptStore
-from vidgate.db.engine import Database, Statement, UniqueViolation
+from vidgate.db.engine import Database, Statement, UniqueViolation, asyncpg_url
 from vidgate.db.once import OnceStore, RepeatedError
 from vidgate.db.tasks import TaskStore
 from vidgate.models.channels import Channel
@@ -127,6 +128,33 @@ async def test_what_is_abandoned_frees_its_key(
     assert await tasks.abandon(task, new, once=once)
 
     assert await store.find(task.account_id, "k") is None
+
+
+async def test_a_commit_under_way_is_waited_for(
+    tasks: TaskStore, channel: Channel, database: Database, database_url: str
+) -> None:
+    """Its connection is gone, and the server still works on it."""
+    task = new_task()
+    new = new_attempt(channel, task.id)
+    other = await asyncpg.connect(asyncpg_url(database_url))
+    transaction = other.transaction()
+    await transaction.start()
+    await other.execute(
+        "INSERT INTO tasks (id, account_id, token_id, dialect, status, model, request, created_at)"
+        " VALUES ($1, $2, $3, 'newapi', 'queued', 'm', '{}', now())",
+        task.id,
+        task.account_id,
+        task.token_id,
+    )
+    abandoning = asyncio.create_task(tasks.abandon(task, new))
+    done, _ = await asyncio.wait({abandoning}, timeout=0.3)
+    assert not done
+
+    await transaction.rollback()
+    await other.close()
+
+    assert await abandoning
+    assert await counts(database) == (0, 0, 0, 0)
 
 
 async def test_what_waits_can_be_abandoned(

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 from typing import NoReturn
+from uuid import UUID
 
 import httpx
 import pytest
@@ -16,7 +17,7 @@ from vidgate.db.tables import inputs
 from vidgate.db.tasks import NewTask
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.attempts import Attempt, Lease
-from vidgate.models.channels import Channel
+from vidgate.models.channels import Channel, ChannelAccess
 from vidgate.models.ids import new_id, public_id
 from vidgate.models.requests import Image, VideoRequest
 from vidgate.models.tasks import AttemptStatus, TaskStatus
@@ -230,3 +231,33 @@ async def test_a_found_job_is_taken_up_although_it_would_not_be_translated_any_m
     task = await engine.task(created)
     assert task.status is TaskStatus.IN_PROGRESS
     assert task.details["mode"] == "std"
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in BLIND])
+async def test_a_question_that_was_not_put_is_no_answer(engine: Engine, name: str) -> None:
+    """Where claiming took so long that no ask fits the lease, the submit stays unclear."""
+    await engine.channel(name)
+    fake = Upstream(engine.router, name)
+    fake.on_submit = [fake.then(LOST["reset"])]
+    created = await engine.create(MODELS[name])
+    directory = engine.services.directory
+    access = directory.access
+
+    async def slow(credential_id: UUID) -> ChannelAccess:
+        found = await access(credential_id)
+        engine.clock.advance(seconds=30)
+        return found
+
+    directory.access = slow  # type: ignore[method-assign]
+    for _ in range(4):
+        await engine.tick(minutes=2)
+    [attempt] = await engine.attempts(created)
+    assert (attempt.status, attempt.misses) == (AttemptStatus.SUBMITTING, 0)
+    assert (len(fake.submits), len(fake.finds)) == (1, 0)
+
+    directory.access = access  # type: ignore[method-assign]
+    await engine.tick(minutes=2)
+
+    [attempt] = await engine.attempts(created)
+    assert attempt.status is AttemptStatus.RUNNING
+    assert len(fake.submits) == 1

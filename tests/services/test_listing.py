@@ -76,16 +76,18 @@ async def test_a_list_is_filtered(engine: Engine) -> None:
     assert await page(engine, model=MODELS["vidu"]) == ["a sea"]
     assert await page(engine, user="u1") == ["a sea"]
     assert await page(engine, user="u2") == []
-    assert await page(engine, providers=("vidu", "jimeng")) == ["a bird", "a sea"]
-    assert await page(engine, dialects=("jimeng",)) == ["a bird"]
-    assert await page(engine, actions=("text",), limit=1) == ["a bird"]
+    request = VideoRequest(model=MODELS["kling"], prompt="a boat")
+    await engine.services.submissions.create(caller, request, dialect="vidu")
+    assert await page(engine, origin="vidu") == ["a boat", "a sea"]
+    assert await page(engine, origin="jimeng") == ["a bird"]
+    assert await page(engine, actions=("text",), limit=1) == ["a boat"]
     assert await page(engine, actions=("extend",)) == []
     assert await page(engine, statuses=(TaskStatus.SUCCEEDED,)) == []
-    assert len(await page(engine, statuses=(TaskStatus.QUEUED, TaskStatus.IN_PROGRESS))) == 4
+    assert len(await page(engine, statuses=(TaskStatus.QUEUED, TaskStatus.IN_PROGRESS))) == 5
     now = engine.clock.now()
-    assert len(await page(engine, created_from=now)) == 4
+    assert len(await page(engine, created_from=now)) == 5
     assert await page(engine, created_until=now) == []
-    assert len(await page(engine, created_until=now + timedelta(seconds=1))) == 4
+    assert len(await page(engine, created_until=now + timedelta(seconds=1))) == 5
 
 
 async def test_only_ones_own_are_listed(engine: Engine) -> None:

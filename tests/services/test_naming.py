@@ -174,6 +174,21 @@ async def test_somebody_elses_is_not_found(engine: Engine) -> None:
         await extend(engine, task.public_id)
 
 
+async def test_a_video_of_another_providers_is_refused(engine: Engine) -> None:
+    await engine.channel("kling")
+    other = Upstream(engine.router, "kling")
+    other.on_poll = ["succeeded"]
+    created = await engine.create(MODELS["kling"])
+    await engine.tick(minutes=5)
+    [fake] = await make(engine, "one")
+
+    with pytest.raises(UnsupportedParameterError) as caught:
+        await extend(engine, created.snapshot.public_id)
+
+    assert caught.value.param == FIELD
+    assert fake.submits == []
+
+
 async def test_videos_of_two_channels_do_not_go_together(engine: Engine) -> None:
     await make(engine, "one")
     first = await finished(engine)

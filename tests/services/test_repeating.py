@@ -1,7 +1,9 @@
 """A request that comes again is answered as the first time, whoever it comes to."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -9,7 +11,15 @@ from tests.support.engine import Engine, open_engine
 from tests.support.upstreams import MODELS, Upstream, refusal
 
 from vidgate.db.once import OnceStore
-from vidgate.exceptions import IdempotencyError, RepeatedRefusalError, RequestError
+from vidgate.exceptions import (
+    DatabaseUnavailableError,
+    IdempotencyError,
+    RepeatedRefusalError,
+    RequestError,
+    StorageUnavailableError,
+)
+from vidgate.models.accounts import Caller
+from vidgate.models.attempts import Attempt
 from vidgate.models.outcomes import FaultKind
 from vidgate.models.requests import Once, VideoRequest
 from vidgate.models.tasks import TaskStatus
@@ -164,3 +174,98 @@ async def test_what_has_expired_is_deleted(engine: Engine, fake: Upstream) -> No
     assert await store.find(account_id, "k1") is not None
     assert await store.find(account_id, "old") is None
     assert len(fake.submits) == 2
+
+
+def lose_the_commit(engine: Engine, *, is_cut: asyncio.Event) -> None:
+    """Have the commits of creations go unanswered, and the database away until the event is set."""
+    store = engine.services.submissions._tasks
+    create, abandon = store.create, store.abandon
+
+    async def creating(*given: Any, **named: Any) -> Attempt:
+        await create(*given, **named)
+        raise DatabaseUnavailableError("the answer to the commit was lost")
+
+    async def abandoning(*given: Any, **named: Any) -> bool:
+        if not is_cut.is_set():
+            raise DatabaseUnavailableError("away")
+        return await abandon(*given, **named)
+
+    store.create, store.abandon = creating, abandoning  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("is_full", [False, True])
+async def test_what_a_repetition_was_told_of_is_not_undone(
+    database_url: str, *, is_full: bool
+) -> None:
+    wait = timedelta(seconds=0.5)
+    async with (
+        open_engine(database_url, submit_wait=wait) as one,
+        open_engine(database_url, submit_wait=wait) as other,
+    ):
+        await one.channel("kling", max_concurrency=1 if is_full else None)
+        await other.services.directory.load()
+        other.caller = one.caller
+        Upstream(one.router, "kling")
+        if is_full:
+            await one.create(MODELS["kling"])
+        back = asyncio.Event()
+        lose_the_commit(one, is_cut=back)
+        with pytest.raises(StorageUnavailableError):
+            await create(one)
+
+        made = await create(other)
+        back.set()
+        await one.services.submissions.drain(timedelta(seconds=20))
+
+        assert made.replayed
+        assert await other.office.tasks.snapshot(made.snapshot.id) is not None
+
+
+async def test_where_the_first_was_undone_the_repetition_is_the_first(database_url: str) -> None:
+    async with open_engine(database_url) as one, open_engine(database_url) as other:
+        await one.channel("kling")
+        await other.services.directory.load()
+        other.caller = one.caller
+        fakes = [Upstream(engine.router, "kling") for engine in (one, other)]
+        back = asyncio.Event()
+        lose_the_commit(one, is_cut=back)
+        with pytest.raises(StorageUnavailableError):
+            await create(one)
+        again = asyncio.create_task(create(other))
+        done, _ = await asyncio.wait({again}, timeout=0.4)
+        assert not done
+
+        back.set()
+
+        made = await again
+        assert not made.replayed
+        assert [len(fake.submits) for fake in fakes] == [0, 1]
+        assert len(await other.all_tasks()) == 1
+
+
+async def test_whatever_changed_a_request_that_was_carried_out_was(
+    engine: Engine, fake: Upstream
+) -> None:
+    first = await create(engine)
+    await engine.office.provisioning.set_enabled("kling", enabled=False)
+    await engine.services.directory.load()
+    token = replace(engine.caller.token, models=("viduq2",), expires_at=engine.clock.now())
+    engine.caller = Caller(token)
+
+    again = await create(engine)
+
+    assert again.snapshot.id == first.snapshot.id
+    assert again.replayed
+    assert len(fake.submits) == 1
+
+
+async def test_a_name_is_freed_by_a_refusal(engine: Engine, fake: Upstream) -> None:
+    once = replace(ONCE, frees_refused=True)
+    fake.on_submit = [refusal("kling", FaultKind.CONTENT_POLICY)]
+    with pytest.raises(RequestError):
+        await create(engine, once)
+    fake.on_submit = [fake.accept]
+
+    assert not (await create(engine, once)).replayed
+    with pytest.raises(IdempotencyError):
+        await create(engine, replace(once, fingerprint=b"another"))

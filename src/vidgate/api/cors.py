@@ -15,6 +15,7 @@ _EXPOSED_HEADERS = (
     "Retry-After",
     "openai-poll-after-ms",
     "x-should-retry",
+    "Idempotent-Replayed",
     "Accept-Ranges",
     "Content-Disposition",
     "Content-Range",

@@ -221,6 +221,9 @@ START_WAITING = Statement(
         status="submitting",
         sent_at=bindparam("now", type_=_TIME),
         submit_ends_at=_submit_ends_at,
+        # What was asked about an earlier submit says nothing of this one.
+        misses=0,
+        find_page=None,
     )
     .where(attempts.c.id == _next_waiting.c.id)
     .returning(*COLUMNS, attempts.c.lease_until)

@@ -76,6 +76,7 @@ def write_request(request: VideoRequest) -> tuple[dict[str, Any], list[StoredInp
         "seed": request.seed,
         "user": request.user,
         "strict": request.strict or None,
+        "words": request.words,
         "channel_id": str(request.channel_id) if request.channel_id else None,
     }
     document = {key: value for key, value in document.items() if value is not None}

@@ -13,7 +13,7 @@ from vidgate.db.engine import Database, Record, Statement, Transaction
 from vidgate.db.tables import idempotency_keys
 from vidgate.models.requests import Once
 
-__all__ = ["FirstUse", "OnceStore", "RepeatedError", "claim_key", "release_key"]
+__all__ = ["FirstUse", "OnceStore", "RepeatedError", "claim_key", "is_acknowledged", "release_key"]
 
 _TIME = DateTime(timezone=True)
 _new = insert(idempotency_keys).values(
@@ -35,17 +35,23 @@ _CLAIM = Statement(
             "task_id": _new.excluded.task_id,
             "expires_at": _new.excluded.expires_at,
             "answer": None,
+            "acknowledged": False,
         },
         where=idempotency_keys.c.expires_at <= bindparam("now", type_=_TIME),
     )
 )
 _READ = Statement(
     select(
-        idempotency_keys.c.fingerprint, idempotency_keys.c.task_id, idempotency_keys.c.answer
+        idempotency_keys.c.fingerprint,
+        idempotency_keys.c.task_id,
+        idempotency_keys.c.answer,
+        idempotency_keys.c.expires_at,
     ).where(*_mine)
 )
 _of_task = idempotency_keys.c.task_id == bindparam("task_id", type_=Uuid)
 _RELEASE = Statement(delete(idempotency_keys).where(*_mine, _of_task))
+_LOCK = Statement(select(idempotency_keys.c.acknowledged).where(*_mine, _of_task).with_for_update())
+_ACKNOWLEDGE = Statement(update(idempotency_keys).values(acknowledged=True).where(*_mine, _of_task))
 _PURGE = Statement(
     delete(idempotency_keys).where(idempotency_keys.c.expires_at <= bindparam("now", type_=_TIME))
 )
@@ -65,6 +71,7 @@ class FirstUse:
     fingerprint: bytes
     task_id: UUID
     answer: Mapping[str, Any] | None
+    expires_at: datetime
 
 
 class RepeatedError(Exception):
@@ -103,6 +110,14 @@ async def claim_key(
     raise RepeatedError(_to_first_use(row))
 
 
+async def is_acknowledged(
+    transaction: Transaction, once: Once, account_id: UUID, task_id: UUID
+) -> bool:
+    """Whether a repetition was told of the key's task; none is until the transaction ends."""
+    row = await transaction.fetch_one(_LOCK, account_id=account_id, key=once.key, task_id=task_id)
+    return row is not None and row["acknowledged"]
+
+
 async def release_key(
     transaction: Transaction, once: Once, account_id: UUID, task_id: UUID
 ) -> None:
@@ -117,13 +132,24 @@ class OnceStore:
         self._database = database
 
     async def find(self, account_id: UUID, key: str) -> FirstUse | None:
-        """What a key was first used for, also one that has expired."""
+        """What a key was first used for, also one that has expired; `None` if it is unknown."""
         row = await self._database.fetch_one(_READ, account_id=account_id, key=key)
         return _to_first_use(row) if row else None
 
     async def purge(self, now: datetime) -> int:
         """Delete the keys that have expired; return how many there were."""
         return await self._database.execute(_PURGE, now=now)
+
+    async def acknowledge(self, account_id: UUID, key: str, task_id: UUID) -> bool:
+        """Note that a client is told of the key's task; `False` if the task was undone before."""
+        changed = await self._database.execute(
+            _ACKNOWLEDGE, account_id=account_id, key=key, task_id=task_id
+        )
+        return changed == 1
+
+    async def release(self, account_id: UUID, key: str, task_id: UUID) -> None:
+        """Forget a key whose request came to nothing."""
+        await self._database.execute(_RELEASE, account_id=account_id, key=key, task_id=task_id)
 
     async def answer(
         self, account_id: UUID, key: str, task_id: UUID, answer: Mapping[str, Any]
@@ -135,4 +161,4 @@ class OnceStore:
 
 
 def _to_first_use(row: Record) -> FirstUse:
-    return FirstUse(row["fingerprint"], row["task_id"], row["answer"])
+    return FirstUse(row["fingerprint"], row["task_id"], row["answer"], row["expires_at"])

@@ -331,6 +331,13 @@ idempotency_keys = Table(
     Column("fingerprint", LargeBinary, nullable=False),
     Column("task_id", Uuid, nullable=False),
     Column("answer", JSONB, comment="a refusal to repeat; null where the task itself answers"),
+    Column(
+        "acknowledged",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="a repetition was told of the task, which must not be undone any more",
+    ),
     _created_at(),
     Column("expires_at", DateTime(timezone=True), nullable=False, index=True),
     PrimaryKeyConstraint("account_id", "key"),

@@ -19,17 +19,16 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
-    insert,
     or_,
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from vidgate.db.attempts import NewAttempt, insert_attempt
 from vidgate.db.documents import StoredInput, read_request, read_result, write_result
 from vidgate.db.engine import Database, Record, Statement
-from vidgate.db.once import claim_key, release_key
+from vidgate.db.once import claim_key, is_acknowledged, release_key
 from vidgate.db.tables import attempts, inputs, outputs, tasks
 from vidgate.models.attempts import Attempt
 from vidgate.models.outcomes import VideoResult
@@ -97,14 +96,11 @@ _new_output = (
     .values(task_id=bindparam("id", type_=Uuid), position=0, status="queued")
     .cte("new_output")
 )
-_INSERT = Statement(
-    insert(tasks)
-    .values(
-        {name: bindparam(name, type_=tasks.c[name].type) for name in _INSERTED}
-        | {"status": "queued"}
-    )
-    .add_cte(_new_output)
+_new_task = insert(tasks).values(
+    {name: bindparam(name, type_=tasks.c[name].type) for name in _INSERTED} | {"status": "queued"}
 )
+_INSERT = Statement(_new_task.add_cte(_new_output))
+_PLACEHOLDER = Statement(_new_task.on_conflict_do_nothing())
 _INSERT_INPUT = Statement(
     insert(inputs).values(
         {column.name: bindparam(column.name, type_=column.type) for column in inputs.c}
@@ -183,10 +179,13 @@ _matching = (
                 ("statuses", tasks.c.status),
                 ("models", tasks.c.model),
                 ("users", tasks.c.end_user),
-                ("providers", tasks.c.provider),
                 ("actions", tasks.c.details["action"].astext),
-                ("dialects", tasks.c.dialect),
             )
+        ),
+        or_(
+            bindparam("origins", type_=ARRAY(Text)).is_(None),
+            tasks.c.provider == any_(bindparam("origins", type_=ARRAY(Text))),
+            tasks.c.dialect == any_(bindparam("origins", type_=ARRAY(Text))),
         ),
         or_(
             bindparam("created_from", type_=_TIME).is_(None),
@@ -299,24 +298,7 @@ class TaskStore:
         async with self._database.transaction() as transaction:
             if once is not None:
                 await claim_key(transaction, once, task.account_id, task.id, task.created_at)
-            await transaction.execute(
-                _INSERT,
-                id=task.id,
-                account_id=task.account_id,
-                token_id=task.token_id,
-                dialect=task.dialect,
-                model=task.model,
-                provider=task.provider,
-                upstream_model=task.upstream_model,
-                request=dict(task.document),
-                details=dict(task.details),
-                echo=dict(task.echo),
-                facts=dict(task.facts),
-                end_user=task.end_user,
-                seed=task.seed,
-                callback_url=task.callback_url,
-                created_at=task.created_at,
-            )
+            await transaction.execute(_INSERT, **_task_binds(task))
             for position, media_type, content in task.inputs:
                 await transaction.execute(
                     _INSERT_INPUT,
@@ -331,17 +313,27 @@ class TaskStore:
         """Undo a `create` whose commit went unanswered, so that no worker submits the task.
 
         Returns:
-            Whether nothing is left of it. `False`: a worker took it up in between and it runs.
+            Whether nothing is left of it. `False`: a worker took it up in between, or a repetition
+            was told of it, and it runs.
         """
         task_id = task.id
         async with self._database.transaction() as transaction:
+            # The commit may still be under way at the server: a row of the same id waits for its
+            # end, and before that nobody can say that there is nothing.
+            if await transaction.execute(_PLACEHOLDER, **_task_binds(task)):
+                await transaction.execute(_DELETE_TASK, task_id=task_id)
+                return True
+            if once is not None and await is_acknowledged(
+                transaction, once, task.account_id, task_id
+            ):
+                return False
             deleted = await transaction.execute(
                 _DELETE_ATTEMPT,
                 attempt_ids=[option.id for option in options],
                 lease_ids=[option.lease.id for option in options],
             )
             if deleted == 0:
-                return not await transaction.fetch(_SNAPSHOT, task_id=task_id)
+                return False
             await transaction.execute(_DELETE_INPUTS, task_id=task_id)
             await transaction.execute(_DELETE_OUTPUTS, task_id=task_id)
             await transaction.execute(_DELETE_TASK, task_id=task_id)
@@ -371,9 +363,8 @@ class TaskStore:
             statuses=[status.value for status in query.statuses] or None,
             models=None if query.model is None else [query.model],
             users=None if query.user is None else [query.user],
-            providers=list(query.providers) or None,
             actions=list(query.actions) or None,
-            dialects=list(query.dialects) or None,
+            origins=None if query.origin is None else [query.origin],
             created_from=query.created_from,
             created_until=query.created_until,
         )
@@ -419,6 +410,26 @@ class TaskStore:
         rows = await self._database.fetch(_UNFINISHED)
         rows += await self._database.fetch(_RECENT, limit=limit)
         return [_to_snapshot(list(group)) for _, group in groupby(rows, lambda row: row["id"])]
+
+
+def _task_binds(task: NewTask) -> dict[str, Any]:
+    return {
+        "id": task.id,
+        "account_id": task.account_id,
+        "token_id": task.token_id,
+        "dialect": task.dialect,
+        "model": task.model,
+        "provider": task.provider,
+        "upstream_model": task.upstream_model,
+        "request": dict(task.document),
+        "details": dict(task.details),
+        "echo": dict(task.echo),
+        "facts": dict(task.facts),
+        "end_user": task.end_user,
+        "seed": task.seed,
+        "callback_url": task.callback_url,
+        "created_at": task.created_at,
+    }
 
 
 def _to_snapshot(rows: Sequence[Record]) -> TaskSnapshot:

@@ -45,6 +45,8 @@ class VideoRequest:
         strict: Whether what would be ignored or adjusted is an error instead.
         channel_id: The one channel it can run at, because it names something that was made there;
             `None` for any.
+        words: The provider in whose own words `metadata` is written, so that no other's adapter
+            could make anything of it; `None` for the fields that all of them know.
     """
 
     model: str
@@ -60,6 +62,7 @@ class VideoRequest:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     strict: bool = False
     channel_id: UUID | None = None
+    words: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +73,11 @@ class Once:
         key: Unique in its account.
         fingerprint: Of the request: the same key with another one is an error.
         lifetime: How long it is remembered.
+        frees_refused: Whether a request that was refused leaves the key free, as a name has it that
+            only what exists can take; otherwise the refusal is repeated.
     """
 
     key: str
     fingerprint: bytes
     lifetime: timedelta
+    frees_refused: bool = False

@@ -143,7 +143,7 @@ class TaskQuery:
         limit: How many at most.
         statuses: Empty for every one; likewise the other filters.
         actions: Words of `details["action"]`.
-        dialects: In which they were made.
+        origin: A provider where they run, or a dialect of the same name that they were made in.
         created_from: The earliest moment of creation, included.
         created_until: The latest, excluded.
     """
@@ -155,9 +155,8 @@ class TaskQuery:
     statuses: tuple[TaskStatus, ...] = ()
     model: str | None = None
     user: str | None = None
-    providers: tuple[str, ...] = ()
+    origin: str | None = None
     actions: tuple[str, ...] = ()
-    dialects: tuple[str, ...] = ()
     created_from: datetime | None = None
     created_until: datetime | None = None
 

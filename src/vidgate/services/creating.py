@@ -41,7 +41,7 @@ from vidgate.providers.guard import UnsafeUrlError, check_url
 from vidgate.services.changes import Changes
 from vidgate.services.naming import VideoNames
 from vidgate.services.reading import TaskReader
-from vidgate.services.repeating import Repetitions
+from vidgate.services.repeating import Repetitions, UndoneError
 from vidgate.services.routing import Router
 from vidgate.services.submitting import (
     Refused,
@@ -146,6 +146,8 @@ class Submissions:
         Raises:
             RequestError: There is no such video, its provider has nothing like it, or as `create`.
         """
+        if once is not None and (repeated := await self._repeated(caller, once)) is not None:
+            return repeated
         task = await self._names.finished(source, caller.account_id, param="video")
         provider = self._providers.get(task.provider or "")
         if provider is None:  # made by a newer version, or by one with more providers
@@ -176,8 +178,11 @@ class Submissions:
         Raises:
             RequestError: It is certain that no job exists or will exist.
         """
+        # Before anything else: whatever has changed since, a request that was carried out was.
+        if once is not None and (repeated := await self._repeated(caller, once)) is not None:
+            return repeated
         self._check_token(caller)
-        asked_echo = echo
+        asked_request, asked_echo = request, echo
         asked = _asked_model(request)
         callback_url = self._callback_url(request)
         echo = {name: request.metadata[name] for name in _ECHO_FIELDS if name in request.metadata}
@@ -222,9 +227,13 @@ class Submissions:
         beginning = self._begin(task, attempts, request, answered, once)
         try:
             stored, running = await asyncio.shield(self._spawn(beginning))
-        except RepeatedError as repeated:
+        except RepeatedError as error:
             assert once is not None  # noqa: S101 - without a key nothing is a repetition
-            return await self._repeat(caller, repeated.first, once)
+            repeated = await self._repeat(caller, error.first, once)
+            # None: the other one was undone meanwhile, so that this is the first.
+            return repeated or await self.create(
+                caller, asked_request, dialect=dialect, echo=asked_echo, once=once
+            )
         [translation] = [
             translation
             for attempt, (_, translation) in zip(attempts, options, strict=True)
@@ -280,6 +289,7 @@ class Submissions:
         return url
 
     async def _channels(self, caller: Caller, request: VideoRequest) -> list[Channel]:
+        self._router.check_words(request.model, request.words)
         for provider in self._router.providers_of(request.model):
             model = provider.effective_model(request)
             if model != request.model:
@@ -288,7 +298,9 @@ class Submissions:
             break
         else:
             self._check_permission(caller, (request.model,), request.model)
-        return await self._router.candidates(request.model, channel_id=request.channel_id)
+        return await self._router.candidates(
+            request.model, channel_id=request.channel_id, words=request.words
+        )
 
     def _check_permission(self, caller: Caller, family: tuple[str, ...], model: str) -> None:
         if not any(caller.token.permits(one) for one in (*family, model)):
@@ -342,17 +354,27 @@ class Submissions:
         [lease] = [attempt.lease for attempt in attempts if attempt.id == stored.id]
         return stored, self._spawn(self._run(stored, lease, request, answered))
 
-    async def _repeat(self, caller: Caller, first: FirstUse, once: Once) -> Created:
-        """Answer as the first request was, waiting for it as long as it waits itself."""
+    async def _repeated(self, caller: Caller, once: Once) -> Created | None:
+        """The answer to a repetition, `None` where it is none."""
+        first = await self._repetitions.find(once, caller.account_id, self._clock.now())
+        return None if first is None else await self._repeat(caller, first, once)
+
+    async def _repeat(self, caller: Caller, first: FirstUse, once: Once) -> Created | None:
+        """Answer as the first request was, waiting for it as long as it waits itself.
+
+        Returns:
+            `None` where the first came to nothing and its key is free again.
+        """
         waits_until = time.monotonic() + self._submit_wait
         while True:
-            task = await self._repetitions.answer(first, once, caller.account_id)
+            try:
+                task = await self._repetitions.answer(
+                    first, once, caller.account_id, patient=time.monotonic() < waits_until
+                )
+            except UndoneError:
+                return None
             if task is not None:
                 return Created(task, replayed=True)
-            if time.monotonic() > waits_until:
-                name = public_id("task_", first.task_id)
-                view = await self._reader.read(name, caller.account_id)
-                return Created(view.snapshot, replayed=True)
             await asyncio.sleep(_REPEAT_PAUSE.total_seconds())
 
     async def _store(self, task: NewTask, attempts: list[NewAttempt], once: Once | None) -> Attempt:

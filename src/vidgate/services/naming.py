@@ -17,6 +17,7 @@ from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import AttemptStatus, TaskSnapshot, TaskStatus
 from vidgate.providers.base import Provider
 from vidgate.services.reading import TaskReader
+from vidgate.services.routing import Router
 
 __all__ = ["VideoNames"]
 
@@ -28,9 +29,15 @@ class VideoNames:
     """Puts the provider's ids in the place of ours, and finds the channel that knows them."""
 
     def __init__(
-        self, *, reader: TaskReader, attempts: AttemptStore, providers: Mapping[str, Provider]
+        self,
+        *,
+        reader: TaskReader,
+        attempts: AttemptStore,
+        router: Router,
+        providers: Mapping[str, Provider],
     ) -> None:
         self._reader = reader
+        self._router = router
         self._attempts = attempts
         # A value is only touched where it looks like an id of ours, so one set serves them all.
         self._fields = frozenset[str]().union(
@@ -91,8 +98,16 @@ class VideoNames:
                     "than the one before it; they cannot be used together.",
                     param=field,
                 )
+        [channel_id] = channels
+        if not await self._router.may_serve(channel_id, request.model):
+            field = next(iter(names.values()))
+            raise UnsupportedParameterError(
+                field,
+                f"The account that made the video in {field} does not offer the model "
+                f"{request.model!r}; name a video of the same provider's.",
+            )
         metadata = self._walk(request.metadata, lambda _, name: upstream[name])
-        return replace(request, metadata=metadata, channel_id=channels.pop())
+        return replace(request, metadata=metadata, channel_id=channel_id)
 
     async def _look_up(self, name: str, field: str, account_id: UUID) -> tuple[str, UUID]:
         task = await self.finished(name, account_id, param=field)

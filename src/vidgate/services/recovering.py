@@ -20,6 +20,7 @@ from vidgate.db.tasks import TaskStore
 from vidgate.exceptions import (
     ConfigurationError,
     LeaseLostError,
+    NotSentError,
     RequestError,
     UnsupportedParameterError,
     UpstreamError,
@@ -153,12 +154,13 @@ class Recoverer:
         provider = self._providers[attempt.provider]
         access = await self._directory.access(attempt.credential_id)
         ids = SubmitIds(correlation=attempt.correlation)
-        found = Found(None, next_page=attempt.find_page)
+        found: Found | None = None
         for _ in range(_PAGES):
             if self._clock.now() + provider.capabilities.poll_timeout >= lease.until:
                 break
+            page = attempt.find_page if found is None else found.next_page
             sent = provider.find_request(
-                attempt.endpoint, access, ids, sent_at, self._clock.now(), page=found.next_page
+                attempt.endpoint, access, ids, sent_at, self._clock.now(), page=page
             )
             response = await self._client.send(
                 sent,
@@ -169,6 +171,9 @@ class Recoverer:
             found = provider.read_find(sent, response, attempt.endpoint, ids)
             if found.ref is not None or found.next_page is None:
                 break
+        if found is None:
+            # A question that was not put must never count as a "no".
+            raise NotSentError("No time was left under the lease to ask the provider.")
         return found
 
     async def _translated(self, attempt: Attempt) -> Translation | None:
@@ -192,7 +197,7 @@ class Recoverer:
         channel = await self._directory.channel(attempt.channel_id)
         if not is_usable(channel):
             # There is no job to go on with, so it is new work: it waits, or moves elsewhere.
-            waiting = replace(attempt, status=AttemptStatus.PENDING, misses=0)
+            waiting = replace(attempt, status=AttemptStatus.PENDING, misses=0, find_page=None)
             await self._release(waiting, lease, self._clock.now())
             return
         _log.warning("The provider has no such job; it is submitted again")

@@ -37,18 +37,27 @@ class Router:
         self._providers = providers
         self._random = randomness
 
-    async def candidates(self, model: str, *, channel_id: UUID | None = None) -> list[Channel]:
+    async def may_serve(self, channel_id: UUID, model: str) -> bool:
+        """Whether a channel serves a model when it is usable."""
+        return self._serves(await self._directory.channel(channel_id), model)
+
+    async def candidates(
+        self, model: str, *, channel_id: UUID | None = None, words: str | None = None
+    ) -> list[Channel]:
         """The usable channels that serve a model, in the order to try them.
 
         Args:
             model: What is asked for.
             channel_id: The only one that will do, `None` where any will.
+            words: The provider in whose words the request is written, `None` where any
+                provider's adapter can translate it.
 
         Raises:
             ModelNotFoundError: No provider's models and no channel's list have it.
             NoChannelError: Some do, and none of those channels is usable.
         """
         channels = list(await self._directory.channels())
+        channels = [one for one in channels if self._understands(one, words)]
         serving = [one for one in channels if is_usable(one) and self._serves(one, model)]
         if serving and channel_id is not None:
             serving = [one for one in serving if one.id == channel_id]
@@ -70,6 +79,20 @@ class Router:
             param="model",
         )
 
+    def check_words(self, model: str, words: str | None) -> None:
+        """Refuse a request in the words of a provider whose model this cannot be.
+
+        Raises:
+            ModelNotFoundError: By its name it is another provider's.
+        """
+        known = [one.name for one in self.providers_of(model)]
+        if words is not None and known and words not in known:
+            raise ModelNotFoundError(
+                f"The model {model!r} is another provider's and cannot be asked for in this "
+                "format; use POST /v1/video/generations or /v1/videos for it.",
+                param="model",
+            )
+
     def providers_of(self, model: str) -> list[Provider]:
         """The providers whose own models this could be, by its name."""
         return [
@@ -87,6 +110,16 @@ class Router:
         for provider in self.providers_of(request.model):
             return provider.effective_model(request)
         return request.model
+
+    def _understands(self, channel: Channel, words: str | None) -> bool:
+        """Whether a channel's provider is given what is written in a provider's own words.
+
+        Those without models of their own pass it on to whoever does.
+        """
+        provider = self._providers.get(channel.provider)
+        if words is None or provider is None:
+            return True
+        return channel.provider == words or not provider.capabilities.model_patterns
 
     def _serves(self, channel: Channel, model: str) -> bool:
         provider = self._providers.get(channel.provider)

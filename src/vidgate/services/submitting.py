@@ -310,6 +310,7 @@ class Submitter:
         """
         now = self._clock.now()
         give_up_at = now + _RECORD_LIMIT
+        is_unsure = False
         while True:
             try:
                 await self._attempts.accept(
@@ -324,6 +325,8 @@ class Submitter:
                     now=now,
                 )
             except LeaseLostError:
+                if is_unsure and await self._is_recorded(attempt, submission):
+                    return
                 # The one trace of a job that is paid for.
                 _log.exception(
                     "An accepted job could not be recorded", upstream_task=submission.ref.id
@@ -335,9 +338,15 @@ class Submitter:
                         "An accepted job could not be recorded", upstream_task=submission.ref.id
                     )
                     raise
+                is_unsure = True
                 await asyncio.sleep(_RECORD_RETRY.total_seconds())
             else:
                 return
+
+    async def _is_recorded(self, attempt: Attempt, submission: Submission) -> bool:
+        """Whether a commit that went unanswered had gone through."""
+        found = await self._attempts.one(attempt.id)
+        return found is not None and found.ref == submission.ref
 
     async def _converse(
         self,
@@ -480,7 +489,9 @@ class Submitter:
         """Go on at another channel; `None` if there is none that was not tried."""
         try:
             model = self._router.effective_model(request)
-            candidates = await self._router.candidates(model, channel_id=request.channel_id)
+            candidates = await self._router.candidates(
+                model, channel_id=request.channel_id, words=request.words
+            )
         except RequestError:
             return None
         used = await self._attempts.channels_used(attempt.task_id, attempt.position)
@@ -544,6 +555,12 @@ class Submitter:
             channel = await self._directory.channel(earlier.channel_id)
             if not is_usable(channel):
                 continue
+            try:
+                translation = await translate(
+                    self._providers[channel.provider], for_channel(request, channel)
+                )
+            except UnsupportedParameterError:  # its mapping or a table changed meanwhile
+                continue
             now = self._clock.now()
             new = self.new_attempt(
                 task_id=attempt.task_id,
@@ -551,9 +568,7 @@ class Submitter:
                 number=attempt.number + 1,
                 channel=channel,
                 request=request,
-                translation=await translate(
-                    self._providers[channel.provider], for_channel(request, channel)
-                ),
+                translation=translation,
                 now=now,
             )
             waits = replace(new, wait_until=now + FULL_CHANNEL_RETRY * self._pace)

@@ -212,7 +212,7 @@ async def test_what_a_legacy_list_asks_for(api: Api) -> None:
 
     [query] = api.services.reader.queries
     assert (query.offset, query.limit) == (0, 10)
-    assert query.providers == ("kling",)
+    assert query.origin == "kling"
     assert query.actions == ("first_frame", "first_last_frame")
     assert [entry["task_status"] for entry in answer.json()["data"]] == ["succeed"]
 

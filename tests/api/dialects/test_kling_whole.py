@@ -152,6 +152,49 @@ async def test_a_legacy_task_from_its_post_to_its_end(gateway: Gateway, name: st
     assert new["data"][0]["external_id"] == "theirs"
 
 
+async def test_the_clients_own_id_is_taken_by_what_exists_alone(gateway: Gateway) -> None:
+    path = f"{VIDEOS}/text2video"
+    body = {**BOAT, "external_task_id": "theirs"}
+    refused = await gateway.client.post(path, json={**body, "prompt": "#audit"})
+    assert refused.status_code == 400, refused.text
+    made = await gateway.post(path, body)
+
+    for again in (path, f"{VIDEOS}/image2video"):
+        answer = await gateway.client.post(again, json={**body, "image": PICTURE})
+        assert answer.status_code == 400
+        assert answer.json()["code"] == 1201
+        assert "theirs already exists" in answer.json()["message"]
+
+    other = await gateway.post(path, {**BOAT, "external_task_id": "another"})
+    assert other["task_id"] != made["task_id"]
+    headers = {"Idempotency-Key": "k"}
+    keyed = {**BOAT, "external_task_id": "third"}
+    both = [(await gateway.client.post(path, json=keyed, headers=headers)).json() for _ in range(2)]
+    assert both[0]["task_id"] == both[1]["task_id"]
+
+
+async def test_a_model_of_another_provider_is_not_asked_for_in_klings_words(
+    gateway: Gateway,
+) -> None:
+    answer = await gateway.client.post(
+        f"{VIDEOS}/text2video", json={"model_name": "viduq2", "prompt": "a boat"}
+    )
+
+    assert answer.status_code == 404
+    assert answer.json()["code"] == 1203
+    assert "another provider" in answer.json()["message"]
+    assert gateway.sent == []
+
+
+async def test_an_issuer_that_can_be_no_access_key_is_refused(gateway: Gateway) -> None:
+    for issuer in ("\0", "\ud800", "a b", "x" * 201):
+        token = jwt.encode({"iss": issuer, "exp": 1 << 40}, "s" * 32, algorithm="HS256")
+        answer = await gateway.client.get(
+            f"{VIDEOS}/text2video", headers={"Authorization": f"Bearer {token}"}
+        )
+        assert answer.status_code == 401, issuer
+
+
 async def test_a_lip_sync_whose_face_the_gateway_finds(gateway: Gateway) -> None:
     path = f"{VIDEOS}/advanced-lip-sync"
     made = await gateway.post(

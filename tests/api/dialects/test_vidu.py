@@ -261,7 +261,7 @@ async def test_list_asks_for_what_the_query_says(api: Api) -> None:
     answer = await api.client.get(f"{BASE}/tasks", params={"pager.pagesz": 2, "pager.page": 1})
     assert len(answer.json()["tasks"]) == 1
     [query] = api.services.reader.queries
-    assert (query.offset, query.limit, query.providers) == (2, 2, ("vidu",))
+    assert (query.offset, query.limit, query.origin) == (2, 2, "vidu")
     assert query.created_from is not None
     assert (api.services.clock.now() - query.created_from).days == 7
     await api.client.get(

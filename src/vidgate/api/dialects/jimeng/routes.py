@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -43,6 +44,8 @@ Source: https://www.volcengine.com/docs/85621/1777001, /1829013, read 2026-11-20
 """
 
 _SUCCESS = 10000
+_BODY_TIME = timedelta(minutes=5)
+"""More than a body may take to arrive."""
 
 router = APIRouter()
 
@@ -125,7 +128,8 @@ async def _submit(
 def _replay(request: Request) -> Once | None:
     """By what a replay of a signed submit is known.
 
-    A signature from the future holds for twice the window, and is remembered for as long.
+    A signature from the future holds for twice the window, and is remembered for longer: its time
+    is checked at the head of a request, and the key is claimed behind its body.
     """
     signature = signature_on(request)
     if signature is None:
@@ -133,7 +137,7 @@ def _replay(request: Request) -> Once | None:
     return Once(
         key=f"volcengine:{signature.value}",
         fingerprint=bytes.fromhex(signature.digest),
-        lifetime=2 * WINDOW,
+        lifetime=2 * WINDOW + _BODY_TIME,
     )
 
 

@@ -24,8 +24,8 @@ _BEARER = re.compile(
 _DOTS = 2
 """In a signed token; there are none in ours."""
 
-_MOST_CHARACTERS = 200
-"""Of an access key."""
+_ACCESS_KEY = re.compile(r"[!-~]{1,200}")
+"""What may be looked up before anything is believed."""
 
 _UNWARNED_BYTES = 32
 """PyJWT warns of shorter secrets. HMAC itself fills them up with zeros, so that doing it here
@@ -70,7 +70,7 @@ def _issuer(token: str) -> str | None:
     except jwt.PyJWTError:
         return None
     issuer = claims.get("iss")
-    if not isinstance(issuer, str) or not 0 < len(issuer) <= _MOST_CHARACTERS:
+    if not isinstance(issuer, str) or not _ACCESS_KEY.fullmatch(issuer):
         raise AuthenticationError("The JWT must name the access key in `iss`.")
     return issuer
 

@@ -89,7 +89,7 @@ async def numbered_page(
         query.get("pageSize"), "pageSize", default=_DEFAULT_SIZE, least=1, most=_LARGEST_PAGE
     )
     asked = TaskQuery(
-        providers=("kling",),
+        origin="kling",
         actions=endpoint.actions,
         offset=(number - 1) * size,
         limit=size,

@@ -69,7 +69,7 @@ def _request(model: str, path: str, body: dict[str, Any]) -> VideoRequest:
     if external_id is not None and not isinstance(external_id, str):
         raise InvalidParameterError("external_task_id must be a string.", param="external_task_id")
     check_inline_sizes(body)
-    return VideoRequest(model=model, metadata={**body, "action": path})
+    return VideoRequest(model=model, metadata={**body, "action": path}, words="kling")
 
 
 def _model(name: Any) -> str:

@@ -14,6 +14,7 @@ from vidgate.api.dependencies import (
     ServicesDependency,
 )
 from vidgate.api.dialects.kling.endpoints import ABSENT, LEGACY, NEW, Legacy, New
+from vidgate.api.dialects.kling.external_ids import claimed
 from vidgate.api.dialects.kling.listing import (
     find_many,
     find_one,
@@ -105,8 +106,8 @@ def _add_legacy(endpoint: Legacy) -> None:
         bodies: BodiesDependency,
     ) -> Response:
         convert = with_once(request, partial(read_legacy, endpoint=endpoint))
-        async with bodies.read(request, convert) as (asked, once):
-            created = await services.submissions.create(caller, asked, dialect=_DIALECT, once=once)
+        async with bodies.read(request, convert) as (asked, once), claimed(asked, once) as claim:
+            created = await services.submissions.create(caller, asked, dialect=_DIALECT, once=claim)
         return _created(created, is_new=False)
 
     async def read(
@@ -173,8 +174,8 @@ def _add_new(endpoint: New) -> None:
         convert = with_once(
             request, partial(read_new, endpoint=endpoint, model=request.path_params["model"])
         )
-        async with bodies.read(request, convert) as (asked, once):
-            created = await services.submissions.create(caller, asked, dialect=_DIALECT, once=once)
+        async with bodies.read(request, convert) as (asked, once), claimed(asked, once) as claim:
+            created = await services.submissions.create(caller, asked, dialect=_DIALECT, once=claim)
         return _created(created, is_new=True)
 
     router.add_api_route(

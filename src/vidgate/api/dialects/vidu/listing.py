@@ -81,7 +81,7 @@ def read_listing(parameters: QueryParams, now: datetime) -> Listing:
         offset=0 if token else page * size,
         limit=size,
         statuses=tuple(dict.fromkeys(statuses)),
-        providers=(_PROVIDER,),
+        origin=_PROVIDER,
         created_from=_moment(parameters, "created_at.from") or now - _WINDOW,
         # Ours leaves the latest moment out, and the vendor's takes it in.
         created_until=created_until and created_until + timedelta(microseconds=1),

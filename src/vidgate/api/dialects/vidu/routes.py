@@ -225,7 +225,7 @@ async def _named(services: Services, caller: Caller, listing: Listing) -> list[T
             task = (await services.reader.read(task_id, caller.account_id)).snapshot
         except TaskNotFoundError:
             continue
-        if task.provider in query.providers and (
+        if query.origin in (task.provider, task.dialect) and (
             not query.statuses or task.status in query.statuses
         ):
             tasks.append(task)

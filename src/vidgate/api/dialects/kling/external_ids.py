@@ -1,0 +1,51 @@
+"""The client's own `external_task_id`: unique in its account, as Kling has it.
+
+Clients that lost an answer submit again by the same id and count on being refused.
+
+Source: https://kling.ai/document-api/api/video/, read 2026-09-20.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from uuid import uuid4
+
+from vidgate.exceptions import IdempotencyError, InvalidParameterError
+from vidgate.models.requests import Once, VideoRequest
+
+__all__ = ["claimed"]
+
+_NAME = "external_task_id"
+_LIFETIME = timedelta(days=30)
+"""As long as Kling keeps a job."""
+
+
+@asynccontextmanager
+async def claimed(asked: VideoRequest, once: Once | None) -> AsyncIterator[Once | None]:
+    """Say by what a repetition is recognised: the client's key, else its id of the task.
+
+    Args:
+        asked: What is to be made.
+        once: Of the client's `Idempotency-Key`, by which it gets the first answer again.
+
+    Raises:
+        InvalidParameterError: The id is taken.
+    """
+    name = asked.metadata.get(_NAME)
+    if once is not None or not name:
+        yield once
+        return
+    # No request is like another here: whatever comes second by this id is refused.
+    claim = Once(
+        key=f"kling:{_NAME}:{name}",
+        fingerprint=uuid4().bytes,
+        lifetime=_LIFETIME,
+        frees_refused=True,
+    )
+    try:
+        yield claim
+    except IdempotencyError:
+        raise InvalidParameterError(
+            f"External_task_id {name} already exists; ask for that task, or take another id.",
+            param=_NAME,
+        ) from None
