@@ -265,7 +265,7 @@ async def test_a_video_is_remixed_edited_and_extended(gateway: Gateway) -> None:
 
 async def test_a_videos_file_and_characters_are_refused_clearly(gateway: Gateway) -> None:
     async with gateway.client() as client:
-        with pytest.raises(openai.BadRequestError, match=r"as video\[id\]") as edited:
+        with pytest.raises(openai.BadRequestError, match=r"as video\[id\].*extra_body") as edited:
             await client.videos.edit(prompt="red", video=b"mp4")
         with pytest.raises(openai.BadRequestError, match="Characters are not offered"):
             await client.videos.create_character(name="Ann", video=bytes(100_000))

@@ -21,7 +21,7 @@ from vidgate.api.dialects.kling.listing import (
     page_query,
     read_page,
 )
-from vidgate.api.dialects.kling.reading import read_fields, read_legacy, read_new
+from vidgate.api.dialects.kling.reading import prompt_echo, read_fields, read_legacy, read_new
 from vidgate.api.dialects.kling.schemas import (
     CREATED,
     LEGACY_TASK,
@@ -106,7 +106,9 @@ def _add_legacy(endpoint: Legacy) -> None:
     ) -> Response:
         convert = with_once(request, partial(read_legacy, endpoint=endpoint))
         async with bodies.read(request, convert) as (asked, once):
-            created = await services.submissions.create(caller, asked, dialect=_DIALECT, once=once)
+            created = await services.submissions.create(
+                caller, asked, dialect=_DIALECT, echo=prompt_echo(asked), once=once
+            )
         return _created(created, is_new=False)
 
     async def read(
@@ -174,7 +176,9 @@ def _add_new(endpoint: New) -> None:
             request, partial(read_new, endpoint=endpoint, model=request.path_params["model"])
         )
         async with bodies.read(request, convert) as (asked, once):
-            created = await services.submissions.create(caller, asked, dialect=_DIALECT, once=once)
+            created = await services.submissions.create(
+                caller, asked, dialect=_DIALECT, echo=prompt_echo(asked), once=once
+            )
         return _created(created, is_new=True)
 
     router.add_api_route(

@@ -55,6 +55,16 @@ __all__ = ["router"]
 _PATH = "/v1/videos"
 _JSON = "application/json"
 
+_MODEL_OF_ANOTHER = (
+    "A model of the same provider that can take a video runs, which may be another than the "
+    "video's and is told as `metadata.upstream_model`; `model` chooses one, and the token must be "
+    "allowed to use it."
+)
+_HOW_TO_NAME = (
+    'OpenAI\'s Python library refuses `video={"id": ...}` before it sends anything, although it is '
+    'typed so: pass `video=openai.omit` and `extra_body={"video": {"id": "..."}}`.'
+)
+
 _FILE = {"type": "string", "format": "binary"}
 _LIST_PARAMETERS: list[dict[str, Any]] = [
     {
@@ -114,9 +124,9 @@ def _creating(body: type[BaseModel], *, parameters: tuple[Any, ...] = ()) -> dic
     _PATH,
     summary="Make a video",
     description=(
-        "Takes any model of any provider. Answers with a video that is `queued` as soon as the "
-        "provider has accepted it, at the latest after 20 seconds; what is left goes on in the "
-        "background."
+        "Takes any model of any provider. Answers as soon as the provider has accepted the video, "
+        "at the latest after 20 seconds: it is `in_progress` then, or still `queued` where it "
+        "waits for a place, and what is left goes on in the background."
     ),
     **_creating(CreateRequest),
 )
@@ -138,7 +148,9 @@ async def create_video(
     POLL_PATH + "/remix",
     summary="Make a video once more",
     description=(
-        "Another video by the same request but for the prompt, and for whatever else is sent."
+        f"The finished video made anew with another prompt. {_MODEL_OF_ANOTHER} It keeps the "
+        "video's length, shape and tier, or takes the nearest that the model makes, unless you "
+        "say otherwise. A 400 where its provider has nothing like it."
     ),
     **_creating(RemixRequest, parameters=(VIDEO_ID,)),
 )
@@ -159,8 +171,9 @@ async def remix_video(
     _PATH + "/edits",
     summary="Change a video",
     description=(
-        "The finished video, changed as the prompt says. A 400 where its provider has nothing "
-        "like it."
+        f"The finished video, changed as the prompt says. {_MODEL_OF_ANOTHER} It keeps the "
+        "video's length, shape and tier, or takes the nearest that the model makes, unless you "
+        f"say otherwise. A 400 where its provider has nothing like it. {_HOW_TO_NAME}"
     ),
     **_creating(EditRequest),
 )
@@ -180,7 +193,8 @@ async def edit_video(
     _PATH + "/extensions",
     summary="Go on from a video",
     description=(
-        "What comes after the finished video. A 400 where its provider has nothing like it."
+        f"What comes after the finished video. {_MODEL_OF_ANOTHER} A 400 where its provider has "
+        f"nothing like it. {_HOW_TO_NAME}"
     ),
     **_creating(ExtensionRequest),
 )
@@ -307,6 +321,7 @@ def _advise(error: UnexpectedFileError) -> Never:
     if error.param != "video":
         raise error
     raise InvalidParameterError(
-        "Videos cannot be uploaded here: send the id of one that was made here, as video[id].",
+        "Videos cannot be uploaded here: send the id of one that was made here, as video[id], or "
+        'with an OpenAI library as extra_body={"video": {"id": "..."}}.',
         param="video",
     ) from None
