@@ -55,10 +55,14 @@ __all__ = ["router"]
 _PATH = "/v1/videos"
 _JSON = "application/json"
 
-_MODEL_OF_ANOTHER = (
+_WHICH_MODEL = (
     "A model of the same provider that can take a video runs, which may be another than the "
     "video's and is told as `metadata.upstream_model`; `model` chooses one, and the token must be "
     "allowed to use it."
+)
+_ALIKE = (
+    "What is made has the video's length, shape and tier, or the nearest that the model makes, "
+    "where you ask for nothing else; some models take length and shape from the video alone."
 )
 _HOW_TO_NAME = (
     'OpenAI\'s Python library refuses `video={"id": ...}` before it sends anything, although it is '
@@ -148,9 +152,8 @@ async def create_video(
     POLL_PATH + "/remix",
     summary="Make a video once more",
     description=(
-        f"The finished video made anew with another prompt. {_MODEL_OF_ANOTHER} It keeps the "
-        "video's length, shape and tier, or takes the nearest that the model makes, unless you "
-        "say otherwise. A 400 where its provider has nothing like it."
+        f"The finished video made anew with another prompt. {_WHICH_MODEL} {_ALIKE} "
+        "A 400 where its provider has nothing like it."
     ),
     **_creating(RemixRequest, parameters=(VIDEO_ID,)),
 )
@@ -171,9 +174,8 @@ async def remix_video(
     _PATH + "/edits",
     summary="Change a video",
     description=(
-        f"The finished video, changed as the prompt says. {_MODEL_OF_ANOTHER} It keeps the "
-        "video's length, shape and tier, or takes the nearest that the model makes, unless you "
-        f"say otherwise. A 400 where its provider has nothing like it. {_HOW_TO_NAME}"
+        f"The finished video, changed as the prompt says. {_WHICH_MODEL} {_ALIKE} "
+        f"A 400 where its provider has nothing like it. {_HOW_TO_NAME}"
     ),
     **_creating(EditRequest),
 )
@@ -193,7 +195,7 @@ async def edit_video(
     _PATH + "/extensions",
     summary="Go on from a video",
     description=(
-        f"What comes after the finished video. {_MODEL_OF_ANOTHER} A 400 where its provider has "
+        f"What comes after the finished video. {_WHICH_MODEL} A 400 where its provider has "
         f"nothing like it. {_HOW_TO_NAME}"
     ),
     **_creating(ExtensionRequest),
