@@ -3,7 +3,14 @@ import json
 import pytest
 
 from vidgate.api.errors import ErrorWriter
-from vidgate.exceptions import NotFoundError, OverloadedError, RequestError, UpstreamRefusedError
+from vidgate.exceptions import (
+    ConflictError,
+    NotFoundError,
+    OverloadedError,
+    PermissionDeniedError,
+    RequestError,
+    UpstreamRefusedError,
+)
 
 
 def _vendor_shape(error: RequestError) -> tuple[int, dict[str, object]]:
@@ -49,3 +56,31 @@ def test_the_root_alone_can_have_a_shape(path: str, *, is_roots: bool) -> None:
     response = writer.answer(NotFoundError("no"), {"method": "GET", "path": path})
 
     assert (response.status_code == 429) is is_roots
+
+
+def _spent() -> RequestError:
+    error = PermissionDeniedError("Spent.")
+    error.type = "insufficient_quota"
+    return error
+
+
+def _soon() -> RequestError:
+    error = ConflictError("Again in a few seconds.")
+    error.retry_after_seconds = 5
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ConflictError("Not finished."), "false"),
+        (_spent(), "false"),
+        (_soon(), None),
+        (PermissionDeniedError("No."), None),
+    ],
+    ids=["conflict", "quota", "conflict for a moment", "permission"],
+)
+def test_what_nothing_changes_is_not_asked_again(error: RequestError, told: str | None) -> None:
+    response = ErrorWriter().answer(error, {"method": "GET", "path": "/"})
+
+    assert response.headers.get("x-should-retry") == told

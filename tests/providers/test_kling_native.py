@@ -298,6 +298,28 @@ def test_a_video_is_changed_by_an_omni_model_of_the_new_generation() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("model", "made", "size", "expected"),
+    [
+        ("kling-v3-omni", "720p", {"width": 1080, "height": 1920}, "1080p"),
+        ("kling-v3-omni", "4k", {}, "4k"),
+        ("kling-v3-omni", "1080p", {"aspect_ratio": "9:16"}, "1080p"),
+        ("kling-3.0-omni", "720p", {"width": 1920, "height": 1080}, "1080p"),
+        ("kling-video-o1", "4k", {}, "1080p"),
+        ("kling-o1", "4k", {}, "1080p"),
+        ("kling-o1", None, {}, "720p"),
+        ("kling-o1", "odd", {}, "720p"),
+    ],
+)
+def test_the_tier_of_a_follow_up(
+    model: str, made: str | None, size: dict[str, Any], expected: str
+) -> None:
+    source = task(TaskStatus.SUCCEEDED, result=RESULT, facts={"resolution": made})
+    asked = VideoRequest(model=model, prompt="snow", **size)
+    translation = kling.translate(kling.follow_up(FollowUp.REMIX, source, asked))
+    assert translation.facts.resolution == expected
+
+
 def test_what_the_client_says_of_a_follow_up_wins() -> None:
     source = task(TaskStatus.SUCCEEDED, result=RESULT, facts={"resolution": "720p"})
     asked = VideoRequest(model="", prompt="snow", metadata={"mode": "pro"})

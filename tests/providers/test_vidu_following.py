@@ -107,8 +107,10 @@ def test_too_short_or_too_long_to_be_extended(seconds: float) -> None:
     assert caught.value.param == "video"
 
 
-def test_remix_is_alike() -> None:
-    translation = VIDU.translate(VIDU.follow_up(FollowUp.REMIX, SOURCE, SILENT))
+@pytest.mark.parametrize("kind", [FollowUp.REMIX, FollowUp.EDIT])
+def test_what_is_remade_is_alike(kind: FollowUp) -> None:
+    source = replace(with_result(width=720, height=1284), facts={"resolution": "1080p"})
+    translation = VIDU.translate(VIDU.follow_up(kind, source, SILENT))
     assert translation.endpoint == "/ent/v2/reference2video"
     assert translation.body == {
         "model": "viduq2-pro",
@@ -116,20 +118,72 @@ def test_remix_is_alike() -> None:
         "videos": [RESULT.url],
         "duration": 5,
         "resolution": "1080p",
+        "aspect_ratio": "9:16",
     }
+    assert translation.adjusted == translation.ignored == ()
 
 
-def test_what_is_asked_for_goes_before_what_the_first_video_was() -> None:
-    asked = replace(SILENT, metadata={"duration": 3, "resolution": "540p"})
-    body = VIDU.translate(VIDU.follow_up(FollowUp.REMIX, SOURCE, asked)).body
-    assert (body["duration"], body["resolution"]) == (3, "540p")
-    asked = replace(SILENT, duration_seconds=2, width=1280, height=720)
-    body = VIDU.translate(VIDU.follow_up(FollowUp.REMIX, SOURCE, asked)).body
-    assert (body["duration"], body["resolution"]) == (2, "720p")
+@pytest.mark.parametrize(
+    ("asked", "measured", "ratio"),
+    [
+        # A first picture goes before the size that was asked for.
+        ({"width": 1280, "height": 720}, {"width": 720, "height": 1280}, "9:16"),
+        ({"width": 1080, "height": 1440}, {}, "3:4"),
+        ({"aspect_ratio": "1:1"}, {"width": 0, "height": 0}, "1:1"),
+        ({}, {"width": 2560, "height": 1080}, "16:9"),
+        ({}, {}, None),
+    ],
+)
+def test_the_shape_is_kept(
+    asked: dict[str, Any], measured: dict[str, Any], ratio: str | None
+) -> None:
+    source = replace(with_result(**measured), asked=asked)
+    body = VIDU.translate(VIDU.follow_up(FollowUp.EDIT, source, SILENT)).body
+    assert body.get("aspect_ratio") == ratio
+
+
+@pytest.mark.parametrize(
+    ("model", "facts", "measured", "expected"),
+    [
+        ("viduq2-pro", {"duration_seconds": 3, "resolution": "4K"}, 7.04, (7, "1080p")),
+        ("viduq2-pro", {"duration_seconds": 4, "resolution": "720p"}, None, (4, "720p")),
+        ("viduq2-pro", {"resolution": "360p"}, 0.2, (1, "540p")),
+        ("viduq2-pro", {"resolution": "odd"}, None, (None, None)),
+        ("viduq3-turbo", {"resolution": "540p"}, 2.04, (3, "540p")),
+        ("vidu1.5", {"resolution": "1080p"}, 8.04, (8, "720p")),
+        ("mine", {"duration_seconds": 4, "resolution": "720p"}, 4.04, (None, None)),
+    ],
+)
+def test_what_the_model_cannot_make_becomes_the_nearest(
+    model: str, facts: dict[str, Any], measured: float | None, expected: tuple[Any, Any]
+) -> None:
+    source = replace(with_result(duration_seconds=measured), facts=facts)
+    asked = VIDU.follow_up(FollowUp.EDIT, source, replace(SILENT, model=model))
+    assert (asked.duration_seconds, asked.metadata.get("resolution")) == expected
+
+
+@pytest.mark.parametrize("kind", [FollowUp.REMIX, FollowUp.EDIT])
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({"metadata": {"duration": 3, "resolution": "540p"}}, (3, "540p", "9:16")),
+        ({"metadata": {"aspect_ratio": "1:1"}}, (5, "1080p", "1:1")),
+        ({"duration_seconds": 2, "width": 1280, "height": 720}, (2, "720p", "16:9")),
+        ({"aspect_ratio": "3:4"}, (5, "1080p", "3:4")),
+    ],
+)
+def test_what_is_asked_for_goes_before_what_the_first_video_was(
+    kind: FollowUp, said: dict[str, Any], expected: tuple[Any, ...]
+) -> None:
+    source = replace(with_result(width=720, height=1280), facts=SOURCE.facts)
+    asked = VIDU.follow_up(kind, source, replace(SILENT, **said))
+    body = VIDU.translate(asked).body
+    assert (body["duration"], body["resolution"], body["aspect_ratio"]) == expected
+    assert asked.duration_seconds in (None, body["duration"])
 
 
 def test_edit_takes_the_video_as_its_reference() -> None:
     body = VIDU.translate(VIDU.follow_up(FollowUp.EDIT, SOURCE, SILENT)).body
-    assert body == {"model": "viduq2-pro", "prompt": SILENT.prompt, "videos": [RESULT.url]}
+    assert (body["model"], body["videos"]) == ("viduq2-pro", [RESULT.url])
     with pytest.raises(UnsupportedParameterError, match="0 to 8"):
         VIDU.follow_up(FollowUp.EDIT, with_result(duration_seconds=9), SILENT)

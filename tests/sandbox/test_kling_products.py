@@ -1,5 +1,6 @@
 """Kling: motion control, lip-sync, avatars, effects, multi-elements."""
 
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -393,3 +394,62 @@ async def test_elements_and_voices_need_ids(
     client: httpx.AsyncClient, path: str, body: dict[str, Any]
 ) -> None:
     assert (await post(client, path, body))["code"] == 1200
+
+
+# Changed by an omni model
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        (
+            "/v1/videos/omni-video",
+            lambda url: {
+                "model_name": "kling-v3-omni",
+                "prompt": "snow",
+                "video_list": [{"video_url": url}],
+                "duration": "3",
+            },
+        ),
+        (
+            "/omni-video/kling-3.0-omni",
+            lambda url: {
+                "contents": [
+                    {"type": "prompt", "text": "snow"},
+                    {"type": "base_video", "url": url},
+                ],
+                "settings": {"duration": 3, "resolution": "1080p"},
+            },
+        ),
+    ],
+)
+async def test_a_base_video_gives_the_length_and_the_shape(
+    sandbox: Sandbox,
+    client: httpx.AsyncClient,
+    clock: Clock,
+    path: str,
+    fields: Callable[[str], dict[str, Any]],
+) -> None:
+    made = {"model_name": "kling-v3", "prompt": "x", "duration": "8", "aspect_ratio": "9:16"}
+    text = "/v1/videos/text2video"
+    created = await data(client, text, made)
+    source = await finished(client, clock, text, created["task_id"])
+
+    await data(client, path, fields(source["url"]))
+    assert clip(sandbox) == (1080, 1920, 8)
+    await data(client, path, fields(VIDEO))
+    assert clip(sandbox) == (1920, 1080, 5)
+
+
+async def test_a_video_beside_gives_no_length(sandbox: Sandbox, client: httpx.AsyncClient) -> None:
+    body = {
+        "model_name": "kling-v3-omni",
+        "prompt": "snow",
+        "video_list": [{"video_url": VIDEO, "refer_type": "feature"}],
+        "duration": "3",
+        "aspect_ratio": "1:1",
+    }
+
+    await data(client, "/v1/videos/omni-video", body)
+
+    assert clip(sandbox) == (1080, 1080, 3)

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vidgate.exceptions import (
     AuthenticationError,
+    ConflictError,
     DatabaseUnavailableError,
     InternalError,
     InvalidParameterError,
@@ -40,6 +41,7 @@ _RETRY_AFTER_SECONDS: tuple[tuple[type[RequestError], int], ...] = (
 
 _NO_SHAPES: Mapping[str, ErrorShape] = MappingProxyType({})
 _METHOD_NOT_ALLOWED = 405
+_QUOTA = "insufficient_quota"
 
 
 def flat_body(error: RequestError) -> dict[str, Any]:
@@ -102,7 +104,7 @@ class ErrorWriter:
         retry_after = _retry_after_seconds(told)
         if retry_after is not None:
             headers["Retry-After"] = str(retry_after)
-        if told.upstream_called:
+        if _is_in_vain_again(told):
             headers["x-should-retry"] = "false"
         status, body = self._shape(scope["path"])(told)
         return Response(
@@ -131,6 +133,16 @@ def _allowed(error: Exception) -> str:
     if "GET" in methods:
         methods.add("HEAD")
     return ", ".join(sorted(methods))
+
+
+def _is_in_vain_again(error: RequestError) -> bool:
+    """Whether an SDK is to leave it: what may cost twice, and what nothing changes by itself.
+
+    SDKs repeat every 409 and every 429 within a second or two.
+    """
+    if error.upstream_called or error.type == _QUOTA:
+        return True
+    return isinstance(error, ConflictError) and error.retry_after_seconds is None
 
 
 def _retry_after_seconds(error: RequestError) -> int | None:

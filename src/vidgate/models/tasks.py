@@ -41,7 +41,7 @@ class FollowUp(StrEnum):
     """What can be made of a finished video by naming it."""
 
     REMIX = "remix"
-    """The same once more, with another prompt."""
+    """The video made anew with another prompt, as near to it as its provider can."""
     EDIT = "edit"
     """The video itself, changed as the prompt says."""
     EXTEND = "extend"

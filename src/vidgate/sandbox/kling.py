@@ -163,6 +163,7 @@ class Kling:
                 if product == _MOTION
                 else read_path_order(product, model, body)
             )
+        order = desk.edited(order, body)
         words = words_of(self.prompt(call))
         _refuse_by_word(words)
         external_id = order.external_id

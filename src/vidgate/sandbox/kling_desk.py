@@ -3,17 +3,18 @@
 Rules enforced here: a video is named by exactly one of `video_id` (an output of the account, at
 most 30 days old) and `video_url` (http or https; a file ending, if there is one, must be .mp4 or
 .mov); length and sides are checked where the sandbox made the video itself, every other one counts
-as five seconds of 720p; a session belongs to its account and lives 24 hours.
+as five seconds of 720p; an omni model that changes a base video keeps its length and its shape,
+whatever duration is asked for; a session belongs to its account and lives 24 hours.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
 from vidgate.sandbox.jobs import Phase
-from vidgate.sandbox.kling_common import INVALID, KlingError, text
+from vidgate.sandbox.kling_common import INVALID, KlingError, Order, text
 from vidgate.sandbox.video import Clip
 from vidgate.sandbox.world import World
 
@@ -99,6 +100,15 @@ class Desk:
         clip = self.world.clip_at(check_video_url(url, name))
         return Source(clip or ASSUMED, is_known=clip is not None)
 
+    def edited(self, order: Order, body: Mapping[str, Any]) -> Order:
+        """The order; as long as the base video and of its shape if the body has one."""
+        url = _base_video(body) if order.product == "omni-video" else None
+        if url is None:
+            return order
+        source = self.world.clip_at(url) or ASSUMED
+        clip = source.reshaped(min(order.clip.width, order.clip.height))
+        return replace(order, seconds=round(clip.seconds), clip=clip)
+
     def open(self, session: Session) -> str:
         """Keep a session and return its id."""
         session_id = str(self.world.next_number())
@@ -122,6 +132,17 @@ class Desk:
         ):
             raise KlingError(INVALID, f"Session not found by id: {session_id}")
         return session
+
+
+def _base_video(body: Mapping[str, Any]) -> str | None:
+    """The URL of a checked body's video that is to be changed, in either generation."""
+    for video in body.get("video_list") or ():
+        if video.get("refer_type") in (None, "base"):
+            return str(video["video_url"])
+    for entry in body.get("contents") or ():
+        if entry.get("type") == "base_video":
+            return str(entry["url"])
+    return None
 
 
 def check_video_url(url: object, name: str) -> str:

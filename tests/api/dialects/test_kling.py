@@ -101,6 +101,37 @@ async def test_a_new_body_hands_over_what_is_the_clients_own(api: Api) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "prompt"),
+    [
+        (TEXT, BOAT, "a boat"),
+        ("/kling/text-to-video/kling-3.0", {"prompt": "a boat"}, "a boat"),
+        (
+            "/kling/omni-video/kling-3.0-omni",
+            {"contents": [{"type": "base_video"}, 5, {"type": "prompt", "text": "snow"}]},
+            "snow",
+        ),
+        (TEXT, {"prompt": {"no": "text"}}, None),
+        (TEXT, {"contents": "none"}, None),
+    ],
+)
+async def test_the_words_are_kept_for_other_dialects(
+    api: Api, path: str, body: dict[str, Any], prompt: str | None
+) -> None:
+    made = await api.client.post(path, json=body)
+
+    assert made.status_code == 200
+    assert api.services.submissions.echoes == [{"prompt": prompt} if prompt else {}]
+    task = build_task(dialect="kling", echo=api.services.submissions.echoes[0])
+    name = api.services.reader.add(task)
+    openais = await api.client.get(f"/v1/videos/{name}")
+    own = await api.client.get(f"{TEXT}/{name}")
+    assert openais.json()["prompt"] == prompt
+    assert own.status_code == 200
+    assert "prompt" not in own.text
+    assert "prompt" not in made.text
+
+
 async def test_empty_ids_are_none(api: Api) -> None:
     options = {"external_task_id": "", "callback_url": None}
     body = {"prompt": "x", "options": options, "callback_url": "no field of this generation"}

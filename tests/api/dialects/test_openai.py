@@ -161,7 +161,10 @@ def test_a_video_in_every_state(snapshot: TaskSnapshot, changes: dict[str, Any])
         ({"duration_seconds": 7.5}, {}, None, "7.5"),
         ({}, {"duration_seconds": 10.0}, RESULT, "10"),
         ({}, {}, RESULT, "5"),
-        ({}, {}, replace(RESULT, duration_seconds=5.04), "5.04"),
+        ({}, {}, replace(RESULT, duration_seconds=5.04), "5"),
+        ({}, {}, replace(RESULT, duration_seconds=7.96), "8"),
+        ({}, {}, replace(RESULT, duration_seconds=0.4), "1"),
+        ({}, {"duration_seconds": 5.04}, None, "5"),
         ({}, {}, replace(RESULT, duration_seconds=None), "auto"),
         ({}, {}, None, "auto"),
     ],
@@ -296,7 +299,8 @@ async def test_a_videos_file_is_not_taken(api: Api, name: str) -> None:
     assert response.status_code == 400
     assert response.json()["error"] == {
         "message": (
-            "Videos cannot be uploaded here: send the id of one that was made here, as video[id]."
+            "Videos cannot be uploaded here: send the id of one that was made here, as video[id], "
+            'or with an OpenAI library as extra_body={"video": {"id": "..."}}.'
         ),
         "type": "invalid_request_error",
         "param": "video",

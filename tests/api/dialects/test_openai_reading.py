@@ -429,3 +429,51 @@ def test_what_cannot_be_listed(query: str, param: str, message: str) -> None:
         read_query(QueryParams(query))
 
     assert (caught.value.param, caught.value.message) == (param, message)
+
+
+# Objects in forms
+
+
+@pytest.mark.parametrize(
+    "text", [json.dumps({"id": ID}), f' {{"id": "{ID}", "object": "video"}}', ID]
+)
+def test_a_forms_video_may_be_an_object_as_json(text: str) -> None:
+    form = multipart(("prompt", "p"), ("video", text))
+
+    assert read_edit(form).source == read_extension(form).source == ID
+
+
+@pytest.mark.parametrize("picture", [URL, f"data:image/png;base64,{PNG_TEXT}"])
+def test_a_forms_reference_may_be_an_object_as_json(picture: str) -> None:
+    reference = ("input_reference", json.dumps({"image_url": picture}))
+    expected = Image(url=URL) if picture == URL else PNG_IMAGE
+
+    one = read_create(multipart(*GOOD.items(), reference)).request
+    several = read_create(multipart(*GOOD.items(), reference, ("input_reference", PNG))).request
+
+    assert one.images == (expected,)
+    assert several.images == (expected, PNG_IMAGE)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("video", "{", "video is not valid JSON"),
+        ("video", "{}", "video is required"),
+        ("video", '{"id": 5}', "video is required"),
+        ("input_reference", '{"image_url": ', "input_reference is not valid JSON"),
+        ("input_reference", "{}", "input_reference must be a picture, or an object"),
+    ],
+)
+def test_what_is_no_such_object_is_named(name: str, text: str, message: str) -> None:
+    parts = {"prompt": "p", "video": ID} | {name: text}
+
+    with pytest.raises(InvalidParameterError, match=message) as caught:
+        read_edit(multipart(*parts.items()))
+
+    assert caught.value.param == name
+
+
+def test_text_that_looks_like_an_object_stays_text_in_json() -> None:
+    with pytest.raises(InvalidParameterError, match="input_reference is neither"):
+        read_create(Form(GOOD | {"input_reference": json.dumps({"image_url": URL})}))

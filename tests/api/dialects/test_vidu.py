@@ -8,6 +8,8 @@ from tests.support.api import Api, build_task, open_api
 
 from vidgate.api.dialects.vidu.endpoints import ENDPOINTS
 from vidgate.api.dialects.vidu.errors import write_error
+from vidgate.api.dialects.vidu.writing import write_created
+from vidgate.api.writing import encode
 from vidgate.exceptions import (
     AuthenticationError,
     BodyTooLargeError,
@@ -33,6 +35,7 @@ from vidgate.exceptions import (
 from vidgate.models.outcomes import VideoResult
 from vidgate.models.tasks import OutputSnapshot, TaskError, TaskStatus
 from vidgate.providers.vidu import Vidu
+from vidgate.providers.vidu.native import to_native
 
 BASE = "/vidu/ent/v2"
 GOOD = {"model": "viduq3-turbo", "prompt": "a boat"}
@@ -101,6 +104,25 @@ async def test_what_is_kept_of_a_request_holds_no_inline_picture(api: Api) -> No
     ]
     assert told["start_image"] == ""
     assert api.services.submissions.request.metadata["start_image"] == inline
+
+
+async def test_whole_numbers_of_anothers_task_have_no_fraction(api: Api) -> None:
+    result = VideoResult(url="https://cdn.test/1.mp4", duration_seconds=5.0, fps=24.0)
+    odd = VideoResult(url="https://cdn.test/2.mp4", duration_seconds=5.04, fps=29.97)
+    outputs = tuple(
+        OutputSnapshot(status=TaskStatus.SUCCEEDED, result=one) for one in (result, odd)
+    )
+    task = build_task(status=TaskStatus.SUCCEEDED, facts={"duration_seconds": 5.0}, outputs=outputs)
+    name = api.services.reader.add(task)
+
+    read = (await api.client.get(f"{BASE}/tasks/{name}/creations")).text
+    created = encode(write_created(task, to_native(task))).decode()
+    unknown = write_created(build_task(facts={}), to_native(build_task(facts={})))
+
+    assert '"duration":5,"fps":24,' in read
+    assert '"duration":5.04,"fps":29.97,' in read
+    assert '"duration":5,' in created
+    assert unknown["duration"] == 0
 
 
 async def test_a_repeated_seed_is_the_one_that_was_taken(api: Api) -> None:

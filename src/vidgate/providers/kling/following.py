@@ -63,20 +63,36 @@ def follow_up(kind: FollowUp, source: TaskSnapshot, request: VideoRequest) -> Vi
         raise UnsupportedParameterError(
             "images", f"Beside a video {traits.name} takes pictures in `contents` only."
         )
-    metadata = merge(_vendor_fields(traits, source, result.url, request.prompt), request.metadata)
+    fields = _vendor_fields(traits, result.url, request.prompt)
+    # Pixels that are asked for say it themselves.
+    tier = _tier(traits, source) if request.height is None else None
+    if tier is not None:
+        fields |= _tier_field(traits, tier)
+    metadata = merge(fields, request.metadata)
     return replace(request, model=model, metadata=metadata)
 
 
-def _vendor_fields(traits: Traits, source: TaskSnapshot, url: str, prompt: str) -> dict[str, Any]:
-    tier = source.facts.get("resolution")
-    tier = tier if tier in traits.action(Action.EDIT).tiers else None
+def _vendor_fields(traits: Traits, url: str, prompt: str) -> dict[str, Any]:
     if traits.is_path_model:
-        fields: dict[str, Any] = {
+        return {
             "contents": [
                 {"type": "prompt", "text": prompt},
                 {"type": "base_video", "url": url},
             ]
         }
-        return fields if tier is None else {**fields, "settings": {"resolution": tier}}
-    fields = {"video_list": [{"video_url": url, "refer_type": "base"}]}
-    return fields if tier is None else {**fields, "mode": MODE_OF_TIER[tier]}
+    return {"video_list": [{"video_url": url, "refer_type": "base"}]}
+
+
+def _tier(traits: Traits, source: TaskSnapshot) -> str | None:
+    """The video's own, or the highest there is where the model does not go as high."""
+    tier = source.facts.get("resolution")
+    if tier not in MODE_OF_TIER:
+        return None
+    tiers = traits.action(Action.EDIT).tiers
+    return tier if tier in tiers else next(reversed(tiers), None)
+
+
+def _tier_field(traits: Traits, tier: str) -> dict[str, Any]:
+    if traits.is_path_model:
+        return {"settings": {"resolution": tier}}
+    return {"mode": MODE_OF_TIER[tier]}

@@ -3,7 +3,8 @@
 Source: https://platform.vidu.com/docs (video-extension, reference-to-video), read 2026-11-20.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,8 @@ from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import FollowUp, TaskSnapshot
 from vidgate.providers.base import Action
 from vidgate.providers.vidu.endpoints import EXTEND, REFERENCES
-from vidgate.providers.vidu.models import MODELS, VIDEO_REFERENCE_MODEL
+from vidgate.providers.vidu.facts import to_number
+from vidgate.providers.vidu.models import LABELS, MODELS, VIDEO_REFERENCE_MODEL, tiers_at
 
 __all__ = ["OBJECT_FIELDS", "to_follow_up"]
 
@@ -32,6 +34,8 @@ _ROUNDING_SECONDS = 0.2
 _UNKNOWN = 5
 """Seconds that a video is taken to have where nobody said: what most models make."""
 
+_SHORT_SIDES: dict[Any, int] = {label: side for side, label in LABELS.items()}
+
 
 def to_follow_up(kind: FollowUp, source: TaskSnapshot, request: VideoRequest) -> VideoRequest:
     """Make a request like any other of "do this with that video".
@@ -45,7 +49,7 @@ def to_follow_up(kind: FollowUp, source: TaskSnapshot, request: VideoRequest) ->
         case FollowUp.EXTEND:
             return _extension(source, position, result, request)
         case FollowUp.REMIX | FollowUp.EDIT:
-            return _remake(kind, source, result, request)
+            return _remake(source, result, request)
 
 
 def _video(source: TaskSnapshot) -> tuple[int, VideoResult]:
@@ -78,9 +82,7 @@ def _extending_model(model: str | None) -> str:
     return model if model in names else names[0]
 
 
-def _remake(
-    kind: FollowUp, source: TaskSnapshot, result: VideoResult, request: VideoRequest
-) -> VideoRequest:
+def _remake(source: TaskSnapshot, result: VideoResult, request: VideoRequest) -> VideoRequest:
     """Take the video as the reference of a new one: the vendor has no endpoint for edits."""
     _check_length(result, (0, _REFERENCE_SECONDS), "remakes")
     remade = replace(
@@ -88,23 +90,72 @@ def _remake(
         model=request.model or VIDEO_REFERENCE_MODEL,
         metadata={**request.metadata, "action": REFERENCES.name, "videos": [result.url]},
     )
-    return _like(source.facts, remade) if kind is FollowUp.REMIX else remade
+    return _like(source, result, remade)
 
 
-def _like(facts: Mapping[str, Any], request: VideoRequest) -> VideoRequest:
-    """Ask for the length and the resolution of the first video, where nothing else is said."""
+def _like(source: TaskSnapshot, result: VideoResult, request: VideoRequest) -> VideoRequest:
+    """Ask for the length, the resolution and the shape of the first video, or for the nearest.
+
+    What the client says goes before it; the vendor itself would take nothing from the video, and
+    make five seconds of landscape.
+    """
     known = MODELS.get(request.model)
     takes = known.actions.get(Action.REFERENCES) if known else None
     if takes is None:
         return request
-    seconds, tier = facts.get("duration_seconds"), facts.get("resolution")
-    # What `metadata` says of the length wins by itself.
-    if request.duration_seconds is None and seconds in takes.durations:
-        request = replace(request, duration_seconds=seconds)
-    is_free = request.height is None and "resolution" not in request.metadata
-    if is_free and tier in takes.tiers:
-        request = replace(request, metadata={**request.metadata, "resolution": tier})
-    return request
+    metadata = dict(request.metadata)
+    seconds = request.duration_seconds
+    if seconds is None and "duration" not in metadata:
+        seconds = _nearest_seconds(source, result, takes.durations)
+    has_pixels = request.height is not None
+    if not has_pixels and "resolution" not in metadata:
+        length = to_number(metadata.get("duration", seconds))
+        tier = _nearest_tier(source, tiers_at(request.model, takes, length))
+        metadata |= {"resolution": tier} if tier else {}
+    if not has_pixels and request.aspect_ratio is None and "aspect_ratio" not in metadata:
+        ratio = _nearest_ratio(source, result, takes.ratios)
+        metadata |= {"aspect_ratio": ratio} if ratio else {}
+    return replace(request, duration_seconds=seconds, metadata=metadata)
+
+
+def _nearest_seconds(
+    source: TaskSnapshot, result: VideoResult, durations: Sequence[float]
+) -> int | float | None:
+    """The shorter of two that are as near; 0 would let the service choose."""
+    seconds = result.duration_seconds or source.facts.get("duration_seconds")
+    allowed = [duration for duration in durations if duration]
+    if not seconds or not allowed:
+        return None
+    return min(allowed, key=lambda duration: abs(duration - seconds))
+
+
+def _nearest_tier(source: TaskSnapshot, tiers: Sequence[str]) -> str | None:
+    short_side = _SHORT_SIDES.get(source.facts.get("resolution"))
+    if short_side is None or not tiers:
+        return None
+    return min(tiers, key=lambda tier: abs(math.log(_SHORT_SIDES[tier] / short_side)))
+
+
+def _nearest_ratio(source: TaskSnapshot, result: VideoResult, ratios: Sequence[str]) -> str | None:
+    shape = _shape(source, result)
+    if shape is None or not ratios:
+        return None
+    return min(ratios, key=lambda ratio: abs(math.log(_to_shape(ratio) / shape)))
+
+
+def _shape(source: TaskSnapshot, result: VideoResult) -> float | None:
+    """Width over height: as measured, since a first picture goes before a size; else as asked."""
+    if result.width and result.height:
+        return result.width / result.height
+    asked = source.asked
+    if asked.get("width") and asked.get("height"):
+        return float(asked["width"] / asked["height"])
+    return _to_shape(asked["aspect_ratio"]) if asked.get("aspect_ratio") else None
+
+
+def _to_shape(ratio: str) -> float:
+    width, height = ratio.split(":")
+    return float(width) / float(height)
 
 
 def _check_length(result: VideoResult, span: tuple[float, float], verb: str) -> None:

@@ -70,6 +70,11 @@ def _credits(task: TaskSnapshot) -> int | float:
     return int(total) if total == total.to_integral_value() else float(total)
 
 
+def _plain(number: float | None) -> float | None:
+    """24 rather than 24.0, as the vendor writes whole numbers."""
+    return int(number) if number is not None and number == int(number) else number
+
+
 def _creations(task: TaskSnapshot) -> list[dict[str, Any]]:
     return [
         {
@@ -78,8 +83,8 @@ def _creations(task: TaskSnapshot) -> list[dict[str, Any]]:
             "cover_url": result.cover_url or "",
             "watermarked_url": result.watermarked_url or "",
             "video": {
-                "duration": result.duration_seconds,
-                "fps": result.fps,
+                "duration": _plain(result.duration_seconds),
+                "fps": _plain(result.fps),
                 "resolution": {"width": result.width, "height": result.height},
             },
         }

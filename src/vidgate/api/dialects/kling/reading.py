@@ -8,7 +8,7 @@ from vidgate.api.pictures import check_inline_sizes
 from vidgate.exceptions import InvalidParameterError, MalformedBodyError
 from vidgate.models.requests import VideoRequest
 
-__all__ = ["read_fields", "read_legacy", "read_new"]
+__all__ = ["prompt_echo", "read_fields", "read_legacy", "read_new"]
 
 _MODEL_CHARACTERS = 200
 _MODEL_FIELDS = ("model_name", "model")
@@ -62,6 +62,16 @@ def read_new(form: Form, endpoint: New, model: str) -> VideoRequest:
         if value not in (None, ""):
             body[name] = value
     return _request(_model(model), f"/{endpoint.name}", body)
+
+
+def prompt_echo(request: VideoRequest) -> dict[str, str]:
+    """The words of a request, for dialects that show them: in it they are a vendor's field."""
+    prompt = request.metadata.get("prompt")
+    contents = request.metadata.get("contents")
+    for entry in contents if isinstance(contents, list) and not prompt else ():
+        if isinstance(entry, dict) and entry.get("type") == "prompt":
+            prompt = entry.get("text")
+    return {"prompt": prompt} if prompt and isinstance(prompt, str) else {}
 
 
 def _request(model: str, path: str, body: dict[str, Any]) -> VideoRequest:

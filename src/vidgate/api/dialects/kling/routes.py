@@ -22,7 +22,7 @@ from vidgate.api.dialects.kling.listing import (
     page_query,
     read_page,
 )
-from vidgate.api.dialects.kling.reading import read_fields, read_legacy, read_new
+from vidgate.api.dialects.kling.reading import prompt_echo, read_fields, read_legacy, read_new
 from vidgate.api.dialects.kling.schemas import (
     CREATED,
     LEGACY_TASK,
@@ -107,7 +107,9 @@ def _add_legacy(endpoint: Legacy) -> None:
     ) -> Response:
         convert = with_once(request, partial(read_legacy, endpoint=endpoint))
         async with bodies.read(request, convert) as (asked, once), claimed(asked, once) as claim:
-            created = await services.submissions.create(caller, asked, dialect=_DIALECT, once=claim)
+            created = await services.submissions.create(
+                caller, asked, dialect=_DIALECT, echo=prompt_echo(asked), once=claim
+            )
         return _created(created, is_new=False)
 
     async def read(
@@ -175,7 +177,9 @@ def _add_new(endpoint: New) -> None:
             request, partial(read_new, endpoint=endpoint, model=request.path_params["model"])
         )
         async with bodies.read(request, convert) as (asked, once), claimed(asked, once) as claim:
-            created = await services.submissions.create(caller, asked, dialect=_DIALECT, once=claim)
+            created = await services.submissions.create(
+                caller, asked, dialect=_DIALECT, echo=prompt_echo(asked), once=claim
+            )
         return _created(created, is_new=True)
 
     router.add_api_route(

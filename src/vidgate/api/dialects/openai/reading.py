@@ -8,9 +8,10 @@ from starlette.datastructures import QueryParams
 
 from vidgate.api.fields import FieldReader
 from vidgate.api.forms import Form
+from vidgate.api.strict_json import parse_object
 from vidgate.api.video_requests import Asked, read_video_request
 from vidgate.api.writing import plain_number
-from vidgate.exceptions import InvalidParameterError
+from vidgate.exceptions import InvalidParameterError, MalformedBodyError
 from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import TaskQuery
 
@@ -145,6 +146,8 @@ def _with_pictures(form: Form) -> Form:
     if reference is None:
         return form
     several = reference if isinstance(reference, list) else [reference]
+    if form.is_text:
+        several = [_read_object(_REFERENCE, one) for one in several]
     pictures = [picture for one in several if (picture := _picture_of(one)) != ""]
     return replace(form, fields={**form.fields, _REFERENCE: pictures})
 
@@ -169,10 +172,23 @@ def _picture_of(reference: object) -> object:
     )
 
 
+def _read_object(name: str, value: object) -> object:
+    """Read what a form has as JSON text; neither an id nor a picture begins like an object."""
+    if not isinstance(value, str) or not value.lstrip().startswith("{"):
+        return value
+    try:
+        return parse_object(value.encode())
+    except MalformedBodyError as error:
+        message = error.message.replace("The body", name, 1)
+        raise InvalidParameterError(message, param=name) from None
+
+
 def _take_source(form: Form) -> tuple[Form, str]:
     """Take `video`, which names the video to go on from."""
     fields = {name: value for name, value in form.fields.items() if name != "video"}
     video = form.fields.get("video")
+    if form.is_text:
+        video = _read_object("video", video)
     source = video.get("id") if isinstance(video, Mapping) else video
     if not isinstance(source, str) or not 0 < len(source) <= _ID_CHARACTERS:
         raise InvalidParameterError(

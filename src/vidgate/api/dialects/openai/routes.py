@@ -55,6 +55,20 @@ __all__ = ["router"]
 _PATH = "/v1/videos"
 _JSON = "application/json"
 
+_WHICH_MODEL = (
+    "A model of the same provider that can take a video runs, which may be another than the "
+    "video's and is told as `metadata.upstream_model`; `model` chooses one, and the token must be "
+    "allowed to use it."
+)
+_ALIKE = (
+    "What is made has the video's length, shape and tier, or the nearest that the model makes, "
+    "where you ask for nothing else; some models take length and shape from the video alone."
+)
+_HOW_TO_NAME = (
+    'OpenAI\'s Python library refuses `video={"id": ...}` before it sends anything, although it is '
+    'typed so: pass `video=openai.omit` and `extra_body={"video": {"id": "..."}}`.'
+)
+
 _FILE = {"type": "string", "format": "binary"}
 _LIST_PARAMETERS: list[dict[str, Any]] = [
     {
@@ -114,9 +128,9 @@ def _creating(body: type[BaseModel], *, parameters: tuple[Any, ...] = ()) -> dic
     _PATH,
     summary="Make a video",
     description=(
-        "Takes any model of any provider. Answers with a video that is `queued` as soon as the "
-        "provider has accepted it, at the latest after 20 seconds; what is left goes on in the "
-        "background."
+        "Takes any model of any provider. Answers as soon as the provider has accepted the video, "
+        "at the latest after 20 seconds: it is `in_progress` then, or still `queued` where it "
+        "waits for a place, and what is left goes on in the background."
     ),
     **_creating(CreateRequest),
 )
@@ -138,7 +152,8 @@ async def create_video(
     POLL_PATH + "/remix",
     summary="Make a video once more",
     description=(
-        "Another video by the same request but for the prompt, and for whatever else is sent."
+        f"The finished video made anew with another prompt. {_WHICH_MODEL} {_ALIKE} "
+        "A 400 where its provider has nothing like it."
     ),
     **_creating(RemixRequest, parameters=(VIDEO_ID,)),
 )
@@ -159,8 +174,8 @@ async def remix_video(
     _PATH + "/edits",
     summary="Change a video",
     description=(
-        "The finished video, changed as the prompt says. A 400 where its provider has nothing "
-        "like it."
+        f"The finished video, changed as the prompt says. {_WHICH_MODEL} {_ALIKE} "
+        f"A 400 where its provider has nothing like it. {_HOW_TO_NAME}"
     ),
     **_creating(EditRequest),
 )
@@ -180,7 +195,8 @@ async def edit_video(
     _PATH + "/extensions",
     summary="Go on from a video",
     description=(
-        "What comes after the finished video. A 400 where its provider has nothing like it."
+        f"What comes after the finished video. {_WHICH_MODEL} A 400 where its provider has "
+        f"nothing like it. {_HOW_TO_NAME}"
     ),
     **_creating(ExtensionRequest),
 )
@@ -307,6 +323,7 @@ def _advise(error: UnexpectedFileError) -> Never:
     if error.param != "video":
         raise error
     raise InvalidParameterError(
-        "Videos cannot be uploaded here: send the id of one that was made here, as video[id].",
+        "Videos cannot be uploaded here: send the id of one that was made here, as video[id], or "
+        'with an OpenAI library as extra_body={"video": {"id": "..."}}.',
         param="video",
     ) from None

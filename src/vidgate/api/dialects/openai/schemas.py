@@ -26,6 +26,10 @@ __all__ = [
 ]
 
 _ID = "task_01k9x4n8e0f0m8z2q6y7v3b5ct"
+_OTHER_MODEL = (
+    "A model of the video's provider that can take a video; if absent one is chosen, and "
+    "`metadata.upstream_model` tells which."
+)
 _OTHER_ID = "task_01k9x5q2a7h3g9c1d4e6f8j0km"
 
 
@@ -93,7 +97,7 @@ class CreateRequest(_Generic):
 
 
 class RemixRequest(_Generic):
-    """The same once more, with another prompt."""
+    """A video made anew with another prompt."""
 
     model_config = ConfigDict(
         title="OpenAI remix request",
@@ -101,7 +105,7 @@ class RemixRequest(_Generic):
     )
 
     prompt: str = Field(description="What the remix shows.", min_length=1)
-    model: str | None = Field(default=None, description="Another model than the video's.")
+    model: str | None = Field(default=None, description=_OTHER_MODEL)
 
 
 class VideoReference(BaseModel):
@@ -122,7 +126,7 @@ class EditRequest(_Generic):
 
     video: VideoReference | str = Field(description="The finished video; files are not taken.")
     prompt: str = Field(description="What to change.", min_length=1)
-    model: str | None = Field(default=None, description="Another model than the video's.")
+    model: str | None = Field(default=None, description=_OTHER_MODEL)
 
 
 class ExtensionRequest(_Generic):
@@ -139,7 +143,7 @@ class ExtensionRequest(_Generic):
 
     video: VideoReference | str = Field(description="The finished video; files are not taken.")
     prompt: str | None = Field(default=None, description="What happens next.")
-    model: str | None = Field(default=None, description="Another model than the video's.")
+    model: str | None = Field(default=None, description=_OTHER_MODEL)
 
 
 class VideoFailure(BaseModel):
@@ -165,7 +169,8 @@ class Video(BaseModel):
     prompt: str | None
     seconds: str = Field(
         description=(
-            "As asked for; else what runs or was made, and `auto` as long as neither is known."
+            "As asked for; else what runs or was made in whole seconds (`metadata.duration` is "
+            "exact), and `auto` as long as neither is known."
         )
     )
     size: str = Field(

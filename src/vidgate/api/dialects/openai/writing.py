@@ -34,7 +34,6 @@ def write_video(task: TaskSnapshot) -> dict[str, Any]:
     """Write a task as a video."""
     result = task.result
     echo = _echo(task)
-    prompt = task.asked.get("prompt")
     return {
         "id": task.public_id,
         "object": "video",
@@ -44,7 +43,8 @@ def write_video(task: TaskSnapshot) -> dict[str, Any]:
         "created_at": unix_seconds(task.created_at),
         "completed_at": unix_seconds(task.finished_at),
         "expires_at": unix_seconds(result.expires_at) if result else None,
-        "prompt": prompt or None,
+        # A vendor's own body goes on unread, and its dialect keeps a copy of the words.
+        "prompt": task.asked.get("prompt") or task.echo.get("prompt") or None,
         "seconds": echo.get("seconds") or _length(task),
         "size": echo.get("size") or _size(task),
         "remixed_from_video_id": echo.get("remixed_from_video_id"),
@@ -82,15 +82,20 @@ def _echo(task: TaskSnapshot) -> Mapping[str, Any]:
 
 
 def _length(task: TaskSnapshot) -> str:
-    """Seconds as text: asked for, else run, else measured."""
+    """Seconds as text: as asked for, else whole ones of what runs, else of what was measured.
+
+    Clients read a whole number out of it, and a clip that is called 5 lasts 5.041.
+    """
+    asked = task.asked.get("duration_seconds")
+    if asked is not None:
+        return str(plain_number(asked))
     result = task.result
     for seconds in (
-        task.asked.get("duration_seconds"),
         task.facts.get("duration_seconds"),
         result.duration_seconds if result else None,
     ):
         if seconds is not None:
-            return str(plain_number(seconds))
+            return str(max(round(seconds), 1))
     return _UNSAID
 
 

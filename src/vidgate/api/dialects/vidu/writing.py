@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
+from vidgate.api.writing import plain_number
 from vidgate.models.tasks import TaskSnapshot
 
 __all__ = ["write_created", "write_listed"]
@@ -50,7 +51,7 @@ def _echo(task: TaskSnapshot) -> dict[str, Any]:
         "model": task.model,
         "prompt": task.asked.get("prompt", ""),
         "images": [],
-        "duration": facts.get("duration_seconds", 0),
+        "duration": plain_number(facts.get("duration_seconds")) or 0,
         "seed": task.seed or 0,
         "resolution": facts.get("resolution", ""),
         "aspect_ratio": "",
