@@ -1,19 +1,26 @@
 """Going on from finished videos at a compatible server: what it is sent, and what it says."""
 
+import asyncio
 import json
 from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 from tests.providers.test_openai_compatible import ACCESS, ADAPTER, IDS, NOW, PNG
 from tests.providers.test_openai_compatible_answers import error, reply
+from tests.support.api import open_api
 
 from vidgate.exceptions import ProviderProtocolError, UnsupportedParameterError
+from vidgate.models.channels import ChannelAccess
 from vidgate.models.ids import new_id
 from vidgate.models.outcomes import FaultKind, Rejected, Remedy, Submission, UpstreamRef
 from vidgate.models.requests import Image, VideoRequest
 from vidgate.models.tasks import FollowUp, TaskSnapshot, TaskStatus
+from vidgate.providers.base import SubmitIds
+from vidgate.sandbox.app import create_sandbox
+from vidgate.sandbox.settings import SANDBOX_KEYS, SandboxSettings
 
 SOURCE = TaskSnapshot(
     id=new_id(),
@@ -189,6 +196,7 @@ def test_a_job_is_made(kind: FollowUp) -> None:
     ("status", "body", "said"),
     [
         (400, error("unsupported_parameter", param="video", text="Not so."), "Not so."),
+        (400, error(param="video", text="No task_1."), "nothing that can do this"),
         (400, error(), "nothing that can do this"),
         (404, error("not_found"), "does not know this video"),
         (404, error("task_not_found"), "does not know this video"),
@@ -208,6 +216,14 @@ def test_a_refusal_is_final(kind: FollowUp, status: int, body: Any, said: str) -
     assert rejected.fault.kind.remedy is Remedy.FINAL
     assert rejected.fault.param == "video"
     assert said in rejected.fault.safe_message
+
+
+def test_a_refusal_of_another_field_names_it() -> None:
+    rejected = answered(reply(error("invalid_value", param="seconds", text="see a/b"), 400))
+
+    assert isinstance(rejected, Rejected)
+    assert rejected.fault.param == "seconds"
+    assert rejected.fault.safe_message == "The provider refused the value of seconds."
 
 
 @pytest.mark.parametrize(
@@ -258,3 +274,61 @@ def test_the_video_is_at_its_job_s_content_endpoint_too() -> None:
     assert sent is not None
     assert (sent.method, sent.url.raw_path) == ("GET", b"/v1/videos/video_a%2Fb/content")
     assert sent.headers["Authorization"] == "Bearer sk-key-of-the-channel"
+
+
+# Against what was written without it
+
+
+@pytest.mark.parametrize("kind", FollowUp)
+@pytest.mark.parametrize(
+    "members",
+    [
+        {},
+        {"model": "clip-2", "duration_seconds": 5, "metadata": {"mode": "pro"}},
+        {"images": (Image(content=PNG),), "metadata": {"mode": "pro"}},
+    ],
+)
+async def test_a_vidgate_reads_what_was_asked_of_the_one_before_it(
+    kind: FollowUp, members: dict[str, Any]
+) -> None:
+    sent = submit(kind, "task_9", **members)
+    asked_for = VideoRequest(**{"model": "", "prompt": "by night", **members})
+
+    async with open_api() as api:
+        answer = await api.client.post(
+            sent.url.path,
+            content=sent.content,
+            headers={"Content-Type": sent.headers["Content-Type"]},
+        )
+
+    assert answer.status_code == 200, answer.text
+    [(what, source, request)] = api.services.submissions.follow_ups
+    assert (what, source) == (kind, "task_9")
+    assert (request.model, request.prompt) == (asked_for.model, asked_for.prompt)
+    assert request.duration_seconds == asked_for.duration_seconds
+    assert [image.content for image in request.images] == [
+        image.content for image in asked_for.images
+    ]
+    assert request.metadata == asked_for.metadata
+
+
+@pytest.mark.parametrize("kind", FollowUp)
+async def test_the_stand_in_takes_it(kind: FollowUp) -> None:
+    base_url = "http://127.0.0.1:3900/openai_compatible"
+    access = ChannelAccess(base_url, SecretStr(SANDBOX_KEYS["openai_compatible"]))
+    sandbox = create_sandbox(SandboxSettings(encode_ahead=False, speed=1e6))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(sandbox)) as client:
+        made = await client.send(
+            ADAPTER.submit_request(
+                ADAPTER.translate(VideoRequest(model="clip-1", prompt="a boat")), access, IDS, NOW
+            )
+        )
+        await asyncio.sleep(0.01)
+        translation = ADAPTER.translate(resolved(asked(kind), made.json()["id"]))
+        ids = SubmitIds(correlation="vg_next")
+        sent = ADAPTER.submit_request(translation, access, ids, NOW)
+        response = await client.send(sent)
+
+    answer = ADAPTER.read_submission(sent, response)
+    assert isinstance(answer, Submission), response.text
+    assert response.json()["remixed_from_video_id"] == made.json()["id"]

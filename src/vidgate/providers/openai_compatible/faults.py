@@ -247,10 +247,11 @@ def to_follow_up_fault(error: ErrorBody, response: httpx.Response) -> Fault:
     status = response.status_code
     if status not in _SENTENCES or _kind(error, fault.kind) not in _ABOUT_THE_VIDEO:
         return fault
+    sentence = _SENTENCES[status]
     if status == httpx.codes.NOT_FOUND and says_no_such_job(error, response):
         sentence = "The provider does not know this video any more."
-    else:
-        sentence = fault.safe_message or _SENTENCES[status]
+    elif fault.param and (error.sentence or fault.param != "video"):
+        sentence = fault.safe_message
     return replace(
         fault,
         kind=FaultKind.BAD_PARAMETER,
