@@ -141,9 +141,9 @@ class OpenAI:
         route = call.route.rstrip("/")
         if (call.method, route) == ("POST", _VIDEOS):
             return json_reply(OK, self._create(call, account, _fields(call)))
-        below = route.removeprefix(f"{_VIDEOS}/").split("/")
-        if call.method == "POST" and _is_follow_up(below):
-            return json_reply(OK, self._follow_up(call, account, below[0]))
+        parts = route.removeprefix(f"{_VIDEOS}/").split("/")
+        if call.method == "POST" and _is_follow_up(parts):
+            return json_reply(OK, self._follow_up(call, account, parts[0]))
         if (call.method, route) == ("GET", "/v1/models"):
             listed = [
                 {"id": name, "object": "model", "created": 0, "owned_by": "sandbox"}
@@ -170,7 +170,7 @@ class OpenAI:
 
     def _follow_up(self, call: Call, account: str, first: str) -> dict[str, Any]:
         fields = dict(_fields(call))
-        named = first
+        named: Any = first
         if first in _FOLLOW_UPS:
             video = fields.pop("video", {"id": fields.pop("video[id]", None)})
             named = video.get("id") if isinstance(video, dict) else None
