@@ -18,6 +18,7 @@ from vidgate.models.channels import Channel
 from vidgate.models.ids import new_id
 from vidgate.providers.base import Action, ActionCapabilities, ModelCapabilities
 from vidgate.providers.kling import Kling
+from vidgate.providers.openai_compatible import OpenAICompatible
 from vidgate.providers.vidu import Vidu
 from vidgate.services.cataloguing import ModelOffer, list_models
 
@@ -55,6 +56,7 @@ def providers(*, map_retired_models: bool = True) -> dict[str, Any]:
     return {
         "kling": SmallKling(map_retired_models=map_retired_models),
         "vidu": SmallVidu(map_retired_models=map_retired_models),
+        "openai_compatible": OpenAICompatible(map_retired_models=map_retired_models),
     }
 
 
@@ -126,6 +128,38 @@ def test_of_several_channels_the_first_by_priority_says_whose_it_is() -> None:
 def test_a_retired_model_runs_unless_it_is_not_to_be_mapped() -> None:
     assert served(channel())["kling-old"].is_runnable
     assert not served(channel(), map_retired_models=False)["kling-old"].is_runnable
+
+
+@pytest.mark.parametrize(
+    ("models", "names"),
+    [
+        (("kling-*",), {"kling-live", "kling-old"}),
+        (("*",), {"kling-live", "kling-old", "vidu-one"}),
+        (("kling-l*", "clip-1", "film-?"), {"kling-live", "clip-1"}),
+        (("film-*",), set()),
+    ],
+)
+def test_the_patterns_of_a_format_stand_for_the_models_of_vendors(
+    models: tuple[str, ...], names: set[str]
+) -> None:
+    offers = served(channel(provider="openai_compatible", models=models))
+
+    assert set(offers) == names
+    assert {offer.provider for offer in offers.values()} <= {"openai_compatible"}
+    if "kling-live" in names:
+        assert offers["kling-live"].capabilities == LIVE
+
+
+def test_a_vendor_has_no_models_of_another_s() -> None:
+    assert set(served(channel(models=("*",)))) == {"kling-live", "kling-old"}
+
+
+def test_a_retired_model_behind_a_format_is_one_too() -> None:
+    offers = served(
+        channel(provider="openai_compatible", models=("kling-*",)), map_retired_models=False
+    )
+
+    assert (offers["kling-live"].is_runnable, offers["kling-old"].is_runnable) == (True, False)
 
 
 @pytest.fixture
@@ -226,11 +260,48 @@ async def test_a_model_that_is_not_there_is_not_found(
     engine: Engine, client: httpx.AsyncClient
 ) -> None:
     await engine.channel("kling")
-    for name in ("sora-9", "kling-unheard-of", "vidu-one", "x" * 500, "a%2Fb"):
+    for name in ("sora-9", "unheard-of", "vidu-one", "x" * 500, "a%2Fb"):
         answer = await client.get(f"/v1/models/{name}")
         told = answer.json()
         assert (answer.status_code, told["code"]) == (404, "model_not_found"), name
         assert told["param"] == "model"
+
+
+async def test_whatever_a_channel_serves_can_be_read(
+    engine: Engine, client: httpx.AsyncClient
+) -> None:
+    made = await engine.channel("openai_compatible", models=("kling-*", "film-*"))
+    assert made.created_at is not None
+    _, key = await engine.office.provisioning.create_token(name="narrow", models=("kling-*",))
+    narrow = {"Authorization": f"Bearer {key}"}
+
+    known = await client.get("/v1/models/kling-live")
+    unknown = await client.get("/v1/models/film-9")
+
+    assert await names(client) == ["kling-live", "kling-old"]
+    assert (known.status_code, unknown.status_code) == (200, 200)
+    assert set(known.json()["actions"]) == {"text", "first_frame"}
+    told = unknown.json()
+    assert (told["id"], told["owned_by"], told["actions"]) == ("film-9", "openai_compatible", {})
+    assert told["created"] == int(made.created_at.timestamp())
+    assert (await client.get("/v1/models/film-9", headers=narrow)).status_code == 404
+    assert (await client.get("/v1/models/kling-next", headers=narrow)).status_code == 200
+    assert (await client.get("/v1/models/clip-1")).status_code == 404
+    await engine.office.provisioning.set_enabled("openai_compatible", enabled=False)
+    await engine.services.directory.load()
+    for name in ("kling-live", "film-9"):
+        assert (await client.get(f"/v1/models/{name}")).status_code == 404
+
+
+async def test_a_retired_model_that_may_not_run_cannot_be_read(
+    engine: Engine, client: httpx.AsyncClient
+) -> None:
+    known: Any = engine.office.providers
+    known |= providers(map_retired_models=False)
+    await engine.channel("kling")
+
+    assert await names(client) == ["kling-live"]
+    assert (await client.get("/v1/models/kling-old")).status_code == 404
 
 
 async def test_the_models_need_a_token(client: httpx.AsyncClient) -> None:

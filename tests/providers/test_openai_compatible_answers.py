@@ -529,6 +529,7 @@ def test_what_a_server_tells_of_a_video() -> None:
         width=1280,
         height=720,
         seed=7,
+        upstream_id="video_1",
     )
 
 
@@ -562,7 +563,7 @@ def test_what_a_server_tells_of_a_video() -> None:
     ],
 )
 def test_facts_are_read_or_left_unknown(members: Any, expected: dict[str, Any]) -> None:
-    assert result_of(url=URL, **members) == VideoResult(url=URL, **expected)
+    assert result_of(url=URL, **members) == VideoResult(url=URL, upstream_id="video_1", **expected)
 
 
 # Probes

@@ -246,3 +246,51 @@ async def test_there_is_nothing_else(client: httpx.AsyncClient, method: str, pat
     response = await client.request(method, f"{ROOT}/openai_compatible{path}", headers=HEADERS)
     assert response.status_code == 404
     assert "Invalid URL" in response.json()["error"]["message"]
+
+
+async def follow_up(client: httpx.AsyncClient, path: str, **body: Any) -> httpx.Response:
+    return await client.post(
+        f"{VIDEOS}/{path}", json={"prompt": "by night"} | body, headers=HEADERS
+    )
+
+
+async def test_a_finished_video_is_gone_on_from(client: httpx.AsyncClient, clock: Clock) -> None:
+    video = await create(client)
+    clock.advance(40)
+    named = {"video": {"id": video["id"]}}
+    made = [
+        await follow_up(client, f"{video['id']}/remix"),
+        await follow_up(client, "edits", **named),
+        await follow_up(client, "extensions", **named, seconds="2"),
+    ]
+    form = {"prompt": "by night", "video[id]": video["id"]}
+    made.append(
+        await client.post(
+            f"{VIDEOS}/edits",
+            data=form,
+            files={"input_reference": ("a.png", base64.b64decode(png()), "image/png")},
+            headers=HEADERS,
+        )
+    )
+    assert [answer.status_code for answer in made] == [200] * 4
+    told = [answer.json() for answer in made]
+    assert len({one["id"] for one in told} | {video["id"]}) == 5
+    assert [one["seconds"] for one in told] == ["1", "1", "2", "1"]
+    for one in told:
+        assert (one["model"], one["size"], one["prompt"]) == ("clip-1", "64x64", "by night")
+        assert one["remixed_from_video_id"] == video["id"]
+    clock.advance(80)
+    assert (await ask(client, told[0]))["status"] == "completed"
+
+
+async def test_what_cannot_be_gone_on_from_is_refused(client: httpx.AsyncClient) -> None:
+    video = await create(client)
+    unfinished = await follow_up(client, f"{video['id']}/remix")
+    assert (unfinished.status_code, unfinished.json()["error"]["code"]) == (
+        409,
+        "task_not_finished",
+    )
+    unknown = await follow_up(client, "edits", video={"id": "video_x"})
+    assert (unknown.status_code, unknown.json()["error"]["code"]) == (404, "not_found")
+    unnamed = await follow_up(client, "extensions")
+    assert (unnamed.status_code, unnamed.json()["error"]["param"]) == (400, "video")

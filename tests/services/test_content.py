@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 from tests.api.test_content import breaking
 from tests.support.api import build_settings, build_task
-from tests.support.engine import SECRET_KEY
+from tests.support.engine import KEYS, SECRET_KEY
 from tests.support.films import House, open_house
 from tests.support.hosts import FILE, Exchange, Play, open_host, ranged, respond
 from tests.support.upstreams import Reply
@@ -21,7 +21,7 @@ from vidgate.exceptions import RequestError
 from vidgate.logs import mask
 from vidgate.models.channels import ChannelAccess
 from vidgate.models.ids import new_id
-from vidgate.models.outcomes import VideoResult
+from vidgate.models.outcomes import UpstreamRef, VideoResult
 from vidgate.models.tasks import OutputSnapshot, TaskStatus
 from vidgate.providers.client import AiohttpTransport
 from vidgate.providers.kling import Kling
@@ -324,6 +324,131 @@ async def test_links_are_not_logged(protected: House) -> None:
     assert "/content/***" in str(logs)
     assert path.rpartition("/")[2] not in str(logs)
     assert path.rpartition("/")[2] not in mask(f"given https://gateway.test{path}?x")
+
+
+# Links that lead nowhere, where the channel has a way of its own
+
+
+class RoundaboutKling(Kling):
+    """Serves a job's video to whoever shows the channel's key, whatever its link says."""
+
+    base_url = ""
+
+    @override
+    def fallback_content_request(
+        self, ref: UpstreamRef, channel: ChannelAccess, now: datetime
+    ) -> httpx.Request | None:
+        key = channel.credential.get_secret_value()
+        url = f"{self.base_url}/own/{ref.id}"
+        return httpx.Request("GET", url, headers={"Authorization": f"Bearer {key}"})
+
+
+def use_roundabout(house: House) -> None:
+    use_protected(house)
+    provider = RoundaboutKling()
+    provider.base_url = house.host.url
+    providers: Any = house.engine.office.providers
+    providers["kling"] = provider
+
+
+@pytest.fixture
+async def roundabout(database_url: str) -> AsyncIterator[House]:
+    """The guard lets no link through, and the host is the operator's own."""
+    async with open_house(database_url, allowed_networks=()) as house:
+        use_roundabout(house)
+        yield house
+
+
+async def test_a_link_that_may_not_be_fetched_is_gone_round(roundabout: House) -> None:
+    whole = await roundabout.get()
+    part = await roundabout.get(Range="bytes=5-9")
+
+    assert (whole.status_code, whole.content) == (200, FILE)
+    assert (part.status_code, part.content) == (206, FILE[5:10])
+    assert [asked.target for asked in roundabout.host.asked] == ["/own/kling1", "/own/kling1"]
+    assert roundabout.host.asked[0].headers["authorization"] == "Bearer kling-test-key"
+
+
+async def test_one_that_cannot_be_reached_too(database_url: str) -> None:
+    async with open_house(database_url) as house:
+        use_roundabout(house)
+        await house.give(url="http://127.0.0.1:9/film.mp4")
+
+        assert (await house.get()).content == FILE
+        assert [asked.target for asked in house.host.asked] == ["/own/kling1"]
+
+
+async def test_one_that_has_ended_and_is_not_renewed_too(database_url: str) -> None:
+    async with open_house(database_url) as house:
+        use_roundabout(house)
+        house.host.plays = [only("/own/kling1", 403)]
+        house.upstream.on_poll = ["unknown"]
+
+        assert (await house.get()).content == FILE
+        assert [asked.target for asked in house.host.asked] == [
+            "/film.mp4?sign=%2Fx",
+            "/own/kling1",
+        ]
+
+
+async def test_one_that_works_is_not_gone_round(database_url: str) -> None:
+    async with open_house(database_url) as house:
+        use_roundabout(house)
+
+        assert (await house.get()).content == FILE
+        [asked] = house.host.asked
+        assert (asked.target, asked.headers.get("authorization")) == ("/film.mp4?sign=%2Fx", None)
+
+
+async def test_a_way_round_that_breaks_off_is_read_on(roundabout: House) -> None:
+    roundabout.host.plays = [breaking(300_000), ranged()]
+
+    assert (await roundabout.get()).content == FILE
+    assert [asked.target for asked in roundabout.host.asked] == ["/own/kling1"] * 2
+
+
+@pytest.mark.parametrize("status", [401, 404, 500])
+async def test_a_way_round_that_is_closed_leaves_the_first_error(
+    roundabout: House, status: int
+) -> None:
+    roundabout.host.plays = [respond(status)]
+
+    with capture_logs() as logs:
+        answer = await roundabout.get()
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (502, "content_unavailable")
+    assert len(roundabout.host.asked) == 1
+    assert "VIDGATE_ALLOWED_NETWORKS" in str(logs)
+    assert "kling-test-key" not in str(logs)
+
+
+async def test_a_cover_has_no_way_round(roundabout: House) -> None:
+    await roundabout.give(cover_url=f"{roundabout.host.url}/cover.png")
+
+    answer = await roundabout.client.get(roundabout.path, params={"variant": "thumbnail"})
+
+    assert answer.status_code == 502
+    assert roundabout.host.asked == []
+
+
+async def test_the_video_of_a_server_behind_another_gateway(database_url: str) -> None:
+    """Its link leads into the other gateway's own network."""
+    async with open_house(database_url, allowed_networks=()) as house:
+        engine, base_url = house.engine, house.host.url
+        await engine.channel("openai_compatible", base_url=base_url)
+        engine.router.post(f"{base_url}/v1/videos").respond(json={"id": "task_9"})
+        done = {"id": "task_9", "status": "completed", "url": "http://10.0.0.9/film.mp4"}
+        engine.router.get(f"{base_url}/v1/videos/task_9").respond(json=done)
+        created = await engine.create("clip-1")
+        await engine.tick(minutes=5)
+        use_protected(house)
+
+        answer = await house.client.get(f"/v1/videos/{created.snapshot.public_id}/content")
+
+        assert (answer.status_code, answer.content) == (200, FILE)
+        [asked] = house.host.asked
+        assert asked.target == "/v1/videos/task_9/content"
+        assert asked.headers["authorization"] == f"Bearer {KEYS['openai_compatible']}"
 
 
 # Links

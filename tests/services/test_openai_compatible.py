@@ -1,14 +1,23 @@
 """Channels at servers of a format: nothing of theirs is known but what the operator says."""
 
 import json
+from typing import Any
 
+import httpx
 import pytest
 from tests.support.engine import KEYS, Engine
 from tests.support.upstreams import Reply, Upstream
 
-from vidgate.exceptions import ConfigurationError, ModelNotFoundError, NoChannelError
+from vidgate.exceptions import (
+    ConfigurationError,
+    ModelNotFoundError,
+    NoChannelError,
+    RequestError,
+)
 from vidgate.models.channels import Channel
-from vidgate.models.tasks import TaskStatus
+from vidgate.models.requests import VideoRequest
+from vidgate.models.tasks import AttemptStatus, FollowUp, TaskStatus
+from vidgate.services.creating import Created
 from vidgate.services.provisioning import NewChannel
 
 NAME = "openai_compatible"
@@ -117,3 +126,119 @@ async def test_a_video_behind_the_key_is_kept_as_such(engine: Engine) -> None:
     assert task.result.url.startswith(f"{HOST}/v1/videos/")
     assert task.result.url.endswith("/content")
     assert (task.result.duration_seconds, task.result.width) == (5, 1280)
+
+
+# Going on from a video
+
+
+async def finished(engine: Engine) -> tuple[str, str]:
+    """Our id of a finished task, and the server's of its job."""
+    created = await engine.create("clip-1")
+    await engine.tick(minutes=5)
+    task = await engine.task(created)
+    assert task.status is TaskStatus.SUCCEEDED
+    [attempt] = await engine.attempts(created)
+    assert attempt.ref is not None
+    return created.snapshot.public_id, attempt.ref.id
+
+
+async def go_on(engine: Engine, kind: FollowUp, source: str, **members: Any) -> Created:
+    request = VideoRequest(**{"model": "", "prompt": "by night", **members})
+    return await engine.services.submissions.follow_up(
+        engine.caller, kind, source, request, dialect="openai"
+    )
+
+
+def accept_follow_ups(engine: Engine, **answer: Any) -> list[httpx.Request]:
+    """Where the server is asked to go on from a video."""
+    sent: list[httpx.Request] = []
+    reply = Reply(**{"body": {"id": "next"}, **answer})
+
+    def play(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        return reply.response()
+
+    engine.router.post(url__regex=r"/v1/videos/.+").mock(side_effect=play)
+    return sent
+
+
+@pytest.mark.parametrize("kind", FollowUp)
+async def test_a_follow_up_goes_to_the_server_that_made_the_video(
+    engine: Engine, kind: FollowUp
+) -> None:
+    first = await engine.channel(NAME)
+    Upstream(engine.router, NAME).on_poll = ["succeeded"]
+    source, job = await finished(engine)
+    await engine.channel(NAME, "second", priority=9)
+    sent = accept_follow_ups(engine)
+
+    created = await go_on(engine, kind, source)
+
+    [request] = sent
+    paths = {
+        FollowUp.REMIX: f"/v1/videos/{job}/remix",
+        FollowUp.EDIT: "/v1/videos/edits",
+        FollowUp.EXTEND: "/v1/videos/extensions",
+    }
+    video = {} if kind is FollowUp.REMIX else {"video": {"id": job}}
+    assert str(request.url) == f"{HOST}{paths[kind]}"
+    assert json.loads(request.content) == {"prompt": "by night"} | video
+    [attempt] = await engine.attempts(created)
+    assert (attempt.channel_id, attempt.status) == (first.id, AttemptStatus.RUNNING)
+    assert attempt.ref is not None
+    assert attempt.ref.id == "next"
+    assert created.snapshot.model == "clip-1"
+
+
+async def test_a_follow_up_that_waits_is_the_same_when_it_is_sent(engine: Engine) -> None:
+    await engine.channel(NAME)
+    Upstream(engine.router, NAME).on_poll = ["succeeded"]
+    source, job = await finished(engine)
+    error = {"message": "slow down", "type": "t", "param": None, "code": "rate_limit_exceeded"}
+    sent: list[httpx.Request] = []
+
+    def play(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        busy = Reply({"error": error}, 429)
+        return (busy if len(sent) == 1 else Reply({"id": "next"})).response()
+
+    engine.router.post(url__regex=r"/v1/videos/.+").mock(side_effect=play)
+    await go_on(engine, FollowUp.EDIT, source)
+
+    await engine.tick(minutes=5)
+
+    first, second = sent
+    assert json.loads(first.content) == json.loads(second.content)
+    assert json.loads(second.content)["video"] == {"id": job}
+    assert second.url.path == "/v1/videos/edits"
+
+
+@pytest.mark.parametrize("status", [400, 404, 409])
+async def test_a_follow_up_that_is_refused_is_a_400_and_goes_nowhere_else(
+    engine: Engine, status: int
+) -> None:
+    await engine.channel(NAME)
+    Upstream(engine.router, NAME).on_poll = ["succeeded"]
+    source, job = await finished(engine)
+    await engine.channel(NAME, "second")
+    error = {"message": f"no {job}", "type": "t", "param": "video", "code": "no_video"}
+    sent = accept_follow_ups(engine, body={"error": error}, status=status)
+
+    with pytest.raises(RequestError) as caught:
+        await go_on(engine, FollowUp.REMIX, source)
+
+    assert (caught.value.status, caught.value.param) == (400, "video")
+    assert job not in caught.value.message
+    assert len(sent) == 1
+
+
+async def test_a_client_reads_which_values_the_server_takes(engine: Engine) -> None:
+    await engine.channel(NAME)
+    fake = Upstream(engine.router, NAME)
+    message = "The model takes other lengths. Allowed: 5, 10."
+    error = {"message": message, "type": "t", "param": "seconds", "code": "invalid_value"}
+    fake.on_submit = [Reply({"error": error}, 400)]
+
+    refused = await engine.refused("clip-1", duration_seconds=7)
+
+    assert (refused.status, refused.param, refused.message) == (400, "seconds", message)

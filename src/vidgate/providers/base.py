@@ -463,6 +463,22 @@ class Provider(ABC):
         """Write the request that downloads a protected video."""
         raise NotImplementedError
 
+    def fallback_content_request(
+        self,
+        ref: UpstreamRef,  # noqa: ARG002 - for those who have something
+        channel: ChannelAccess,  # noqa: ARG002 - for those who have something
+        now: datetime,  # noqa: ARG002 - for those who have something
+    ) -> httpx.Request | None:
+        """Write the request that downloads a job's video where its public URL cannot be reached.
+
+        Returns:
+            `None` where there is no other way to it.
+
+        Raises:
+            ConfigurationError: The credential cannot be used.
+        """
+        return None
+
     # Callbacks: it exists where `capabilities.callback` says so
 
     def check_callback(

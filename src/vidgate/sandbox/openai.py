@@ -6,8 +6,9 @@ or an object with one of `image_url` and `file_id`; `images`, as gateways take i
 and `data:` URIs; `queued`, `in_progress`, `completed`, `failed` with an `error`, `cancelled` as
 gateways have it; no URL in a finished job but for `clip-1-link`, whose jobs name one as gateways
 do; `/content` answers to the key alone, and to a finished job; an `Idempotency-Key` makes one job.
-Vendor fields are taken at the top level and in `metadata`. Not served: the list, remixes, edits,
-extensions, deletion.
+Vendor fields are taken at the top level and in `metadata`. A remix, an edit and an extension want
+the id of a finished job of the same account, and take model, `seconds` and `size` of it where they
+name none. Not served: the list, deletion.
 """
 
 import base64
@@ -38,6 +39,7 @@ from vidgate.sandbox.world import World
 __all__ = ["OpenAI"]
 
 _NAME = "openai_compatible"
+_FOLLOW_UPS = frozenset({"edits", "extensions"})
 _VIDEOS = "/v1/videos"
 _LINK_SECONDS = 3600.0
 _LONGEST_SECONDS = 60
@@ -97,8 +99,10 @@ class OpenAI:
         below = call.route.rstrip("/").removeprefix(_VIDEOS).split("/")[1:]
         if not call.route.startswith(_VIDEOS):
             return Operation("other")
+        if call.method == "POST":
+            return Operation("submit" if not below or _is_follow_up(below) else "other")
         if not below:
-            return Operation("submit" if call.method == "POST" else "other")
+            return Operation("other")
         return Operation("poll" if len(below) == 1 else "other", (below[0],))
 
     def handle(self, call: Call) -> Reply:
@@ -136,7 +140,10 @@ class OpenAI:
         self._world.slots(_NAME, account)
         route = call.route.rstrip("/")
         if (call.method, route) == ("POST", _VIDEOS):
-            return json_reply(OK, self._create(call, account))
+            return json_reply(OK, self._create(call, account, _fields(call)))
+        parts = route.removeprefix(f"{_VIDEOS}/").split("/")
+        if call.method == "POST" and _is_follow_up(parts):
+            return json_reply(OK, self._follow_up(call, account, parts[0]))
         if (call.method, route) == ("GET", "/v1/models"):
             listed = [
                 {"id": name, "object": "model", "created": 0, "owned_by": "sandbox"}
@@ -161,9 +168,29 @@ class OpenAI:
             raise _RefusedError(401, "Incorrect API key provided.", code="invalid_api_key")
         return account
 
-    def _create(self, call: Call, account: str) -> dict[str, Any]:
+    def _follow_up(self, call: Call, account: str, first: str) -> dict[str, Any]:
+        fields = dict(_fields(call))
+        named: Any = first
+        if first in _FOLLOW_UPS:
+            video = fields.pop("video", {"id": fields.pop("video[id]", None)})
+            named = video.get("id") if isinstance(video, dict) else None
+            if not isinstance(named, str):
+                raise _bad("video", "missing_required_parameter")
+        source = self._world.ledger.owned(_NAME, account, named)
+        if source is None:
+            raise _not_found(named)
+        if source.phase(call.now) is not Phase.SUCCEEDED:
+            raise _RefusedError(
+                409, "The video is not finished.", code="task_not_finished", param="video"
+            )
+        order: _Order = source.details["order"]
+        own = {"model": order.model, "seconds": order.seconds, "size": order.size}
+        return self._create(call, account, own | fields, source=source)
+
+    def _create(
+        self, call: Call, account: str, fields: Mapping[str, Any], *, source: Job | None = None
+    ) -> dict[str, Any]:
         world = self._world
-        fields = _fields(call)
         order = _order(fields)
         key = call.headers.get("idempotency-key")
         known = world.ledger.correlated(_NAME, account, key) if key else None
@@ -182,7 +209,7 @@ class OpenAI:
             job_id=f"video_{world.next_number():x}",
             account=account,
             pool=account,
-            endpoint=_VIDEOS,
+            endpoint=call.route.rstrip("/"),
             model=order.model,
             correlation=key,
             body={
@@ -192,7 +219,7 @@ class OpenAI:
             clip=Clip.lasting(width, height, int(order.seconds)),
             words=words,
             charge=float(order.seconds),
-            details={"pool": account, "order": order},
+            details={"pool": account, "order": order, "source": source and source.job_id},
         )
         return self._video(job, call)
 
@@ -213,7 +240,7 @@ class OpenAI:
             "prompt": order.prompt,
             "seconds": order.seconds,
             "size": order.size,
-            "remixed_from_video_id": None,
+            "remixed_from_video_id": job.details["source"],
             "error": _error(job) if phase is Phase.FAILED else None,
         }
         if is_done and order.model == OPENAI_LINK_MODEL and NO_URL not in job.words:
@@ -227,6 +254,16 @@ class OpenAI:
             raise _RefusedError(404, "The video is not ready.", code="video_not_ready")
         content = self._world.videos.prepare(job.clip).result()
         return file_reply(content, "video/mp4", call.headers.get("range"))
+
+
+def _is_follow_up(below: list[str]) -> bool:
+    match below:
+        case [first]:
+            return first in _FOLLOW_UPS
+        case [_, "remix"]:
+            return True
+        case _:
+            return False
 
 
 def _status(job: Job, phase: Phase) -> str:

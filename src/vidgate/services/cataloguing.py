@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from fnmatch import fnmatchcase
 
-from vidgate.exceptions import ModelNotFoundError
+from vidgate.exceptions import ModelNotFoundError, NoChannelError
 from vidgate.models.accounts import Caller
 from vidgate.models.channels import Channel
 from vidgate.providers.base import ModelCapabilities, Provider
@@ -60,20 +60,31 @@ class Catalogue:
         return [offer for offer in offers.values() if self._permits(caller, offer.name)]
 
     async def model(self, caller: Caller, name: str) -> ModelOffer:
-        """One of them.
+        """One of them, or one that no list names and a channel's pattern serves all the same.
 
         Raises:
-            ModelNotFoundError: It is none of them.
+            ModelNotFoundError: No channel serves it, or the token may not use it.
             DatabaseUnavailableError: The channels could not be read.
         """
-        offer = (await self._offered()).get(name)
-        if offer is None or not self._permits(caller, name):
+        offer = None
+        if self._permits(caller, name):
+            offer = (await self._offered()).get(name) or await self._unlisted(name)
+        if offer is None:
             raise ModelNotFoundError(
                 f"The model {name[:100]!r} does not exist here; `GET /v1/models` lists those that "
                 "do.",
                 param="model",
             )
         return offer
+
+    async def _unlisted(self, name: str) -> ModelOffer | None:
+        """A model that only patterns have, `None` if it may not run."""
+        try:
+            channels = await self._router.candidates(name)
+        except (ModelNotFoundError, NoChannelError):
+            return None
+        offer = _offer(name, sorted(channels, key=_place), {}, self._providers)
+        return offer if offer.is_runnable else None
 
     async def _offered(self) -> Mapping[str, ModelOffer]:
         channels = tuple(await self._directory.channels())
@@ -109,7 +120,7 @@ def list_models(
     for channel in sorted(filter(is_usable, channels), key=_place):
         owner = providers.get(channel.provider)
         if owner is not None:
-            for name in dict.fromkeys(_names(channel, owner)):
+            for name in dict.fromkeys(_names(channel, owner, known)):
                 serving.setdefault(name, []).append(channel)
     return [_offer(name, serving[name], known, providers) for name in sorted(serving)]
 
@@ -118,9 +129,10 @@ def _place(channel: Channel) -> tuple[int, str]:
     return -channel.priority, channel.name
 
 
-def _names(channel: Channel, provider: Provider) -> Iterator[str]:
+def _names(channel: Channel, provider: Provider, known: Iterable[str]) -> Iterator[str]:
     patterns = channel.models or provider.capabilities.model_patterns
-    for name in provider.capabilities.models:
+    # A format has no models of its own: behind it are those of the others.
+    for name in provider.capabilities.models or known:
         if any(fnmatchcase(name, pattern) for pattern in patterns):
             yield name
     yield from (pattern for pattern in channel.models if not _WILDCARDS & set(pattern))
@@ -136,7 +148,7 @@ def _offer(
     first = channels[0] if channels else None
     provider = providers[first.provider if first else known[name]]
     target = first.model_map.get(name, name) if first else name
-    capabilities = provider.capabilities.models.get(target)
+    capabilities = _capabilities(target, provider, providers)
     if capabilities is not None and target != name:
         capabilities = replace(capabilities, name=name)
     retired = capabilities is not None and capabilities.successor is not None
@@ -149,3 +161,13 @@ def _offer(
         is_runnable=provider.map_retired_models or not retired,
         created_at=min(times, default=None),
     )
+
+
+def _capabilities(
+    name: str, provider: Provider, providers: Mapping[str, Provider]
+) -> ModelCapabilities | None:
+    """What a model takes, by its provider's word, or behind a format by its vendor's."""
+    if provider.capabilities.models:
+        return provider.capabilities.models.get(name)
+    several = (one.capabilities.models.get(name) for one in providers.values())
+    return next((one for one in several if one is not None), None)

@@ -28,6 +28,7 @@ from vidgate.exceptions import (
     RequestError,
     TaskNotFoundError,
     UnansweredError,
+    VidgateError,
 )
 from vidgate.models.ids import parse_public_id
 from vidgate.models.outcomes import VideoResult
@@ -70,6 +71,10 @@ _EXPIRED: Final = frozenset({200, 400, 401, 403, 404, 410})
 and some hosts show a page in the place of the file."""
 
 _GONE: Final = frozenset({404, 410})
+
+
+class _NoOtherWayError(ProviderProtocolError):
+    """No channel has a way to a video."""
 
 
 class Variant(StrEnum):
@@ -201,6 +206,7 @@ class ContentSource:
         self._variant = variant
         self._renewal: Exception | Literal[True] | None = None
         self._old_link: str | None = None
+        self._goes_round = False
         number = f"_{position}" if len(snapshot.outputs) > 1 else ""
         self.name = f"{snapshot.public_id} {position} {variant}"
         self.file_stem = f"{snapshot.public_id}{number}"
@@ -246,7 +252,11 @@ class ContentSource:
         except RefusedLinkError as error:
             raise self._refused(error.status) from None
         except UnsafeUrlError as error:
-            _log.warning("The link of a video may not be fetched", reason=str(error))
+            _log.warning(
+                "The link of a video may not be fetched; if its host is yours, put its network "
+                "into VIDGATE_ALLOWED_NETWORKS",
+                reason=str(error),
+            )
             raise ContentUnavailableError(
                 "The host of this video cannot be reached from here."
             ) from None
@@ -273,8 +283,10 @@ class ContentSource:
         try:
             return await self._fetch(span)
         except RefusedLinkError as error:
-            if error.status not in _EXPIRED or not await self._renew() or self._is_old_link:
+            if error.status not in _EXPIRED:
                 raise
+            if not await self._renew() or self._is_old_link:
+                return await self._go_round(span, error)
         return await self._fetch(span)
 
     @property
@@ -321,11 +333,32 @@ class ContentSource:
     async def _fetch(self, span: Span | None) -> Download:
         url = _link_of(self._result, self._variant)
         assert url is not None  # noqa: S101 - seen to when it was found, and when it was renewed
-        if self._result.protected and self._variant is Variant.VIDEO:
-            response = await self._open_protected(span)
-        else:
+        is_video = self._variant is Variant.VIDEO
+        if is_video and (self._result.protected or self._goes_round):
+            return await begin_download(await self._open_by_channel(span), span)
+        try:
             response = await self._open_link(url, span)
+        except (UnsafeUrlError, NotSentError) as error:
+            return await self._go_round(span, error)
         return await begin_download(response, span)
+
+    async def _go_round(self, span: Span | None, error: VidgateError) -> Download:
+        """Fetch by the channel's way what its link does not lead to, from now on.
+
+        Raises:
+            VidgateError: There is no such way, which leaves the link's own error, or as it tells.
+        """
+        is_round = self._result.protected or self._goes_round
+        if is_round or self._variant is not Variant.VIDEO:
+            raise error
+        self._goes_round = True
+        try:
+            download = await begin_download(await self._open_by_channel(span), span)
+        except (_NoOtherWayError, RefusedLinkError, ConfigurationError):
+            self._goes_round = False
+            raise error from None
+        _log.info("A video is fetched by its channel, as its link leads nowhere", reason=str(error))
+        return download
 
     async def _open_link(self, url: str, span: Span | None) -> httpx.Response:
         content = self._content
@@ -333,15 +366,23 @@ class ContentSource:
             url, download_headers(span), timeout_seconds=content.idle_seconds
         )
 
-    async def _open_protected(self, span: Span | None) -> httpx.Response:
+    async def _open_by_channel(self, span: Span | None) -> httpx.Response:
         content = self._content
         attempt = await attempt_of(content.attempts, self._task_id, self._position)
-        if attempt is None:
-            raise ProviderProtocolError("Nobody knows any more which channel made it.")
+        provider = content.providers.get(attempt.provider) if attempt else None
+        if attempt is None or provider is None:
+            raise _NoOtherWayError("Nobody knows any more which channel made it.")
         access = await content.directory.access(attempt.credential_id)
         proxy = await content.directory.proxy(attempt.channel_id)
-        provider = content.providers[attempt.provider]
-        request = provider.content_request(self._result, access, content.clock.now())
+        if self._result.protected:
+            request = provider.content_request(self._result, access, content.clock.now())
+        else:
+            ref = attempt.ref
+            now = content.clock.now()
+            around = provider.fallback_content_request(ref, access, now) if ref else None
+            if around is None:
+                raise _NoOtherWayError("Its provider has no other way to it.")
+            request = around
         for _ in range(_CHANNEL_REDIRECTS + 1):
             request.headers.update(download_headers(span))
             response = await content.client.open(

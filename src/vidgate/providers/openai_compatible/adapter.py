@@ -23,11 +23,16 @@ What compatible servers make of it, and what is done about that:
   its own content endpoint, the video is fetched there with the key.
 - There is no way to find a job by an id of ours and none to cancel one. `Idempotency-Key` carries
   the correlation: a vidgate never makes two jobs for one key, others ignore it.
+- A finished video can be remixed, edited and extended by the id of its job, at the channel that
+  made it. A refusal there is about the video, so no other channel could help.
+- A server may name a URL that leads into its own network. The video is fetched at the content
+  endpoint with the key then.
 - What a 5xx means is unknown but for words that gateways give before they ask anybody, and for a
   vidgate's 502 (`upstream_error` with `x-should-retry: false`): then no job exists.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
@@ -41,14 +46,16 @@ from vidgate.models.outcomes import (
     Outcome,
     Rejected,
     Submission,
+    Succeeded,
     Unreadable,
     UpstreamRef,
     VideoResult,
 )
 from vidgate.models.requests import VideoRequest
-from vidgate.models.tasks import TaskSnapshot
+from vidgate.models.tasks import FollowUp, TaskSnapshot
 from vidgate.providers.base import Capabilities, ProbeAnswer, Provider, SubmitIds, Translation
 from vidgate.providers.openai_compatible.bodies import to_content
+from vidgate.providers.openai_compatible.following import OBJECT_FIELDS, to_follow_up
 from vidgate.providers.openai_compatible.native import to_native
 from vidgate.providers.openai_compatible.probing import MODELS, to_probe_answer
 from vidgate.providers.openai_compatible.replies import to_outcome, to_submission
@@ -66,6 +73,7 @@ class OpenAICompatible(Provider):
         base_url="",
         credential_form="API_KEY",
         probe=True,
+        object_fields=OBJECT_FIELDS,
     )
 
     @override
@@ -75,6 +83,14 @@ class OpenAICompatible(Provider):
                 "The credential of an OpenAI-compatible server is the API key alone (sk-…), "
                 "without the word Bearer, spaces or line ends."
             )
+
+    # Following up
+
+    @override
+    def follow_up(
+        self, kind: FollowUp, source: TaskSnapshot, request: VideoRequest
+    ) -> VideoRequest:
+        return to_follow_up(kind, source, request)
 
     # Submitting
 
@@ -110,10 +126,7 @@ class OpenAICompatible(Provider):
     def poll_request(
         self, refs: Sequence[UpstreamRef], channel: ChannelAccess, now: datetime
     ) -> httpx.Request:
-        job_id = quote(refs[0].id, safe="")
-        return httpx.Request(
-            "GET", f"{_base(channel)}{VIDEOS}/{job_id}", headers=self._headers(channel)
-        )
+        return httpx.Request("GET", _job_url(refs[0], channel), headers=self._headers(channel))
 
     @override
     def read_poll(
@@ -123,7 +136,11 @@ class OpenAICompatible(Provider):
             ref: Unreadable("One question is about one job.") for ref in refs[1:]
         }
         if refs:
-            outcomes[refs[0]] = to_outcome(sent, response)
+            outcome = to_outcome(sent, response)
+            if isinstance(outcome, Succeeded):
+                # A job makes one video, and its id is the video's.
+                outcome = Succeeded(replace(outcome.result, upstream_id=refs[0].id))
+            outcomes[refs[0]] = outcome
         return outcomes
 
     # Probing a channel
@@ -147,6 +164,13 @@ class OpenAICompatible(Provider):
         headers = self._headers(channel) if is_theirs else {}
         return httpx.Request("GET", result.url, headers={**headers, "Accept": "*/*"})
 
+    @override
+    def fallback_content_request(
+        self, ref: UpstreamRef, channel: ChannelAccess, now: datetime
+    ) -> httpx.Request | None:
+        url = f"{_job_url(ref, channel)}/content"
+        return httpx.Request("GET", url, headers={**self._headers(channel), "Accept": "*/*"})
+
     # Vendor-shaped answers
 
     @override
@@ -157,6 +181,10 @@ class OpenAICompatible(Provider):
         credential = channel.credential.get_secret_value()
         self.check_credential(credential)
         return {"Authorization": f"Bearer {credential}", "Accept": "application/json"}
+
+
+def _job_url(ref: UpstreamRef, channel: ChannelAccess) -> str:
+    return f"{_base(channel)}{VIDEOS}/{quote(ref.id, safe='')}"
 
 
 def _base(channel: ChannelAccess) -> str:

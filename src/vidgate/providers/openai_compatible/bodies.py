@@ -10,12 +10,15 @@ from typing import Any
 
 from vidgate.providers.pictures import read_picture_facts
 
-__all__ = ["INPUT_REFERENCE", "METADATA", "to_content"]
+__all__ = ["INPUT_REFERENCE", "METADATA", "VIDEO", "to_content"]
 
 INPUT_REFERENCE = "input_reference"
 """The format's own field for one picture; bytes in it make the body a form."""
 
 METADATA = "metadata"
+
+VIDEO = "video"
+"""The video to go on from, an object with its `id`; in a form that is `video[id]`."""
 
 _ENDINGS: Mapping[str, str] = {
     "image/png": "png",
@@ -55,6 +58,9 @@ def _text_parts(body: Mapping[str, Any]) -> Iterator[bytes]:
             yield _text_part(name, _to_json(extras))
         elif isinstance(value, str):
             yield _text_part(name, value.encode("utf-8", "replace"))
+        elif name == VIDEO and name not in extras and isinstance(value, Mapping):
+            for member, text in value.items():
+                yield _text_part(f"{name}[{member}]", str(text).encode("utf-8", "replace"))
         elif name in extras or name == INPUT_REFERENCE:
             continue
         elif isinstance(value, list) and all(isinstance(item, str) for item in value):

@@ -8,12 +8,13 @@ understood; no sentence is.
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
 
 from vidgate.models.outcomes import Fault, FaultKind, Remedy
+from vidgate.providers.openai_compatible.sentences import to_safe_sentence
 
 __all__ = [
     "ErrorBody",
@@ -25,6 +26,7 @@ __all__ = [
     "retry_after_seconds",
     "says_no_such_job",
     "to_fault",
+    "to_follow_up_fault",
     "to_job_fault",
 ]
 
@@ -78,6 +80,19 @@ _BY_STATUS: Mapping[int, FaultKind] = {
 }
 """What a word we do not know means at a submit. 404 and 405: the server has no such endpoint."""
 
+_NOTHING_LIKE_IT = "The provider has nothing that can do this with the video."
+_SENTENCES: Mapping[int, str] = {
+    400: _NOTHING_LIKE_IT,
+    404: _NOTHING_LIKE_IT,
+    405: _NOTHING_LIKE_IT,
+    409: "The provider cannot do this with the video as it is.",
+}
+"""What is said of a refusal to go on from a video where the server has no sentence of its own."""
+
+_ABOUT_THE_VIDEO = frozenset(
+    {FaultKind.BAD_PARAMETER, FaultKind.MODEL_UNAVAILABLE, FaultKind.NOT_FOUND}
+)
+
 _REFUSED_BEFORE = frozenset(
     {
         *("no_channel", "no_available_channel", "get_channel_failed", "model_not_found"),
@@ -118,6 +133,7 @@ class ErrorBody:
         message: For the operator.
         param: A field's name, empty where there is none that could be one.
         type: As the server wrote it.
+        sentence: The message where a client may read it, else empty.
     """
 
     code: str
@@ -125,6 +141,7 @@ class ErrorBody:
     message: str
     param: str = ""
     type: str = ""
+    sentence: str = ""
 
 
 def clean(value: Any, sent: httpx.Request, *, limit: int = _MAX_TEXT) -> str:
@@ -173,6 +190,7 @@ def error_of(sent: httpx.Request, body: Mapping[str, Any]) -> ErrorBody | None:
         message=message,
         param=param if isinstance(param, str) and _PARAM.fullmatch(param) else "",
         type=told_type,
+        sentence=to_safe_sentence(error.get("message"), sent),
     )
 
 
@@ -217,7 +235,29 @@ def to_fault(error: ErrorBody, response: httpx.Response) -> Fault:
     if status == httpx.codes.BAD_GATEWAY and kind.remedy is Remedy.RETRY_HERE:
         # A gateway remembers its answer by our key: the same submit gets the same one again.
         kind = FaultKind.FAULT
-    return _fault(error, kind, f"HTTP_{status}", retry_after_seconds(response))
+    fault = _fault(error, kind, f"HTTP_{status}", retry_after_seconds(response))
+    if fault.param and error.sentence and status == httpx.codes.BAD_REQUEST:
+        return replace(fault, safe_message=error.sentence)
+    return fault
+
+
+def to_follow_up_fault(error: ErrorBody, response: httpx.Response) -> Fault:
+    """Tell what an error means where a video was named that is known at this channel alone."""
+    fault = to_fault(error, response)
+    status = response.status_code
+    if status not in _SENTENCES or _kind(error, fault.kind) not in _ABOUT_THE_VIDEO:
+        return fault
+    sentence = _SENTENCES[status]
+    if status == httpx.codes.NOT_FOUND and says_no_such_job(error, response):
+        sentence = "The provider does not know this video any more."
+    elif fault.param and (error.sentence or fault.param != "video"):
+        sentence = fault.safe_message
+    return replace(
+        fault,
+        kind=FaultKind.BAD_PARAMETER,
+        safe_message=sentence,
+        param=fault.param or error.param or "video",
+    )
 
 
 def to_job_fault(error: ErrorBody | None, word: str) -> Fault:

@@ -28,8 +28,10 @@ from vidgate.providers.openai_compatible.faults import (
     retry_after_seconds,
     says_no_such_job,
     to_fault,
+    to_follow_up_fault,
     to_job_fault,
 )
+from vidgate.providers.openai_compatible.following import is_follow_up
 from vidgate.providers.openai_compatible.results import find_url, to_result
 from vidgate.providers.openai_compatible.values import job_id, layers, to_progress
 
@@ -77,14 +79,25 @@ def to_submission(sent: httpx.Request, response: httpx.Response) -> Submission |
     error = error_of(sent, body) if body is not None else None
     if response.is_success:
         return _accepted(response, body, error)
+    follows = is_follow_up(sent.url.path)
+    read = to_follow_up_fault if follows else to_fault
+    if follows and error is not None and _is_about_the_video(error, response):
+        return Rejected(read(error, response))
     if response.is_client_error and response.status_code not in _MAY_EXIST:
         if error is not None:
-            return Rejected(to_fault(error, response))
+            return Rejected(read(error, response))
         if response.status_code in _CERTAIN_WITHOUT_WORDS:
-            return Rejected(to_fault(ErrorBody(code="", words=(), message=""), response))
+            return Rejected(read(ErrorBody(code="", words=(), message=""), response))
     if response.is_server_error and error and is_refused_for_certain(error, response):
         return Rejected(to_fault(error, response))
     raise _unclear(response, error.code if error and error.code else "no certain refusal")
+
+
+def _is_about_the_video(error: ErrorBody, response: httpx.Response) -> bool:
+    """Whether a conflict is one with the video's state, and not with another call of ours."""
+    told = " ".join((*error.words, error.message)).lower()
+    is_about_a_call = "idempoten" in told or "in progress" in told
+    return response.status_code == httpx.codes.CONFLICT and not is_about_a_call
 
 
 def _accepted(

@@ -12,6 +12,7 @@ from vidgate.models.requests import Image, VideoRequest
 from vidgate.providers.base import Pace, RunFacts, Translation
 from vidgate.providers.merging import merge
 from vidgate.providers.openai_compatible.bodies import INPUT_REFERENCE, METADATA
+from vidgate.providers.openai_compatible.following import take_source
 from vidgate.providers.pictures import read_picture_facts
 
 __all__ = ["VIDEOS", "to_translation"]
@@ -63,7 +64,9 @@ def to_translation(request: VideoRequest) -> Translation:
         UnsupportedParameterError: A vendor field would run something else than was asked for, or
             something would be ignored that must not be.
     """
-    vendor = _flattened(request.metadata)
+    vendor, source = take_source(
+        _flattened(request.metadata), is_pinned=request.channel_id is not None
+    )
     _check_vendor_fields(vendor)
     generic, ignored = _generic_fields(request, vendor)
     if request.strict and ignored:
@@ -75,8 +78,12 @@ def to_translation(request: VideoRequest) -> Translation:
     if extras:
         body[METADATA] = extras
     facts = _to_facts(request.model, body)
+    if source is not None:
+        body |= source.body
+        if not source.names_model:
+            del body["model"]
     return Translation(
-        endpoint=VIDEOS,
+        endpoint=VIDEOS if source is None else source.endpoint,
         body=body,
         facts=facts,
         pace=_OFF_PEAK_PACE if facts.off_peak else _PACE,
