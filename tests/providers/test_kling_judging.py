@@ -41,6 +41,8 @@ def video(model: str, **metadata: Any) -> VideoRequest:
     [
         (video("kling-v2-6", aspect_ratio="7:3"), "aspect_ratio", ("16:9", "9:16", "1:1")),
         (video("kling-v2-6", mode="4k"), "mode", ("std", "pro")),
+        (video("kling-v3", mode="PRO"), "mode", ("std", "pro", "4k")),
+        (video("kling-v3", sound="ON"), "sound", ("on", "off")),
         (video("kling-v3", mode="standard"), "mode", ("std", "pro", "4k")),
         (video("kling-v2-6", mode="std", sound="on"), "mode", ("pro",)),
         (video("kling-v2-6", image_tail="x", mode="std", _images=1), "mode", ("pro",)),
@@ -62,7 +64,11 @@ def video(model: str, **metadata: Any) -> VideoRequest:
             "shot_type",
             ("customize", "intelligence"),
         ),
-        (video("kling-v3", multi_shot=True, multi_prompt=[{}] * 7), "multi_prompt", ()),
+        (
+            video("kling-v3", multi_shot=True, shot_type="customize", multi_prompt=[{}] * 7),
+            "multi_prompt",
+            (),
+        ),
         (
             video("kling-v3", multi_shot=True, multi_prompt=[{"prompt": "x" * 513}]),
             "multi_prompt",
@@ -124,7 +130,7 @@ def video(model: str, **metadata: Any) -> VideoRequest:
         (
             video("kling-3.0", **MOVED, keep_original_sound="on", _images=1),
             "keep_original_sound",
-            ("original", "off"),
+            ("yes", "no"),
         ),
         (
             video("kling-3.0", **MOVED, settings={"resolution": "4k"}, _images=1),
@@ -203,13 +209,13 @@ def test_what_a_known_model_cannot_honour_is_refused_by_name(
     [
         video("kling-v9", aspect_ratio="7:3", mode="best", duration="99", sound="loud"),
         video("kling-9.0", settings={"aspect_ratio": "7:3", "resolution": "8k", "audio": "x"}),
-        video("kling-v3", newly_added="anything", watermark_info={"enabled": "who knows"}),
-        video("kling-v3", mode=" PRO ", sound="ON", duration=12.0, aspect_ratio="1:1"),
+        video("kling-v3", newly_added="anything", watermark_info={"enabled": True}),
+        video("kling-v3", mode="pro", sound="on", duration=12.0, aspect_ratio="1:1"),
         video("kling-v3", mode="", aspect_ratio="", duration="", sound=None, multi_shot=None),
         video("kling-v3", multi_shot=False, shot_type="whatever", cfg_scale=0.5),
         video("kling-v3", aspect_ratio="7:3", _images=1),
         video("kling-v3-omni", video_list=BASE, duration="60"),
-        video("kling-2.5-turbo", settings={"audio": "anything", "multi_shot": "x"}),
+        video("kling-2.5-turbo", settings={"audio": "off", "multi_shot": "x"}),
         video("kling-3.0-turbo", settings={"audio": "off"}),
         video("kling-effects", effect_scene="brand_new", mode="x", input={"image": "x"}),
         video("kling-avatar", audio_id="1", duration="x", sound="x", _images=1),
@@ -313,7 +319,9 @@ def test_a_short_secret_signs_without_a_warning() -> None:
 
 def test_videos_of_ours_are_named_by_video_id() -> None:
     assert kling.capabilities.object_fields == {"video_id"}
-    request = video("kling-lip-sync", video_id="930000000000000002", audio_id="8", sound_end_time=3)
+    request = video(
+        "kling-lip-sync", video_id="930000000000000002", audio_id="8", sound_end_time=3000
+    )
     channel = ChannelAccess(HOST, SecretStr("api-key-kling-0123456789abcdef"))
     sent = kling.submit_request(kling.translate(request), channel, IDS, NOW)
     assert json.loads(sent.content) == {"video_id": "930000000000000002"}

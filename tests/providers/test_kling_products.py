@@ -492,7 +492,8 @@ def test_what_a_product_has_no_use_for_is_named() -> None:
         metadata={"effect_scene": "squish"},
     )
     edit = video("kling-v3-omni", "x", duration_seconds=5, metadata={"video_list": [{}]})
-    shots = {"multi_shot": True, "shot_type": "customize", "multi_prompt": [{"index": 1}]}
+    shot = {"index": 1, "prompt": "a boat", "duration": "5"}
+    shots = {"multi_shot": True, "shot_type": "customize", "multi_prompt": [shot]}
 
     assert kling.translate(motion).ignored == ("size", "duration", "seed")
     assert kling.translate(effect).ignored == ("size", "prompt", "duration")

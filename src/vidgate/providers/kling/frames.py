@@ -5,13 +5,21 @@ generation has `prompt` or `contents`, `settings` and `options`.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
 
 from typing_extensions import override
 
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.providers.base import Action, RunFacts
-from vidgate.providers.kling.models import MODE_OF_TIER, TIER_OF_MODE, Traits
+from vidgate.providers.kling.entries import (
+    NOTHING,
+    Brought,
+    read_brought,
+    take_words,
+    to_references,
+)
+from vidgate.providers.kling.models import MODE_OF_TIER, TIER_OF_MODE, Product, Traits
 from vidgate.providers.kling.wire import (
     LARGER_PICTURES,
     SOUNDS,
@@ -24,6 +32,7 @@ from vidgate.providers.kling.wire import (
     to_duration,
     to_word,
 )
+from vidgate.providers.kling.words import to_settings
 from vidgate.providers.merging import merge
 
 __all__ = ["LegacyFrames", "LegacyOmni", "New", "legacy_facts", "settings_of"]
@@ -81,8 +90,12 @@ class LegacyFrames(Wire):
     def check(self, body: Mapping[str, Any], inputs: Inputs, traits: Traits) -> None:
         has_words = _says_something(body.get("prompt")) or bool(body.get("multi_prompt"))
         # Beside a picture only omni insists on words; elsewhere the vendor may judge.
-        if (inputs.action is Action.TEXT or traits.is_omni) and not has_words:
+        if inputs.action is Action.TEXT and not has_words:
             raise _no_prompt()
+        if traits.is_omni and not has_words:
+            raise UnsupportedParameterError(
+                "prompt", f"{traits.name} needs a prompt, also beside pictures and videos."
+            )
 
     @override
     def facts(self, body: Mapping[str, Any], inputs: Inputs, traits: Traits) -> RunFacts:
@@ -160,15 +173,35 @@ class LegacyOmni(LegacyFrames):
         return {"image_list": [{"image_url": picture} for picture in pictures]}
 
 
+@dataclass(frozen=True, slots=True)
 class New(Wire):
     """`prompt` from text alone, `contents` on every other endpoint.
 
     Pictures for an omni model are plain references called `image_1`, `image_2` …, so that the
     prompt can say `@image_1`; unless `metadata.action` says that they are frames, or `metadata`
-    has `contents` of its own.
+    has `contents` of its own. What it says in legacy words is in `brought` and `words`.
+
+    Attributes:
+        brought: What legacy words bring to `contents`.
+        words: The prompt of `metadata`, `None` where it has none.
     """
 
-    max_image_bytes = LARGER_PICTURES
+    brought: Brought = NOTHING
+    words: Any = None
+
+    max_image_bytes: ClassVar[int] = LARGER_PICTURES
+
+    @override
+    def hear(
+        self, over: Mapping[str, Any], traits: Traits, product: Product
+    ) -> tuple[Self, dict[str, Any]]:
+        fields = to_settings(over, traits, product)
+        removes_prompt = "prompt" in fields and fields["prompt"] is None
+        words = take_words(fields, traits)
+        if is_given(words) and "contents" in fields:
+            raise UnsupportedParameterError("prompt", "Put the prompt in `contents`.")
+        words = "" if words is None and removes_prompt else words
+        return replace(self, brought=read_brought(fields, traits), words=words), fields
 
     @override
     def inputs(
@@ -210,23 +243,24 @@ class New(Wire):
         replaces_all = not isinstance(settings, Mapping)
         settings = settings_of(over)
         return Overridden(
-            prompt=("prompt" if _is_words_alone(inputs, traits) else "contents") in over,
+            prompt=self.words is not None or "contents" in over,
             duration=replaces_all or "duration" in settings,
             tier=replaces_all or "resolution" in settings,
             ratio=replaces_all or "aspect_ratio" in settings,
-            pictures="contents" in over,
+            pictures="contents" in over or self.brought.has_pictures,
         )
 
     @override
     def write(
         self, wish: Wish, inputs: Inputs, traits: Traits, taken: Mapping[str, Any]
     ) -> dict[str, Any]:
+        words = to_references(wish.prompt if self.words is None else self.words)
         body: dict[str, Any]
         if _is_words_alone(inputs, traits):
-            body = {"prompt": wish.prompt} if wish.prompt else {}
+            body = {"prompt": words} if is_given(words) else {}
         else:
             # The vendor takes a text of no characters, and nobody has seen it take no text.
-            prompt = {"type": "prompt", "text": wish.prompt}
+            prompt = {"type": "prompt", "text": words}
             pictures = self._pictures(wish.pictures, traits, as_frames=wish.as_frames)
             body = {"contents": [prompt, *pictures]}
         settings: dict[str, Any] = {}
@@ -265,15 +299,22 @@ class New(Wire):
     def _pictures(
         self, pictures: Sequence[str], traits: Traits, *, as_frames: bool
     ) -> list[dict[str, Any]]:
-        if traits.is_omni and not as_frames:
-            return [
+        brought = self.brought
+        frames: dict[str, Any] = {}
+        entries: list[Mapping[str, Any]] = []
+        if brought.pictures is not None:
+            entries = list(brought.pictures)
+        elif traits.is_omni and not as_frames:
+            entries = [
                 {"type": "refer_image", "url": picture, "id": f"image_{number}"}
                 for number, picture in enumerate(pictures, start=1)
             ]
-        roles = ("first_frame", "last_frame")
-        return [
-            {"type": role, "url": picture} for role, picture in zip(roles, pictures, strict=False)
-        ]
+        else:
+            frames = dict(zip(("first_frame", "last_frame"), pictures, strict=False))
+        frames |= {} if brought.first is None else {"first_frame": brought.first}
+        frames |= {} if brought.last is None else {"last_frame": brought.last}
+        written = [{"type": role, "url": picture} for role, picture in frames.items()]
+        return [*written, *map(dict, entries), *map(dict, brought.others)]
 
 
 def legacy_facts(body: Mapping[str, Any], inputs: Inputs, traits: Traits) -> RunFacts:

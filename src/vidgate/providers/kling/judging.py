@@ -9,11 +9,16 @@ Source: the vendor's model pages under https://kling.ai/document-api/api/video/,
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.providers.base import Action, ActionCapabilities
+from vidgate.providers.kling.exclusions import (
+    judge_contents,
+    judge_flat_exclusions,
+    judge_sound_source,
+    judge_watermark,
+)
 from vidgate.providers.kling.frames import settings_of
 from vidgate.providers.kling.models import (
     MODE_OF_TIER,
@@ -22,7 +27,8 @@ from vidgate.providers.kling.models import (
     Product,
     Traits,
 )
-from vidgate.providers.kling.wire import Inputs, is_given, objects, to_word
+from vidgate.providers.kling.wire import Inputs, is_given, objects
+from vidgate.providers.kling.words import LEGACY_WORDS, legacy_value
 
 __all__ = ["judge"]
 
@@ -43,9 +49,6 @@ _MOST_VOICES = 2
 _MOST_FRAME_ELEMENTS = 3
 _LOUDEST = 2
 
-_MOTION_WORDS = MappingProxyType({"audio": "keep_original_sound"})
-"""Settings of the new motion control that may be given by a legacy name that differs."""
-
 _SHOWN_CHARACTERS = 40
 
 
@@ -61,7 +64,7 @@ class _Case:
 
     def one_of(self, param: str, value: Any, allowed: Sequence[str]) -> None:
         """Refuse a word that is not listed; nothing listed means that everything is."""
-        if allowed and is_given(value) and to_word(value) not in allowed:
+        if allowed and is_given(value) and value not in allowed:
             raise self._refusal(param, value, allowed)
 
     def seconds(self, param: str, value: Any) -> None:
@@ -130,6 +133,10 @@ def judge(
     if not traits.is_known:
         return
     case = _Case(over, inputs, traits, product, offered)
+    judge_watermark(body, "watermark_info")
+    options = body.get("options")
+    if isinstance(options, Mapping):
+        judge_watermark(options, _watermark_param(over))
     match product:
         case Product.EFFECTS:
             pass
@@ -157,12 +164,15 @@ def _judge_flat(case: _Case, body: Mapping[str, Any]) -> None:
             _judge_legacy(case, body)
         case _:
             pass
+    judge_flat_exclusions(body, case.traits, case.product)
 
 
 def _judge_legacy(case: _Case, body: Mapping[str, Any]) -> None:
     case.one_of("aspect_ratio", body.get("aspect_ratio"), _ratios(case))
     case.seconds("duration", body.get("duration"))
-    makes_sound = case.offered.sound and not case.inputs.has_video
+    # Of the legacy O1 nobody has said that it is mute; a word of its own is not refused.
+    may_sound = case.offered.sound or case.product is Product.OMNI
+    makes_sound = may_sound and not case.inputs.has_video
     case.one_of("sound", body.get("sound"), _SOUND_WORDS if makes_sound else ("off",))
     case.within("cfg_scale", body.get("cfg_scale"), 0, 1)
     has_shots = case.traits.has_shot_field
@@ -197,6 +207,7 @@ def _judge_references(case: _Case, body: Mapping[str, Any]) -> None:
 
 
 def _judge_new(case: _Case, body: Mapping[str, Any]) -> None:
+    judge_contents(body, case.over, case.traits, case.offered.endpoint)
     settings = settings_of(body)
     is_motion = case.product is Product.MOTION
     audios = _MOTION_AUDIOS if is_motion else _audios(case)
@@ -206,20 +217,28 @@ def _judge_new(case: _Case, body: Mapping[str, Any]) -> None:
         ("audio", audios),
         ("character_orientation", _ORIENTATIONS if is_motion else ()),
     ):
-        case.one_of(_written(case, name), settings.get(name), allowed)
+        _judge_setting(case, name, settings.get(name), allowed)
     if not is_motion:
-        case.seconds("settings.duration", settings.get("duration"))
+        case.seconds(_written(case, "duration"), settings.get("duration"))
+        shots = settings.get("multi_shot")
         if case.traits.has_shot_field:
-            case.flag("settings.multi_shot", settings.get("multi_shot"))
+            case.flag(_written(case, "multi_shot"), shots)
+        elif shots is True:
+            case.flag(_written(case, "multi_shot"), shots, (False,))
     case.length("prompt", body.get("prompt"), case.offered.prompt_characters)
     for entry in objects(body.get("contents")):
         if entry.get("type") == "prompt":
             case.length("contents", entry.get("text"), case.offered.prompt_characters)
 
 
+def _watermark_param(over: Mapping[str, Any]) -> str:
+    return "watermark_info" if "watermark_info" in over else "options.watermark_info"
+
+
 def _judge_faces(case: _Case, body: Mapping[str, Any]) -> None:
     case.at_most("face_choose", body.get("face_choose"), 1)
     for face in objects(body.get("face_choose")):
+        judge_sound_source(face)
         for name in ("sound_volume", "original_audio_volume"):
             case.within(name, face.get(name), 0, _LOUDEST)
 
@@ -233,16 +252,27 @@ def _ratios(case: _Case) -> Sequence[str]:
 
 
 def _audios(case: _Case) -> Sequence[str]:
+    if not case.traits.audios:
+        # There is no such field; a wish for silence is granted anyway.
+        return ("off",)
     if case.offered.sound:
         return case.traits.audios
     return [word for word in case.traits.audios if word != "native"]
 
 
+def _judge_setting(case: _Case, name: str, value: Any, allowed: Sequence[str]) -> None:
+    word = _written(case, name)
+    if allowed and is_given(value) and value not in allowed:
+        said = legacy_value(word, value)
+        case.one_of(word, said, [str(legacy_value(word, one)) for one in allowed])
+
+
 def _written(case: _Case, name: str) -> str:
-    """A setting's name, by which the client may have given it in the legacy words."""
-    legacy = _MOTION_WORDS.get(name, name)
-    if case.product is Product.MOTION and name not in settings_of(case.over):
-        return legacy if legacy in case.over else f"settings.{name}"
+    """A setting's name, as the client wrote it: in either generation's words."""
+    if name not in settings_of(case.over):
+        for word in (*LEGACY_WORDS.get(name, ()), name):
+            if is_given(case.over.get(word)):
+                return word
     return f"settings.{name}"
 
 

@@ -5,15 +5,17 @@ under https://kling.ai/document-api/api/video/, read 2026-09-20.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from typing_extensions import override
 
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.providers.base import Action, RunFacts
+from vidgate.providers.kling.entries import element_entries, to_references
 from vidgate.providers.kling.frames import legacy_facts, settings_of
-from vidgate.providers.kling.models import MODE_OF_TIER, TIER_OF_MODE, Traits
+from vidgate.providers.kling.models import MODE_OF_TIER, TIER_OF_MODE, Product, Traits
 from vidgate.providers.kling.wire import (
     LARGER_PICTURES,
     Inputs,
@@ -26,6 +28,7 @@ from vidgate.providers.kling.wire import (
     to_duration,
     to_word,
 )
+from vidgate.providers.kling.words import to_settings
 
 __all__ = ["Avatar", "Effects", "LegacyMotion", "LipSync", "MultiElements", "NewMotion"]
 
@@ -34,17 +37,22 @@ _NEEDS_PICTURE = "Give the picture as `image`."
 _NEEDS_MOTION = "Motion control needs the URL of the video whose movement is copied."
 _NEEDS_ORIENTATION = "Motion control needs to know whose pose the figure keeps."
 
-_AUDIO_OF_ORIGINAL = MappingProxyType({"yes": "original", "no": "off"})
-"""The legacy `keep_original_sound` in the words of the new generation."""
-
 _MOTION_FIELDS = (
     "video_url",
     "image_url",
-    "character_orientation",
-    "keep_original_sound",
     "element_list",
 )
-"""The legacy words, which the new generation has inside `contents` and `settings`."""
+"""The legacy words, which the new generation has inside `contents`."""
+
+_NOT_MOTION = (
+    "image_tail",
+    "image_list",
+    "video_list",
+    "voice_list",
+    "multi_prompt",
+    "shot_type",
+)
+"""Of other endpoints."""
 
 _FACE_FIELDS = (
     "face_id",
@@ -64,9 +72,9 @@ _PICTURES_OF_EDIT = MappingProxyType({"addition": (1, 2), "swap": (1,), "removal
 class _Product(Wire):
     """What the flat bodies have in common."""
 
-    action: Action
-    image_field = "image"
-    gives_length = True
+    action: ClassVar[Action]
+    image_field: ClassVar[str] = "image"
+    gives_length: ClassVar[bool] = True
 
     @override
     def inputs(
@@ -120,12 +128,40 @@ class LegacyMotion(_Product):
         require(body, "character_orientation", _NEEDS_ORIENTATION, *_ORIENTATIONS)
 
 
+@dataclass(frozen=True, slots=True)
 class NewMotion(_Product):
-    """`motion-control` of the new generation, which is given in the legacy words too."""
+    """`motion-control` of the new generation, which is given in the legacy words too.
 
-    max_image_bytes = LARGER_PICTURES
-    has_duration = False
-    action = Action.MOTION
+    Attributes:
+        words: The prompt of `metadata`, `None` where it has none.
+    """
+
+    words: Any = None
+
+    max_image_bytes: ClassVar[int] = LARGER_PICTURES
+    has_duration: ClassVar[bool] = False
+    action: ClassVar[Action] = Action.MOTION
+
+    @override
+    def hear(
+        self, over: Mapping[str, Any], traits: Traits, product: Product
+    ) -> tuple[Self, dict[str, Any]]:
+        fields = to_settings(over, traits, product)
+        for name in _NOT_MOTION:
+            if is_given(fields.pop(name, None)):
+                raise UnsupportedParameterError(
+                    name, f"Motion control has no `{name}`; give one picture as `image_url`."
+                )
+        picture = fields.pop("image", None)
+        if is_given(picture):
+            if is_given(fields.get("image_url")):
+                raise UnsupportedParameterError("image", "Give one picture, as `image_url`.")
+            fields["image_url"] = picture
+        words = fields.pop("prompt", None)
+        for name in ("prompt", *_MOTION_FIELDS):
+            if "contents" in fields and is_given(words if name == "prompt" else fields.get(name)):
+                raise UnsupportedParameterError(name, f"Put `{name}` in `contents`, with the rest.")
+        return replace(self, words=words), fields
 
     @override
     def take(self, over: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -140,7 +176,7 @@ class NewMotion(_Product):
         replaces_all = not isinstance(settings, Mapping)
         settings = settings_of(over)
         return Overridden(
-            prompt="contents" in over,
+            prompt=self.words is not None or "contents" in over,
             duration="duration" in settings,
             tier=replaces_all or "resolution" in settings,
             ratio=replaces_all or "aspect_ratio" in settings,
@@ -151,22 +187,15 @@ class NewMotion(_Product):
     def write(
         self, wish: Wish, inputs: Inputs, traits: Traits, taken: Mapping[str, Any]
     ) -> dict[str, Any]:
-        contents: list[dict[str, Any]] = [{"type": "prompt", "text": wish.prompt}]
+        words = to_references(wish.prompt if self.words is None else self.words)
+        contents: list[dict[str, Any]] = [{"type": "prompt", "text": words}]
         picture = taken.get("image_url") or (wish.pictures[0] if wish.pictures else None)
         if picture is not None:
             contents.append({"type": "image", "url": picture})
         if "video_url" in taken:
             contents.append({"type": "video", "url": taken["video_url"]})
-        contents += [
-            {"type": "element", "id": f"element_{number}", **element}
-            for number, element in enumerate(objects(taken.get("element_list")), start=1)
-        ]
+        contents += element_entries(taken.get("element_list"))
         settings: dict[str, Any] = {}
-        if "character_orientation" in taken:
-            settings["character_orientation"] = taken["character_orientation"]
-        if "keep_original_sound" in taken:
-            kept = taken["keep_original_sound"]
-            settings["audio"] = _AUDIO_OF_ORIGINAL.get(to_word(kept), kept)
         if wish.tier is not None:
             settings["resolution"] = wish.tier
         return {"contents": contents, "settings": settings}

@@ -21,7 +21,7 @@ from vidgate.providers.kling.products import (
 )
 from vidgate.providers.kling.wire import Wire, is_given, objects
 
-__all__ = ["ACTION", "NO_EXTENSION", "Route", "effective_model", "find_route"]
+__all__ = ["ACTION", "NO_EXTENSION", "NO_MULTI_IMAGE", "Route", "effective_model", "find_route"]
 
 ACTION = "action"
 """Our own member of `metadata`, which the vendor never sees."""
@@ -83,12 +83,12 @@ _NO_OLD_LIP_SYNC = (
     "Kling has superseded its lip-sync in one step. Use the action `lip_sync`: a video as "
     "`video_url` and a sound as `sound_file` or `audio_id`."
 )
-_NO_MULTI_IMAGE = (
+NO_MULTI_IMAGE = (
     "Kling has retired multi-image2video. kling-v3-omni and kling-video-o1 take several pictures."
 )
 _RETIRED_WORDS = MappingProxyType(
     {
-        "multi-image2video": _NO_MULTI_IMAGE,
+        "multi-image2video": NO_MULTI_IMAGE,
         "video-extend": NO_EXTENSION,
         Action.EXTEND.value: NO_EXTENSION,
         "lip-sync": _NO_OLD_LIP_SYNC,
@@ -211,7 +211,7 @@ def find_route(
             ACTION, f"{traits.name} has no such action.", allowed=tuple(traits.actions)
         )
     if traits.is_known and not traits.is_omni and _has_old_references(over):
-        raise UnsupportedParameterError("image_list", _NO_MULTI_IMAGE)
+        raise UnsupportedParameterError("image_list", NO_MULTI_IMAGE)
     if traits.is_omni and is_given(over.get("video_url")):
         where = "contents" if traits.is_path_model else "video_list"
         raise UnsupportedParameterError("video_url", f"{traits.name} takes a video in `{where}`.")

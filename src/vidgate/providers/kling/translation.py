@@ -9,13 +9,21 @@ from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import Image, VideoRequest
 from vidgate.providers.base import Action, ActionCapabilities, RunFacts, Translation
 from vidgate.providers.kling.capabilities import pace_of
+from vidgate.providers.kling.inline import bare_pictures, check_inline
 from vidgate.providers.kling.judging import judge
-from vidgate.providers.kling.models import PRODUCT_NAMES, RATIOS, TIER_OF_MODE, Product, Traits
-from vidgate.providers.kling.routing import ACTION, Route, find_route
+from vidgate.providers.kling.models import (
+    PRODUCT_NAMES,
+    RATIOS,
+    RETIRED,
+    TIER_OF_MODE,
+    Product,
+    Traits,
+)
+from vidgate.providers.kling.routing import ACTION, NO_MULTI_IMAGE, Route, find_route
 from vidgate.providers.kling.rules import check_rules, has_own_shots, narrow
 from vidgate.providers.kling.wire import Inputs, Overridden, Wish
+from vidgate.providers.kling.words import refuse_foreign
 from vidgate.providers.merging import merge
-from vidgate.providers.pictures import PictureLimits, check_picture, read_picture_facts
 from vidgate.providers.sizes import SizeFit, fit_size
 
 __all__ = ["translate"]
@@ -29,10 +37,6 @@ _DEFAULT_RATIO = "16:9"
 _RATIO_PRECISION = 0.005
 """Sizes are whole pixels: 854x480 is meant as 16:9."""
 
-_MEDIA_TYPES = ("image/jpeg", "image/png")
-_SHORTEST_SIDE = 300
-_LONGEST_RATIO = 2.5
-
 
 def translate(request: VideoRequest, *, map_retired_models: bool) -> Translation:
     """Put a request in Kling's words.
@@ -45,10 +49,13 @@ def translate(request: VideoRequest, *, map_retired_models: bool) -> Translation
     """
     over = _vendor_fields(request.metadata)
     route = find_route(request, over, map_retired_models=map_retired_models)
+    over = bare_pictures(over, route.wire.max_image_bytes)
     if route.path is not None:
         return _as_written(over, route, route.path)
     traits, wire, as_frames = route.traits, route.wire, route.as_frames
-    pictures = _pictures(request.images, route)
+    pictures = _pictures(request, route)
+    written = over
+    wire, over = wire.hear(over, traits, route.product)
     inputs = wire.inputs(pictures, over, traits, as_frames=as_frames)
     route.check(inputs.action)
     overridden = wire.overridden(over, inputs, traits)
@@ -65,7 +72,7 @@ def translate(request: VideoRequest, *, map_retired_models: bool) -> Translation
     wish = Wish(
         prompt="" if overridden.prompt or not uses_prompt else _prompt(request, capabilities),
         pictures=pictures,
-        duration=_duration(request, capabilities)
+        duration=_duration(request, capabilities, route.product)
         if uses_duration and not overridden.duration
         else None,
         tier=None if overridden.tier else fit.tier or _only(capabilities.tiers),
@@ -77,7 +84,7 @@ def translate(request: VideoRequest, *, map_retired_models: bool) -> Translation
     wire.check(body, inputs, traits)
     judge(
         body,
-        over,
+        written,
         inputs=inputs,
         traits=traits,
         product=route.product,
@@ -113,6 +120,7 @@ def translate(request: VideoRequest, *, map_retired_models: bool) -> Translation
 def _as_written(over: Mapping[str, Any], route: Route, path: str) -> Translation:
     """Take a body that a client wrote for this very path: nothing is put in beside the model."""
     traits, wire = route.traits, route.wire
+    refuse_foreign(over, traits, route.product)
     inputs = wire.inputs((), over, traits)
     offered = narrow(traits, inputs, traits.action(inputs.action))
     if offered.endpoint != path:
@@ -152,8 +160,8 @@ def _vendor_fields(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def _pictures(images: Sequence[Image], route: Route) -> tuple[str, ...]:
-    traits = route.traits
+def _pictures(request: VideoRequest, route: Route) -> tuple[str, ...]:
+    traits, images = route.traits, request.images
     is_motion = route.product is Product.MOTION
     most = max(
         offered.images[1]
@@ -162,6 +170,8 @@ def _pictures(images: Sequence[Image], route: Route) -> tuple[str, ...]:
     )
     if route.as_frames:
         most = min(most, 2)
+    if len(images) > most and not traits.is_omni and not is_motion and request.model in RETIRED:
+        raise UnsupportedParameterError("images", NO_MULTI_IMAGE, allowed=range(most + 1))
     if len(images) > most:
         raise UnsupportedParameterError(
             "images",
@@ -175,14 +185,7 @@ def _picture(image: Image, max_bytes: int) -> str:
     """A URL as it is, bytes as bare base64: Kling takes no `data:` prefix."""
     if image.content is None:
         return image.url or ""
-    is_known = read_picture_facts(image.content).media_type or image.media_type
-    limits = PictureLimits(
-        media_types=_MEDIA_TYPES if is_known else (),
-        size_bytes=max_bytes,
-        shortest_side=_SHORTEST_SIDE,
-        longest_ratio=_LONGEST_RATIO,
-    )
-    check_picture(image, limits, param="images")
+    check_inline(image, max_bytes, "images")
     return base64.b64encode(image.content).decode("ascii")
 
 
@@ -204,13 +207,18 @@ def _uses_duration(route: Route, capabilities: ActionCapabilities) -> bool:
     return bool(capabilities.durations) or not route.traits.is_known
 
 
-def _duration(request: VideoRequest, capabilities: ActionCapabilities) -> int | float | None:
+def _duration(
+    request: VideoRequest, capabilities: ActionCapabilities, product: Product
+) -> int | float | None:
     duration = request.duration_seconds
     if duration is None:
         return None
     if isinstance(duration, float) and duration.is_integer():
         duration = int(duration)
-    if capabilities.durations and duration not in capabilities.durations:
+    durations = capabilities.durations
+    if product is Product.LIP_SYNC and durations[0] <= duration <= durations[-1]:
+        return duration  # told in milliseconds, so that it need not be whole
+    if durations and duration not in durations:
         raise UnsupportedParameterError(
             "duration",
             "The model makes no video of that many seconds.",

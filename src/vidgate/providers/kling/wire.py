@@ -9,11 +9,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.providers.base import Action, RunFacts
-from vidgate.providers.kling.models import Traits
+from vidgate.providers.kling.models import Product, Traits
+from vidgate.providers.kling.words import is_given, to_legacy_words
 
 __all__ = [
     "DEFAULT_DURATION_SECONDS",
@@ -104,6 +105,19 @@ class Wire(ABC):
     has_duration: ClassVar[bool] = True
     has_prompt: ClassVar[bool] = True
 
+    def hear(
+        self, over: Mapping[str, Any], traits: Traits, product: Product
+    ) -> tuple[Self, dict[str, Any]]:
+        """Put what `metadata` says in the other generation's words in this body's own.
+
+        Returns:
+            What writes this one body, and the fields that are left.
+
+        Raises:
+            UnsupportedParameterError: There is nothing like a word here.
+        """
+        return self, to_legacy_words(over, traits, product)
+
     def take(self, over: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Part `metadata` in what is put elsewhere in the body, and what is laid over it."""
         return {}, dict(over)
@@ -144,11 +158,6 @@ class Wire(ABC):
 def objects(value: Any) -> list[Mapping[str, Any]]:
     """The objects of a list; none where it is no list."""
     return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
-
-
-def is_given(value: Any) -> bool:
-    """Whether a field says anything: blanks and an empty list do not."""
-    return bool(value.strip()) if isinstance(value, str) else value not in (None, [], {})
 
 
 def require(body: Mapping[str, Any], field: str, why: str, *allowed: str) -> None:

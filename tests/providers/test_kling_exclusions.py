@@ -1,0 +1,190 @@
+"""What does not go together at Kling, and inline pictures in its own fields."""
+
+import base64
+import struct
+from typing import Any
+
+import pytest
+
+from vidgate.exceptions import UnsupportedParameterError
+from vidgate.models.requests import Image, VideoRequest
+from vidgate.providers.kling import Kling
+
+A = "https://pictures.example/a.png"
+CLIP = "https://videos.example/clip.mp4"
+MOVED = {"video_url": CLIP, "character_orientation": "video"}
+SPOKEN = {"video_url": CLIP, "sound_end_time": 3000}
+FEATURE = [{"video_url": CLIP, "refer_type": "feature"}]
+BASE = [{"video_url": CLIP, "refer_type": "base"}]
+SHOTS = {"multi_shot": True, "shot_type": "customize"}
+WORDS = {"type": "prompt", "text": "a boat"}
+FIRST = {"type": "first_frame", "url": A}
+LAST = {"type": "last_frame", "url": A}
+LOOK = {"type": "refer_image", "url": A}
+COPIED = {"type": "feature_video", "url": CLIP}
+EDITED = {"type": "base_video", "url": CLIP}
+ELEMENT = {"type": "element", "element_id": "1", "id": "x"}
+VOICE = {"type": "voice", "voice_id": "1", "id": "x"}
+
+kling = Kling()
+
+
+def png(width: int, height: int) -> bytes:
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", width, height)
+
+
+GOOD = base64.b64encode(png(600, 600)).decode()
+SMALL = base64.b64encode(png(100, 600)).decode()
+
+
+def video(model: str, **metadata: Any) -> VideoRequest:
+    """Vendor fields beside a prompt, with as many pictures as `_images` says."""
+    images = (Image(url=A),) * metadata.pop("_images", 0)
+    return VideoRequest(model=model, prompt="a boat", images=images, metadata=metadata)
+
+
+def entries(model: str, *contents: dict[str, Any], **settings: Any) -> VideoRequest:
+    return video(model, contents=[WORDS, *contents], settings=settings)
+
+
+@pytest.mark.parametrize(
+    ("request_", "param"),
+    [
+        (entries("kling-3.0", FIRST, LOOK), "contents"),
+        (entries("kling-3.0", FIRST, {"type": "unheard_of"}), "contents"),
+        (entries("kling-3.0", LAST), "contents"),
+        (video("kling-3.0", image_tail=A), "image_tail"),
+        (entries("kling-3.0-turbo", FIRST, LAST), "contents"),
+        (video("kling-3.0-turbo", image_tail=A, _images=1), "image_tail"),
+        (entries("kling-3.0", FIRST, *[ELEMENT] * 4), "contents"),
+        (video("kling-3.0", element_list=[{"element_id": 1}] * 4, _images=1), "element_list"),
+        (video("kling-3.0", element_list=[{"element_id": 1}]), "element_list"),
+        (video("kling-2.6", element_list=[{"element_id": 1}], _images=1), "element_list"),
+        (
+            video("kling-3.0", **MOVED, _images=1, element_list=[{"element_id": 1}] * 2),
+            "element_list",
+        ),
+        (video("kling-2.6", **MOVED, _images=1, element_list=[{"element_id": 1}]), "element_list"),
+        (entries("kling-2.6", FIRST, VOICE, audio="off"), "contents"),
+        (video("kling-2.6", image=A, voice_list=[{"voice_id": 1}]), "voice_list"),
+        (entries("kling-2.6", FIRST, *[VOICE] * 3, audio="native"), "contents"),
+        (entries("kling-3.0-omni", *[LOOK] * 5, *[ELEMENT] * 3), "contents"),
+        (entries("kling-3.0-omni", *[LOOK] * 5, COPIED), "contents"),
+        (entries("kling-3.0-omni", COPIED, EDITED), "contents"),
+        (entries("kling-3.0-omni", COPIED, COPIED), "contents"),
+        (entries("kling-3.0-omni", COPIED, audio="original"), "settings.audio"),
+        (entries("kling-3.0-omni", COPIED, multi_shot=False), "settings.multi_shot"),
+        (entries("kling-3.0-omni", EDITED, FIRST), "contents"),
+        (entries("kling-3.0-omni", EDITED, multi_shot=True), "settings.multi_shot"),
+        (entries("kling-3.0-omni", FIRST, *[ELEMENT] * 4), "contents"),
+        (entries("kling-o1", FIRST, LAST, ELEMENT), "contents"),
+        (entries("kling-o1", FIRST, LAST, LOOK), "contents"),
+        (entries("kling-o1", FIRST, LAST, COPIED), "contents"),
+        (entries("kling-o1", EDITED, FIRST), "contents"),
+        (video("kling-v3", camera_control={"type": "simple"}), "camera_control"),
+        (video("kling-v3", image_tail=A), "image_tail"),
+        (video("kling-v3", image_list=[{"image_url": A}]), "image_list"),
+        (video("kling-v3", video_list=BASE), "video_list"),
+        (video("kling-v3-omni", image=A), "image"),
+        (video("kling-v3-omni", image_list=[{"image_url": A, "type": "end_frame"}]), "image_list"),
+        (
+            video(
+                "kling-v3-omni",
+                video_list=BASE,
+                image_list=[{"image_url": A, "type": "first_frame"}],
+            ),
+            "video_list",
+        ),
+        (video("kling-v3-omni", video_list=FEATURE), "multi_shot"),
+        (video("kling-v2-6", **MOVED, _images=1, element_list=[{"element_id": 1}]), "element_list"),
+        (video("kling-v2-6", element_list=[{"element_id": 1}], _images=1), "element_list"),
+        (
+            video(
+                "kling-v3",
+                _images=1,
+                sound="on",
+                element_list=[{"element_id": 1}],
+                voice_list=[{"voice_id": 1}],
+            ),
+            "voice_list",
+        ),
+        (video("kling-v3", voice_list=[{"voice_id": 1}]), "voice_list"),
+        (video("kling-v3", multi_shot=True), "shot_type"),
+        (video("kling-v3", **SHOTS), "multi_prompt"),
+        (video("kling-v3", **SHOTS, multi_prompt=[{"duration": "3"}]), "multi_prompt"),
+        (video("kling-v3", **SHOTS, multi_prompt=[{"duration": "0"}]), "multi_prompt"),
+        (video("kling-avatar", audio_id="1", sound_file="x", _images=1), "sound_file"),
+        (video("kling-lip-sync", **SPOKEN, audio_id="1", sound_file="x"), "sound_file"),
+        (video("kling-lip-sync", **SPOKEN, audio_id="1", sound_start_time=1500), "sound_end_time"),
+        (video("kling-v3", watermark_info={"enabled": "yes"}), "watermark_info"),
+        (video("kling-3.0", watermark_info={"enabled": 1}), "watermark_info"),
+        (video("kling-3.0", options={"watermark_info": True}), "options.watermark_info"),
+        (video("kling-v3", image=SMALL), "image"),
+        (video("kling-v3", image=A, image_tail=SMALL), "image_tail"),
+        (video("kling-v3", **MOVED, image_url=SMALL), "image_url"),
+        (video("kling-v3-omni", image_list=[{"image_url": SMALL}]), "image_list"),
+        (entries("kling-3.0", {"type": "first_frame", "url": SMALL}), "contents"),
+        (video("kling-v3", image="data:image/png;base64,???"), "image"),
+        (video("kling-v3", image="R0lGODlhWAJYAgAAAAAA"), "image"),
+        (video("kling-effects", effect_scene="x", input={"images": [SMALL, A]}), "input"),
+    ],
+)
+def test_what_does_not_go_together_is_refused_by_name(request_: VideoRequest, param: str) -> None:
+    with pytest.raises(UnsupportedParameterError) as caught:
+        kling.translate(request_)
+
+    assert caught.value.param == param
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        entries("kling-3.0", FIRST, LAST, *[ELEMENT] * 3),
+        entries("kling-2.6", FIRST, VOICE, VOICE, audio="native", resolution="1080p"),
+        entries("kling-3.0-omni", *[LOOK] * 4, COPIED, audio="off", multi_shot=True),
+        entries("kling-3.0-omni", EDITED, audio="original"),
+        entries("kling-o1", FIRST, COPIED),
+        video("kling-v3-omni", video_list=FEATURE, multi_shot=True, shot_type="intelligence"),
+        video("kling-video-o1", sound="on"),
+        video("kling-v3", voice_list=[{"voice_id": 1}], sound="on"),
+        video("kling-v3", **SHOTS, multi_prompt=[{"duration": "3"}, {"duration": "2"}]),
+    ],
+)
+def test_what_goes_together_is_sent(request_: VideoRequest) -> None:
+    body = kling.translate(request_).body
+
+    for name, value in request_.metadata.items():
+        assert body[name] == value
+
+
+def test_inline_pictures_go_out_bare_and_urls_as_they_are() -> None:
+    inline = f"data:image/png;base64,{GOOD}"
+    frames = kling.translate(video("kling-v3", image=inline, image_tail=A)).body
+    omni = kling.translate(video("kling-v3-omni", image_list=[{"image_url": inline}])).body
+    new = kling.translate(entries("kling-3.0", {"type": "first_frame", "url": inline})).body
+    effect = video("kling-effects", effect_scene="x", input={"images": [inline, A]})
+
+    assert (frames["image"], frames["image_tail"]) == (GOOD, A)
+    assert omni["image_list"] == [{"image_url": GOOD}]
+    assert new["contents"][1] == {"type": "first_frame", "url": GOOD}
+    assert kling.translate(effect).body["input"] == {"images": [GOOD, A]}
+
+
+def test_a_lip_sync_may_last_parts_of_a_second() -> None:
+    request = VideoRequest(
+        model="kling-lip-sync",
+        duration_seconds=7.5,
+        metadata={"video_url": CLIP, "audio_id": "1"},
+    )
+
+    assert kling.translate(request).body["face_choose"][0]["sound_end_time"] == 7500
+
+
+def test_refusals_say_what_to_use_instead() -> None:
+    four = VideoRequest(model="kling-v1-6", prompt="x", images=(Image(url=A),) * 4)
+    mute = VideoRequest(model="kling-v3-omni", images=(Image(url=A),))
+
+    with pytest.raises(UnsupportedParameterError, match="kling-v3-omni"):
+        kling.translate(four)
+    with pytest.raises(UnsupportedParameterError, match="also beside pictures"):
+        kling.translate(mute)

@@ -1,0 +1,286 @@
+"""Words of one Kling generation, said to a model of the other: translated or refused by name."""
+
+from typing import Any
+
+import pytest
+
+from vidgate.exceptions import UnsupportedParameterError
+from vidgate.models.requests import Image, VideoRequest
+from vidgate.providers.kling import Kling
+
+A = "https://pictures.example/a.png"
+B = "https://pictures.example/b.png"
+CLIP = "https://videos.example/clip.mp4"
+MOVED = {"video_url": CLIP, "character_orientation": "video"}
+
+kling = Kling()
+
+
+def video(model: str, **metadata: Any) -> VideoRequest:
+    """Vendor fields beside a prompt, with as many pictures as `_images` says."""
+    images = tuple(Image(url=url) for url in (A, B)[: metadata.pop("_images", 0)])
+    prompt = metadata.pop("_prompt", "a boat")
+    return VideoRequest(model=model, prompt=prompt, images=images, metadata=metadata)
+
+
+def text(words: str = "a boat") -> dict[str, str]:
+    return {"type": "prompt", "text": words}
+
+
+@pytest.mark.parametrize(
+    ("request_", "endpoint", "body"),
+    [
+        (
+            video("kling-3.0", duration="10", mode="pro", aspect_ratio="9:16", sound="on"),
+            "/text-to-video/kling-3.0",
+            {
+                "prompt": "a boat",
+                "settings": {
+                    "resolution": "1080p",
+                    "audio": "native",
+                    "duration": 10,
+                    "aspect_ratio": "9:16",
+                },
+            },
+        ),
+        (
+            video("kling-3.0", multi_shot=False, watermark_info={"enabled": True}, sound="off"),
+            "/text-to-video/kling-3.0",
+            {
+                "prompt": "a boat",
+                "settings": {"audio": "off", "multi_shot": False},
+                "options": {"watermark_info": {"enabled": True}},
+            },
+        ),
+        (
+            video("kling-3.0", image_tail=B, _images=1),
+            "/image-to-video/kling-3.0",
+            {
+                "contents": [
+                    text(),
+                    {"type": "first_frame", "url": A},
+                    {"type": "last_frame", "url": B},
+                ]
+            },
+        ),
+        (
+            video(
+                "kling-3.0", image=A, element_list=[{"element_id": 321}], prompt="<<<element_1>>>"
+            ),
+            "/image-to-video/kling-3.0",
+            {
+                "contents": [
+                    text("@element_1"),
+                    {"type": "first_frame", "url": A},
+                    {"type": "element", "id": "element_1", "element_id": "321"},
+                ]
+            },
+        ),
+        (
+            video("kling-2.6", image=A, voice_list=[{"voice_id": 7}], sound="on"),
+            "/image-to-video/kling-2.6",
+            {
+                "contents": [
+                    text(),
+                    {"type": "first_frame", "url": A},
+                    {"type": "voice", "voice_id": "7", "id": "voice_1"},
+                ],
+                "settings": {"resolution": "1080p", "audio": "native"},
+            },
+        ),
+        (
+            video(
+                "kling-3.0-omni",
+                _prompt="<<<image_1>>> in <<<video_1>>>",
+                image_list=[{"image_url": A}],
+                video_list=[
+                    {"video_url": CLIP, "refer_type": "base", "keep_original_sound": "yes"}
+                ],
+                element_list=[{"element_id": "9"}],
+            ),
+            "/omni-video/kling-3.0-omni",
+            {
+                "contents": [
+                    text("@image_1 in @video_1"),
+                    {"type": "refer_image", "url": A, "id": "image_1"},
+                    {"type": "base_video", "url": CLIP, "id": "video_1"},
+                    {"type": "element", "id": "element_1", "element_id": "9"},
+                ],
+                "settings": {"audio": "original"},
+            },
+        ),
+        (
+            video(
+                "kling-o1",
+                image_list=[
+                    {"image_url": A, "type": "first_frame"},
+                    {"image_url": B, "type": "end_frame"},
+                ],
+            ),
+            "/omni-video/kling-o1",
+            {
+                "contents": [
+                    text(),
+                    {"type": "first_frame", "url": A, "id": "image_1"},
+                    {"type": "last_frame", "url": B, "id": "image_2"},
+                ]
+            },
+        ),
+        (
+            video(
+                "kling-3.0",
+                multi_shot=True,
+                shot_type="customize",
+                multi_prompt=[
+                    {"index": 1, "prompt": "a boat", "duration": "3"},
+                    {"index": 2, "prompt": "the sea", "duration": "2"},
+                ],
+                duration="5",
+            ),
+            "/text-to-video/kling-3.0",
+            {
+                "prompt": "shot 1, 3, a boat; shot 2, 2, the sea;",
+                "settings": {"duration": 5, "multi_shot": True},
+            },
+        ),
+        (
+            video("kling-3.0", **MOVED, image=A, mode="pro", keep_original_sound="no"),
+            "/motion-control/kling-3.0",
+            {
+                "contents": [
+                    text(),
+                    {"type": "image", "url": A},
+                    {"type": "video", "url": CLIP},
+                ],
+                "settings": {
+                    "resolution": "1080p",
+                    "audio": "off",
+                    "character_orientation": "video",
+                },
+            },
+        ),
+        (
+            video("kling-9.0", mode="pro", image=A),
+            "/image-to-video/kling-9.0",
+            {
+                "contents": [text(), {"type": "first_frame", "url": A}],
+                "settings": {"resolution": "1080p"},
+            },
+        ),
+        (
+            video(
+                "kling-v3",
+                settings={"resolution": "1080p", "audio": "native", "duration": 7},
+                options={"watermark_info": {"enabled": True}},
+            ),
+            "/v1/videos/text2video",
+            {
+                "model_name": "kling-v3",
+                "prompt": "a boat",
+                "mode": "pro",
+                "sound": "on",
+                "duration": "7",
+                "watermark_info": {"enabled": True},
+            },
+        ),
+        (
+            video("kling-v3", **MOVED, _images=1, settings={"audio": "off", "resolution": "1080p"}),
+            "/v1/videos/motion-control",
+            {
+                "model_name": "kling-v3",
+                "prompt": "a boat",
+                "image_url": A,
+                "mode": "pro",
+                "keep_original_sound": "no",
+                **MOVED,
+            },
+        ),
+    ],
+)
+def test_words_of_one_generation_are_said_in_the_others(
+    request_: VideoRequest, endpoint: str, body: dict[str, Any]
+) -> None:
+    translation = kling.translate(request_)
+
+    assert translation.endpoint == endpoint
+    assert translation.body == body
+
+
+def test_facts_follow_the_translated_words() -> None:
+    facts = kling.translate(video("kling-3.0", duration="10", mode="pro", sound="on")).facts
+
+    assert (facts.duration_seconds, facts.resolution, facts.sound) == (10, "1080p", True)
+
+
+@pytest.mark.parametrize(
+    ("request_", "param", "allowed"),
+    [
+        (video("kling-3.0", negative_prompt="blur"), "negative_prompt", ()),
+        (video("kling-3.0", cfg_scale=0.5), "cfg_scale", ()),
+        (video("kling-3.0", camera_control={"type": "simple"}), "camera_control", ()),
+        (video("kling-3.0", static_mask=A, _images=1), "static_mask", ()),
+        (video("kling-3.0", dynamic_masks=[{"mask": A}], _images=1), "dynamic_masks", ()),
+        (video("kling-3.0", mode="standard"), "mode", ("std", "pro", "4k")),
+        (video("kling-2.6", mode="4k"), "mode", ("std", "pro")),
+        (video("kling-3.0", sound="loud"), "sound", ("on", "off")),
+        (video("kling-3.0", mode="pro", settings={"resolution": "720p"}), "mode", ()),
+        (video("kling-3.0", duration="16"), "duration", tuple(range(3, 16))),
+        (video("kling-3.0", aspect_ratio="7:3"), "aspect_ratio", ("16:9", "9:16", "1:1")),
+        (video("kling-2.5-turbo", sound="on"), "sound", ("off",)),
+        (video("kling-2.6", multi_shot=True), "multi_shot", ("false",)),
+        (
+            video("kling-3.0", multi_shot=True, shot_type="intelligence"),
+            "shot_type",
+            ("customize",),
+        ),
+        (video("kling-3.0", image_list=[{"image_url": A}]), "image_list", ()),
+        (video("kling-3.0", contents=[text()], image=A), "image", ()),
+        (video("kling-3.0", contents=[text()], prompt="x"), "prompt", ()),
+        (video("kling-3.0", **MOVED, _images=1, duration="5"), "duration", ()),
+        (video("kling-3.0", **MOVED, _images=1, mode="4k"), "mode", ("std", "pro")),
+        (video("kling-3.0", **MOVED, _images=1, image_tail=B), "image_tail", ()),
+        (
+            video("kling-3.0-omni", video_list=[{"video_url": CLIP, "refer_type": "x"}]),
+            "video_list",
+            ("feature", "base"),
+        ),
+        (video("kling-v3", contents=[text()]), "contents", ()),
+        (video("kling-v3", settings={"new": 1}), "settings.new", ()),
+        (video("kling-v3", settings={"resolution": "8k"}), "settings.resolution", None),
+        (video("kling-v3", settings={"resolution": "720p"}, mode="pro"), "settings.resolution", ()),
+        (video("kling-v3", options={"new": 1}), "options.new", ()),
+        (
+            video("kling-3.0", action="/text-to-video", _prompt="", prompt="a boat", mode="pro"),
+            "mode",
+            (),
+        ),
+        (
+            video(
+                "kling-v3",
+                action="/v1/videos/text2video",
+                _prompt="",
+                prompt="a",
+                settings={"a": 1},
+            ),
+            "settings",
+            (),
+        ),
+    ],
+)
+def test_words_without_a_counterpart_are_refused_as_written(
+    request_: VideoRequest, param: str, allowed: tuple[Any, ...] | None
+) -> None:
+    with pytest.raises(UnsupportedParameterError) as caught:
+        kling.translate(request_)
+
+    assert caught.value.param == param
+    assert allowed is None or caught.value.allowed == allowed
+
+
+def test_what_was_written_for_a_path_goes_there_as_it_is() -> None:
+    body = {"prompt": "a boat", "settings": {"resolution": "1080p"}, "unheard_of": 1}
+    translation = kling.translate(
+        VideoRequest(model="kling-3.0", metadata={"action": "/text-to-video", **body})
+    )
+
+    assert translation.body == body
