@@ -12,6 +12,7 @@ from vidgate.sandbox.app import Sandbox
 
 URL = "https://cdn.example/a.png"
 OTHER = {"Authorization": "Token vda_sandbox_0000000000000002"}
+SUBJECTS = [{"name": "a", "images": [URL]}]
 BODY = {"model": "viduq3-turbo", "prompt": "rain on a tin roof"}
 
 
@@ -121,6 +122,13 @@ async def test_another_organisation_sees_nothing(client: httpx.AsyncClient) -> N
         (
             "reference2video",
             {"model": "viduq3", "prompt": "@mia", "subjects": [{"name": "mia", "images": [URL]}]},
+        ),
+        *(
+            (
+                "reference2video",
+                {"model": model, "prompt": "@a", "subjects": SUBJECTS, "aspect_ratio": "21:9"},
+            )
+            for model in ("viduq2", "viduq3")
         ),
         ("text2video", BODY | {"off_peak": True}),
     ],
