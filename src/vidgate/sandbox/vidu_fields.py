@@ -260,6 +260,8 @@ def _check_subjects(model: str, sent: Mapping[str, Any]) -> None:
         if name in names:
             raise invalid("subjects.name")
         names.add(name)
+        if count(subject, "videos") and model != "viduq2-pro":
+            raise invalid("subjects.videos")
         total = count(subject, "images") + count(subject, "videos")
         if total > _MOST_SUBJECT_IMAGES or (not total and not subject.get("server_id")):
             raise miscounted("subjects.images")

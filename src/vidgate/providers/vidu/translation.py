@@ -28,6 +28,7 @@ from vidgate.providers.vidu.models import (
 )
 from vidgate.providers.vidu.sizing import to_size
 from vidgate.providers.vidu.vendor_fields import check_fields, rename_subjects
+from vidgate.providers.vidu.vendor_pictures import to_vendor_pictures
 
 __all__ = ["to_translation"]
 
@@ -67,6 +68,7 @@ def to_translation(request: VideoRequest, *, map_retired_models: bool) -> Transl
     if not automatic_duration(choice.model, choice.endpoint.action):
         refuse_zero(request, choice.capabilities.durations if choice.capabilities else ())
     metadata = {key: value for key, value in request.metadata.items() if key not in _WITHHELD}
+    metadata = to_vendor_pictures(metadata, choice)
     size = to_size(request, metadata, choice)
     generic, used = _generic_fields(request, metadata, choice)
     if size.tier is not None and choice.endpoint.tier_field:
