@@ -20,7 +20,12 @@ def png(width: int, height: int) -> str:
     """A picture in bare base64."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     chunk = struct.pack(">I", len(header)) + b"IHDR" + header
-    content = b"\x89PNG\r\n\x1a\n" + chunk + struct.pack(">I", zlib.crc32(chunk[4:]))
+    content = (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk
+        + struct.pack(">I", zlib.crc32(chunk[4:]))
+        + b"\xfb\xff\xfe\xfb"
+    )
     return base64.b64encode(content).decode()
 
 
