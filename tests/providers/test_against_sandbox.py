@@ -34,6 +34,8 @@ VENDOR_FIELDS: dict[str, list[dict[str, Any]]] = {
         {"negative_prompt": "blur"},
     ],
     "jimeng": [
+        # Each field is of few keys, and refused for all others.
+        *({}, {}, {}),
         {"template_id": "central_orbit", "camera_strength": "weak"},
         {"video_url": VIDEO},
         {"audio_url": SOUND},
@@ -77,7 +79,8 @@ def requests_of(provider: Provider) -> st.SearchStrategy[VideoRequest]:
         duration=st.sampled_from([None, None, 3, 4, 5, 5, 8, 10, 15]),
         size=st.sampled_from([None, None, *sizes]),
         ratio=st.sampled_from([None, "16:9", "9:16", "1:1", "4:3"]),
-        pictures=st.integers(0, 4),
+        # No key of Jimeng takes more than two, and most take fewer.
+        pictures=st.integers(0, 2 if provider.name == "jimeng" else 4),
         seed=st.sampled_from([None, 7]),
         metadata=st.sampled_from([{}, {}, *VENDOR_FIELDS[provider.name]]),
     )

@@ -70,8 +70,8 @@ def test_frames_of_an_unknown_key_are_the_providers_to_judge(
     assert translation.facts.duration_seconds == seconds
 
 
-def test_frames_of_a_key_without_them_count_for_the_most_that_they_could_mean() -> None:
-    request = VideoRequest(model="jimeng_vgfm_t2v_l20", prompt="p", metadata={"frames": "many"})
+def test_a_key_without_frames_makes_what_it_makes() -> None:
+    request = VideoRequest(model="jimeng_vgfm_t2v_l20", prompt="p", metadata={"frames": "121"})
 
     assert JIMENG.translate(request).facts.duration_seconds == 5
 

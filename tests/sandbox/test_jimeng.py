@@ -130,6 +130,11 @@ async def test_labels_are_asked_for_at_the_poll(jimeng: Caller, clock: Clock) ->
         {"image_urls": [URL], "prompt": ""},
         {"req_key": "jimeng_vgfm_t2v_l20", "image_urls": [URL], "aspect_ratio": "9:21"},
         {"req_key": "jimeng_vgfm_i2v_l20", "image_urls": [URL], "aspect_ratio": "16:9"},
+        {
+            "req_key": "jimeng_vgfm_i2v_l20",
+            "binary_data_base64": [png(300, 300)],
+            "aspect_ratio": "1:1",
+        },
     ],
 )
 async def test_good_requests_are_accepted(jimeng: Caller, body: dict[str, Any]) -> None:

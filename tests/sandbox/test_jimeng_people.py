@@ -70,6 +70,7 @@ def jimeng(client: httpx.AsyncClient, clock: Clock) -> Caller:
         (M20, {}, (1248, 704, 25, 101)),
         (M20, {"cut_result_first_second_switch": False}, (1248, 704, 25, 126)),
         (M20, {"image_urls": None, "binary_data_base64": [png(480, 900)]}, (704, 1248, 25, 101)),
+        (M20, {"image_urls": None, "binary_data_base64": [png(500, 2000)]}, (640, 1504, 25, 101)),
         (OMNI, {"mask_url": [URL], "prompt": "hi", "seed": 7}, (1920, 1088, 24, 120)),
         (OMNI, {"output_resolution": 720, "pe_fast_mode": True}, (1248, 704, 24, 120)),
         (OLD, {}, (848, 480, 24, 120)),

@@ -12,6 +12,7 @@ from vidgate.sandbox.app import Sandbox
 
 URL = "https://cdn.example/a.png"
 OTHER = {"Authorization": "Token vda_sandbox_0000000000000002"}
+SUBJECTS = [{"name": "a", "images": [URL]}]
 BODY = {"model": "viduq3-turbo", "prompt": "rain on a tin roof"}
 
 
@@ -122,6 +123,13 @@ async def test_another_organisation_sees_nothing(client: httpx.AsyncClient) -> N
             "reference2video",
             {"model": "viduq3", "prompt": "@mia", "subjects": [{"name": "mia", "images": [URL]}]},
         ),
+        *(
+            (
+                "reference2video",
+                {"model": model, "prompt": "@a", "subjects": SUBJECTS, "aspect_ratio": "21:9"},
+            )
+            for model in ("viduq2", "viduq3")
+        ),
         ("text2video", BODY | {"off_peak": True}),
     ],
 )
@@ -145,6 +153,21 @@ async def test_good_requests_are_accepted(
         ("text2video", BODY | {"resolution": "720P"}, "FieldInvalid"),
         ("text2video", BODY | {"resolution": "1280x720"}, "FieldInvalid"),
         ("text2video", BODY | {"aspect_ratio": "21:9"}, "FieldInvalid"),
+        (
+            "reference2video",
+            {"model": "viduq2", "prompt": "@a", "subjects": SUBJECTS, "aspect_ratio": "wide"},
+            "FieldInvalid",
+        ),
+        (
+            "reference2video",
+            {"model": "viduq2", "prompt": "@a", "images": [URL], "aspect_ratio": "21:9"},
+            "FieldInvalid",
+        ),
+        (
+            "reference2video",
+            {"model": "viduq3", "prompt": "@a", "subjects": [{"name": "a", "videos": [URL]}]},
+            "FieldInvalid",
+        ),
         ("text2video", {"model": "viduq1", "prompt": "x", "aspect_ratio": "4:3"}, "FieldInvalid"),
         ("text2video", {"model": "viduq1", "prompt": "x", "resolution": "720p"}, "FieldInvalid"),
         ("text2video", BODY | {"off_peak": True, "audio": False}, "FieldInvalid"),

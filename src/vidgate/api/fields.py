@@ -66,7 +66,7 @@ class FieldReader:
         return value
 
     def number(self, name: str, *, most: int) -> int | float | None:
-        """Take a number above 0, also one written as text; whole numbers become an `int`.
+        """Take a number from 0, also one written as text; whole numbers become an `int`.
 
         Raises:
             InvalidParameterError: It is something else, or out of bounds.
@@ -78,10 +78,8 @@ class FieldReader:
             value = float(value)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise InvalidParameterError(f"{name} must be a number, such as 5.", param=name)
-        if not 0 < value <= most:
-            raise InvalidParameterError(
-                f"{name} must be more than 0 and at most {most}.", param=name
-            )
+        if not 0 <= value <= most:
+            raise InvalidParameterError(f"{name} must be from 0 to {most}.", param=name)
         return int(value) if value == int(value) else value
 
     def members(self, name: str) -> dict[str, Any]:

@@ -1,12 +1,12 @@
 """Jimeng: what each `req_key` takes, and what its videos look like.
 
 Rules enforced here, in this order: `req_key` known (50200) and opened for the account (50400);
-prompt where required; number of images, by URL or Base64 but not both; Base64 decodes to JPEG or
-PNG without `data:` prefix, 4.7 MB, up to 4096 on a side, short side from 320, ratio up to 3:1,
-first and last of one ratio; `frames` 121 or 241; `seed`; `aspect_ratio` in the list where it is a
-field (empty is refused); `template_id` and `camera_strength` where required. S2.0 Pro: 150
-characters, 5 s, the text key ignores an image, the image key needs `aspect_ratio`. What else is
-sent is ignored.
+prompt where required; number of images, by URL or Base64 but not both; Base64 decodes to a picture
+without `data:` prefix, on the 3.0 keys JPEG or PNG, 4.7 MB, up to 4096 on a side, short side from
+320, ratio up to 3:1, first and last of one ratio; `frames` 121 or 241; `seed`; `aspect_ratio` in
+the list where it is a field (empty is refused); `template_id` and `camera_strength` where required.
+S2.0 Pro: 150 characters, 5 s, the text key ignores an image, the image key needs `aspect_ratio`.
+What else is sent is ignored.
 """
 
 from collections.abc import Mapping
@@ -214,7 +214,8 @@ def _read_images(body: Mapping[str, Any], key: Key) -> tuple[int, list[Picture]]
         raise invalid("image_urls")
     if not all(url.startswith(("http://", "https://")) for url in urls):
         raise invalid("image_urls")
-    pictures = [read_image(item) for item in encoded]
+    # The page of S2.0 states no limit of a picture.
+    pictures = [_decode(item) if key.is_s2 else _read_frame(item) for item in encoded]
     if len(pictures) > 1:
         first, last = pictures[0].ratio, pictures[1].ratio
         if abs(first - last) > _SAME_RATIO * first:
@@ -222,26 +223,32 @@ def _read_images(body: Mapping[str, Any], key: Key) -> tuple[int, list[Picture]]
     return count, pictures
 
 
-def read_image(item: str, *, longest_side: int | None = _LONGEST_SIDE) -> Picture:
-    """Decode a picture and check what is common to all keys.
+def read_image(item: str) -> Picture:
+    """Decode a picture and check its kind and its weight.
 
     Raises:
         ServiceError: It is no acceptable picture.
     """
-    try:
-        picture = read_picture(item)
-    except PictureError as error:
-        raise invalid("binary_data_base64") from error
-    sides = sorted((picture.width, picture.height))
-    if (
-        picture.kind not in {"png", "jpeg"}
-        or picture.size_bytes > _LARGEST_PICTURE
-        or sides[0] < _SHORTEST_SIDE
-        or (longest_side is not None and sides[1] > longest_side)
-        or picture.elongation > _LONGEST_RATIO
-    ):
+    picture = _decode(item)
+    if picture.kind not in {"png", "jpeg"} or picture.size_bytes > _LARGEST_PICTURE:
         raise invalid("binary_data_base64")
     return picture
+
+
+def _read_frame(item: str) -> Picture:
+    """The same for the 3.0 family, which has rules for the pixels too."""
+    picture = read_image(item)
+    shortest, longest = sorted((picture.width, picture.height))
+    if shortest < _SHORTEST_SIDE or longest > _LONGEST_SIDE or picture.elongation > _LONGEST_RATIO:
+        raise invalid("binary_data_base64")
+    return picture
+
+
+def _decode(item: str) -> Picture:
+    try:
+        return read_picture(item)
+    except PictureError as error:
+        raise invalid("binary_data_base64") from error
 
 
 def strings(body: Mapping[str, Any], name: str) -> list[str]:

@@ -138,7 +138,7 @@ def _imitation_2(body: Mapping[str, Any], clip_at: ClipAt) -> Order:
         raise invalid("image_urls")
     ratio = "16:9"
     for item in encoded:
-        picture = read_image(item, longest_side=None)
+        picture = read_image(item)
         if min(picture.width, picture.height) < _SMALLEST_SIDE:
             raise invalid("binary_data_base64")
         ratio = nearest(picture.ratio, SIZES["720"])

@@ -5,10 +5,11 @@ videos and sounds (`FieldItemCountOutOfRange`), the model on this endpoint (`Fie
 `ModelUnavailable`), duration, resolution and ratio by the matrix (`FieldInvalid`), media as http(s)
 URL or `data:` URI with MIME type (`ImageFormatInvalid`), sizes and ratios of inline pictures
 (`PageSizeOutOfRange`). `off_peak` needs `audio` true on Q3 and false on Q2, Q1 and 2.0; the subject
-form and the plain form do not mix. A field that the endpoint does not have is ignored, or refused
-with `FieldUnwanted` in strict mode.
+form and the plain form do not mix; the subject form takes any ratio on Q2 and Q3. A field that the
+endpoint does not have is ignored, or refused with `FieldUnwanted` in strict mode.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -111,6 +112,9 @@ _MOST_SOUNDS = 3
 _RECOMMENDED_COST = 10
 _Q2_AUDIO_COST = 15
 _AUTOMATIC_SECONDS = 5
+_RATIO = re.compile(r"[1-9][0-9]{0,3}:[1-9][0-9]{0,3}")
+_LONGEST_SHAPE = 4
+"""Of the clips made here, however long the ratio asked for is."""
 
 
 def read_order(endpoint: str, body: Mapping[str, Any], sources: Sources, *, strict: bool) -> Order:
@@ -169,7 +173,7 @@ def _read_generation(endpoint: str, sent: Mapping[str, Any], *, strict: bool) ->
     if audio and is_generation(model, "q2") and endpoint in {IMAGE, REFERENCE}:
         extras += _Q2_AUDIO_COST
     length = seconds or _AUTOMATIC_SECONDS
-    shape = RATIOS.get(ratio, RATIOS["16:9"])
+    shape = _shape_of(ratio)
     if endpoint in {IMAGE, FRAMES} and pictures:
         shape = pictures[0].ratio
     return Order(
@@ -256,6 +260,8 @@ def _check_subjects(model: str, sent: Mapping[str, Any]) -> None:
         if name in names:
             raise invalid("subjects.name")
         names.add(name)
+        if count(subject, "videos") and model != "viduq2-pro":
+            raise invalid("subjects.videos")
         total = count(subject, "images") + count(subject, "videos")
         if total > _MOST_SUBJECT_IMAGES or (not total and not subject.get("server_id")):
             raise miscounted("subjects.images")
@@ -265,9 +271,19 @@ def _ratio(endpoint: str, model: str, sent: Mapping[str, Any]) -> str:
     if endpoint in {IMAGE, FRAMES}:
         return ""
     ratio = sent.get("aspect_ratio", "16:9")
+    is_free = bool(sent.get("subjects")) and is_generation(model, "q2", "q3")
+    if is_free and isinstance(ratio, str) and _RATIO.fullmatch(ratio):
+        return ratio
     if not isinstance(ratio, str) or ratio not in ratios_for(model):
         raise invalid("aspect_ratio")
     return ratio
+
+
+def _shape_of(ratio: str) -> float:
+    if _RATIO.fullmatch(ratio) is None:
+        return RATIOS["16:9"]
+    width, _, height = ratio.partition(":")
+    return min(max(int(width) / int(height), 1 / _LONGEST_SHAPE), _LONGEST_SHAPE)
 
 
 def _off_peak(model: str, sent: Mapping[str, Any], *, audio: bool) -> bool:

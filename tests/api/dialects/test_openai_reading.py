@@ -125,7 +125,7 @@ def test_a_picture_alone_is_enough() -> None:
         ({"prompt": None}, "prompt", "prompt is required: what the video shows."),
         ({"prompt": ["a"]}, "prompt", "prompt must be a string."),
         ({"seconds": "soon"}, "seconds", "seconds must be a number, such as 5."),
-        ({"seconds": "0"}, "seconds", "seconds must be more than 0 and at most 86400."),
+        ({"seconds": "-1"}, "seconds", "seconds must be from 0 to 86400."),
         ({"seconds": True}, "seconds", "seconds must be a number, such as 5."),
         ({"seconds": "4", "duration": 5}, "seconds",
          "duration and seconds mean the same and differ; send one of them."),

@@ -8,12 +8,36 @@ from typing import Any
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import Image
 from vidgate.providers.jimeng.inputs import check_inline
-from vidgate.providers.jimeng.keys import INLINE_FIELD, LIST_FIELD, ReqKey
+from vidgate.providers.jimeng.keys import INLINE_FIELD, KEYS, LIST_FIELD, ReqKey
 
-__all__ = ["check_fields"]
+__all__ = ["check_fields", "check_foreign"]
 
 _LINKS = ("http://", "https://")
 _LINK_FIELDS = ("video_url", "audio_url")
+
+_NAMED_AS_IGNORED = frozenset({"prompt"})
+"""Every dialect has it, and some demand it: a key without it says so in the answer."""
+
+
+def check_foreign(metadata: Mapping[str, Any], key: ReqKey) -> None:
+    """Refuse a field that other keys take and this one would drop without a word.
+
+    Fields that belong to no key of ours pass, and so does what asks for nothing: one that is empty,
+    and `frames` that are as many as the key makes anyway, which new-api sends to every key.
+
+    Raises:
+        UnsupportedParameterError: It names the field, and the keys that take it.
+    """
+    for name, value in metadata.items():
+        if name in key.fields or name in _NAMED_AS_IGNORED or value in (None, "", [], {}):
+            continue
+        if name == "frames" and _is_one_of(value, key.frames):
+            continue
+        takers = [other.name for other in KEYS.values() if name in other.fields]
+        if takers:
+            raise UnsupportedParameterError(
+                name, f"{key.name} has no {name}; it is a field of {', '.join(takers)}."
+            )
 
 
 def check_fields(body: Mapping[str, Any], key: ReqKey, *, with_inline: bool) -> None:
@@ -48,6 +72,18 @@ def check_fields(body: Mapping[str, Any], key: ReqKey, *, with_inline: bool) -> 
             raise UnsupportedParameterError(
                 name, f"{key.name} does not take this value.", allowed=allowed
             )
+    _check_forms(body, key)
+
+
+def _check_forms(body: Mapping[str, Any], key: ReqKey) -> None:
+    """Check fields that are of one type, whatever their value."""
+    for name in key.switches:
+        if name in body and not isinstance(body[name], bool):
+            raise UnsupportedParameterError(name, f"{name} is a switch.", allowed=("true", "false"))
+    for name in key.link_lists:
+        value = body.get(name, [])
+        if not isinstance(value, list) or not all(map(_is_link, value)):
+            raise UnsupportedParameterError(name, f"{name} is an array of http and https URLs.")
     for name in _LINK_FIELDS:
         if name in key.needs and not _is_link(body.get(name)):
             raise UnsupportedParameterError(name, f"{name} is an http or https URL.")
@@ -93,15 +129,11 @@ def _check_pictures(body: Mapping[str, Any], key: ReqKey) -> int:
 def _check_inline(body: Mapping[str, Any], key: ReqKey) -> None:
     if INLINE_FIELD not in key.picture_fields:
         return
-    contents = [_decode(text) for text in body.get(INLINE_FIELD) or ()]
-    images = [Image(content=content) for content in contents if content is not None]
+    images = [Image(content=_decode(text)) for text in body.get(INLINE_FIELD) or ()]
     check_inline(images, key.picture_limits, param=INLINE_FIELD)
 
 
-def _decode(text: str) -> bytes | None:
-    """The bytes of a picture; `None` for a `data:` URI, of which the pages do not speak."""
-    if text.startswith("data:"):
-        return None
+def _decode(text: str) -> bytes:
     try:
         return base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):

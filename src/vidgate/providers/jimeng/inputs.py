@@ -17,6 +17,7 @@ __all__ = [
     "guess_action",
     "has_vendor_pictures",
     "wanted_action",
+    "without_prefixes",
     "write_pictures",
 ]
 
@@ -27,20 +28,34 @@ The page wants the same ratio and names no tolerance; sizes are whole pixels.
 """
 
 
+_NEWAPI_WORDS = {
+    "textGenerate": Action.TEXT,
+    "generate": Action.FIRST_FRAME,
+    "firstTailGenerate": Action.FIRST_LAST_FRAME,
+    "referenceGenerate": Action.REFERENCES,
+}
+"""What new-api calls the actions."""
+
+
 def wanted_action(request: VideoRequest) -> Action | None:
     """What `metadata.action` asks for, `None` where it is not given.
 
     Raises:
-        UnsupportedParameterError: It is not one of our words.
+        UnsupportedParameterError: It is neither one of our words nor of new-api's.
     """
     word = request.metadata.get("action")
     if word is None or word == "":
         return None
+    if isinstance(word, str) and word in _NEWAPI_WORDS:
+        return _NEWAPI_WORDS[word]
     if not isinstance(word, str) or word not in set(Action):
         raise UnsupportedParameterError(
             "metadata.action", "It names nothing that can be done.", allowed=tuple(Action)
         )
     return Action(word)
+
+
+_DATA = "data:"
 
 
 def guess_action(request: VideoRequest, pictures: int) -> Action:
@@ -90,6 +105,26 @@ def write_pictures(images: Sequence[Image], *, as_list: bool = True) -> dict[str
     ]
     fields = {LIST_FIELD: urls, INLINE_FIELD: inline}
     return {name: pictures for name, pictures in fields.items() if pictures}
+
+
+def without_prefixes(value: Any) -> Any:
+    """Write inline pictures of the client's as the service takes them: bare base64.
+
+    Raises:
+        UnsupportedParameterError: One is a `data:` URI of something else than base64.
+    """
+    if not isinstance(value, list):
+        return value
+    return [_without_prefix(text) if isinstance(text, str) else text for text in value]
+
+
+def _without_prefix(text: str) -> str:
+    if text[: len(_DATA)].lower() != _DATA:
+        return text
+    head, _, encoded = text.partition(",")
+    if not head.lower().endswith(";base64"):
+        raise UnsupportedParameterError(INLINE_FIELD, "A picture in it is not valid base64.")
+    return encoded
 
 
 def check_pictures(images: Sequence[Image], key: ReqKey, allowed: Sequence[int]) -> None:

@@ -120,6 +120,9 @@ class ReqKey:
         picture_limits: Of one that comes inline.
         needs: Vendor fields without which the service refuses a request.
         choices: Values of vendor fields that take no others.
+        switches: Vendor fields that are true or false.
+        link_lists: Vendor fields that are arrays of URLs, beside the pictures.
+        unwritten: Fields of which no page says whether it takes them; the service decides.
         text_ratios: Values of `aspect_ratio` without a picture.
         picture_ratios: The same with one; empty where the picture gives the shape.
         needs_ratio: Whether the service refuses a request without `aspect_ratio`.
@@ -145,6 +148,9 @@ class ReqKey:
     picture_limits: PictureLimits = _FRAME_LIMITS
     needs: tuple[str, ...] = ()
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    switches: tuple[str, ...] = ()
+    link_lists: tuple[str, ...] = ()
+    unwritten: tuple[str, ...] = ()
     text_ratios: tuple[str, ...] = ()
     picture_ratios: tuple[str, ...] = ()
     needs_ratio: bool = False
@@ -178,9 +184,22 @@ class ReqKey:
 
     @property
     def frames(self) -> tuple[int, ...]:
-        """Values of `frames`."""
-        seconds = self.durations if self.has_frames else ()
-        return tuple(FRAMES_PER_SECOND * each + 1 for each in seconds)
+        """How many it makes; where `has_frames`, these are the values of `frames`."""
+        return tuple(FRAMES_PER_SECOND * each + 1 for each in self.durations)
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """Every field of its page, but for those of all keys and of ours."""
+        optional = {
+            "prompt": self.has_prompt,
+            "seed": self.has_seed,
+            "frames": self.has_frames,
+            "aspect_ratio": bool(self.text_ratios or self.picture_ratios),
+            "output_resolution": self.has_resolution,
+        }
+        named = [name for name, is_one in optional.items() if is_one]
+        other = (*self.picture_fields, *self.needs, *self.choices, *self.switches)
+        return frozenset((*named, *other, *self.link_lists, *self.unwritten))
 
     def action_with(self, pictures: int) -> Action:
         """What is done with so many pictures."""
@@ -243,6 +262,8 @@ _AVATAR = ReqKey(
     action=Action.AVATAR,
     picture_fields=(URL_FIELD,),
     needs=("audio_url",),
+    switches=("pe_fast_mode",),
+    link_lists=("mask_url",),
     prompt_limit=300,
     has_sound=True,
     # About 20 seconds of work for each of at most 60.
@@ -271,6 +292,8 @@ KEYS: Mapping[str, ReqKey] = {
             _TEXT_S2,
             name="jimeng_vgfm_i2v_l20",
             images=(1, 1),
+            # Its page states no limit of a picture; those of the 3.0 keys are theirs alone.
+            picture_limits=PictureLimits(),
             text_ratios=(),
             picture_ratios=_LEGACY_RATIOS,
             needs_ratio=True,
@@ -283,6 +306,7 @@ KEYS: Mapping[str, ReqKey] = {
             name="jimeng_dreamactor_m20_gen_video",
             picture_fields=_LISTS,
             picture_limits=_ACTOR_LIMITS,
+            switches=("cut_result_first_second_switch",),
             has_callback=True,
         ),
         _AVATAR,
@@ -291,6 +315,9 @@ KEYS: Mapping[str, ReqKey] = {
             _AVATAR,
             name="jimeng_realman_avatar_picture_omni_v2",
             tiers=("480p",),
+            switches=(),
+            link_lists=(),
+            unwritten=("prompt", "seed", "output_resolution", "pe_fast_mode", "mask_url"),
             has_prompt=False,
             has_seed=False,
             prompt_limit=None,

@@ -7,15 +7,17 @@ from typing import Any
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import VideoRequest
 from vidgate.providers.base import Action, RunFacts, Translation
+from vidgate.providers.durations import refuse_zero
 from vidgate.providers.jimeng.catalogue import pace_of
 from vidgate.providers.jimeng.families import family_names, picture_counts, resolve
-from vidgate.providers.jimeng.fields import check_fields
+from vidgate.providers.jimeng.fields import check_fields, check_foreign
 from vidgate.providers.jimeng.inputs import (
     check_pictures,
     count_pictures,
     guess_action,
     has_vendor_pictures,
     wanted_action,
+    without_prefixes,
     write_pictures,
 )
 from vidgate.providers.jimeng.keys import (
@@ -72,6 +74,7 @@ def translate(request: VideoRequest) -> Translation:
     Raises:
         UnsupportedParameterError: A field has a value that the key, which we know, cannot honour.
     """
+    refuse_zero(request)
     named = _named(request)
     asked = named or request.model
     pictures = count_pictures(request, asked)
@@ -95,6 +98,7 @@ def translate(request: VideoRequest) -> Translation:
         action = wanted or guess_action(request, pictures)
         _write_unknown(request, draft)
     else:
+        check_foreign(_vendor_fields(request, key), key)
         if not has_vendor_pictures(request, key_name):
             allowed = picture_counts("" if named == key_name else asked, key, pictures=pictures)
             check_pictures(request.images, key, allowed)
@@ -156,10 +160,12 @@ def _named(request: VideoRequest) -> str:
 
 def _vendor_fields(request: VideoRequest, key: ReqKey | None) -> dict[str, Any]:
     """What of `metadata` is laid over the body."""
-    if key is None:
-        return {name: value for name, value in request.metadata.items() if name not in _NOT_SENT}
-    taken = _NOT_SENT | LABEL_FIELDS
+    taken = _NOT_SENT | LABEL_FIELDS if key else _NOT_SENT
     fields = {name: value for name, value in request.metadata.items() if name not in taken}
+    if INLINE_FIELD in fields:
+        fields[INLINE_FIELD] = without_prefixes(fields[INLINE_FIELD])
+    if key is None:
+        return fields
     label = label_text(request.metadata)
     return {**fields, POLL_FIELD: label} if label else fields
 
@@ -192,11 +198,11 @@ def _write_known(request: VideoRequest, key: ReqKey, pictures: int, draft: _Draf
 
 
 def _write_prompt(request: VideoRequest, key: ReqKey, pictures: int, draft: _Draft) -> None:
-    if "prompt" in request.metadata:
-        return
     if not key.has_prompt:
-        if request.prompt.strip():
+        if request.prompt.strip() or request.metadata.get("prompt"):
             draft.ignored.append("prompt")
+        return
+    if "prompt" in request.metadata:
         return
     if not request.prompt.strip():
         if key.needs_prompt or not pictures:
@@ -254,6 +260,9 @@ def _write_size(request: VideoRequest, key: ReqKey, pictures: int, draft: _Draft
         draft.adjusted.append(fit.adjusted)
     if fit.ignored and not chosen:
         draft.ignored.append("size")
+    if request.metadata.get("aspect_ratio") and key.text_ratios and not ratios:
+        # Of a key for texts and pictures: the service lets the picture give the shape.
+        draft.ignored.append("aspect_ratio")
     if key.has_resolution and fit.tier:
         draft.body["output_resolution"] = _SHORT_SIDES[fit.tier]
     if fit.ratio:
@@ -325,8 +334,10 @@ def _seconds(body: dict[str, Any], key: ReqKey | None) -> float | None:
     """The duration that the final body asks for, which is what it is billed by."""
     if key is not None and not key.durations:
         return None
+    if key is not None and ("frames" not in body or not key.has_frames):
+        return float(key.durations[0])
     if "frames" not in body:
-        return float(key.durations[0]) if key else None
+        return None
     frames = _frames(body["frames"])
     if frames is not None:
         return (frames - 1) / FRAMES_PER_SECOND

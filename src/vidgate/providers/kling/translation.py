@@ -8,6 +8,7 @@ from typing import Any
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import Image, VideoRequest
 from vidgate.providers.base import Action, ActionCapabilities, RunFacts, Translation
+from vidgate.providers.durations import refuse_zero
 from vidgate.providers.kling.capabilities import pace_of
 from vidgate.providers.kling.inline import bare_pictures, check_inline
 from vidgate.providers.kling.judging import judge
@@ -47,6 +48,7 @@ def translate(request: VideoRequest, *, map_retired_models: bool) -> Translation
     Raises:
         UnsupportedParameterError: A generic field cannot be honoured.
     """
+    refuse_zero(request)
     over = _vendor_fields(request.metadata)
     route = find_route(request, over, map_retired_models=map_retired_models)
     over = bare_pictures(over, route.wire.max_image_bytes)

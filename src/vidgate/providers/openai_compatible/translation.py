@@ -10,6 +10,7 @@ from typing import Any
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import Image, VideoRequest
 from vidgate.providers.base import Pace, RunFacts, Translation
+from vidgate.providers.durations import refuse_zero
 from vidgate.providers.merging import merge
 from vidgate.providers.openai_compatible.bodies import INPUT_REFERENCE, METADATA
 from vidgate.providers.openai_compatible.following import take_source
@@ -64,6 +65,7 @@ def to_translation(request: VideoRequest) -> Translation:
         UnsupportedParameterError: A vendor field would run something else than was asked for, or
             something would be ignored that must not be.
     """
+    refuse_zero(request)
     vendor, source = take_source(
         _flattened(request.metadata), is_pinned=request.channel_id is not None
     )

@@ -41,8 +41,13 @@ def to_json(body: Mapping[str, Any]) -> bytes:
         return json.dumps(body, separators=(",", ":")).encode()
 
 
-def to_pictures(images: Sequence[Image], endpoint: Endpoint) -> list[str]:
+def to_pictures(images: Sequence[Image], endpoint: Endpoint, *, param: str = "image") -> list[str]:
     """Write pictures as URLs and `data:` URIs.
+
+    Args:
+        images: In the client's order.
+        endpoint: Where they are sent.
+        param: What an error calls the field they came in.
 
     Raises:
         UnsupportedParameterError: An inline one is not what the endpoint takes.
@@ -53,24 +58,24 @@ def to_pictures(images: Sequence[Image], endpoint: Endpoint) -> list[str]:
         shortest_side=endpoint.smallest_side,
         longest_ratio=_LONGEST_RATIO,
     )
-    written = [_to_picture(image, limits) for image in images]
+    written = [_to_picture(image, limits, param) for image in images]
     if endpoint is FIRST_LAST_FRAME:
-        _check_frames(images)
+        _check_frames(images, param)
     return written
 
 
-def _to_picture(image: Image, limits: PictureLimits) -> str:
+def _to_picture(image: Image, limits: PictureLimits, param: str) -> str:
     if image.url is not None:
         return image.url
     if image.media_type == "image/jpg":
         image = replace(image, media_type="image/jpeg")
-    check_picture(image, limits)
+    check_picture(image, limits, param=param)
     content = image.content or b""
     media_type = read_picture_facts(content).media_type or image.media_type
     return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
 
 
-def _check_frames(images: Sequence[Image]) -> None:
+def _check_frames(images: Sequence[Image], param: str) -> None:
     """Refuse frames of too different a size.
 
     The documentation does not say whether it means the area or the sides; what breaks the rule
@@ -89,7 +94,7 @@ def _check_frames(images: Sequence[Image]) -> None:
 
     if not fits(across * down) and not (fits(across) and fits(down)):
         raise UnsupportedParameterError(
-            "image",
+            param,
             f"The first frame has {widths[0]}x{heights[0]} pixels and the last one "
             f"{widths[1]}x{heights[1]}; Vidu takes frames of about the same size.",
         )

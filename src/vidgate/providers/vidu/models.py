@@ -49,7 +49,9 @@ __all__ = [
     "MODELS",
     "PICTURES_BESIDE_VIDEOS",
     "SPOKEN_CHARACTERS",
+    "STORIES",
     "STORY_PICTURES",
+    "SUBJECT_PICTURES",
     "UNCERTAIN",
     "UPSCALE_TIER",
     "VIDEO_REFERENCE_MODEL",
@@ -79,6 +81,12 @@ KEY_FRAME_SECONDS = (2, 7)
 
 STORY_PICTURES: Mapping[str, tuple[int, int]] = {"one_shot": (3, 10)}
 """The fewest and the most pictures of a story, where they are known."""
+
+STORIES = ("love_story", "workday_feels", "monkey_king", "pigsy", "monk_tang", "one_shot")
+"""Every canned story."""
+
+SUBJECT_PICTURES = 3
+"""The most pictures of one subject, a video among them counted too."""
 
 PICTURES_BESIDE_VIDEOS: Mapping[str, int] = {"viduq2-pro": 4}
 """The most reference pictures where there are reference videos too."""

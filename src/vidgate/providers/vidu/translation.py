@@ -6,6 +6,7 @@ from typing import Any
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import VideoRequest
 from vidgate.providers.base import Translation
+from vidgate.providers.durations import refuse_zero
 from vidgate.providers.merging import merge
 from vidgate.providers.sizes import SizeFit
 from vidgate.providers.vidu.choosing import Choice, choose
@@ -19,9 +20,15 @@ from vidgate.providers.vidu.endpoints import (
 )
 from vidgate.providers.vidu.facts import to_facts, to_pace
 from vidgate.providers.vidu.media import check_weight, to_pictures
-from vidgate.providers.vidu.models import KEY_FRAME_SECONDS, LARGEST_SEED, SPOKEN_CHARACTERS
+from vidgate.providers.vidu.models import (
+    KEY_FRAME_SECONDS,
+    LARGEST_SEED,
+    SPOKEN_CHARACTERS,
+    automatic_duration,
+)
 from vidgate.providers.vidu.sizing import to_size
 from vidgate.providers.vidu.vendor_fields import check_fields, rename_subjects
+from vidgate.providers.vidu.vendor_pictures import to_vendor_pictures
 
 __all__ = ["to_translation"]
 
@@ -58,7 +65,10 @@ def to_translation(request: VideoRequest, *, map_retired_models: bool) -> Transl
             too large.
     """
     choice = choose(request, request.metadata, map_retired_models=map_retired_models)
+    if not automatic_duration(choice.model, choice.endpoint.action):
+        refuse_zero(request, choice.capabilities.durations if choice.capabilities else ())
     metadata = {key: value for key, value in request.metadata.items() if key not in _WITHHELD}
+    metadata = to_vendor_pictures(metadata, choice)
     size = to_size(request, metadata, choice)
     generic, used = _generic_fields(request, metadata, choice)
     if size.tier is not None and choice.endpoint.tier_field:

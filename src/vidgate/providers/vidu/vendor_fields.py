@@ -2,10 +2,11 @@
 
 A value that the tables exclude is refused by name before any call. Everything else is the vendor's
 to judge: unknown fields, unknown models, what the sources contradict each other in, and names out
-of catalogues that grow (templates, stories, voices).
+of catalogues that grow (templates, voices).
 
 Source: https://platform.vidu.com/docs (text-to-video, image-to-video, start-end-to-video,
-reference-to-video, multi-frame, video-extension, upscale-pro, lip-sync), read 2026-11-20.
+reference-to-video, multi-frame, video-extension, upscale-pro, lip-sync, template,
+template-story), read 2026-11-20.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +23,7 @@ from vidgate.providers.vidu.endpoints import (
     LIP_SYNC,
     MULTIFRAME,
     REFERENCES,
+    STORY,
     TEMPLATE,
     TEXT,
     Endpoint,
@@ -32,7 +34,10 @@ from vidgate.providers.vidu.models import (
     KEY_FRAME_SECONDS,
     KEY_FRAMES,
     SPOKEN_CHARACTERS,
+    STORIES,
+    SUBJECT_PICTURES,
     VIDEO_REFERENCE_MODEL,
+    default_sound,
     tiers_at,
 )
 
@@ -65,6 +70,16 @@ _WORDS = (
     _Words("wm_position", (MULTIFRAME, EXTEND), _CORNERS),
     _Words("bgm", (*_MAIN, TEMPLATE), _SWITCH),
     _Words("watermark", (*_MAIN, MULTIFRAME, EXTEND, TEMPLATE), _SWITCH),
+    _Words("story", (STORY,), STORIES),
+    _Words(
+        "area",
+        (TEMPLATE,),
+        (
+            *("auto", "denmark", "uk", "africa", "china", "mexico", "switzerland"),
+            *("russia", "italy", "korea", "thailand", "india", "japan"),
+        ),
+    ),
+    _Words("beast", (TEMPLATE,), ("auto", "bear", "tiger", "elk", "snake", "lion", "wolf")),
     *(_Words(name, _MAIN, _SWITCH) for name in ("audio", "is_rec", "off_peak", "auto_subjects")),
 )
 
@@ -99,13 +114,30 @@ _SPANS = (
     _Span("text", LIP_SYNC, *SPOKEN_CHARACTERS, _characters, " characters"),
 )
 
+_TEMPLATE_OF: Mapping[str, str] = {"area": "exotic_princess", "beast": "beast_companion"}
+"""The only template that has a field."""
+
+_Q3 = frozenset({"viduq3", "viduq3-pro", "viduq3-turbo", "viduq3-pro-fast", "viduq3-mix"})
+
+_OFF_PEAK_SOUND: Mapping[str, bool] = {
+    "viduq3": True,
+    "viduq2": False,
+    "viduq1": False,
+    "vidu2.0": False,
+}
+"""What `audio` must be where `off_peak` is true, by the family that a model's name begins with."""
+
 _WITHOUT: Mapping[str, frozenset[str]] = {
     "subjects": frozenset({"viduq3-mix", "viduq4-preview"}),
     "off_peak": frozenset({"viduq3-mix"}),
+    "bgm": _Q3,
 }
 """Models that are said to have no such field."""
 
-_ALONE: Mapping[str, frozenset[str]] = {"videos": frozenset({VIDEO_REFERENCE_MODEL})}
+_ALONE: Mapping[str, frozenset[str]] = {
+    "videos": frozenset({VIDEO_REFERENCE_MODEL}),
+    "sounds": frozenset({"viduq4-preview"}),
+}
 """The only models that have a field."""
 
 _AUTOMATIC_RATIO = "auto"
@@ -127,6 +159,7 @@ def check_fields(body: Mapping[str, Any], choice: Choice) -> None:
     if capabilities is None:
         return
     _check_presence(body, choice)
+    _check_off_peak(body, choice)
     _check_prompt(body, choice, capabilities)
     _check_duration(body, choice, capabilities)
     _check_resolution(body, choice, capabilities)
@@ -139,8 +172,15 @@ def check_fields(body: Mapping[str, Any], choice: Choice) -> None:
         value = body.get(span.name)
         if choice.endpoint is span.endpoint and not _is_empty(value):
             _check_span(span, value, choice)
-    if choice.endpoint is MULTIFRAME:
-        _check_settings(body.get("image_settings"), choice)
+    match choice.endpoint.name:
+        case MULTIFRAME.name:
+            _check_settings(body.get("image_settings"), choice)
+        case REFERENCES.name:
+            _check_subjects(body.get("subjects"), choice)
+        case TEMPLATE.name:
+            _check_template(body)
+        case _:
+            pass
 
 
 def rename_subjects(body: dict[str, Any], choice: Choice) -> dict[str, Any]:
@@ -170,6 +210,49 @@ def _check_presence(body: Mapping[str, Any], choice: Choice) -> None:
             raise UnsupportedParameterError(
                 name,
                 f"The model {choice.told} has no {name}; {' and '.join(sorted(models))} has.",
+            )
+
+
+def _check_off_peak(body: Mapping[str, Any], choice: Choice) -> None:
+    if choice.endpoint not in _MAIN or body.get("off_peak") is not True:
+        return
+    asked = body.get("audio")
+    sound = default_sound(choice.model) if _is_empty(asked) else asked
+    for family, needed in _OFF_PEAK_SOUND.items():
+        if choice.model.startswith(family) and sound is not needed:
+            raise UnsupportedParameterError(
+                "off_peak",
+                f"The model {choice.told} takes off_peak only with audio {str(needed).lower()}.",
+            )
+
+
+def _check_subjects(subjects: Any, choice: Choice) -> None:
+    for subject in subjects if isinstance(subjects, list) else ():
+        if not isinstance(subject, Mapping):
+            continue
+        pictures = _length(subject.get("images")) or 0
+        videos = _length(subject.get("videos")) or 0
+        if videos and choice.model != VIDEO_REFERENCE_MODEL:
+            raise UnsupportedParameterError(
+                "subjects.videos",
+                f"The model {choice.told} has no videos in subjects; {VIDEO_REFERENCE_MODEL} has.",
+            )
+        if videos > 1:
+            raise UnsupportedParameterError(
+                "subjects.videos", "A subject has at most 1 video.", allowed=(0, 1)
+            )
+        if pictures + videos > SUBJECT_PICTURES:
+            raise UnsupportedParameterError(
+                "subjects.images",
+                f"A subject has at most {SUBJECT_PICTURES} pictures, its video counted too.",
+            )
+
+
+def _check_template(body: Mapping[str, Any]) -> None:
+    for name, template in _TEMPLATE_OF.items():
+        if not _is_empty(body.get(name)) and body.get("template") != template:
+            raise UnsupportedParameterError(
+                name, f"{name} is a field of the template {template} alone."
             )
 
 
@@ -209,6 +292,11 @@ def _check_resolution(
 
 def _check_ratio(body: Mapping[str, Any], choice: Choice, capabilities: ActionCapabilities) -> None:
     asked = body.get("aspect_ratio")
+    if not choice.endpoint.has_ratio and not _is_empty(asked):
+        raise UnsupportedParameterError(
+            "aspect_ratio",
+            f"Vidu's {choice.endpoint.name} has no aspect_ratio; the shape is that of its input.",
+        )
     # Which ratios a template takes is not printed anywhere.
     if choice.endpoint not in (TEXT, REFERENCES) or _is_empty(asked):
         return
