@@ -32,6 +32,8 @@ VENDOR_FIELDS: dict[str, list[dict[str, Any]]] = {
         {"effect_scene": "hug_pro", "input": {"images": ["https://a.test/1", "https://a.test/2"]}},
         {"image_tail": "https://a.test/last.png"},
         {"negative_prompt": "blur"},
+        {"mode": "pro", "sound": "off", "duration": "5", "watermark_info": {"enabled": True}},
+        {"image_list": [{"image_url": "https://a.test/1.png"}]},
     ],
     "jimeng": [
         # Each field is of few keys, and refused for all others.
