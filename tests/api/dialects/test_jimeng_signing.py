@@ -333,7 +333,7 @@ async def test_a_replay_is_known_by_its_signature(api: Api) -> None:
     assert first == Once(
         key=f"volcengine:{signature}",
         fingerprint=hashlib.sha256(BODY).digest(),
-        lifetime=timedelta(minutes=30),
+        lifetime=timedelta(minutes=35),
     )
     assert third is not None
     assert third.key != first.key
