@@ -125,6 +125,7 @@ class Host:
                     headers = {name.lower(): value.strip() for name, value in pairs}
                     exchange = Exchange(method, target, headers, reader, writer)
                     self.asked.append(exchange)
+                    await self._count(0)
                     play = self.plays.pop(0) if len(self.plays) > 1 else self.plays[0]
                     await play(exchange)
         finally:
