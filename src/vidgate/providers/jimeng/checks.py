@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import httpx
 
 from vidgate.exceptions import ProviderProtocolError
+from vidgate.providers.answers import retry_after_seconds
 from vidgate.providers.base import CancelAnswer, ProbeAnswer
 from vidgate.providers.jimeng.answers import (
     BAD_INPUT,
@@ -16,7 +17,6 @@ from vidgate.providers.jimeng.answers import (
     GatewayError,
     ServiceReply,
     read_reply,
-    retry_after_of,
     unclear,
 )
 
@@ -44,7 +44,7 @@ def read_cancel(sent: httpx.Request, response: httpx.Response) -> CancelAnswer:
     Raises:
         ProviderProtocolError: It does not say.
     """
-    retry_after = retry_after_of(sent, response)
+    retry_after = retry_after_seconds(response)
     if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
         raise unclear(response, retry_after)
     reply = read_reply(sent, response)

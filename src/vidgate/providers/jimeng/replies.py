@@ -22,6 +22,7 @@ from vidgate.models.outcomes import (
     UpstreamRef,
     VideoResult,
 )
+from vidgate.providers.answers import retry_after_seconds, to_words
 from vidgate.providers.jimeng.answers import (
     BAD_INPUT,
     COULD_NOT_ASK,
@@ -33,10 +34,8 @@ from vidgate.providers.jimeng.answers import (
     Reply,
     ServiceReply,
     asked_at,
-    clean,
     parse_date,
     read_reply,
-    retry_after_of,
     unclear,
 )
 from vidgate.providers.jimeng.catalogue import LINK_LIFETIME
@@ -88,7 +87,7 @@ def read_submission(sent: httpx.Request, response: httpx.Response) -> Submission
     Raises:
         ProviderProtocolError: It does not tell whether a job exists.
     """
-    retry_after = retry_after_of(sent, response)
+    retry_after = retry_after_seconds(response)
     if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
         raise unclear(response, retry_after)
     try:
@@ -114,7 +113,7 @@ def read_poll(sent: httpx.Request, response: httpx.Response) -> Outcome:
     Raises:
         ProviderProtocolError: We could not ask.
     """
-    retry_after = retry_after_of(sent, response)
+    retry_after = retry_after_seconds(response)
     status = response.status_code
     if status >= httpx.codes.INTERNAL_SERVER_ERROR or status == httpx.codes.TOO_MANY_REQUESTS:
         raise unclear(response, retry_after)
@@ -224,7 +223,7 @@ def _read_status(sent: httpx.Request, response: httpx.Response, data: Mapping[st
             return Failed(Fault(FaultKind.EXPIRED, "expired", ""), doubtful=True)
         case other:
             word = other if isinstance(other, str) else type(other).__name__
-            return Unreadable(f"unknown status {clean(word)}")
+            return Unreadable(f"unknown status {to_words(word, limit=60)!r}")
 
 
 def _read_video(sent: httpx.Request, response: httpx.Response, url: Any) -> Outcome:

@@ -3,26 +3,22 @@
 Source: https://kling.ai/document-api/api/get-started/error-codes, read 2026-09-20.
 """
 
-import json
-import math
 import re
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
 
 from vidgate.exceptions import ProviderProtocolError
 from vidgate.models.outcomes import Fault, FaultKind
+from vidgate.providers.answers import parse_object, retry_after_seconds, secret_of, to_words
 
 __all__ = [
-    "MESSAGE_CHARACTERS",
     "REVIEWED",
     "Envelope",
     "read_envelope",
     "sentence",
     "to_integer",
-    "to_text",
 ]
 
 _ACCEPTED = 0
@@ -79,10 +75,6 @@ _FIELD_WORDS = frozenset(
 
 _NO_SUCH_TASK = re.compile(r"task\s+(is\s+)?not\s+found", re.IGNORECASE)
 
-_LONGEST_WAIT_SECONDS = 86_400.0
-"""More than a day is no answer to when to ask again."""
-
-MESSAGE_CHARACTERS = 500
 _SAFE_CHARACTERS = 200
 
 _FIELD_PATH = re.compile(
@@ -184,13 +176,10 @@ def read_envelope(sent: httpx.Request, response: httpx.Response) -> Envelope:
     Raises:
         ProviderProtocolError: It is no JSON object with a code.
     """
-    retry_after = _retry_after(response.headers)
-    try:
-        body = json.loads(response.content)
-    except (ValueError, RecursionError):
-        body = None
-    code = to_integer(body.get("code")) if isinstance(body, dict) else None
-    if not isinstance(body, dict) or code is None:
+    retry_after = retry_after_seconds(response)
+    body = parse_object(response)
+    code = to_integer(body.get("code")) if body else None
+    if body is None or code is None:
         raise ProviderProtocolError(
             f"Kling's answer cannot be read: HTTP {response.status_code}, "
             f"{len(response.content)} bytes",
@@ -199,7 +188,7 @@ def read_envelope(sent: httpx.Request, response: httpx.Response) -> Envelope:
     return Envelope(
         status=response.status_code,
         code=code,
-        message=_without_key(to_text(body.get("message")), sent)[:MESSAGE_CHARACTERS],
+        message=to_words(body.get("message"), secret_of(sent)),
         data=body.get("data"),
         retry_after_seconds=retry_after,
     )
@@ -212,13 +201,6 @@ def sentence(beginning: str, message: str) -> str:
     if not words or not is_plain or _TELLTALE.search(_FIELD_PATH.sub("", words)):
         return f"{beginning}."
     return f"{beginning}: {words}."
-
-
-def to_text(value: Any) -> str:
-    """Text that a database takes: no NUL, no half of a surrogate pair."""
-    if not isinstance(value, str):
-        return ""
-    return value.replace("\0", "").encode(errors="replace").decode()
 
 
 def to_integer(value: Any) -> int | None:
@@ -242,22 +224,3 @@ def _field(message: str) -> str:
         if "_" in name or root in _FIELD_WORDS:
             return name
     return ""
-
-
-def _without_key(message: str, sent: httpx.Request) -> str:
-    _, _, key = sent.headers.get("Authorization", "").partition(" ")
-    return message.replace(key, "[key]") if key else message
-
-
-def _retry_after(headers: httpx.Headers) -> float | None:
-    """Seconds, from a number or from a date beside the answer's own; `None` if there is none."""
-    value = headers.get("Retry-After", "").strip()
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            until = parsedate_to_datetime(value)
-            seconds = (until - parsedate_to_datetime(headers.get("Date", ""))).total_seconds()
-        except (TypeError, ValueError, OverflowError, IndexError):
-            return None
-    return min(max(seconds, 0.0), _LONGEST_WAIT_SECONDS) if math.isfinite(seconds) else None

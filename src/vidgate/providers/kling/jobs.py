@@ -24,12 +24,11 @@ from vidgate.models.outcomes import (
     Unreadable,
     VideoResult,
 )
+from vidgate.providers.answers import to_words
 from vidgate.providers.kling.envelope import (
-    MESSAGE_CHARACTERS,
     REVIEWED,
     sentence,
     to_integer,
-    to_text,
 )
 
 __all__ = ["Job", "job_id", "read_legacy_job", "read_new_job"]
@@ -117,7 +116,7 @@ class Job:
         return Fault(
             kind=FaultKind.CONTENT_POLICY if is_policy else FaultKind.FAULT,
             code=_FAILED,
-            message=self.message[:MESSAGE_CHARACTERS],
+            message=self.message,
             safe_message=REVIEWED if is_policy else sentence("Kling failed", self.message),
         )
 
@@ -140,7 +139,7 @@ def read_new_job(data: Mapping[str, Any]) -> Job:
         id=job_id(data.get("id")),
         external_id=data.get("external_id"),
         status=data.get("status"),
-        message=to_text(data.get("message")),
+        message=to_words(data.get("message")),
         updated_at=data.get("update_time"),
         videos=outputs and [output for output in outputs if output.get("type") == "video"],
         cost=_billed(data.get("billing")),
@@ -155,7 +154,7 @@ def read_legacy_job(data: Mapping[str, Any]) -> Job:
         id=job_id(data.get("task_id")),
         external_id=info.get("external_task_id") if isinstance(info, Mapping) else None,
         status=data.get("task_status"),
-        message=to_text(data.get("task_status_msg")),
+        message=to_words(data.get("task_status_msg")),
         updated_at=data.get("updated_at"),
         videos=_objects(videos),
         cost=_deducted(data),
@@ -211,7 +210,7 @@ def _billed(billing: Any) -> Cost | None:
     if units:
         return _total(units, _UNITS)
     cash = [entry for entry in entries if entry.get("charge_type") == "cash"]
-    currencies = {to_text(entry.get("currency")) for entry in cash}
+    currencies = {to_words(entry.get("currency")) for entry in cash}
     return _total(cash, currencies.pop() or _BALANCE) if len(currencies) == 1 else None
 
 

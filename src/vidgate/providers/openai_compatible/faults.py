@@ -5,7 +5,6 @@ an `error` that is text, and FastAPI's `detail` (LiteLLM, vLLM). Only words of m
 understood; no sentence is.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from typing import Any
 import httpx
 
 from vidgate.models.outcomes import Fault, FaultKind, Remedy
+from vidgate.providers.answers import MESSAGE_CHARACTERS, retry_after_seconds, secret_of, to_words
 from vidgate.providers.openai_compatible.sentences import to_safe_sentence
 
 __all__ = [
@@ -22,8 +22,6 @@ __all__ = [
     "error_of",
     "is_known",
     "is_refused_for_certain",
-    "parse_object",
-    "retry_after_seconds",
     "says_no_such_job",
     "to_fault",
     "to_follow_up_fault",
@@ -116,11 +114,6 @@ _NO_SUCH_JOB_TEXT = re.compile(
 _SUCCESS = frozenset({"", "0", "200", "success", "ok"})
 _PARAM = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _KEY = re.compile(r"\bsk-[A-Za-z0-9_-]{8,}")
-_SHORTEST_KEY = 8
-"""What is shorter is no real key, and would be found inside ordinary words."""
-
-_MAX_TEXT = 500
-_MAX_RETRY_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,26 +137,9 @@ class ErrorBody:
     sentence: str = ""
 
 
-def clean(value: Any, sent: httpx.Request, *, limit: int = _MAX_TEXT) -> str:
-    """Make text of a reply fit to be kept: printable, short, and without a key."""
-    if not isinstance(value, str):
-        return ""
-    text = value[: 4 * limit].encode("utf-8", "replace").decode()
-    key = sent.headers.get("authorization", "").rpartition(" ")[2]
-    if len(key) >= _SHORTEST_KEY:
-        text = text.replace(key, "[key]")
-    text = _KEY.sub("[key]", text)
-    text = "".join(character if character.isprintable() else " " for character in text)
-    return text.strip()[:limit]
-
-
-def parse_object(response: httpx.Response) -> dict[str, Any] | None:
-    """Read a body as one JSON object; `None` for anything else."""
-    try:
-        body = json.loads(response.content)
-    except (ValueError, RecursionError):
-        return None
-    return body if isinstance(body, dict) else None
+def clean(value: Any, sent: httpx.Request, *, limit: int = MESSAGE_CHARACTERS) -> str:
+    """Make text of an answer fit to be kept, without a key."""
+    return to_words(value, secret_of(sent), keys=_KEY, limit=limit)
 
 
 def error_of(sent: httpx.Request, body: Mapping[str, Any]) -> ErrorBody | None:
@@ -281,11 +257,3 @@ def _fault(error: ErrorBody, kind: FaultKind, code: str, retry_after: float | No
         retry_after_seconds=retry_after,
         param=param,
     )
-
-
-def retry_after_seconds(response: httpx.Response) -> float | None:
-    """Read `Retry-After` where it is a number of seconds; at most an hour is believed."""
-    value = response.headers.get("retry-after", "").strip()
-    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,3})?", value) is None:
-        return None
-    return min(float(value), _MAX_RETRY_SECONDS)

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 import httpx
 
 from vidgate.models.outcomes import FaultKind
+from vidgate.providers.answers import parse_object
 from vidgate.providers.base import ProbeAnswer
-from vidgate.providers.openai_compatible.faults import error_of, parse_object, to_fault
+from vidgate.providers.openai_compatible.faults import error_of, to_fault
 
 __all__ = ["MODELS", "to_probe_answer"]
 

@@ -18,14 +18,13 @@ from vidgate.models.outcomes import (
     Unreadable,
     UpstreamRef,
 )
+from vidgate.providers.answers import parse_object, retry_after_seconds
 from vidgate.providers.openai_compatible.faults import (
     ErrorBody,
     clean,
     error_of,
     is_known,
     is_refused_for_certain,
-    parse_object,
-    retry_after_seconds,
     says_no_such_job,
     to_fault,
     to_follow_up_fault,

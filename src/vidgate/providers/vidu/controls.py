@@ -8,12 +8,11 @@ import httpx
 
 from vidgate.exceptions import ProviderProtocolError
 from vidgate.models.outcomes import FaultKind
+from vidgate.providers.answers import parse_object, retry_after_seconds
 from vidgate.providers.base import CancelAnswer, ProbeAnswer
 from vidgate.providers.vidu.faults import (
     UNCERTAIN_CODES,
-    parse_object,
     read_error,
-    retry_after_seconds,
     to_fault,
 )
 

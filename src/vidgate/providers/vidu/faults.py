@@ -7,7 +7,6 @@ Source: https://platform.vidu.cn/docs/error-code and https://platform.vidu.com/d
 read 2026-11-20.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,14 +15,19 @@ from typing import Any
 import httpx
 
 from vidgate.models.outcomes import Fault, FaultKind
+from vidgate.providers.answers import (
+    MESSAGE_CHARACTERS,
+    parse_object,
+    retry_after_seconds,
+    secret_of,
+    to_words,
+)
 
 __all__ = [
     "UNCERTAIN_CODES",
     "ErrorBody",
     "clean",
-    "parse_object",
     "read_error",
-    "retry_after_seconds",
     "to_fault",
     "to_job_fault",
 ]
@@ -112,11 +116,6 @@ _FIELDS = frozenset(
 """Documented names: only these are repeated to a client out of an error's text."""
 
 _KEY = re.compile(r"\bvda_[A-Za-z0-9_-]+")
-_SHORTEST_KEY = 8
-"""What is shorter is no real key, and would be found inside ordinary words."""
-
-_MAX_TEXT = 500
-_MAX_RETRY_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,26 +133,9 @@ class ErrorBody:
     fields: tuple[str, ...] = ()
 
 
-def clean(value: Any, sent: httpx.Request, *, limit: int = _MAX_TEXT) -> str:
-    """Make text of a reply fit to be kept: printable, short, and without our key."""
-    if not isinstance(value, str):
-        return ""
-    text = value[: 4 * limit].encode("utf-8", "replace").decode()
-    key = sent.headers.get("authorization", "").rpartition(" ")[2]
-    if len(key) >= _SHORTEST_KEY:
-        text = text.replace(key, "[key]")
-    text = _KEY.sub("[key]", text)
-    text = "".join(character if character.isprintable() else " " for character in text)
-    return text.strip()[:limit]
-
-
-def parse_object(response: httpx.Response) -> dict[str, Any] | None:
-    """Read a body as one JSON object; `None` for anything else."""
-    try:
-        body = json.loads(response.content)
-    except (ValueError, RecursionError):
-        return None
-    return body if isinstance(body, dict) else None
+def clean(value: Any, sent: httpx.Request, *, limit: int = MESSAGE_CHARACTERS) -> str:
+    """Make text of an answer fit to be kept, without a key."""
+    return to_words(value, secret_of(sent), keys=_KEY, limit=limit)
 
 
 def read_error(sent: httpx.Request, response: httpx.Response) -> ErrorBody | None:
@@ -180,7 +162,7 @@ def read_error(sent: httpx.Request, response: httpx.Response) -> ErrorBody | Non
     parts = (message, f"fields: {fields}" if fields else "", f"trace: {trace}" if trace else "")
     return ErrorBody(
         code=code[:100] or f"HTTP_{response.status_code}",
-        message="; ".join(part for part in parts if part)[:_MAX_TEXT],
+        message="; ".join(part for part in parts if part)[:MESSAGE_CHARACTERS],
         fields=_documented_fields(fields or message.partition(":")[2]),
     )
 
@@ -195,14 +177,6 @@ def to_job_fault(error: ErrorBody) -> Fault:
     """Tell what the `err_code` of a failed job means. An unknown one is the provider's failure."""
     is_about_input = error.code.startswith(_INPUT_PREFIXES)
     return _fault(error, FaultKind.BAD_PARAMETER if is_about_input else FaultKind.FAULT, None)
-
-
-def retry_after_seconds(response: httpx.Response) -> float | None:
-    """Read `Retry-After` where it is a number of seconds; at most an hour is believed."""
-    value = response.headers.get("retry-after", "").strip()
-    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,3})?", value) is None:
-        return None
-    return min(float(value), _MAX_RETRY_SECONDS)
 
 
 def _fault(error: ErrorBody, otherwise: FaultKind, retry_after: float | None) -> Fault:

@@ -24,13 +24,12 @@ from vidgate.models.outcomes import (
     UpstreamRef,
     VideoResult,
 )
+from vidgate.providers.answers import parse_object, retry_after_seconds
 from vidgate.providers.vidu.faults import (
     UNCERTAIN_CODES,
     ErrorBody,
     clean,
-    parse_object,
     read_error,
-    retry_after_seconds,
     to_fault,
     to_job_fault,
 )

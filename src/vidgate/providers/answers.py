@@ -1,0 +1,81 @@
+"""What is read alike out of every provider's answers, none of which is trusted."""
+
+import json
+import re
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+
+__all__ = ["MESSAGE_CHARACTERS", "parse_object", "retry_after_seconds", "secret_of", "to_words"]
+
+MESSAGE_CHARACTERS = 500
+"""Of a provider's sentence as it is kept for the operator."""
+
+_LONGEST_WAIT_SECONDS = 3600.0
+"""More is not believed of an answer."""
+
+_SHORTEST_SECRET = 8
+"""What is shorter is no real key, and would be found inside ordinary words."""
+
+
+def parse_object(response: httpx.Response) -> dict[str, Any] | None:
+    """Read a body as one JSON object; `None` for anything else."""
+    try:
+        body = json.loads(response.content)
+    except (ValueError, RecursionError):
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def secret_of(sent: httpx.Request) -> str:
+    """The key in a request's `Authorization`, without the scheme before it."""
+    authorization: str = sent.headers.get("authorization", "")
+    return authorization.rpartition(" ")[2]
+
+
+def to_words(
+    value: Any,
+    *secrets: str,
+    keys: re.Pattern[str] | None = None,
+    limit: int = MESSAGE_CHARACTERS,
+) -> str:
+    """Make text of an answer fit to be kept: printable, short, and without a secret.
+
+    Args:
+        value: Whatever stands where text is expected.
+        secrets: What the answer must not repeat of the request.
+        keys: The form of the provider's keys, for other people's.
+        limit: In characters.
+
+    Returns:
+        Nothing for what is no text.
+    """
+    if not isinstance(value, str):
+        return ""
+    # Halves of surrogate pairs cannot be encoded, and a line end would make two log lines of one.
+    text = value[: 4 * limit].encode("utf-8", "replace").decode()
+    for secret in secrets:
+        if len(secret) >= _SHORTEST_SECRET:
+            text = text.replace(secret, "[key]")
+    if keys is not None:
+        text = keys.sub("[key]", text)
+    text = "".join(character if character.isprintable() else " " for character in text)
+    return text.strip()[:limit]
+
+
+def retry_after_seconds(response: httpx.Response) -> float | None:
+    """Read `Retry-After`, seconds or a date beside the answer's own; at most an hour is believed.
+
+    Returns:
+        `None` where there is none that can be read.
+    """
+    value = response.headers.get("retry-after", "").strip()
+    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", value):
+        return min(float(value), _LONGEST_WAIT_SECONDS)
+    try:
+        until = parsedate_to_datetime(value)
+        seconds = (until - parsedate_to_datetime(response.headers.get("date", ""))).total_seconds()
+    except (TypeError, ValueError, OverflowError, IndexError):
+        return None
+    return min(max(seconds, 0.0), _LONGEST_WAIT_SECONDS)
