@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-__all__ = ["Process", "Said", "is_running", "server_of", "started", "wait_for"]
+__all__ = ["PATIENCE_SECONDS", "Process", "Said", "is_running", "server_of", "started", "wait_for"]
 
 _T = TypeVar("_T")
+
+PATIENCE_SECONDS = 90
+"""For another process to do something; a busy machine takes a third of this to start a demo."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +43,9 @@ class Said:
         return self.err.strip()
 
 
-def wait_for(question: Callable[[], _T], seconds: float = 20) -> _T:
+def wait_for(question: Callable[[], _T]) -> _T:
     """Ask until the answer is true; fail when time is up."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         answer = question()
         if answer:
@@ -94,13 +97,13 @@ class Process:
             assert text in self.out or not ended, self.err
             return text in self.out
 
-        wait_for(has_printed, 30)
+        wait_for(has_printed)
         return self.out
 
     def end(self, number: int = signal.SIGINT) -> int:
         """Send it a signal and return its exit code."""
         self._process.send_signal(number)
-        return self._process.wait(40)
+        return self._process.wait(PATIENCE_SECONDS)
 
     def is_over(self) -> bool:
         return self._process.poll() is not None

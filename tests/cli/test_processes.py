@@ -15,7 +15,14 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.cli.support import Process, is_running, server_of, started, wait_for
+from tests.cli.support import (
+    PATIENCE_SECONDS,
+    Process,
+    is_running,
+    server_of,
+    started,
+    wait_for,
+)
 from tests.support.engine import SECRET_KEY
 
 PROVIDERS = ("kling", "jimeng", "vidu")
@@ -124,7 +131,9 @@ def pairs_in(output: str) -> dict[str, str]:
 
 
 def paste(commands: str) -> list[dict[str, Any]]:
-    said = subprocess.run(["/bin/sh", "-c", commands], capture_output=True, check=True, timeout=30)
+    said = subprocess.run(
+        ["/bin/sh", "-c", commands], capture_output=True, check=True, timeout=PATIENCE_SECONDS
+    )
     return [json.loads(line) for line in said.stdout.decode().splitlines()]
 
 
@@ -148,7 +157,7 @@ def test_a_demo_makes_the_documented_videos(
         assert stat.S_IMODE((data_dir / "demo-token").stat().st_mode) == 0o600
         with httpx.Client(headers={"Authorization": f"Bearer {token}"}) as client:
             for provider, task in tasks.items():
-                body = wait_for(partial(final, client, url, task), 20)
+                body = wait_for(partial(final, client, url, task))
                 assert body["status"] == "succeeded", (provider, body)
                 assert httpx.get(body["url"]).content[4:8] == b"ftyp"
 

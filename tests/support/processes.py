@@ -22,7 +22,7 @@ from vidgate.services.provisioning import NewChannel
 
 __all__ = ["Process", "Town", "free_port", "open_town", "wait_until"]
 
-_START_SECONDS = 60.0
+_START_SECONDS = 90.0
 """Two cores may be busy with other things."""
 
 

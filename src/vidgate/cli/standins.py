@@ -30,7 +30,7 @@ _LOCK = "demo-sandbox.lock"
 _PROVIDERS = ("kling", "jimeng", "vidu")
 _HOST = "127.0.0.1"
 _TAKE_OVER_SECONDS = 0.5
-_PATIENCE_SECONDS = 5.0
+_PATIENCE_SECONDS = 15.0
 _GRACE = timedelta(seconds=1)
 
 _PRIORITY = 1
