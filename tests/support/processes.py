@@ -1,13 +1,14 @@
 """Real processes on loopback: gateways and the sandbox, started and stopped by their ids."""
 
 import asyncio
+import itertools
 import os
 import signal
 import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,11 +27,20 @@ _START_SECONDS = 90.0
 """Two cores may be busy with other things."""
 
 
+_PORTS = itertools.count(
+    20_000 + 1_000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+)
+"""Below those that systems give away by themselves, and apart for each worker of the tests: nobody
+takes one between its choice and the process that listens there."""
+
+
 def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
+    """A port that nobody listens on."""
+    for port in _PORTS:
+        with socket.socket() as one, suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError
 
 
 async def wait_until(question: Callable[[], Any], *, seconds: float) -> Any:
