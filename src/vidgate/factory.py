@@ -35,6 +35,7 @@ from vidgate.services.changes import Changes
 from vidgate.services.checking import ChannelChecker
 from vidgate.services.content import Content
 from vidgate.services.content_links import ContentLinks, base_url_of
+from vidgate.services.content_ways import ContentWays
 from vidgate.services.creating import Submissions
 from vidgate.services.directory import Directory
 from vidgate.services.metrics import Metrics
@@ -386,11 +387,14 @@ def build_services(
     )
     content = Content(
         tasks=office.tasks,
-        attempts=office.attempts,
-        directory=directory,
-        providers=office.providers,
-        client=client,
-        fetcher=fetcher,
+        ways=ContentWays(
+            attempts=office.attempts,
+            directory=directory,
+            providers=office.providers,
+            client=client,
+            fetcher=fetcher,
+            clock=clock,
+        ),
         clock=clock,
         renewer=LinkRenewer(
             tasks=office.tasks,

@@ -384,7 +384,7 @@ async def hang_after_head(exchange: Exchange) -> None:
 
 @pytest.mark.parametrize("play", [hang, hang_after_head])
 async def test_a_host_that_says_nothing(house: House, play: Play) -> None:
-    house.engine.services.content.idle_seconds = 0.2
+    house.engine.services.content.ways.idle_seconds = 0.2
     house.host.plays = [play]
 
     answer = await house.get()
@@ -413,7 +413,7 @@ def breaking(at: int, *, hangs: bool = False, **headers: object) -> Play:
 
 @pytest.mark.parametrize("hangs", [False, True])
 async def test_a_host_that_breaks_off_is_asked_for_the_rest(house: House, *, hangs: bool) -> None:
-    house.engine.services.content.idle_seconds = 0.3
+    house.engine.services.content.ways.idle_seconds = 0.3
     house.host.plays = [breaking(300_000, hangs=hangs), ranged()]
 
     answer = await house.get()
@@ -453,7 +453,7 @@ async def test_the_rest_from_a_host_without_parts(house: House) -> None:
     ids=["other tag", "other size", "error", "for ever", "hangs"],
 )
 async def test_what_cannot_be_read_on_is_cut(house: House, plays: list[Play]) -> None:
-    house.engine.services.content.idle_seconds = 0.3
+    house.engine.services.content.ways.idle_seconds = 0.3
     house.host.plays = list(plays)
 
     with pytest.raises(httpx.RemoteProtocolError):

@@ -227,7 +227,7 @@ class ProtectedKling(Kling):
 def use_protected(house: House) -> None:
     providers: Any = house.engine.office.providers
     providers["kling"] = ProtectedKling()
-    client: Any = house.engine.services.content.client
+    client: Any = house.engine.services.content.ways._client
     client._transport_factory = AiohttpTransport
     client._slots.clear()
 
@@ -298,7 +298,7 @@ async def test_another_host_is_guarded(protected: House) -> None:
 
 
 async def test_a_host_that_hangs(protected: House) -> None:
-    protected.engine.services.content.idle_seconds = 0.2
+    protected.engine.services.content.ways.idle_seconds = 0.2
     protected.host.plays = [Exchange.hang]
 
     assert (await protected.get()).status_code == 504
@@ -312,7 +312,7 @@ async def test_who_goes_away_ends_it_there_too(protected: House) -> None:
         assert answer.status_code == 200
 
     await protected.host.idle()
-    slots: Any = protected.engine.services.content.client
+    slots: Any = protected.engine.services.content.ways._client
     assert [slot.calls for slot in slots._slots.values()] == [0]
 
 

@@ -1,17 +1,12 @@
 """The content of finished videos: found, opened wherever it lies, and read to its last byte."""
 
 from collections import Counter
-from collections.abc import Mapping
-from datetime import timedelta
 from enum import StrEnum
 from typing import Final, Literal, Self, assert_never
-from urllib.parse import urljoin
 from uuid import UUID
 
-import httpx
 import structlog
 
-from vidgate.db.attempts import AttemptStore
 from vidgate.db.clock import Clock
 from vidgate.db.tasks import TaskStore
 from vidgate.exceptions import (
@@ -33,8 +28,6 @@ from vidgate.exceptions import (
 from vidgate.models.ids import parse_public_id
 from vidgate.models.outcomes import VideoResult
 from vidgate.models.tasks import TaskSnapshot, TaskStatus
-from vidgate.providers.base import Provider
-from vidgate.providers.client import UpstreamClient
 from vidgate.providers.downloads import (
     BeyondEndError,
     Download,
@@ -43,20 +36,16 @@ from vidgate.providers.downloads import (
     StalledError,
     UnfitPartError,
     begin_download,
-    download_headers,
 )
-from vidgate.providers.guard import GuardedFetcher, UnsafeUrlError
+from vidgate.providers.guard import UnsafeUrlError
 from vidgate.services.content_links import ContentLinks
-from vidgate.services.directory import Directory
+from vidgate.services.content_ways import ContentWays, NoOtherWayError
 from vidgate.services.reading_content import ContentStream
-from vidgate.services.renewing import CannotAskError, GoneError, LinkRenewer, attempt_of
+from vidgate.services.renewing import CannotAskError, GoneError, LinkRenewer
 
 __all__ = ["Content", "ContentSource", "Variant"]
 
 _log = structlog.get_logger(__name__)
-
-IDLE_TIMEOUT: Final = timedelta(seconds=30)
-"""Without a byte from the host of a video; also for the head of its answer. There is no total."""
 
 DOWNLOADS: Final = 256
 """At once in one process. Each holds two connections and at most some hundred KiB."""
@@ -64,17 +53,11 @@ DOWNLOADS: Final = 256
 DOWNLOADS_PER_ACCOUNT: Final = 64
 """So that one account's slow readers do not keep everybody else from theirs."""
 
-_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-_CHANNEL_REDIRECTS: Final = 3
 _EXPIRED: Final = frozenset({200, 400, 401, 403, 404, 410})
 """What hosts answer when a link has ended: object stores say 400, 401 or 403 to an old signature,
 and some hosts show a page in the place of the file."""
 
 _GONE: Final = frozenset({404, 410})
-
-
-class _NoOtherWayError(ProviderProtocolError):
-    """No channel has a way to a video."""
 
 
 class Variant(StrEnum):
@@ -89,35 +72,25 @@ class Content:
     """Finds the content of finished tasks, and keeps count of who reads.
 
     Args:
-        fetcher: The way to links that anybody may open.
-        client: The way to videos that only a channel's credential opens.
-        idle_timeout: Without a byte from the host.
+        ways: To the hosts of the videos.
+        renewer: Asks for links anew.
+        links: Reads our own.
     """
 
     def __init__(
         self,
         *,
         tasks: TaskStore,
-        attempts: AttemptStore,
-        directory: Directory,
-        providers: Mapping[str, Provider],
-        client: UpstreamClient,
-        fetcher: GuardedFetcher,
-        clock: Clock,
+        ways: ContentWays,
         renewer: LinkRenewer,
         links: ContentLinks,
-        idle_timeout: timedelta = IDLE_TIMEOUT,
+        clock: Clock,
     ) -> None:
         self._tasks = tasks
-        self.attempts = attempts
-        self.directory = directory
-        self.providers = providers
-        self.client = client
-        self.fetcher = fetcher
-        self.clock = clock
-        self.renewer = renewer
         self._links = links
-        self.idle_seconds = idle_timeout.total_seconds()
+        self.ways = ways
+        self.renewer = renewer
+        self.clock = clock
         self._readers: Counter[UUID] = Counter()
 
     async def find(self, public_id: str, account_id: UUID, variant: Variant) -> "ContentSource":
@@ -269,7 +242,9 @@ class ContentSource:
             raise ContentUnavailableError(
                 "The host of this video does not deliver it; try again in a moment."
             ) from None
-        return await ContentStream.of(self.download, download, span, self._content.idle_seconds)
+        return await ContentStream.of(
+            self.download, download, span, self._content.ways.idle_seconds
+        )
 
     async def download(self, span: Span | None) -> Download:
         """Ask its host, and once its provider for a new link if the old one has ended.
@@ -335,11 +310,17 @@ class ContentSource:
         assert url is not None  # noqa: S101 - seen to when it was found, and when it was renewed
         is_video = self._variant is Variant.VIDEO
         if is_video and (self._result.protected or self._goes_round):
-            return await begin_download(await self._open_by_channel(span), span)
+            return await self._fetch_by_channel(span)
         try:
-            response = await self._open_link(url, span)
+            response = await self._content.ways.by_link(url, span)
         except (UnsafeUrlError, NotSentError) as error:
             return await self._go_round(span, error)
+        return await begin_download(response, span)
+
+    async def _fetch_by_channel(self, span: Span | None) -> Download:
+        response = await self._content.ways.by_channel(
+            self._task_id, self._position, self._result, span
+        )
         return await begin_download(response, span)
 
     async def _go_round(self, span: Span | None, error: VidgateError) -> Download:
@@ -353,57 +334,12 @@ class ContentSource:
             raise error
         self._goes_round = True
         try:
-            download = await begin_download(await self._open_by_channel(span), span)
-        except (_NoOtherWayError, RefusedLinkError, ConfigurationError):
+            download = await self._fetch_by_channel(span)
+        except (NoOtherWayError, RefusedLinkError, ConfigurationError):
             self._goes_round = False
             raise error from None
         _log.info("A video is fetched by its channel, as its link leads nowhere", reason=str(error))
         return download
-
-    async def _open_link(self, url: str, span: Span | None) -> httpx.Response:
-        content = self._content
-        return await content.fetcher.open(
-            url, download_headers(span), timeout_seconds=content.idle_seconds
-        )
-
-    async def _open_by_channel(self, span: Span | None) -> httpx.Response:
-        content = self._content
-        attempt = await attempt_of(content.attempts, self._task_id, self._position)
-        provider = content.providers.get(attempt.provider) if attempt else None
-        if attempt is None or provider is None:
-            raise _NoOtherWayError("Nobody knows any more which channel made it.")
-        access = await content.directory.access(attempt.credential_id)
-        proxy = await content.directory.proxy(attempt.channel_id)
-        if self._result.protected:
-            request = provider.content_request(self._result, access, content.clock.now())
-        else:
-            ref = attempt.ref
-            now = content.clock.now()
-            around = provider.fallback_content_request(ref, access, now) if ref else None
-            if around is None:
-                raise _NoOtherWayError("Its provider has no other way to it.")
-            request = around
-        for _ in range(_CHANNEL_REDIRECTS + 1):
-            request.headers.update(download_headers(span))
-            response = await content.client.open(
-                request,
-                channel_id=attempt.channel_id,
-                timeout_seconds=content.idle_seconds,
-                proxy=proxy,
-            )
-            if response.status_code not in _REDIRECTS:
-                return response
-            await response.aclose()
-            try:
-                target = urljoin(str(request.url), response.headers.get("Location", ""))
-                is_same = _origin(httpx.URL(target)) == _origin(request.url)
-            except (ValueError, httpx.InvalidURL):
-                raise UnsafeUrlError("The URL leads to something that is no URL.") from None
-            if not is_same:
-                # Another host is nobody that our credential was meant for.
-                return await self._open_link(target, span)
-            request = httpx.Request("GET", target, headers=request.headers)
-        raise ProviderProtocolError(f"More than {_CHANNEL_REDIRECTS} redirects.")
 
 
 def _check_succeeded(snapshot: TaskSnapshot) -> None:
@@ -441,7 +377,3 @@ def _missing(variant: Variant) -> NotFoundError:
         param="variant",
         code="variant_not_available",
     )
-
-
-def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    return url.scheme, url.host, url.port
