@@ -152,6 +152,33 @@ REFUSED: dict[str, tuple[VideoRequest, str, str]] = {
     ),
     "speed": (ask("vidu-lip-sync", video_url=VIDEO, text="hello", speed=3), "speed", "0.5 to 2"),
     "speech": (ask("vidu-lip-sync", video_url=VIDEO, text="hi"), "text", "4 to 2000"),
+    # Fields of other endpoints do nothing, and would still be billed, or make a bill smaller.
+    "off-peak extension": (
+        ask("viduq2-pro", video_url=VIDEO, off_peak=True),
+        "off_peak",
+        "extend has no off_peak; it is a field of text2video, img2video",
+    ),
+    "length of a lip-sync": (
+        ask("vidu-lip-sync", video_url=VIDEO, text="hello", duration=1),
+        "duration",
+        "lip-sync has no duration",
+    ),
+    "resolution of a template": (
+        ask("vidu-template", 1, template="hug", resolution="1080p"),
+        "resolution",
+        "template has no resolution",
+    ),
+    "sound of an upscale": (
+        ask("vidu-upscale", video_url=VIDEO, audio=True),
+        "audio",
+        "upscale-new has no audio",
+    ),
+    "style of a first frame": (
+        ask("viduq1", 1, style="anime"),
+        "style",
+        "img2video has no style; it is a field of text2video.",
+    ),
+    "voice between two frames": (ask("viduq1", 2, voice_id="7"), "voice_id", "img2video"),
 }
 
 
@@ -194,6 +221,8 @@ PASSED: dict[str, VideoRequest] = {
     "twelve pictures of a template": ask("vidu-template", template="hug", images=URLS[:12]),
     "empty": ask("viduq2", resolution="", aspect_ratio="", duration=None),
     "seed": ask("viduq2", seed=-1),
+    "not off-peak where there is none": ask("viduq2-pro", video_url=VIDEO, off_peak=False),
+    "nothing of another endpoint": ask("viduq3-pro", style="", videos=[], is_rec=False),
     "nine key frames": ask("viduq2-pro", 1, image_settings=[{"key_image": URLS[0]}] * 9),
 }
 

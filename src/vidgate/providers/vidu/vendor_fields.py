@@ -17,6 +17,7 @@ from vidgate.exceptions import UnsupportedParameterError
 from vidgate.providers.base import ActionCapabilities
 from vidgate.providers.vidu.choosing import Choice
 from vidgate.providers.vidu.endpoints import (
+    ENDPOINTS,
     EXTEND,
     FIRST_FRAME,
     FIRST_LAST_FRAME,
@@ -164,6 +165,7 @@ def check_fields(body: Mapping[str, Any], choice: Choice) -> None:
     _check_duration(body, choice, capabilities)
     _check_resolution(body, choice, capabilities)
     _check_ratio(body, choice, capabilities)
+    _check_foreign(body, choice)
     for words in _WORDS:
         value = body.get(words.name)
         if choice.endpoint in words.endpoints and not _is_empty(value):
@@ -306,6 +308,23 @@ def _check_ratio(body: Mapping[str, Any], choice: Choice, capabilities: ActionCa
     if choice.endpoint is REFERENCES and choice.model.startswith(_AUTOMATIC_RATIO_FAMILY):
         ratios = (*ratios, _AUTOMATIC_RATIO)
     _expect("aspect_ratio", asked, ratios, choice)
+
+
+def _check_foreign(body: Mapping[str, Any], choice: Choice) -> None:
+    """Refuse a field that other endpoints have: here it does nothing, and the bill would follow it.
+
+    One that asks for nothing passes.
+    """
+    for name, value in body.items():
+        if name in choice.endpoint.fields or _is_empty(value) or value in (False, [], {}):
+            continue
+        takers = [endpoint.name for endpoint in ENDPOINTS.values() if name in endpoint.fields]
+        if takers:
+            raise UnsupportedParameterError(
+                name,
+                f"Vidu's {choice.endpoint.name} has no {name}; it is a field of "
+                f"{', '.join(takers)}.",
+            )
 
 
 def _check_span(span: _Span, value: Any, choice: Choice) -> None:
