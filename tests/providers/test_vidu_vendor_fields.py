@@ -1,5 +1,6 @@
 """The Vidu adapter: what is refused of vendor fields, and what is left to the vendor."""
 
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -152,6 +153,17 @@ REFUSED: dict[str, tuple[VideoRequest, str, str]] = {
     ),
     "speed": (ask("vidu-lip-sync", video_url=VIDEO, text="hello", speed=3), "speed", "0.5 to 2"),
     "speech": (ask("vidu-lip-sync", video_url=VIDEO, text="hi"), "text", "4 to 2000"),
+    "sound from words": (ask("viduq2", audio=True), "audio", "Allowed: false."),
+    "two subjects of one name": (
+        ask("viduq2", subjects=[{"name": "a"}, {"name": "b"}, {"name": "a"}]),
+        "subjects.name",
+        "a name of its own",
+    ),
+    "videos beside subjects": (
+        ask("viduq2-pro", subjects=[{"name": "a"}], videos=[VIDEO]),
+        "videos",
+        "belongs in the subject",
+    ),
     # Fields of other endpoints do nothing, and would still be billed, or make a bill smaller.
     "off-peak extension": (
         ask("viduq2-pro", video_url=VIDEO, off_peak=True),
@@ -233,6 +245,35 @@ def test_left_to_the_vendor(name: str) -> None:
     body = VIDU.translate(request).body
     sent = {key: value for key, value in request.metadata.items() if value is not None}
     assert {key: body[key] for key in sent} == sent
+
+
+@pytest.mark.parametrize(
+    ("request_", "idle"),
+    [
+        (ask("viduq2", movement_amplitude="small", style="anime"), ("movement_amplitude", "style")),
+        (ask("viduq3-pro", 2, movement_amplitude="large"), ("movement_amplitude",)),
+        (ask("viduq3-pro", 1, voice_id="7"), ("voice_id",)),
+        (ask("viduq2-pro", 1, voice_id="7"), ()),
+        (ask("viduq2", bgm=True, duration=9), ("bgm",)),
+        (ask("viduq2", bgm=True, duration=8), ()),
+        (ask("viduq1", movement_amplitude="small", style="anime"), ()),
+        (ask("viduq2", movement_amplitude="auto", style="general", bgm=False, duration=9), ()),
+        (ask("viduq1", wm_position=1), ("wm_position",)),
+        (ask("viduq1", wm_position=1, watermark=True), ()),
+        (ask("viduq2-pro", video_url=VIDEO, wm_position="top_left"), ("wm_position",)),
+        (ask("viduq9", style="anime"), ()),
+    ],
+)
+def test_what_the_vendor_takes_and_ignores_is_named(
+    request_: VideoRequest, idle: tuple[str, ...]
+) -> None:
+    translation = VIDU.translate(request_)
+    assert translation.ignored == idle
+    assert translation.body.items() >= request_.metadata.items()
+    if idle:
+        with pytest.raises(UnsupportedParameterError) as caught:
+            VIDU.translate(replace(request_, strict=True))
+        assert caught.value.param == idle[0]
 
 
 def test_the_older_name_of_a_subjects_name() -> None:

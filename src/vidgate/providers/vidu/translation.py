@@ -19,6 +19,7 @@ from vidgate.providers.vidu.endpoints import (
     TEXT,
 )
 from vidgate.providers.vidu.facts import to_facts, to_pace
+from vidgate.providers.vidu.idle_fields import idle_fields
 from vidgate.providers.vidu.media import check_weight, to_pictures
 from vidgate.providers.vidu.models import (
     KEY_FRAME_SECONDS,
@@ -81,7 +82,7 @@ def to_translation(request: VideoRequest, *, map_retired_models: bool) -> Transl
     check_fields(body, choice)
     check_weight(body)
 
-    ignored = _ignored(request, size, used)
+    ignored = (*_ignored(request, size, used), *idle_fields(body, choice))
     adjusted = (size.adjusted,) if size.adjusted else ()
     if request.strict:
         _refuse_inexact(ignored, adjusted)

@@ -161,6 +161,7 @@ def check_fields(body: Mapping[str, Any], choice: Choice) -> None:
         return
     _check_presence(body, choice)
     _check_off_peak(body, choice)
+    _check_sound(body, choice, capabilities)
     _check_prompt(body, choice, capabilities)
     _check_duration(body, choice, capabilities)
     _check_resolution(body, choice, capabilities)
@@ -207,6 +208,10 @@ def _check_presence(body: Mapping[str, Any], choice: Choice) -> None:
     for name, models in _WITHOUT.items():
         if body.get(name) and choice.model in models:
             raise UnsupportedParameterError(name, f"The model {choice.told} has no {name}.")
+    if body.get("subjects") and body.get("videos"):
+        raise UnsupportedParameterError(
+            "videos", "Beside subjects a video belongs in the subject that it shows."
+        )
     for name, models in _ALONE.items():
         if body.get(name) and choice.model not in models:
             raise UnsupportedParameterError(
@@ -228,10 +233,23 @@ def _check_off_peak(body: Mapping[str, Any], choice: Choice) -> None:
             )
 
 
+def _check_sound(body: Mapping[str, Any], choice: Choice, capabilities: ActionCapabilities) -> None:
+    """Refuse sound from words alone, which only Q3 makes; elsewhere the sources leave it open."""
+    if choice.endpoint is TEXT and body.get("audio") is True and not capabilities.sound:
+        raise _excluded("audio", choice, ("false",))
+
+
 def _check_subjects(subjects: Any, choice: Choice) -> None:
+    names: list[Any] = []
     for subject in subjects if isinstance(subjects, list) else ():
         if not isinstance(subject, Mapping):
             continue
+        if subject.get("name") in names:
+            raise UnsupportedParameterError(
+                "subjects.name", "Each subject needs a name of its own, which the prompt says."
+            )
+        if subject.get("name") is not None:
+            names.append(subject["name"])
         pictures = _length(subject.get("images")) or 0
         videos = _length(subject.get("videos")) or 0
         if videos and choice.model != VIDEO_REFERENCE_MODEL:
