@@ -192,6 +192,8 @@ def judge_flat_exclusions(body: Mapping[str, Any], traits: Traits, product: Prod
             judge_sound_source(body)
         case _:
             pass
+    if product in (Product.FRAMES, Product.OMNI, Product.MOTION):
+        _refuse_gone(body, traits)
     if product in (Product.FRAMES, Product.OMNI) and body.get("multi_shot") is True:
         _judge_shots(body)
 
@@ -228,12 +230,15 @@ def judge_watermark(body: Mapping[str, Any], param: str) -> None:
         )
 
 
-def _judge_frames(body: Mapping[str, Any], traits: Traits) -> None:
+def _refuse_gone(body: Mapping[str, Any], traits: Traits) -> None:
     for name in _GONE:
         if is_given(body.get(name)):
             raise UnsupportedParameterError(
                 name, f"{traits.name} has no `{name}`; only models had it that Kling has retired."
             )
+
+
+def _judge_frames(body: Mapping[str, Any], traits: Traits) -> None:
     for name in ("image_list", "video_list"):
         if is_given(body.get(name)):
             raise UnsupportedParameterError(
