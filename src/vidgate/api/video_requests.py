@@ -28,6 +28,7 @@ _CARRIERS = (
     "contents",
     "video_url",
     "video_creation_id",
+    "video_id",
     "session_id",
     "template",
     "story",
