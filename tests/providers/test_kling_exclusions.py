@@ -116,6 +116,8 @@ def entries(model: str, *contents: dict[str, Any], **settings: Any) -> VideoRequ
         (video("kling-avatar", audio_id="1", sound_file="x", _images=1), "sound_file"),
         (video("kling-lip-sync", **SPOKEN, audio_id="1", sound_file="x"), "sound_file"),
         (video("kling-lip-sync", **SPOKEN, audio_id="1", sound_start_time=1500), "sound_end_time"),
+        (video("kling-lip-sync", **SPOKEN, audio_id="1", video_id="9"), "video_url"),
+        (video("kling-avatar", sound_file="A" * 7_000_000, _images=1), "sound_file"),
         (video("kling-v3", watermark_info={"enabled": "yes"}), "watermark_info"),
         (video("kling-3.0", watermark_info={"enabled": 1}), "watermark_info"),
         (video("kling-3.0", options={"watermark_info": True}), "options.watermark_info"),

@@ -182,6 +182,27 @@ GOLDEN: dict[str, tuple[VideoRequest, str, dict[str, Any]]] = {
         AVATAR,
         {"image": A.url, "audio_id": "8123", "mode": "pro"},
     ),
+    "an avatar of an inline sound": (
+        video("kling-avatar", images=(A,), metadata={"sound_file": "data:audio/mp3;base64,SUQz"}),
+        AVATAR,
+        {"image": A.url, "sound_file": "SUQz"},
+    ),
+    "a lip-sync with an inline sound": (
+        video(
+            "kling-lip-sync",
+            metadata={
+                "session_id": "s1",
+                "face_choose": [
+                    {"face_id": "0", "sound_file": "data:;base64,SUQz", "sound_end_time": 3000}
+                ],
+            },
+        ),
+        LIP_SYNC,
+        {
+            "session_id": "s1",
+            "face_choose": [{"face_id": "0", "sound_file": "SUQz", "sound_end_time": 3000}],
+        },
+    ),
     "a lip-sync with a session of the client's": (
         video(
             "kling-v3",

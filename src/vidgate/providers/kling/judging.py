@@ -253,6 +253,10 @@ def _watermark_param(over: Mapping[str, Any]) -> str:
 
 
 def _judge_faces(case: _Case, body: Mapping[str, Any]) -> None:
+    if is_given(body.get("video_id")) and is_given(body.get("video_url")):
+        raise UnsupportedParameterError(
+            "video_url", "Give one video: `video_url` or `video_id`, not both."
+        )
     case.at_most("face_choose", body.get("face_choose"), 1)
     for face in objects(body.get("face_choose")):
         judge_sound_source(face)

@@ -11,7 +11,7 @@ from vidgate.providers.base import Action, ActionCapabilities, RunFacts, Transla
 from vidgate.providers.durations import refuse_zero
 from vidgate.providers.kling.capabilities import pace_of
 from vidgate.providers.kling.foreign import idle_fields, refuse_foreign_fields
-from vidgate.providers.kling.inline import bare_pictures, check_inline
+from vidgate.providers.kling.inline import bare_media, check_inline
 from vidgate.providers.kling.judging import judge
 from vidgate.providers.kling.models import (
     PRODUCT_NAMES,
@@ -53,7 +53,7 @@ def translate(request: VideoRequest, *, map_retired_models: bool) -> Translation
     refuse_zero(request)
     over = _vendor_fields(request.metadata)
     route = find_route(request, over, map_retired_models=map_retired_models)
-    over = bare_pictures(over, route.wire.max_image_bytes)
+    over = bare_media(over, route.wire.max_image_bytes)
     if route.path is not None:
         return _as_written(over, route, route.path)
     traits, wire, as_frames = route.traits, route.wire, route.as_frames
