@@ -113,6 +113,17 @@ def entries(model: str, *contents: dict[str, Any], **settings: Any) -> VideoRequ
         (video("kling-v3", **SHOTS), "multi_prompt"),
         (video("kling-v3", **SHOTS, multi_prompt=[{"duration": "3"}]), "multi_prompt"),
         (video("kling-v3", **SHOTS, multi_prompt=[{"duration": "0"}]), "multi_prompt"),
+        (video("kling-v3", multi_prompt=[{"duration": "5"}]), "multi_prompt"),
+        (video("kling-v2-6", multi_prompt=[{"duration": "5"}]), "multi_prompt"),
+        (
+            video(
+                "kling-v3-omni",
+                multi_shot=True,
+                shot_type="intelligence",
+                multi_prompt=[{"duration": "5"}],
+            ),
+            "multi_prompt",
+        ),
         (video("kling-avatar", audio_id="1", sound_file="x", _images=1), "sound_file"),
         (video("kling-lip-sync", **SPOKEN, audio_id="1", sound_file="x"), "sound_file"),
         (video("kling-lip-sync", **SPOKEN, audio_id="1", sound_start_time=1500), "sound_end_time"),

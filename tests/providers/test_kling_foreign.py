@@ -128,6 +128,26 @@ def test_a_shape_beside_a_first_frame_is_named_as_ignored(
         assert caught.value.param == "aspect_ratio"
 
 
+@pytest.mark.parametrize(
+    ("model", "scale", "named"),
+    [
+        ("kling-v2-6", 0.7, True),
+        ("kling-v1", 0, True),
+        ("kling-v2-5-turbo", 0.5, False),
+        ("kling-v3", 0.7, False),
+    ],
+)
+def test_a_scale_that_the_model_does_not_know_is_named_as_ignored(
+    model: str,
+    scale: float,
+    named: bool,  # noqa: FBT001 - a case
+) -> None:
+    translation = kling.translate(video(model, cfg_scale=scale))
+
+    assert translation.ignored == (("cfg_scale",) if named else ())
+    assert translation.body["cfg_scale"] == scale
+
+
 def test_only_what_is_the_clients_own_is_kept_out_of_options() -> None:
     options = {"callback_url": "https://x.test", "external_task_id": "theirs", "model": "m"}
 

@@ -194,8 +194,11 @@ def judge_flat_exclusions(body: Mapping[str, Any], traits: Traits, product: Prod
             pass
     if product in (Product.FRAMES, Product.OMNI, Product.MOTION):
         _refuse_gone(body, traits)
-    if product in (Product.FRAMES, Product.OMNI) and body.get("multi_shot") is True:
-        _judge_shots(body)
+    if product in (Product.FRAMES, Product.OMNI):
+        if body.get("multi_shot") is True:
+            _judge_shots(body)
+        elif is_given(body.get("multi_prompt")):
+            raise _idle_shots()
 
 
 def judge_sound_source(where: Mapping[str, Any]) -> None:
@@ -288,6 +291,8 @@ def _judge_shots(body: Mapping[str, Any]) -> None:
             "shot_type", "`multi_shot` needs it.", allowed=("customize", "intelligence")
         )
     if kind != "customize":
+        if is_given(body.get("multi_prompt")):
+            raise _idle_shots()
         return
     shots = objects(body.get("multi_prompt"))
     if not shots:
@@ -301,6 +306,12 @@ def _judge_shots(body: Mapping[str, Any]) -> None:
         raise UnsupportedParameterError(
             "multi_prompt", f"The shots last {total} seconds together, and the video {asked[:9]}."
         )
+
+
+def _idle_shots() -> UnsupportedParameterError:
+    return UnsupportedParameterError(
+        "multi_prompt", "`multi_prompt` needs `multi_shot: true` and `shot_type: customize`."
+    )
 
 
 def _param(over: Mapping[str, Any], kind: str) -> str:

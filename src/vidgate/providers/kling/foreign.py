@@ -67,11 +67,14 @@ _JUDGED = MappingProxyType(
 _PASSED = frozenset({Product.EFFECTS, Product.MULTI_ELEMENTS})
 """Their bodies are passed through."""
 
+_NO_SCALE = 0.5
+"""The vendor's default."""
+
 _NOTHING = MappingProxyType(
     {
         "sound": ("off",),
         "keep_original_sound": ("no",),
-        "cfg_scale": (0.5,),
+        "cfg_scale": (_NO_SCALE,),
         "multi_shot": (False,),
     }
 )
@@ -121,8 +124,12 @@ def refuse_foreign_fields(
 def idle_fields(
     body: Mapping[str, Any], inputs: Inputs, traits: Traits, product: Product
 ) -> tuple[str, ...]:
-    """Name what is sent and does nothing: the shape of a video that a first frame gives one."""
-    if not traits.is_known or product is not Product.FRAMES or not inputs.gives_shape:
+    """Name what is sent and does nothing: a shape beside a first frame, `cfg_scale` to V2.x."""
+    if not traits.is_known or product is not Product.FRAMES:
         return ()
     where = settings_of(body) if traits.is_path_model else body
-    return ("aspect_ratio",) if is_given(where.get("aspect_ratio")) else ()
+    idle = {
+        "aspect_ratio": inputs.gives_shape,
+        "cfg_scale": traits.name.startswith("kling-v2") and where.get("cfg_scale") != _NO_SCALE,
+    }
+    return tuple(name for name, is_idle in idle.items() if is_idle and is_given(where.get(name)))
