@@ -153,6 +153,18 @@ REFUSED: dict[str, tuple[VideoRequest, str, str]] = {
     ),
     "speed": (ask("vidu-lip-sync", video_url=VIDEO, text="hello", speed=3), "speed", "0.5 to 2"),
     "speech": (ask("vidu-lip-sync", video_url=VIDEO, text="hi"), "text", "4 to 2000"),
+    "a long pause": (
+        ask("vidu-lip-sync", video_url=VIDEO, text="hello <#100#> there"),
+        "text",
+        "0.01 to 99.99",
+    ),
+    "a short pause in the prompt": (
+        VideoRequest(
+            model="vidu-lip-sync", prompt="so <#1#> it <#0.001#> is", metadata={"video_url": VIDEO}
+        ),
+        "prompt",
+        "0.01 to 99.99",
+    ),
     "sound from words": (ask("viduq2", audio=True), "audio", "Allowed: false."),
     "two subjects of one name": (
         ask("viduq2", subjects=[{"name": "a"}, {"name": "b"}, {"name": "a"}]),
@@ -234,6 +246,7 @@ PASSED: dict[str, VideoRequest] = {
     "empty": ask("viduq2", resolution="", aspect_ratio="", duration=None),
     "seed": ask("viduq2", seed=-1),
     "not off-peak where there is none": ask("viduq2-pro", video_url=VIDEO, off_peak=False),
+    "pauses": ask("vidu-lip-sync", video_url=VIDEO, text="a <#0.01#> b <#99.99#> c <#x#>"),
     "nothing of another endpoint": ask("viduq3-pro", style="", videos=[], is_rec=False),
     "nine key frames": ask("viduq2-pro", 1, image_settings=[{"key_image": URLS[0]}] * 9),
 }
