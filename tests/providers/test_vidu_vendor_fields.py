@@ -171,6 +171,11 @@ REFUSED: dict[str, tuple[VideoRequest, str, str]] = {
         "subjects.name",
         "a name of its own",
     ),
+    "three subjects with videos": (
+        ask("viduq2-pro", subjects=[{"name": name, "videos": [VIDEO]} for name in "abc"]),
+        "subjects.videos",
+        "At most 2 subjects",
+    ),
     "videos beside subjects": (
         ask("viduq2-pro", subjects=[{"name": "a"}], videos=[VIDEO]),
         "videos",
@@ -246,6 +251,14 @@ PASSED: dict[str, VideoRequest] = {
     "empty": ask("viduq2", resolution="", aspect_ratio="", duration=None),
     "seed": ask("viduq2", seed=-1),
     "not off-peak where there is none": ask("viduq2-pro", video_url=VIDEO, off_peak=False),
+    "two subjects with videos": ask(
+        "viduq2-pro",
+        subjects=[
+            {"name": "a", "videos": [VIDEO]},
+            {"name": "b", "videos": [VIDEO]},
+            {"name": "c"},
+        ],
+    ),
     "pauses": ask("vidu-lip-sync", video_url=VIDEO, text="a <#0.01#> b <#99.99#> c <#x#>"),
     "nothing of another endpoint": ask("viduq3-pro", style="", videos=[], is_rec=False),
     "nine key frames": ask("viduq2-pro", 1, image_settings=[{"key_image": URLS[0]}] * 9),

@@ -115,6 +115,9 @@ _SPANS = (
     _Span("text", LIP_SYNC, *SPOKEN_CHARACTERS, _characters, " characters"),
 )
 
+_VIDEO_SUBJECTS = 2
+"""The most subjects with a video, however many others there may be beside them."""
+
 _TEMPLATE_OF: Mapping[str, str] = {"area": "exotic_princess", "beast": "beast_companion"}
 """The only template that has a field."""
 
@@ -240,10 +243,14 @@ def _check_sound(body: Mapping[str, Any], choice: Choice, capabilities: ActionCa
 
 
 def _check_subjects(subjects: Any, choice: Choice) -> None:
+    listed = subjects if isinstance(subjects, list) else []
+    listed = [subject for subject in listed if isinstance(subject, Mapping)]
+    if sum(bool(subject.get("videos")) for subject in listed) > _VIDEO_SUBJECTS:
+        raise UnsupportedParameterError(
+            "subjects.videos", f"At most {_VIDEO_SUBJECTS} subjects are shown by a video."
+        )
     names: list[Any] = []
-    for subject in subjects if isinstance(subjects, list) else ():
-        if not isinstance(subject, Mapping):
-            continue
+    for subject in listed:
         if subject.get("name") in names:
             raise UnsupportedParameterError(
                 "subjects.name", "Each subject needs a name of its own, which the prompt says."
