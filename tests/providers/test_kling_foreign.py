@@ -148,6 +148,16 @@ def test_a_scale_that_the_model_does_not_know_is_named_as_ignored(
     assert translation.body["cfg_scale"] == scale
 
 
+def test_a_body_in_the_vendors_own_words_is_told_of_it_too() -> None:
+    body = {"image": A.url, "aspect_ratio": "9:16"}
+    written = {"action": "/v1/videos/image2video", **body}
+
+    translation = kling.translate(VideoRequest(model="kling-v3", metadata=written))
+
+    assert translation.ignored == ("aspect_ratio",)
+    assert translation.body == {"model_name": "kling-v3", **body}
+
+
 def test_only_what_is_the_clients_own_is_kept_out_of_options() -> None:
     options = {"callback_url": "https://x.test", "external_task_id": "theirs", "model": "m"}
 

@@ -143,6 +143,7 @@ def _as_written(over: Mapping[str, Any], route: Route, path: str) -> Translation
         facts=facts,
         pace=pace_of(traits, route.product, facts.resolution),
         details={**_told(facts), ACTION: inputs.action.value},
+        ignored=idle_fields(body, inputs, traits, route.product),
     )
 
 
