@@ -493,6 +493,17 @@ def test_facts_follow_what_is_sent(
     assert facts.sound is sound
 
 
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [("10", 10), (0.01, 5), ("0", 5), ("5", 5), ("x", None), (None, None), ("", None)],
+)
+def test_no_length_of_an_effect_makes_it_cheaper(said: object, seconds: float | None) -> None:
+    brought = {"image": A.url, "duration": said}
+    request = video("kling-effects", metadata={"effect_scene": "hug", "input": brought})
+
+    assert kling.translate(request).facts.duration_seconds == seconds
+
+
 def test_what_a_product_has_no_use_for_is_named() -> None:
     motion = video(
         "kling-v3",
