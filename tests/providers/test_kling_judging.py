@@ -218,7 +218,7 @@ def test_what_a_known_model_cannot_honour_is_refused_by_name(
         video("kling-2.5-turbo", settings={"audio": "off", "multi_shot": "x"}),
         video("kling-3.0-turbo", settings={"audio": "off"}),
         video("kling-effects", effect_scene="brand_new", mode="x", input={"image": "x"}),
-        video("kling-avatar", audio_id="1", duration="x", sound="x", _images=1),
+        video("kling-avatar", audio_id="1", speed="x", sound="off", _images=1),
     ],
 )
 def test_everything_else_is_the_vendors_to_judge(request_: VideoRequest) -> None:

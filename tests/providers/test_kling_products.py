@@ -182,6 +182,27 @@ GOLDEN: dict[str, tuple[VideoRequest, str, dict[str, Any]]] = {
         AVATAR,
         {"image": A.url, "audio_id": "8123", "mode": "pro"},
     ),
+    "an avatar of an inline sound": (
+        video("kling-avatar", images=(A,), metadata={"sound_file": "data:audio/mp3;base64,SUQz"}),
+        AVATAR,
+        {"image": A.url, "sound_file": "SUQz"},
+    ),
+    "a lip-sync with an inline sound": (
+        video(
+            "kling-lip-sync",
+            metadata={
+                "session_id": "s1",
+                "face_choose": [
+                    {"face_id": "0", "sound_file": "data:;base64,SUQz", "sound_end_time": 3000}
+                ],
+            },
+        ),
+        LIP_SYNC,
+        {
+            "session_id": "s1",
+            "face_choose": [{"face_id": "0", "sound_file": "SUQz", "sound_end_time": 3000}],
+        },
+    ),
     "a lip-sync with a session of the client's": (
         video(
             "kling-v3",
@@ -470,6 +491,17 @@ def test_facts_follow_what_is_sent(
     assert facts.resolution == resolution
     assert facts.mode == mode
     assert facts.sound is sound
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [("10", 10), (0.01, 5), ("0", 5), ("5", 5), ("x", None), (None, None), ("", None)],
+)
+def test_no_length_of_an_effect_makes_it_cheaper(said: object, seconds: float | None) -> None:
+    brought = {"image": A.url, "duration": said}
+    request = video("kling-effects", metadata={"effect_scene": "hug", "input": brought})
+
+    assert kling.translate(request).facts.duration_seconds == seconds
 
 
 def test_what_a_product_has_no_use_for_is_named() -> None:

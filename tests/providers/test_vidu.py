@@ -318,9 +318,9 @@ def test_our_callback_url_is_given() -> None:
 
 
 def test_translating_changes_no_metadata() -> None:
-    metadata = {"action": "generate", "payload": "theirs", "subjects": [{"name": "mia"}]}
+    metadata = {"action": "referenceGenerate", "payload": "theirs", "subjects": [{"id": "mia"}]}
     kept = json.loads(json.dumps(metadata))
-    VIDU.translate(ask("viduq3-turbo", images=(A,), metadata=metadata))
+    VIDU.translate(ask("viduq3-turbo", metadata=metadata))
     assert metadata == kept
 
 

@@ -152,7 +152,7 @@ def test_facts_tell_what_is_run(name: str) -> None:
 
 def test_what_may_be_minutes_of_video_is_waited_for() -> None:
     upscale = VIDU.translate(ask("vidu-upscale", metadata={"video_url": VIDEO})).pace
-    slow = ask("viduq2-pro", metadata={"video_url": VIDEO, "off_peak": True})
+    slow = ask("viduq2", metadata={"off_peak": True})
     assert upscale.deadline > timedelta(hours=1)
     assert VIDU.translate(slow).pace.deadline > timedelta(hours=48)
 

@@ -1,5 +1,6 @@
 """The Vidu adapter: what is refused of vendor fields, and what is left to the vendor."""
 
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -152,6 +153,61 @@ REFUSED: dict[str, tuple[VideoRequest, str, str]] = {
     ),
     "speed": (ask("vidu-lip-sync", video_url=VIDEO, text="hello", speed=3), "speed", "0.5 to 2"),
     "speech": (ask("vidu-lip-sync", video_url=VIDEO, text="hi"), "text", "4 to 2000"),
+    "a long pause": (
+        ask("vidu-lip-sync", video_url=VIDEO, text="hello <#100#> there"),
+        "text",
+        "0.01 to 99.99",
+    ),
+    "a short pause in the prompt": (
+        VideoRequest(
+            model="vidu-lip-sync", prompt="so <#1#> it <#0.001#> is", metadata={"video_url": VIDEO}
+        ),
+        "prompt",
+        "0.01 to 99.99",
+    ),
+    "sound from words": (ask("viduq2", audio=True), "audio", "Allowed: false."),
+    "two subjects of one name": (
+        ask("viduq2", subjects=[{"name": "a"}, {"name": "b"}, {"name": "a"}]),
+        "subjects.name",
+        "a name of its own",
+    ),
+    "three subjects with videos": (
+        ask("viduq2-pro", subjects=[{"name": name, "videos": [VIDEO]} for name in "abc"]),
+        "subjects.videos",
+        "At most 2 subjects",
+    ),
+    "videos beside subjects": (
+        ask("viduq2-pro", subjects=[{"name": "a"}], videos=[VIDEO]),
+        "videos",
+        "belongs in the subject",
+    ),
+    # Fields of other endpoints do nothing, and would still be billed, or make a bill smaller.
+    "off-peak extension": (
+        ask("viduq2-pro", video_url=VIDEO, off_peak=True),
+        "off_peak",
+        "extend has no off_peak; it is a field of text2video, img2video",
+    ),
+    "length of a lip-sync": (
+        ask("vidu-lip-sync", video_url=VIDEO, text="hello", duration=1),
+        "duration",
+        "lip-sync has no duration",
+    ),
+    "resolution of a template": (
+        ask("vidu-template", 1, template="hug", resolution="1080p"),
+        "resolution",
+        "template has no resolution",
+    ),
+    "sound of an upscale": (
+        ask("vidu-upscale", video_url=VIDEO, audio=True),
+        "audio",
+        "upscale-new has no audio",
+    ),
+    "style of a first frame": (
+        ask("viduq1", 1, style="anime"),
+        "style",
+        "img2video has no style; it is a field of text2video.",
+    ),
+    "voice between two frames": (ask("viduq1", 2, voice_id="7"), "voice_id", "img2video"),
 }
 
 
@@ -194,6 +250,17 @@ PASSED: dict[str, VideoRequest] = {
     "twelve pictures of a template": ask("vidu-template", template="hug", images=URLS[:12]),
     "empty": ask("viduq2", resolution="", aspect_ratio="", duration=None),
     "seed": ask("viduq2", seed=-1),
+    "not off-peak where there is none": ask("viduq2-pro", video_url=VIDEO, off_peak=False),
+    "two subjects with videos": ask(
+        "viduq2-pro",
+        subjects=[
+            {"name": "a", "videos": [VIDEO]},
+            {"name": "b", "videos": [VIDEO]},
+            {"name": "c"},
+        ],
+    ),
+    "pauses": ask("vidu-lip-sync", video_url=VIDEO, text="a <#0.01#> b <#99.99#> c <#x#>"),
+    "nothing of another endpoint": ask("viduq3-pro", style="", videos=[], is_rec=False),
     "nine key frames": ask("viduq2-pro", 1, image_settings=[{"key_image": URLS[0]}] * 9),
 }
 
@@ -204,6 +271,35 @@ def test_left_to_the_vendor(name: str) -> None:
     body = VIDU.translate(request).body
     sent = {key: value for key, value in request.metadata.items() if value is not None}
     assert {key: body[key] for key in sent} == sent
+
+
+@pytest.mark.parametrize(
+    ("request_", "idle"),
+    [
+        (ask("viduq2", movement_amplitude="small", style="anime"), ("movement_amplitude", "style")),
+        (ask("viduq3-pro", 2, movement_amplitude="large"), ("movement_amplitude",)),
+        (ask("viduq3-pro", 1, voice_id="7"), ("voice_id",)),
+        (ask("viduq2-pro", 1, voice_id="7"), ()),
+        (ask("viduq2", bgm=True, duration=9), ("bgm",)),
+        (ask("viduq2", bgm=True, duration=8), ()),
+        (ask("viduq1", movement_amplitude="small", style="anime"), ()),
+        (ask("viduq2", movement_amplitude="auto", style="general", bgm=False, duration=9), ()),
+        (ask("viduq1", wm_position=1), ("wm_position",)),
+        (ask("viduq1", wm_position=1, watermark=True), ()),
+        (ask("viduq2-pro", video_url=VIDEO, wm_position="top_left"), ("wm_position",)),
+        (ask("viduq9", style="anime"), ()),
+    ],
+)
+def test_what_the_vendor_takes_and_ignores_is_named(
+    request_: VideoRequest, idle: tuple[str, ...]
+) -> None:
+    translation = VIDU.translate(request_)
+    assert translation.ignored == idle
+    assert translation.body.items() >= request_.metadata.items()
+    if idle:
+        with pytest.raises(UnsupportedParameterError) as caught:
+            VIDU.translate(replace(request_, strict=True))
+        assert caught.value.param == idle[0]
 
 
 def test_the_older_name_of_a_subjects_name() -> None:

@@ -211,6 +211,23 @@ async def test_lists_page_backwards(client: httpx.AsyncClient, clock: Clock) -> 
     assert rest.json()["data"]["has_more"] is False
 
 
+@pytest.mark.parametrize(
+    ("filters", "count"),
+    [
+        ([{"key": "product_type", "values": ["video"]}], 1),
+        ([{"key": "product_type", "values": ["image", "try_on"]}], 0),
+        ([{"key": "status", "values": ["submitted"]}], 1),
+        ([{"key": "status", "values": ["failed"]}], 0),
+    ],
+)
+async def test_lists_are_filtered(
+    client: httpx.AsyncClient, filters: list[dict[str, Any]], count: int
+) -> None:
+    await create(client)
+    answer = await client.post(f"{KLING}/tasks", json={"filters": filters}, headers=KLING_HEADERS)
+    assert answer.json()["data"]["count"] == count
+
+
 async def test_legacy_lists_are_pages(client: httpx.AsyncClient) -> None:
     for _ in range(3):
         await client.post(LEGACY, json=LEGACY_BODY, headers=KLING_HEADERS)

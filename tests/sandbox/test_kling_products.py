@@ -446,6 +446,8 @@ async def test_a_video_beside_gives_no_length(sandbox: Sandbox, client: httpx.As
         "model_name": "kling-v3-omni",
         "prompt": "snow",
         "video_list": [{"video_url": VIDEO, "refer_type": "feature"}],
+        "multi_shot": True,
+        "shot_type": "intelligence",
         "duration": "3",
         "aspect_ratio": "1:1",
     }

@@ -196,6 +196,16 @@ async def test_good_requests_are_accepted(
             },
             1201,
         ),
+        (
+            "/v1/videos/omni-video",
+            {
+                "model_name": "kling-v3-omni",
+                "prompt": "x",
+                "aspect_ratio": "16:9",
+                "video_list": [{"video_url": VIDEO, "refer_type": "feature"}],
+            },
+            1201,
+        ),
         ("/v1/videos/multi-image2video", {"image_list": [{"image": URL}]}, 1203),
     ],
 )

@@ -203,6 +203,11 @@ async def test_good_requests_are_accepted(
                              "subjects": [{"name": "a", "images": [URL]}]}, "FieldUnwanted"),
         ("reference2video", {"model": "viduq3-mix", "prompt": "x", "images": [URL],
                              "off_peak": True}, "FieldInvalid"),
+        ("reference2video", {"model": "viduq2-pro", "prompt": "x", "videos": [URL],
+                             "subjects": [{"name": "a", "images": [URL]}]}, "FieldUnwanted"),
+        ("reference2video", {"model": "viduq2-pro", "prompt": "x",
+                             "subjects": [{"name": name, "videos": [URL]} for name in "abc"]},
+         "FieldItemCountOutOfRange"),
         ("upscale", {"model": "viduq2-pro"}, "NotFound"),
     ],
 )  # fmt: skip

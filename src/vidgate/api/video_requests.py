@@ -28,6 +28,7 @@ _CARRIERS = (
     "contents",
     "video_url",
     "video_creation_id",
+    "video_id",
     "session_id",
     "template",
     "story",
@@ -46,6 +47,9 @@ _SEED_BITS = 63
 _PIXELS = re.compile(r"\s*([0-9]{1,6})\s*[xX*\u00d7]\s*([0-9]{1,6})\s*")
 _SHAPE = re.compile(r"\s*([0-9]{1,4}(?:\.[0-9]{1,4})?)\s*:\s*([0-9]{1,4}(?:\.[0-9]{1,4})?)\s*")
 _SAME_FORMATS = frozenset({"", "url", "mp4"})
+
+_CLIENTS_OWN = ("callback_url", "external_task_id")
+"""What stays here of `metadata`; Kling's new generation has it one level deeper, in `options`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,7 @@ def read_video_request(
     seed = fields.integer("seed", least=-(1 << _SEED_BITS), most=(1 << _SEED_BITS) - 1)
     user = fields.text("user", longest=_USER_CHARACTERS)
     metadata = fields.members("metadata")
-    metadata = _read_rest(fields) | metadata
+    metadata = _raise_own(_read_rest(fields) | metadata)
     check_inline_sizes(metadata)
     says_something = any(metadata.get(name) for name in _CARRIERS) or holds_picture(metadata)
     if not (prompt or images or says_something or is_follow_up):
@@ -125,6 +129,24 @@ def _read_rest(fields: FieldReader) -> dict[str, Any]:
         name: read_plain(name, value) if isinstance(value, str) else value
         for name, value in fields.rest.items()
     }
+
+
+def _raise_own(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Read the client's own members of `options` as members of `metadata`, where they are kept."""
+    options = metadata.get("options")
+    if not isinstance(options, dict):
+        return metadata
+    for name in _CLIENTS_OWN:
+        value, given = options.get(name), metadata.get(name)
+        if value in (None, ""):
+            continue
+        if given not in (None, "", value):
+            param = f"metadata.options.{name}"
+            raise InvalidParameterError(
+                f"metadata.{name} and {param} differ; send one of them.", param=param
+            )
+        metadata = metadata | {name: value}
+    return metadata
 
 
 def _read_prompt(fields: FieldReader) -> str:

@@ -43,6 +43,7 @@ _MOTION = "motion-control"
 _DEFAULT_PAGE = 30
 _LARGEST_PAGE = 500
 _DEFAULT_LIMIT = 100
+_PRODUCT_TYPE = "video"
 _WINDOW_MS = 30 * 24 * 3600 * 1000
 
 _FULL = 1303
@@ -230,7 +231,8 @@ class Kling:
             if not cursor and not start <= created <= end:
                 continue
             task = new_task(self._world, job, call.now, call.base_url)
-            if task["status"] in wanted.get("status", [task["status"]]):
+            is_kind = _PRODUCT_TYPE in wanted.get("product_type", [_PRODUCT_TYPE])
+            if is_kind and task["status"] in wanted.get("status", [task["status"]]):
                 found.append(task)
             if len(found) > limit:
                 break

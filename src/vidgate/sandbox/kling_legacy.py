@@ -109,6 +109,9 @@ def _read_omni_video(body: Mapping[str, Any], _desk: Desk) -> Order:
     if ratio is None and not has_frame and video != "base":
         raise KlingError(INVALID, "aspect_ratio is required")
     _check_shots(body, seconds, allowed=is_new, needs_prompt=True)
+    chooses = body.get("multi_shot") is True and body.get("shot_type") == "intelligence"
+    if is_new and video == "feature" and not chooses:
+        raise KlingError(INVALID, "a feature video needs multi_shot true, shot_type intelligence")
     sound = choice(body, "sound", ("on", "off"), "off")
     if sound == "on" and video is not None:
         raise KlingError(INVALID, "sound must be off with a video")

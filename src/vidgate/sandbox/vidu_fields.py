@@ -107,6 +107,7 @@ _SMALLEST_REFERENCE = 128
 _FRAME_RATIO = (0.8, 1.25)
 _MOST_SUBJECTS = 7
 _MOST_SUBJECT_IMAGES = 3
+_MOST_VIDEO_SUBJECTS = 2
 _MOST_VIDEOS = 2
 _MOST_SOUNDS = 3
 _RECOMMENDED_COST = 10
@@ -246,10 +247,12 @@ def _most_images(model: str, *, has_video: bool) -> int:
 
 def _check_subjects(model: str, sent: Mapping[str, Any]) -> None:
     subjects = sent["subjects"]
-    if model == "viduq3-mix" or is_generation(model, "q4") or sent.get("images"):
+    if model == "viduq3-mix" or is_generation(model, "q4") or _is_mixed(sent):
         raise ViduError(400, "FieldUnwanted", "unwanted field: subjects", "subjects")
     if len(subjects) > _MOST_SUBJECTS:
         raise miscounted("subjects")
+    if sum(bool(_videos_of(subject)) for subject in subjects) > _MOST_VIDEO_SUBJECTS:
+        raise miscounted("subjects.videos")
     names = set()
     for subject in subjects:
         if not isinstance(subject, dict):
@@ -265,6 +268,15 @@ def _check_subjects(model: str, sent: Mapping[str, Any]) -> None:
         total = count(subject, "images") + count(subject, "videos")
         if total > _MOST_SUBJECT_IMAGES or (not total and not subject.get("server_id")):
             raise miscounted("subjects.images")
+
+
+def _is_mixed(sent: Mapping[str, Any]) -> bool:
+    """Whether the plain form's fields stand beside subjects."""
+    return bool(sent.get("images") or sent.get("videos"))
+
+
+def _videos_of(subject: Any) -> Any:
+    return subject.get("videos") if isinstance(subject, dict) else None
 
 
 def _ratio(endpoint: str, model: str, sent: Mapping[str, Any]) -> str:

@@ -357,6 +357,7 @@ def test_a_url_is_passed_on_as_it_is(url: str) -> None:
         {"metadata": {"prompt": "a cat"}},
         {"metadata": {"image_urls": ["https://a.test/a.png"]}},
         {"metadata": {"subjects": [{"name": "a", "images": [PNG_TEXT * 3]}]}},
+        {"metadata": {"video_id": "task_a_0", "audio_id": "7"}},
     ],
 )
 def test_a_picture_or_a_vendors_prompt_stands_for_the_prompt(fields: dict[str, Any]) -> None:

@@ -192,8 +192,13 @@ def judge_flat_exclusions(body: Mapping[str, Any], traits: Traits, product: Prod
             judge_sound_source(body)
         case _:
             pass
-    if product in (Product.FRAMES, Product.OMNI) and body.get("multi_shot") is True:
-        _judge_shots(body)
+    if product in (Product.FRAMES, Product.OMNI, Product.MOTION):
+        _refuse_gone(body, traits)
+    if product in (Product.FRAMES, Product.OMNI):
+        if body.get("multi_shot") is True:
+            _judge_shots(body)
+        elif is_given(body.get("multi_prompt")):
+            raise _idle_shots()
 
 
 def judge_sound_source(where: Mapping[str, Any]) -> None:
@@ -228,12 +233,15 @@ def judge_watermark(body: Mapping[str, Any], param: str) -> None:
         )
 
 
-def _judge_frames(body: Mapping[str, Any], traits: Traits) -> None:
+def _refuse_gone(body: Mapping[str, Any], traits: Traits) -> None:
     for name in _GONE:
         if is_given(body.get(name)):
             raise UnsupportedParameterError(
                 name, f"{traits.name} has no `{name}`; only models had it that Kling has retired."
             )
+
+
+def _judge_frames(body: Mapping[str, Any], traits: Traits) -> None:
     for name in ("image_list", "video_list"):
         if is_given(body.get(name)):
             raise UnsupportedParameterError(
@@ -283,6 +291,8 @@ def _judge_shots(body: Mapping[str, Any]) -> None:
             "shot_type", "`multi_shot` needs it.", allowed=("customize", "intelligence")
         )
     if kind != "customize":
+        if is_given(body.get("multi_prompt")):
+            raise _idle_shots()
         return
     shots = objects(body.get("multi_prompt"))
     if not shots:
@@ -296,6 +306,12 @@ def _judge_shots(body: Mapping[str, Any]) -> None:
         raise UnsupportedParameterError(
             "multi_prompt", f"The shots last {total} seconds together, and the video {asked[:9]}."
         )
+
+
+def _idle_shots() -> UnsupportedParameterError:
+    return UnsupportedParameterError(
+        "multi_prompt", "`multi_prompt` needs `multi_shot: true` and `shot_type: customize`."
+    )
 
 
 def _param(over: Mapping[str, Any], kind: str) -> str:

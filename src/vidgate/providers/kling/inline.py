@@ -1,4 +1,4 @@
-"""Inline pictures in vendor fields: as bare base64, within the vendor's limits.
+"""Inline pictures and sounds in vendor fields: as bare base64, within the vendor's limits.
 
 Source: the vendor's model pages under https://kling.ai/document-api/api/video/, read 2026-09-20.
 """
@@ -13,13 +13,18 @@ from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import Image
 from vidgate.providers.pictures import PictureLimits, check_picture, read_picture_facts
 
-__all__ = ["bare_pictures", "check_inline"]
+__all__ = ["bare_media", "check_inline"]
 
 _MEDIA_TYPES = ("image/jpeg", "image/png")
 _SHORTEST_SIDE = 300
 _LONGEST_RATIO = 2.5
 
 _PREFIX = re.compile(r"\s*data:[^,]{0,200};base64,", re.IGNORECASE)
+
+_LINKS = ("http://", "https://")
+
+_SOUND = "sound_file"
+_SOUND_BYTES = 5 * 1024 * 1024
 
 _FIELDS = ("image", "image_tail", "image_url")
 _MEMBERS = ("image_url", "image")
@@ -29,17 +34,24 @@ _ENTRIES = frozenset({"first_frame", "last_frame", "refer_image", "image"})
 """Types of `contents` that are pictures; videos are URLs only."""
 
 
-def bare_pictures(over: Mapping[str, Any], max_bytes: int) -> dict[str, Any]:
-    """Take the `data:` prefix from every inline picture, and check it. A URL stays as it is.
+def bare_media(over: Mapping[str, Any], max_bytes: int) -> dict[str, Any]:
+    """Take the `data:` prefix from every inline picture and sound, and check it.
+
+    A URL stays as it is.
 
     Args:
         over: The vendor fields as the client gave them; they are not changed.
         max_bytes: Of a decoded picture.
 
     Raises:
-        UnsupportedParameterError: The vendor takes no such picture.
+        UnsupportedParameterError: The vendor takes no such picture or sound.
     """
-    fields = dict(over)
+    fields = _with_bare_sound(over)
+    faces = fields.get("face_choose")
+    if isinstance(faces, list):
+        fields["face_choose"] = [
+            _with_bare_sound(face) if isinstance(face, Mapping) else face for face in faces
+        ]
     for name in _FIELDS:
         if name in fields:
             fields[name] = _bare(fields[name], name, max_bytes)
@@ -78,6 +90,20 @@ def check_inline(image: Image, max_bytes: int, param: str) -> None:
     check_picture(image, limits, param=param)
 
 
+def _with_bare_sound(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields with an inline sound as bare base64; what it is, the vendor hears."""
+    value = fields.get(_SOUND)
+    if not isinstance(value, str) or value[:8].lower().startswith(_LINKS):
+        return dict(fields)
+    prefix = _PREFIX.match(value)
+    bare = value[prefix.end() :] if prefix else value
+    if len(bare.rstrip("=")) * 3 // 4 > _SOUND_BYTES:
+        raise UnsupportedParameterError(
+            _SOUND, "An inline sound may have at most 5 MB; send a smaller one or its URL."
+        )
+    return {**fields, _SOUND: bare}
+
+
 def _is_picture(entry: Any) -> bool:
     kind = entry.get("type") if isinstance(entry, Mapping) else None
     return isinstance(kind, str) and kind in _ENTRIES
@@ -93,7 +119,7 @@ def _bare_members(entry: Any, names: tuple[str, ...], param: str, max_bytes: int
 
 
 def _bare(value: Any, param: str, max_bytes: int) -> Any:
-    if not isinstance(value, str) or value[:8].lower().startswith(("http://", "https://")):
+    if not isinstance(value, str) or value[:8].lower().startswith(_LINKS):
         return value
     prefix = _PREFIX.match(value)
     bare = value[prefix.end() :] if prefix else value

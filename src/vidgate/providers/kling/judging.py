@@ -27,6 +27,7 @@ from vidgate.providers.kling.models import (
     Product,
     Traits,
 )
+from vidgate.providers.kling.rules import check_grammar
 from vidgate.providers.kling.wire import Inputs, is_given, objects
 from vidgate.providers.kling.words import LEGACY_WORDS, legacy_value
 
@@ -226,9 +227,25 @@ def _judge_new(case: _Case, body: Mapping[str, Any]) -> None:
         elif shots is True:
             case.flag(_written(case, "multi_shot"), shots, (False,))
     case.length("prompt", body.get("prompt"), case.offered.prompt_characters)
+    _judge_shots_in(case, "prompt", body.get("prompt"), settings)
     for entry in objects(body.get("contents")):
         if entry.get("type") == "prompt":
             case.length("contents", entry.get("text"), case.offered.prompt_characters)
+            is_theirs = is_given(case.over.get("contents"))
+            _judge_shots_in(
+                case, "contents" if is_theirs else "prompt", entry.get("text"), settings
+            )
+
+
+def _judge_shots_in(case: _Case, param: str, words: Any, settings: Mapping[str, Any]) -> None:
+    """Judge the shots that a prompt may say; with `multi_shot` off it says none."""
+    if case.product is Product.MOTION or settings.get("multi_shot") is False:
+        return
+    if is_given(case.over.get("multi_prompt")):
+        param = "multi_prompt"
+    length = "settings.duration" if "duration" in settings_of(case.over) else "duration"
+    if isinstance(words, str):
+        check_grammar(words, case.traits, settings.get("duration"), param=param, length=length)
 
 
 def _watermark_param(over: Mapping[str, Any]) -> str:
@@ -236,6 +253,10 @@ def _watermark_param(over: Mapping[str, Any]) -> str:
 
 
 def _judge_faces(case: _Case, body: Mapping[str, Any]) -> None:
+    if is_given(body.get("video_id")) and is_given(body.get("video_url")):
+        raise UnsupportedParameterError(
+            "video_url", "Give one video: `video_url` or `video_id`, not both."
+        )
     case.at_most("face_choose", body.get("face_choose"), 1)
     for face in objects(body.get("face_choose")):
         judge_sound_source(face)

@@ -17,6 +17,7 @@ from vidgate.providers.kling.entries import element_entries, to_references
 from vidgate.providers.kling.frames import legacy_facts, settings_of
 from vidgate.providers.kling.models import MODE_OF_TIER, TIER_OF_MODE, Product, Traits
 from vidgate.providers.kling.wire import (
+    DEFAULT_DURATION_SECONDS,
     LARGER_PICTURES,
     Inputs,
     Overridden,
@@ -334,12 +335,12 @@ class Effects(_Product):
         brought = body.get("input")
         brought = brought if isinstance(brought, Mapping) else {}
         mode = to_word(brought.get("mode")) or None
-        length = brought.get("duration")
+        asked = brought.get("duration")
+        length = to_duration(asked, Inputs(action=self.action)) if is_given(asked) else None
         return RunFacts(
             model=traits.name,
-            duration_seconds=None
-            if length is None
-            else to_duration(length, Inputs(action=self.action)),
+            # Only older clients say one, and a short one may be read by nobody but the bill.
+            duration_seconds=None if length is None else max(length, DEFAULT_DURATION_SECONDS),
             resolution=TIER_OF_MODE.get(mode or ""),
             mode=mode,
         )

@@ -1,7 +1,6 @@
 """What the fields of a request say about one another.
 
-Only generic fields of models we know are judged; among the fields of `metadata` the vendor is the
-judge.
+Only models we know are judged.
 
 Source: the vendor's model pages under https://kling.ai/document-api/api/video/, read 2026-09-20.
 """
@@ -17,7 +16,7 @@ from vidgate.providers.base import Action, ActionCapabilities
 from vidgate.providers.kling.models import OMNI_IMAGES, OMNI_IMAGES_BESIDE_VIDEO, Traits
 from vidgate.providers.kling.wire import Inputs, Overridden, is_given, objects, to_duration
 
-__all__ = ["check_rules", "has_own_shots", "narrow"]
+__all__ = ["check_grammar", "check_rules", "has_own_shots", "narrow"]
 
 _SHOT = r"\s*(?:shot|镜头)\s*[0-9]{1,3}\s*[,，]\s*([0-9]{1,6})\s*[,，]\s*([^;；]*)[;；]"  # noqa: RUF001 - Chinese punctuation
 _SHOTS = re.compile(rf"(?:{_SHOT})+\s*", re.IGNORECASE)
@@ -67,8 +66,6 @@ def check_rules(
         raise UnsupportedParameterError("prompt", "Shots of the model's own choice need a prompt.")
     if not overridden.duration and request.duration_seconds is not None:
         _check_shots(request, traits, over, request.duration_seconds)
-    if not overridden.prompt and traits.name in _SHOT_MODELS:
-        _check_grammar(request, overridden)
 
 
 def _check_pictures(request: VideoRequest, traits: Traits, inputs: Inputs) -> None:
@@ -109,21 +106,33 @@ def _check_shots(
         )
 
 
-def _check_grammar(request: VideoRequest, overridden: Overridden) -> None:
-    if not _SHOTS.fullmatch(request.prompt):
+def check_grammar(words: str, traits: Traits, seconds: Any, *, param: str, length: str) -> None:
+    """Refuse shots that are written in the prompt and cannot be made.
+
+    Args:
+        words: A prompt; one that is not in the grammar of shots passes.
+        traits: Of the model that runs.
+        seconds: Of the whole video, as it is sent; absent is the vendor's default.
+        param: What the client wrote the shots as.
+        length: What the client writes the length of the video as.
+
+    Raises:
+        UnsupportedParameterError: It names one of the two.
+    """
+    if traits.name not in _SHOT_MODELS or not _SHOTS.fullmatch(words):
         return
-    shots = _ONE_SHOT.findall(request.prompt)
+    shots = _ONE_SHOT.findall(words)
     if len(shots) > _MOST_SHOTS:
-        raise UnsupportedParameterError("prompt", f"A video has at most {_MOST_SHOTS} shots.")
-    if any(len(words) > _SHOT_CHARACTERS for _, words in shots):
+        raise UnsupportedParameterError(param, f"A video has at most {_MOST_SHOTS} shots.")
+    if any(len(text) > _SHOT_CHARACTERS for _, text in shots):
         raise UnsupportedParameterError(
-            "prompt", f"The text of a shot may have at most {_SHOT_CHARACTERS} characters."
+            param, f"The text of a shot may have at most {_SHOT_CHARACTERS} characters."
         )
-    total = sum(int(seconds) for seconds, _ in shots)
-    if any(int(seconds) < 1 for seconds, _ in shots):
-        raise UnsupportedParameterError("prompt", "A shot lasts at least one second.")
-    asked = request.duration_seconds
-    if asked is not None and not overridden.duration and total != asked:
+    if any(int(lasting) < 1 for lasting, _ in shots):
+        raise UnsupportedParameterError(param, "A shot lasts at least one second.")
+    total = sum(int(lasting) for lasting, _ in shots)
+    asked = to_duration(seconds, Inputs(action=Action.TEXT))
+    if asked is not None and total != asked:
         raise UnsupportedParameterError(
-            "duration", f"The shots last {total} seconds together, and the video {asked:g}."
+            length, f"The shots last {total} seconds together, and the video {asked:g}."
         )

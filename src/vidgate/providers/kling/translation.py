@@ -10,7 +10,8 @@ from vidgate.models.requests import Image, VideoRequest
 from vidgate.providers.base import Action, ActionCapabilities, RunFacts, Translation
 from vidgate.providers.durations import refuse_zero
 from vidgate.providers.kling.capabilities import pace_of
-from vidgate.providers.kling.inline import bare_pictures, check_inline
+from vidgate.providers.kling.foreign import idle_fields, refuse_foreign_fields
+from vidgate.providers.kling.inline import bare_media, check_inline
 from vidgate.providers.kling.judging import judge
 from vidgate.providers.kling.models import (
     PRODUCT_NAMES,
@@ -29,7 +30,8 @@ from vidgate.providers.sizes import SizeFit, fit_size
 
 __all__ = ["translate"]
 
-_OURS = ("model", "model_name", "callback_url", "external_task_id", ACTION)
+_OURS_IN_OPTIONS = ("callback_url", "external_task_id")
+_OURS = ("model", "model_name", *_OURS_IN_OPTIONS, ACTION)
 """Fields that never come from `metadata`: what runs, and what recovery rests on."""
 
 _DEFAULT_RATIO = "16:9"
@@ -51,7 +53,7 @@ def translate(request: VideoRequest, *, map_retired_models: bool) -> Translation
     refuse_zero(request)
     over = _vendor_fields(request.metadata)
     route = find_route(request, over, map_retired_models=map_retired_models)
-    over = bare_pictures(over, route.wire.max_image_bytes)
+    over = bare_media(over, route.wire.max_image_bytes)
     if route.path is not None:
         return _as_written(over, route, route.path)
     traits, wire, as_frames = route.traits, route.wire, route.as_frames
@@ -92,6 +94,7 @@ def translate(request: VideoRequest, *, map_retired_models: bool) -> Translation
         product=route.product,
         offered=capabilities,
     )
+    refuse_foreign_fields(over, body, traits, route.product)
 
     fields = {
         "size": fit.ignored,
@@ -103,7 +106,8 @@ def translate(request: VideoRequest, *, map_retired_models: bool) -> Translation
         "seed": request.seed is not None,
         "user": request.user is not None,
     }
-    ignored = tuple(name for name, is_ignored in fields.items() if is_ignored)
+    named = (name for name, is_ignored in fields.items() if is_ignored)
+    ignored = (*named, *idle_fields(body, inputs, traits, route.product))
     adjusted = (fit.adjusted,) if fit.adjusted else ()
     if request.strict:
         _refuse_any(ignored, adjusted)
@@ -139,6 +143,7 @@ def _as_written(over: Mapping[str, Any], route: Route, path: str) -> Translation
         facts=facts,
         pace=pace_of(traits, route.product, facts.resolution),
         details={**_told(facts), ACTION: inputs.action.value},
+        ignored=idle_fields(body, inputs, traits, route.product),
     )
 
 
@@ -156,7 +161,9 @@ def _vendor_fields(metadata: Mapping[str, Any]) -> dict[str, Any]:
     fields = {key: value for key, value in metadata.items() if key not in _OURS}
     options = fields.get("options")
     if isinstance(options, Mapping):
-        fields["options"] = {key: value for key, value in options.items() if key not in _OURS}
+        fields["options"] = {
+            key: value for key, value in options.items() if key not in _OURS_IN_OPTIONS
+        }
     elif options is not None:
         raise UnsupportedParameterError("options", "Kling's `options` must be an object.")
     return fields

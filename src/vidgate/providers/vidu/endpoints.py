@@ -43,6 +43,7 @@ class Endpoint:
         required: Of each group of fields one must be there.
         native_type: What the vendor calls its jobs.
         smallest_side: Pixels that each side of a picture has at least, `None` for no such rule.
+        fields: All that its page lists, but for those of every endpoint.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Endpoint:
     required: tuple[tuple[str, ...], ...] = ()
     native_type: str
     smallest_side: int | None = None
+    fields: frozenset[str]
 
     @property
     def path(self) -> str:
@@ -64,15 +66,33 @@ class Endpoint:
 
 _SMALLEST_REFERENCE = 128
 
-TEXT = Endpoint(name="text2video", action=Action.TEXT, has_ratio=True, native_type="text2video")
+_MARK = frozenset({"watermark", "wm_position", "wm_url", "meta_data"})
+_MAIN = _MARK | {
+    *("prompt", "duration", "seed", "resolution", "movement_amplitude"),
+    *("bgm", "audio", "audio_type", "off_peak"),
+}
+_SOURCE = frozenset({"video_creation_id", "video_url"})
+
+TEXT = Endpoint(
+    name="text2video",
+    action=Action.TEXT,
+    has_ratio=True,
+    native_type="text2video",
+    fields=_MAIN | {"style", "aspect_ratio"},
+)
 FIRST_FRAME = Endpoint(
-    name="img2video", action=Action.FIRST_FRAME, required=(("images",),), native_type="img2video"
+    name="img2video",
+    action=Action.FIRST_FRAME,
+    required=(("images",),),
+    native_type="img2video",
+    fields=_MAIN | {"images", "is_rec", "voice_id"},
 )
 FIRST_LAST_FRAME = Endpoint(
     name="start-end2video",
     action=Action.FIRST_LAST_FRAME,
     required=(("images",),),
     native_type="headtailimg2video",
+    fields=_MAIN | {"images", "is_rec"},
 )
 REFERENCES = Endpoint(
     name="reference2video",
@@ -81,6 +101,8 @@ REFERENCES = Endpoint(
     required=(("images", "subjects", "videos", "auto_subjects"),),
     native_type="reference2video",
     smallest_side=_SMALLEST_REFERENCE,
+    fields=_MAIN
+    | {"images", "subjects", "auto_subjects", "videos", "sounds", "aspect_ratio", "voice_id"},
 )
 MULTIFRAME = Endpoint(
     name="multiframe",
@@ -89,12 +111,14 @@ MULTIFRAME = Endpoint(
     prompt_field="",
     required=(("start_image",), ("image_settings",)),
     native_type="multiframe",
+    fields=_MARK | {"start_image", "image_settings", "resolution"},
 )
 EXTEND = Endpoint(
     name="extend",
     action=Action.EXTEND,
     required=(("video_creation_id", "video_url"),),
     native_type="extend",
+    fields=_MARK | _SOURCE | {"images", "prompt", "duration", "resolution"},
 )
 UPSCALE = Endpoint(
     name="upscale-new",
@@ -105,6 +129,7 @@ UPSCALE = Endpoint(
     tier_field="upscale_resolution",
     required=(("video_creation_id", "video_url"),),
     native_type="upscale-new",
+    fields=_SOURCE | {"upscale_resolution"},
 )
 LIP_SYNC = Endpoint(
     name="lip-sync",
@@ -115,6 +140,9 @@ LIP_SYNC = Endpoint(
     tier_field="",
     required=(("video_url",), ("audio_url", "text")),
     native_type="lip-sync",
+    fields=frozenset(
+        {"video_url", "audio_url", "text", "speed", "voice_id", "volume", "ref_photo_url"}
+    ),
 )
 TEMPLATE = Endpoint(
     name="template",
@@ -125,6 +153,7 @@ TEMPLATE = Endpoint(
     required=(("template",), ("images",)),
     native_type="template",
     smallest_side=_SMALLEST_REFERENCE,
+    fields=_MARK | {"template", "images", "prompt", "seed", "aspect_ratio", "area", "beast", "bgm"},
 )
 STORY = Endpoint(
     name="template-story",
@@ -134,6 +163,7 @@ STORY = Endpoint(
     tier_field="",
     required=(("story",), ("images",)),
     native_type="template-story",
+    fields=frozenset({"story", "images"}),
 )
 
 ENDPOINTS: Mapping[str, Endpoint] = {

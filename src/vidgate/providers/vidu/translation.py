@@ -19,6 +19,7 @@ from vidgate.providers.vidu.endpoints import (
     TEXT,
 )
 from vidgate.providers.vidu.facts import to_facts, to_pace
+from vidgate.providers.vidu.idle_fields import idle_fields
 from vidgate.providers.vidu.media import check_weight, to_pictures
 from vidgate.providers.vidu.models import (
     KEY_FRAME_SECONDS,
@@ -27,6 +28,7 @@ from vidgate.providers.vidu.models import (
     automatic_duration,
 )
 from vidgate.providers.vidu.sizing import to_size
+from vidgate.providers.vidu.speech import check_pauses
 from vidgate.providers.vidu.vendor_fields import check_fields, rename_subjects
 from vidgate.providers.vidu.vendor_pictures import to_vendor_pictures
 
@@ -79,9 +81,11 @@ def to_translation(request: VideoRequest, *, map_retired_models: bool) -> Transl
     _check_spelling(body)
     _check_required(body, choice)
     check_fields(body, choice)
+    if choice.endpoint is LIP_SYNC and not body.get("audio_url"):
+        check_pauses(body.get("text"), "text" if metadata.get("text") else "prompt")
     check_weight(body)
 
-    ignored = _ignored(request, size, used)
+    ignored = (*_ignored(request, size, used), *idle_fields(body, choice))
     adjusted = (size.adjusted,) if size.adjusted else ()
     if request.strict:
         _refuse_inexact(ignored, adjusted)

@@ -17,6 +17,7 @@ from vidgate.exceptions import UnsupportedParameterError
 from vidgate.providers.base import ActionCapabilities
 from vidgate.providers.vidu.choosing import Choice
 from vidgate.providers.vidu.endpoints import (
+    ENDPOINTS,
     EXTEND,
     FIRST_FRAME,
     FIRST_LAST_FRAME,
@@ -114,6 +115,9 @@ _SPANS = (
     _Span("text", LIP_SYNC, *SPOKEN_CHARACTERS, _characters, " characters"),
 )
 
+_VIDEO_SUBJECTS = 2
+"""The most subjects with a video, however many others there may be beside them."""
+
 _TEMPLATE_OF: Mapping[str, str] = {"area": "exotic_princess", "beast": "beast_companion"}
 """The only template that has a field."""
 
@@ -160,10 +164,12 @@ def check_fields(body: Mapping[str, Any], choice: Choice) -> None:
         return
     _check_presence(body, choice)
     _check_off_peak(body, choice)
+    _check_sound(body, choice, capabilities)
     _check_prompt(body, choice, capabilities)
     _check_duration(body, choice, capabilities)
     _check_resolution(body, choice, capabilities)
     _check_ratio(body, choice, capabilities)
+    _check_foreign(body, choice)
     for words in _WORDS:
         value = body.get(words.name)
         if choice.endpoint in words.endpoints and not _is_empty(value):
@@ -205,6 +211,10 @@ def _check_presence(body: Mapping[str, Any], choice: Choice) -> None:
     for name, models in _WITHOUT.items():
         if body.get(name) and choice.model in models:
             raise UnsupportedParameterError(name, f"The model {choice.told} has no {name}.")
+    if body.get("subjects") and body.get("videos"):
+        raise UnsupportedParameterError(
+            "videos", "Beside subjects a video belongs in the subject that it shows."
+        )
     for name, models in _ALONE.items():
         if body.get(name) and choice.model not in models:
             raise UnsupportedParameterError(
@@ -226,10 +236,27 @@ def _check_off_peak(body: Mapping[str, Any], choice: Choice) -> None:
             )
 
 
+def _check_sound(body: Mapping[str, Any], choice: Choice, capabilities: ActionCapabilities) -> None:
+    """Refuse sound from words alone, which only Q3 makes; elsewhere the sources leave it open."""
+    if choice.endpoint is TEXT and body.get("audio") is True and not capabilities.sound:
+        raise _excluded("audio", choice, ("false",))
+
+
 def _check_subjects(subjects: Any, choice: Choice) -> None:
-    for subject in subjects if isinstance(subjects, list) else ():
-        if not isinstance(subject, Mapping):
-            continue
+    listed = subjects if isinstance(subjects, list) else []
+    listed = [subject for subject in listed if isinstance(subject, Mapping)]
+    if sum(bool(subject.get("videos")) for subject in listed) > _VIDEO_SUBJECTS:
+        raise UnsupportedParameterError(
+            "subjects.videos", f"At most {_VIDEO_SUBJECTS} subjects are shown by a video."
+        )
+    names: list[Any] = []
+    for subject in listed:
+        if subject.get("name") in names:
+            raise UnsupportedParameterError(
+                "subjects.name", "Each subject needs a name of its own, which the prompt says."
+            )
+        if subject.get("name") is not None:
+            names.append(subject["name"])
         pictures = _length(subject.get("images")) or 0
         videos = _length(subject.get("videos")) or 0
         if videos and choice.model != VIDEO_REFERENCE_MODEL:
@@ -306,6 +333,23 @@ def _check_ratio(body: Mapping[str, Any], choice: Choice, capabilities: ActionCa
     if choice.endpoint is REFERENCES and choice.model.startswith(_AUTOMATIC_RATIO_FAMILY):
         ratios = (*ratios, _AUTOMATIC_RATIO)
     _expect("aspect_ratio", asked, ratios, choice)
+
+
+def _check_foreign(body: Mapping[str, Any], choice: Choice) -> None:
+    """Refuse a field that other endpoints have: here it does nothing, and the bill would follow it.
+
+    One that asks for nothing passes.
+    """
+    for name, value in body.items():
+        if name in choice.endpoint.fields or _is_empty(value) or value in (False, [], {}):
+            continue
+        takers = [endpoint.name for endpoint in ENDPOINTS.values() if name in endpoint.fields]
+        if takers:
+            raise UnsupportedParameterError(
+                name,
+                f"Vidu's {choice.endpoint.name} has no {name}; it is a field of "
+                f"{', '.join(takers)}.",
+            )
 
 
 def _check_span(span: _Span, value: Any, choice: Choice) -> None:
