@@ -273,6 +273,28 @@ def test_left_to_the_vendor(name: str) -> None:
     assert {key: body[key] for key in sent} == sent
 
 
+AS_WRITTEN: dict[str, tuple[VideoRequest, str]] = {
+    "style of a first frame": (ask("viduq1", 1, style="anime"), "style"),
+    "ratio of a first frame": (ask("viduq3-pro", 1, aspect_ratio="16:9"), "aspect_ratio"),
+}
+
+
+@pytest.mark.parametrize("name", AS_WRITTEN)
+def test_a_client_of_vidus_own_format_is_told_what_vidu_does_not_read(name: str) -> None:
+    request, idle = AS_WRITTEN[name]
+    translation = VIDU.translate(replace(request, words="vidu"))
+    assert translation.ignored == (idle,)
+    assert translation.body[idle] == request.metadata[idle]
+
+
+@pytest.mark.parametrize("name", ["off-peak extension", "sound of an upscale"])
+def test_what_would_change_the_bill_is_refused_in_vidus_own_format_too(name: str) -> None:
+    request, param, _ = REFUSED[name]
+    with pytest.raises(UnsupportedParameterError) as caught:
+        VIDU.translate(replace(request, words="vidu"))
+    assert caught.value.param == param
+
+
 @pytest.mark.parametrize(
     ("request_", "idle"),
     [

@@ -19,7 +19,7 @@ from vidgate.providers.vidu.endpoints import (
     TEXT,
 )
 from vidgate.providers.vidu.facts import to_facts, to_pace
-from vidgate.providers.vidu.idle_fields import idle_fields
+from vidgate.providers.vidu.foreign import idle_fields, refuse_foreign_fields
 from vidgate.providers.vidu.media import check_weight, to_pictures
 from vidgate.providers.vidu.models import (
     KEY_FRAME_SECONDS,
@@ -38,6 +38,8 @@ _WITHHELD = frozenset(
     {"model", "model_name", "action", "payload", "external_task_id", "callback_url"}
 )
 """Members of `metadata` that never reach the vendor: they are ours, or kept and echoed by us."""
+
+_OWN_WORDS = "vidu"
 
 _OURS_OR_PRICED = (
     "model",
@@ -81,6 +83,7 @@ def to_translation(request: VideoRequest, *, map_retired_models: bool) -> Transl
     _check_spelling(body)
     _check_required(body, choice)
     check_fields(body, choice)
+    refuse_foreign_fields(body, choice, as_written=request.words == _OWN_WORDS)
     if choice.endpoint is LIP_SYNC and not body.get("audio_url"):
         check_pauses(body.get("text"), "text" if metadata.get("text") else "prompt")
     check_weight(body)

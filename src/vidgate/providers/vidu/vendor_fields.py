@@ -17,7 +17,6 @@ from vidgate.exceptions import UnsupportedParameterError
 from vidgate.providers.base import ActionCapabilities
 from vidgate.providers.vidu.choosing import Choice
 from vidgate.providers.vidu.endpoints import (
-    ENDPOINTS,
     EXTEND,
     FIRST_FRAME,
     FIRST_LAST_FRAME,
@@ -169,7 +168,6 @@ def check_fields(body: Mapping[str, Any], choice: Choice) -> None:
     _check_duration(body, choice, capabilities)
     _check_resolution(body, choice, capabilities)
     _check_ratio(body, choice, capabilities)
-    _check_foreign(body, choice)
     for words in _WORDS:
         value = body.get(words.name)
         if choice.endpoint in words.endpoints and not _is_empty(value):
@@ -319,11 +317,6 @@ def _check_resolution(
 
 def _check_ratio(body: Mapping[str, Any], choice: Choice, capabilities: ActionCapabilities) -> None:
     asked = body.get("aspect_ratio")
-    if not choice.endpoint.has_ratio and not _is_empty(asked):
-        raise UnsupportedParameterError(
-            "aspect_ratio",
-            f"Vidu's {choice.endpoint.name} has no aspect_ratio; the shape is that of its input.",
-        )
     # Which ratios a template takes is not printed anywhere.
     if choice.endpoint not in (TEXT, REFERENCES) or _is_empty(asked):
         return
@@ -333,23 +326,6 @@ def _check_ratio(body: Mapping[str, Any], choice: Choice, capabilities: ActionCa
     if choice.endpoint is REFERENCES and choice.model.startswith(_AUTOMATIC_RATIO_FAMILY):
         ratios = (*ratios, _AUTOMATIC_RATIO)
     _expect("aspect_ratio", asked, ratios, choice)
-
-
-def _check_foreign(body: Mapping[str, Any], choice: Choice) -> None:
-    """Refuse a field that other endpoints have: here it does nothing, and the bill would follow it.
-
-    One that asks for nothing passes.
-    """
-    for name, value in body.items():
-        if name in choice.endpoint.fields or _is_empty(value) or value in (False, [], {}):
-            continue
-        takers = [endpoint.name for endpoint in ENDPOINTS.values() if name in endpoint.fields]
-        if takers:
-            raise UnsupportedParameterError(
-                name,
-                f"Vidu's {choice.endpoint.name} has no {name}; it is a field of "
-                f"{', '.join(takers)}.",
-            )
 
 
 def _check_span(span: _Span, value: Any, choice: Choice) -> None:
