@@ -228,9 +228,9 @@ async def test_a_finished_task_has_its_video(api: Api) -> None:
     ("status", "error", "code"),
     [
         (TaskStatus.FAILED, TaskError("content_policy_violation", "Refused."), 50412),
-        (TaskStatus.FAILED, TaskError("upstream_error", "It failed."), 50500),
-        (TaskStatus.FAILED, None, 50500),
-        (TaskStatus.CANCELLED, None, 50500),
+        (TaskStatus.FAILED, TaskError("upstream_error", "It failed."), 50520),
+        (TaskStatus.FAILED, None, 50520),
+        (TaskStatus.CANCELLED, None, 50520),
     ],
 )
 async def test_a_failed_task_is_a_code_in_an_answer_that_was_given(

@@ -132,7 +132,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
                     "aigc_meta_tagged": False,
                 },
             ),
-            "failed": _envelope(50500, "The provider failed; try again later.", None),
+            "failed": _envelope(50520, "The provider failed; try again later.", None),
             "unknown": _envelope(10000, "Success", {"status": "not_found"}),
         },
     ),
