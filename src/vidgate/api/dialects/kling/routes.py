@@ -133,7 +133,7 @@ def _add_legacy(endpoint: Legacy) -> None:
         description=_CREATE,
         tags=list(tags),
         responses=answer_of("The task is stored.", CREATED)
-        | errors(400, 401, 403, 404, 405, 409, 413, 422, 500, 502, 503),
+        | errors(400, 401, 403, 404, 405, 409, 413, 422, 429, 500, 502, 503),
         openapi_extra=body_of(endpoint.example) | {"parameters": [PARAMETER]},
     )
     router.add_api_route(
@@ -191,7 +191,7 @@ def _add_new(endpoint: New) -> None:
         description=f"Such as `{_NEW}/{endpoint.name}/{endpoint.model}`. {_CREATE}",
         tags=["Kling, new generation"],
         responses=answer_of("The task is stored.", NEW_CREATED)
-        | errors(400, 401, 403, 404, 405, 409, 413, 422, 500, 502, 503),
+        | errors(400, 401, 403, 404, 405, 409, 413, 422, 429, 500, 502, 503),
         openapi_extra=body_of(endpoint.example)
         | {
             "parameters": [
