@@ -426,6 +426,24 @@ async def test_what_is_retired_names_what_to_use(api: Api, name: str) -> None:
     assert not api.services.submissions.requests
 
 
+async def test_the_adapter_finds_that_its_credential_works(api: Api) -> None:
+    secret = "s" * 32
+    api.services.directory.access_keys["AK1"] = SecretStr(secret)
+    token = api.client.headers["Authorization"].removeprefix("Bearer ")
+    for credential in (f"AK1|{secret}", token):
+        channel = ChannelAccess(base_url="http://test/kling", credential=SecretStr(credential))
+        sent = Kling().probe_request(channel, datetime.now(UTC))
+
+        answer = await api.client.get(
+            sent.url.raw_path.decode(), headers={"Authorization": sent.headers["Authorization"]}
+        )
+
+        probed = Kling().read_probe(sent, answer)
+        assert probed.works, probed.sentence
+    refused = await api.client.get("/kling/account/costs", headers={"Authorization": "Bearer x"})
+    assert (refused.status_code, refused.json()["code"]) == (401, 1002)
+
+
 # Signatures
 
 
@@ -514,7 +532,7 @@ async def test_every_route_is_described(api: Api) -> None:
     expected = {f"{VIDEOS}/{one.name}": {"get", "post"} for one in LEGACY}
     expected |= {f"{VIDEOS}/{one.name}/{{task_id}}": {"get"} for one in LEGACY}
     expected |= {f"/kling/{one.name}/{{model}}": {"post"} for one in NEW}
-    expected["/kling/tasks"] = {"get", "post"}
+    expected |= {"/kling/tasks": {"get", "post"}, "/kling/account/costs": {"get"}}
     assert {path: set(item) for path, item in paths.items()} == expected
     names = set()
     for item in paths.values():
