@@ -416,6 +416,13 @@ async def test_errors_of_the_layers(api: Api) -> None:
     assert await told("POST", TEXT, json=BOAT) == (500, 5000)
 
 
+async def test_a_picture_that_is_too_large_is_named_as_the_client_named_it(api: Api) -> None:
+    answer = await api.client.post(TEXT, json=BOAT | {"image_tail": "A" * 28 * 1024 * 1024})
+
+    assert answer.status_code == 413
+    assert answer.json()["message"] == "The picture in image_tail may have at most 20 MB."
+
+
 @pytest.mark.parametrize("name", ABSENT)
 async def test_what_is_retired_names_what_to_use(api: Api, name: str) -> None:
     answer = await api.client.post(f"{VIDEOS}/{name}", json={})
