@@ -48,6 +48,7 @@ _ERROR_SHAPES = {
 }
 _SCHEMES = {
     "/kling/v1": kling_authentication.authenticate,
+    "/kling/account": kling_authentication.authenticate,
     "/jimeng": jimeng_authentication.authenticate,
     "/": jimeng_authentication.authenticate,
 }

@@ -8,6 +8,7 @@ from vidgate.exceptions import (
     NotFoundError,
     OverloadedError,
     PermissionDeniedError,
+    RepeatedRefusalError,
     RequestError,
     UpstreamRefusedError,
 )
@@ -84,3 +85,15 @@ def test_what_nothing_changes_is_not_asked_again(error: RequestError, told: str 
     response = ErrorWriter().answer(error, {"method": "GET", "path": "/"})
 
     assert response.headers.get("x-should-retry") == told
+
+
+def test_a_refusal_that_is_repeated_says_so() -> None:
+    again = RepeatedRefusalError(
+        status=400, kind="invalid_request_error", message="No.", param=None, code="refused"
+    )
+
+    response = ErrorWriter().answer(again, {"method": "POST", "path": "/"})
+
+    assert response.headers["Idempotent-Replayed"] == "true"
+    first = ErrorWriter().answer(UpstreamRefusedError("No."), {"method": "POST", "path": "/"})
+    assert "Idempotent-Replayed" not in first.headers

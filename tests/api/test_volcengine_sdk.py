@@ -101,7 +101,7 @@ async def test_submit_and_get_result(sdk: Any) -> None:
     assert (unfinished["code"], unfinished["data"]["status"]) == (10000, "in_queue")
     assert (finished["code"], finished["data"]["status"]) == (10000, "done")
     assert finished["data"]["video_url"] == "https://cdn.example/v.mp4"
-    assert (failed["code"], failed["data"], failed["message"]) == (50500, None, "It failed.")
+    assert (failed["code"], failed["data"], failed["message"]) == (50520, None, "It failed.")
     assert (unknown["code"], unknown["data"]) == (10000, {"status": "not_found"})
 
 

@@ -211,15 +211,16 @@ def test_native_answer_of_a_success_reads_back_as_one() -> None:
 @pytest.mark.parametrize(
     ("status", "error", "code", "message"),
     [
-        (TaskStatus.FAILED, TaskError("upstream_error", "It failed."), 50500, "It failed."),
-        (TaskStatus.FAILED, None, 50500, "The task failed."),
+        (TaskStatus.FAILED, TaskError("upstream_error", "It failed."), 50520, "It failed."),
+        (TaskStatus.FAILED, None, 50520, "The task failed."),
         (
             TaskStatus.FAILED,
             TaskError("content_policy_violation", "Refused."),
             50412,
             "Refused.",
         ),
-        (TaskStatus.CANCELLED, None, 50500, "The task was cancelled."),
+        (TaskStatus.FAILED, TaskError("invalid_parameter", "Too long."), 50215, "Too long."),
+        (TaskStatus.CANCELLED, None, 50520, "The task was cancelled."),
     ],
 )
 def test_native_answer_of_a_failure(
@@ -230,3 +231,5 @@ def test_native_answer_of_a_failure(
     assert (native["code"], native["status"]) == (code, code)
     assert native["data"] is None
     assert native["message"] == message
+    # Who asks us as the vendor is to be asked must see an end, not a reason to ask again.
+    assert isinstance(poll(answer(200, native)), Failed)

@@ -263,6 +263,7 @@ def test_cancel_request() -> None:
         (service(400, 50200), CancelAnswer.TOO_LATE),
         (service(200, 50200), CancelAnswer.TOO_LATE),
         (service(400, 61234), CancelAnswer.TOO_LATE),
+        (gateway(404, "InvalidActionOrVersion"), CancelAnswer.TOO_LATE),
     ],
 )
 def test_cancel_answer(response: httpx.Response, expected: CancelAnswer) -> None:
@@ -279,7 +280,6 @@ def test_cancel_answer(response: httpx.Response, expected: CancelAnswer) -> None
         service(500, 50500),
         service(500, 10000),
         gateway(401, "SignatureDoesNotMatch"),
-        gateway(404, "InvalidActionOrVersion"),
         gateway(429, "FlowLimitExceeded"),
         reply("html_200"),
         reply("html_429"),

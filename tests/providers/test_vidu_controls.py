@@ -137,7 +137,7 @@ def remains(*amounts: Any, kind: str = "metered", name: str = "remains") -> http
         (error(402, "CreditInsufficient"), False, "no credits"),
         (error(429, "TooManyRequests"), False, "throttles"),
         (error(500, "InternalServiceFailure"), False, "fails at the moment"),
-        (error(404, "NotFound"), False, "404 NotFound"),
+        (error(404, "NotFound"), True, "could not be checked"),
         (httpx.Response(404, text="no"), False, "https://api.vidu.com"),
         (httpx.Response(301, headers={"location": "https://e.example.test"}), False, "301"),
     ],

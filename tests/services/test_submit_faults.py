@@ -122,6 +122,21 @@ async def test_an_operator_may_have_what_nobody_can_tell_of_submitted_again(
     assert len(fake.submits) == 2
 
 
+async def test_what_is_submitted_again_unseen_is_known_by_the_same_key(engine: Engine) -> None:
+    """Where the server minds it, as a vidgate does, nothing is made twice."""
+    fake = await upstream(engine, "openai_compatible", on_unknown=OnUnknown.RESUBMIT)
+    fake.on_submit = [fake.then(LOST["reset"]), fake.accept]
+    created = await engine.create(MODELS["openai_compatible"])
+
+    for _ in range(6):
+        await engine.tick(seconds=20)
+
+    assert (await engine.task(created)).status is TaskStatus.IN_PROGRESS
+    assert len(await engine.attempts(created)) == 2
+    first, second = (sent.headers["Idempotency-Key"] for sent in fake.submits)
+    assert first == second
+
+
 @pytest.mark.parametrize(("name", "what", "answer"), CAN_FIND, ids=case_id)
 async def test_a_job_that_was_made_is_found_and_runs(
     engine: Engine, name: str, what: str, answer: Answer

@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from vidgate.api.idempotency import REPLAYED
 from vidgate.exceptions import (
     AuthenticationError,
     ConflictError,
@@ -22,6 +23,7 @@ from vidgate.exceptions import (
     NotFoundError,
     OverloadedError,
     RangeNotSatisfiableError,
+    RepeatedRefusalError,
     RequestError,
     StorageUnavailableError,
 )
@@ -101,6 +103,8 @@ class ErrorWriter:
             headers["WWW-Authenticate"] = "Bearer"
         if isinstance(told, RangeNotSatisfiableError):
             headers["Content-Range"] = f"bytes */{told.total_bytes}"
+        if isinstance(told, RepeatedRefusalError):
+            headers |= REPLAYED
         retry_after = _retry_after_seconds(told)
         if retry_after is not None:
             headers["Retry-After"] = str(retry_after)

@@ -207,7 +207,8 @@ class SubmitIds:
 
     Attributes:
         correlation: Unique for the attempt, at most 32 characters of `a-z 0-9 _`; by it the
-            provider is asked what became of a submit without an answer.
+            provider is asked what became of a submit without an answer. An attempt that repeats an
+            unclear one takes its over.
         callback_url: Where the provider may call us, `None` to be polled only.
     """
 

@@ -241,6 +241,8 @@ class Recoverer:
             translation=translation,
             now=self._clock.now(),
         )
+        # A server that knows submits by our id, as a vidgate does, answers with the first job.
+        new = replace(new, correlation=attempt.correlation)
         fault = Fault(FaultKind.FAULT, UNKNOWN_OUTCOME.code, attempt.last_reason or "")
         made = await self._attempts.replace(attempt, lease, fault=fault, new=new, unknown=True)
         if made.status is AttemptStatus.SUBMITTING:

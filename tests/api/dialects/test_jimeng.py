@@ -228,9 +228,9 @@ async def test_a_finished_task_has_its_video(api: Api) -> None:
     ("status", "error", "code"),
     [
         (TaskStatus.FAILED, TaskError("content_policy_violation", "Refused."), 50412),
-        (TaskStatus.FAILED, TaskError("upstream_error", "It failed."), 50500),
-        (TaskStatus.FAILED, None, 50500),
-        (TaskStatus.CANCELLED, None, 50500),
+        (TaskStatus.FAILED, TaskError("upstream_error", "It failed."), 50520),
+        (TaskStatus.FAILED, None, 50520),
+        (TaskStatus.CANCELLED, None, 50520),
     ],
 )
 async def test_a_failed_task_is_a_code_in_an_answer_that_was_given(
@@ -274,8 +274,8 @@ async def test_a_live_task_never_has_an_error_that_would_end_it(api: Api) -> Non
 
     answer = await api.client.post(f"/jimeng/?{RESULT}", json={"task_id": "task_0"})
 
-    assert answer.status_code == 503
-    assert answer.json()["ResponseMetadata"]["Error"]["Code"] == "ServiceUnavailableTemp"
+    assert answer.status_code == 429
+    assert answer.json()["ResponseMetadata"]["Error"]["Code"] == "FlowLimitExceeded"
     assert not isinstance(answer.json()["code"], int)
     assert answer.headers["Retry-After"]
 
@@ -296,7 +296,7 @@ async def test_the_routes_are_documented(api: Api) -> None:
         assert operation["requestBody"]["content"]["application/json"]["examples"]
         assert operation["security"]
         answers = operation["responses"]
-        for status in ("200", "400", "401", "403", "404", "413", "500", "502", "503"):
+        for status in ("200", "400", "401", "403", "404", "413", "429", "500"):
             assert answers[status]["content"]["application/json"]["examples"], status
     assert paths["/jimeng"]["post"]["operationId"] != paths["/"]["post"]["operationId"]
 

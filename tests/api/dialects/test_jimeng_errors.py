@@ -15,6 +15,7 @@ from vidgate.exceptions import (
     IdempotencyError,
     ModelNotFoundError,
     NoChannelError,
+    OverloadedError,
     PermissionDeniedError,
     RefusedParameterError,
     RepeatedRefusalError,
@@ -22,6 +23,8 @@ from vidgate.exceptions import (
     UnsupportedParameterError,
     UpstreamRefusedError,
 )
+from vidgate.models.outcomes import FaultKind, Rejected
+from vidgate.providers.jimeng.replies import read_submission
 
 SUBMIT = "Action=CVSync2AsyncSubmitTask&Version=2022-08-31"
 RESULT = "Action=CVSync2AsyncGetResult&Version=2022-08-31"
@@ -172,9 +175,8 @@ async def test_what_is_wrong_with_the_request_is_the_services_to_say(
     ("error", "status", "code", "number"),
     [
         (PermissionDeniedError("Not allowed."), 403, "AccessDenied", 100013),
-        (UpstreamRefusedError("All refused."), 502, "InternalServiceError", 100023),
-        (NoChannelError("None."), 503, "ServiceUnavailableTemp", 100019),
-        (DatabaseUnavailableError("pool"), 503, "ServiceUnavailableTemp", 100019),
+        (OverloadedError("Later."), 429, "FlowLimitExceeded", 100018),
+        (DatabaseUnavailableError("pool"), 429, "FlowLimitExceeded", 100018),
         (RuntimeError("secret"), 500, "InternalError", 100014),
     ],
 )
@@ -190,6 +192,47 @@ async def test_everything_else_is_the_gateways(
     assert (told["Code"], told["CodeN"]) == (code, number)
     assert "secret" not in answer.text
     assert "pool" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code", "kind"),
+    [
+        (NoChannelError("None."), 400, 50400, FaultKind.MODEL_UNAVAILABLE),
+        (
+            UpstreamRefusedError("Gone.", code="upstream_model_unavailable"),
+            400,
+            50400,
+            FaultKind.MODEL_UNAVAILABLE,
+        ),
+        (
+            UpstreamRefusedError("Unpaid.", code="upstream_account_error"),
+            400,
+            50400,
+            FaultKind.MODEL_UNAVAILABLE,
+        ),
+        (
+            UpstreamRefusedError("Full.", code="upstream_busy"),
+            429,
+            50430,
+            FaultKind.CONCURRENCY,
+        ),
+        (UpstreamRefusedError("All refused."), 400, 50520, FaultKind.FAULT),
+        (OverloadedError("Later."), 429, None, FaultKind.RATE),
+    ],
+)
+async def test_what_made_no_job_does_not_read_as_if_there_were_one(
+    api: Api, error: RequestError, status: int, code: int | None, kind: FaultKind
+) -> None:
+    api.services.submissions.error = error
+
+    answer = await api.client.post(f"/jimeng/?{SUBMIT}", json=GOOD)
+
+    assert answer.status_code == status
+    assert code is None or answer.json()["code"] == code
+    # Our own adapter, which follows the vendor's table, may go to another channel after it.
+    read = read_submission(httpx.Request("POST", "https://a.example/", json=GOOD), answer)
+    assert isinstance(read, Rejected)
+    assert read.fault.kind is kind
 
 
 async def test_too_many_requests_are_the_gateways(api: Api) -> None:

@@ -313,7 +313,7 @@ async def test_a_broken_database_is_no_broken_signature(api: Api) -> None:
 
     answer = await send(api, signed(api))
 
-    refused(api, answer, 503, "ServiceUnavailableTemp")
+    refused(api, answer, 429, "FlowLimitExceeded")
 
 
 # Replays

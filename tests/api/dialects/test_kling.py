@@ -25,10 +25,12 @@ from vidgate.exceptions import (
     InvalidParameterError,
     MalformedBodyError,
     NoChannelError,
+    OverloadedError,
     PermissionDeniedError,
     RefusedParameterError,
     RepeatedRefusalError,
     RequestError,
+    StorageUnavailableError,
     TaskNotFoundError,
     UpstreamRefusedError,
 )
@@ -347,7 +349,12 @@ async def test_an_adapter_for_kling_reads_these_answers(api: Api) -> None:
         (ConflictError("no"), 409, 1200),
         (BodyTooLargeError("no"), 413, 1200),
         (UpstreamRefusedError("no"), 502, 5000),
-        (NoChannelError("no"), 503, 5001),
+        (UpstreamRefusedError("no", code="upstream_model_unavailable"), 404, 1203),
+        (UpstreamRefusedError("no", code="upstream_account_error"), 403, 1103),
+        (UpstreamRefusedError("no", code="upstream_busy"), 429, 1302),
+        (OverloadedError("no"), 429, 1302),
+        (NoChannelError("no"), 404, 1203),
+        (StorageUnavailableError("no"), 503, 5001),
         (ContentTimeoutError("no"), 504, 5002),
         (RequestError("no"), 500, 5000),
         (
@@ -409,6 +416,13 @@ async def test_errors_of_the_layers(api: Api) -> None:
     assert await told("POST", TEXT, json=BOAT) == (500, 5000)
 
 
+async def test_a_picture_that_is_too_large_is_named_as_the_client_named_it(api: Api) -> None:
+    answer = await api.client.post(TEXT, json=BOAT | {"image_tail": "A" * 28 * 1024 * 1024})
+
+    assert answer.status_code == 413
+    assert answer.json()["message"] == "The picture in image_tail may have at most 20 MB."
+
+
 @pytest.mark.parametrize("name", ABSENT)
 async def test_what_is_retired_names_what_to_use(api: Api, name: str) -> None:
     answer = await api.client.post(f"{VIDEOS}/{name}", json={})
@@ -417,6 +431,24 @@ async def test_what_is_retired_names_what_to_use(api: Api, name: str) -> None:
     assert (answer.status_code, told["code"]) == (404, 1203)
     assert "/kling/v1/videos/" in told["message"]
     assert not api.services.submissions.requests
+
+
+async def test_the_adapter_finds_that_its_credential_works(api: Api) -> None:
+    secret = "s" * 32
+    api.services.directory.access_keys["AK1"] = SecretStr(secret)
+    token = api.client.headers["Authorization"].removeprefix("Bearer ")
+    for credential in (f"AK1|{secret}", token):
+        channel = ChannelAccess(base_url="http://test/kling", credential=SecretStr(credential))
+        sent = Kling().probe_request(channel, datetime.now(UTC))
+
+        answer = await api.client.get(
+            sent.url.raw_path.decode(), headers={"Authorization": sent.headers["Authorization"]}
+        )
+
+        probed = Kling().read_probe(sent, answer)
+        assert probed.works, probed.sentence
+    refused = await api.client.get("/kling/account/costs", headers={"Authorization": "Bearer x"})
+    assert (refused.status_code, refused.json()["code"]) == (401, 1002)
 
 
 # Signatures
@@ -507,7 +539,7 @@ async def test_every_route_is_described(api: Api) -> None:
     expected = {f"{VIDEOS}/{one.name}": {"get", "post"} for one in LEGACY}
     expected |= {f"{VIDEOS}/{one.name}/{{task_id}}": {"get"} for one in LEGACY}
     expected |= {f"/kling/{one.name}/{{model}}": {"post"} for one in NEW}
-    expected["/kling/tasks"] = {"get", "post"}
+    expected |= {"/kling/tasks": {"get", "post"}, "/kling/account/costs": {"get"}}
     assert {path: set(item) for path, item in paths.items()} == expected
     names = set()
     for item in paths.values():

@@ -212,6 +212,7 @@ ERRORS: list[tuple[RequestError, int, str, str | None]] = [
     (StorageUnavailableError("no"), 500, "InternalServiceFailure", None),
     (UpstreamRefusedError("no"), 500, "InternalServiceFailure", None),
     (UpstreamRefusedError("no", code="upstream_busy"), 429, "SystemThrottling", None),
+    (UpstreamRefusedError("no", code="upstream_account_error"), 400, "ModelUnavailable", None),
     (InternalError("no"), 500, "InternalServiceFailure", None),
 ]
 

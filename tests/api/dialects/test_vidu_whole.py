@@ -383,7 +383,7 @@ async def test_cancel_too_late(gateway: Gateway) -> None:
         ("text2video", {"callback_url": "ftp://a"}, (400, "FieldInvalid", "callback_url")),
         ("text2video", {"prompt": "#audit"}, (400, "AuditSubmitIllegal", None)),
         ("text2video", {"prompt": "#reason-SystemThrottling"}, (200, None, None)),
-        ("text2video", {"prompt": "#code-string"}, (500, "InternalServiceFailure", None)),
+        ("text2video", {"prompt": "#code-string"}, (400, "ModelUnavailable", None)),
         ("img2video", {"images": [A, B]}, (400, "FieldItemCountOutOfRange", "images")),
         ("multiframe", {"image_settings": []}, (400, "FieldLacking", "image_settings")),
         ("subjects", {}, (404, "NotFound", None)),

@@ -47,8 +47,13 @@ _STATUS_WORDS = {
 }
 """The rest has no word: it shows as a code."""
 
-_TEXT_REFUSED = 50412
-_INTERNAL_ERROR = 50500
+_FAILURE_CODES = {"content_policy_violation": 50412, "invalid_parameter": 50215}
+_FAILED = 50520
+"""What a failure of another kind is called. It is one of the codes with which the service ends a
+task: 50500 says no more than that asking again may help, and would be asked again for hours.
+
+Source: https://www.volcengine.com/docs/85621/1777001, read 2026-11-20
+"""
 
 
 class Jimeng(Provider):
@@ -141,7 +146,8 @@ class Jimeng(Provider):
         """Write what `CVSync2AsyncGetResult` would answer.
 
         As there, a task that failed has no status word but a code: 50412 where its content was
-        refused, 50500 for the rest, a cancelled one too, with the sentence that a client may read.
+        refused, 50215 where its input was, 50520 for the rest, a cancelled one too, with the
+        sentence that a client may read.
         """
         word = _STATUS_WORDS.get(task.status)
         if word is None:
@@ -154,14 +160,14 @@ class Jimeng(Provider):
 
 
 def _failure(task: TaskSnapshot) -> dict[str, Any]:
-    is_refused = task.error is not None and task.error.code == "content_policy_violation"
+    code = _FAILURE_CODES.get(task.error.code, _FAILED) if task.error else _FAILED
     if task.error is not None:
         message = task.error.message
     elif task.status is TaskStatus.CANCELLED:
         message = "The task was cancelled."
     else:
         message = "The task failed."
-    return _envelope(task, _TEXT_REFUSED if is_refused else _INTERNAL_ERROR, message, None)
+    return _envelope(task, code, message, None)
 
 
 def _envelope(

@@ -25,6 +25,9 @@ __all__ = ["PROBE_BODY", "read_cancel", "read_probe"]
 PROBE_BODY = {"req_key": "jimeng_ti2v_v30_pro", "task_id": "1000000000000000000"}
 """A question about a task that nobody has, of the key that is documented best."""
 
+_NO_SUCH_ACTION = "InvalidActionOrVersion"
+"""Of a gateway that speaks this format and cannot cancel."""
+
 _CANCEL_WORDS: Mapping[object, CancelAnswer] = {
     "generating": CancelAnswer.TOO_LATE,
     "processing": CancelAnswer.TOO_LATE,
@@ -55,6 +58,8 @@ def read_cancel(sent: httpx.Request, response: httpx.Response) -> CancelAnswer:
         is_definite = reply.code in BAD_INPUT or response.status_code == httpx.codes.BAD_REQUEST
         if is_definite and reply.code not in COULD_NOT_ASK:
             return CancelAnswer.TOO_LATE
+    elif reply.word == _NO_SUCH_ACTION:
+        return CancelAnswer.TOO_LATE
     raise unclear(response, retry_after, f"{reply.code} {reply.message}")
 
 

@@ -69,6 +69,8 @@ def to_probe_answer(sent: httpx.Request, response: httpx.Response) -> ProbeAnswe
             sentence=f"The base URL answers {response.status_code}, and not in Vidu's form; check "
             "that it is https://api.vidu.com or https://api.vidu.cn.",
         )
+    if response.status_code == httpx.codes.NOT_FOUND:
+        return ProbeAnswer(works=True, sentence=_NO_CREDITS)
     kind = to_fault(error, response).kind
     sentence = _SENTENCES.get(response.status_code) or _BY_KIND.get(kind)
     return ProbeAnswer(
@@ -77,6 +79,12 @@ def to_probe_answer(sent: httpx.Request, response: httpx.Response) -> ProbeAnswe
 
 
 _ALIEN = "The base URL answers, but not as Vidu does; check that it is Vidu's API."
+_NO_CREDITS = (
+    "The server answers as Vidu does but tells no credits, so that the key could not be checked; "
+    "the first video will tell."
+)
+"""Of gateways that speak Vidu's format."""
+
 _SENTENCES: Mapping[int, str] = {
     401: "Vidu refuses the key: check it, and that the base URL is that of the site it was made "
     "on, since keys of api.vidu.com and api.vidu.cn are not interchangeable.",

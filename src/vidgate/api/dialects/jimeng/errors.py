@@ -32,16 +32,35 @@ _GATEWAY_CODES: Mapping[str, tuple[int, int]] = {
 Source: https://www.volcengine.com/docs/6369/68677, read 2026-11-20
 """
 
-_WORD_OF_STATUS: Mapping[int, str] = {
-    401: "InvalidCredential",
-    403: "AccessDenied",
-    405: "InvalidActionOrVersion",
-    429: "FlowLimitExceeded",
-    502: "InternalServiceError",
-    503: "ServiceUnavailableTemp",
-    504: "InternalServiceTimeout",
+_BY_STATUS: Mapping[int, tuple[int, str]] = {
+    401: (401, "InvalidCredential"),
+    403: (403, "AccessDenied"),
+    405: (405, "InvalidActionOrVersion"),
+    429: (429, "FlowLimitExceeded"),
+    503: (429, "FlowLimitExceeded"),
+    504: (504, "InternalServiceTimeout"),
 }
-"""What the gateway says where the error itself has none of its words."""
+"""What the gateway says where the error itself has none of its words.
+
+With a 503 we have created nothing. The vendor may have, and nobody can ask it what became of a
+submit: its clients would give one up as lost that they may send to us again.
+"""
+
+_ACCESS_DENIED = (400, 50400)
+_REFUSALS: Mapping[str, tuple[int, int]] = {
+    "no_channel": _ACCESS_DENIED,
+    "upstream_model_unavailable": _ACCESS_DENIED,
+    "upstream_account_error": _ACCESS_DENIED,
+    "upstream_busy": (429, 50430),
+}
+"""What the service says where every channel refused, by our code. No job exists, and none of these
+leaves that open, as every answer of 500 and above does.
+
+Source: https://www.volcengine.com/docs/85621/1777001, read 2026-11-20
+"""
+
+_OTHER_REFUSAL = (400, 50520)
+_REFUSED = 502
 
 _NO_ROUTE = "route_not_found"
 _CONTENT_POLICY = "content_policy_violation"
@@ -60,13 +79,17 @@ def write_error(error: RequestError) -> tuple[int, Mapping[str, Any]]:
     if error.code in _GATEWAY_CODES:
         status, _ = _GATEWAY_CODES[error.code]
         return status, _gateway_body(error.code, error.message)
+    if error.code in _REFUSALS or error.status == _REFUSED:
+        status, number = _REFUSALS.get(error.code, _OTHER_REFUSAL)
+        return status, _service_body(number, error.message)
     if error.code == _NO_ROUTE:
         return error.status, _gateway_body("InvalidActionOrVersion", error.message)
-    if error.status in _WORD_OF_STATUS:
-        return error.status, _gateway_body(_WORD_OF_STATUS[error.status], error.message)
+    if error.status in _BY_STATUS:
+        status, word = _BY_STATUS[error.status]
+        return status, _gateway_body(word, error.message)
     if error.status >= _SERVER_ERRORS:
         return error.status, _gateway_body("InternalError", error.message)
-    return error.status, _service_body(error)
+    return error.status, _refusal_body(error)
 
 
 def current_request_id() -> str:
@@ -94,12 +117,14 @@ def _gateway_body(word: str, message: str) -> dict[str, Any]:
     }
 
 
-def _service_body(error: RequestError) -> dict[str, Any]:
+def _refusal_body(error: RequestError) -> dict[str, Any]:
     if error.code == _CONTENT_POLICY:
-        code, message = _TEXT_REFUSED, error.message
-    else:
-        name = f"{error.param}: " if error.param and error.param not in error.message else ""
-        code, message = _BAD_INPUT, f"Invalid Input Parameters: {name}{error.message}"
+        return _service_body(_TEXT_REFUSED, error.message)
+    name = f"{error.param}: " if error.param and error.param not in error.message else ""
+    return _service_body(_BAD_INPUT, f"Invalid Input Parameters: {name}{error.message}")
+
+
+def _service_body(code: int, message: str) -> dict[str, Any]:
     return {
         "code": code,
         "data": None,

@@ -132,13 +132,13 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
                     "aigc_meta_tagged": False,
                 },
             ),
-            "failed": _envelope(50500, "The provider failed; try again later.", None),
+            "failed": _envelope(50520, "The provider failed; try again later.", None),
             "unknown": _envelope(10000, "Success", {"status": "not_found"}),
         },
     ),
     400: _documented(
-        "A field is missing or impossible, the content is refused, or the signature is malformed "
-        "or out of date.",
+        "A field is missing or impossible, the content is refused, the signature is malformed or "
+        "out of date, or no channel serves the key (50400) or did not fail (50520).",
         {"oneOf": [_ENVELOPE_SCHEMA, _GATEWAY_SCHEMA]},
         {
             "field": _envelope(
@@ -148,6 +148,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
                 None,
             ),
             "content": _envelope(50412, "The provider's moderation refused the prompt.", None),
+            "channels": _envelope(50520, "The provider failed; try again later.", None),
             "time": _refusal(
                 "InvalidTimestamp",
                 100006,
@@ -219,23 +220,18 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
             )
         },
     ),
+    429: _gateway_answer(
+        "The provider is busy (50430), or there is no memory for the body or no database; nothing "
+        "was created.",
+        "FlowLimitExceeded",
+        100018,
+        "The database does not answer; try again in a moment.",
+    ),
     500: _gateway_answer(
         "Our fault.",
         "InternalError",
         100014,
         "Something went wrong on our side; the X-Request-Id of this answer finds it in the log.",
-    ),
-    502: _gateway_answer(
-        "Every channel that could serve refused or failed, and no job exists; not to be repeated.",
-        "InternalServiceError",
-        100023,
-        "The provider failed; try again later.",
-    ),
-    503: _gateway_answer(
-        "No channel, no memory for the body, or no database; `Retry-After` says when to try again.",
-        "ServiceUnavailableTemp",
-        100019,
-        "The database does not answer; try again in a moment.",
     ),
 }
 

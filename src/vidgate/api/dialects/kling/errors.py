@@ -17,6 +17,22 @@ _QUOTA_STATUS = 429
 _QUOTA_CODE = 1102
 """A resource pack that is used up."""
 
+_GONE = (404, 1203)
+_REFUSALS = MappingProxyType(
+    {
+        "no_channel": _GONE,
+        "upstream_model_unavailable": _GONE,
+        "upstream_account_error": (403, 1103),
+        "upstream_busy": (429, 1302),
+        "overloaded": (429, 1302),
+    }
+)
+"""The HTTP status and number where we are certain, by our code, that there is no job.
+
+Kling's numbers from 5000 on leave that open: its clients look for the job and submit it once more,
+for hours where no channel serves the model.
+"""
+
 _BY_WORD = MappingProxyType(
     {
         (401, "missing_api_key"): 1001,
@@ -55,7 +71,7 @@ def write_error(error: RequestError) -> tuple[int, Mapping[str, Any]]:
         "param": error.param and error.param.removeprefix("metadata."),
         "type": error.type,
     }
-    status, code = error.status, _code(error)
+    status, code = _REFUSALS.get(error.code) or (error.status, _code(error))
     if error.type == _QUOTA:
         status, code = _QUOTA_STATUS, _QUOTA_CODE
     return status, {

@@ -78,7 +78,7 @@ def _request(model: str, path: str, body: dict[str, Any]) -> VideoRequest:
     external_id = body.get("external_task_id")
     if external_id is not None and not isinstance(external_id, str):
         raise InvalidParameterError("external_task_id must be a string.", param="external_task_id")
-    check_inline_sizes(body)
+    check_inline_sizes(body, within="")
     return VideoRequest(model=model, metadata={**body, "action": path}, words="kling")
 
 

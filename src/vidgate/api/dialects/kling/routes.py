@@ -36,6 +36,7 @@ from vidgate.api.dialects.kling.schemas import (
     path_parameter,
 )
 from vidgate.api.dialects.kling.writing import (
+    request_id,
     write_created,
     write_legacy_list,
     write_legacy_task,
@@ -55,6 +56,7 @@ _DIALECT = "kling"
 _LEGACY = "/kling/v1/videos"
 _NEW = "/kling"
 _TASKS = "/kling/tasks"
+_COSTS = "/kling/account/costs"
 _EXAMPLE_REQUEST = "5f2c1f9a7d3b4c55"
 
 _TASK_ID = path_parameter(
@@ -73,6 +75,7 @@ _PAGING = [
     parameter("pageNum", "From 1 to 1000; the first if absent.", kind="integer"),
     parameter("pageSize", "From 1 to 500; 30 if absent.", kind="integer"),
 ]
+_NO_PACKS = {"code": 0, "msg": "success", "resource_pack_subscribe_infos": []}
 _IDS = [
     parameter("task_ids", "Up to 20, with commas between them."),
     parameter(
@@ -133,7 +136,7 @@ def _add_legacy(endpoint: Legacy) -> None:
         description=_CREATE,
         tags=list(tags),
         responses=answer_of("The task is stored.", CREATED)
-        | errors(400, 401, 403, 404, 405, 409, 413, 422, 500, 502, 503),
+        | errors(400, 401, 403, 404, 405, 409, 413, 422, 429, 500, 502, 503),
         openapi_extra=body_of(endpoint.example) | {"parameters": [PARAMETER]},
     )
     router.add_api_route(
@@ -191,7 +194,7 @@ def _add_new(endpoint: New) -> None:
         description=f"Such as `{_NEW}/{endpoint.name}/{endpoint.model}`. {_CREATE}",
         tags=["Kling, new generation"],
         responses=answer_of("The task is stored.", NEW_CREATED)
-        | errors(400, 401, 403, 404, 405, 409, 413, 422, 500, 502, 503),
+        | errors(400, 401, 403, 404, 405, 409, 413, 422, 429, 500, 502, 503),
         openapi_extra=body_of(endpoint.example)
         | {
             "parameters": [
@@ -268,3 +271,17 @@ async def kling_list_tasks(
     if query is not None:
         page = await read_page(services, caller.account_id, query)
     return _answer(write_page(page))
+
+
+@router.get(
+    _COSTS,
+    summary="Kling: resource packs",
+    description=(
+        "There are none here, so the list is always empty; clients ask it to check a credential."
+    ),
+    tags=["Kling, legacy generation"],
+    responses=answer_of("No packs.", envelope(_NO_PACKS, _EXAMPLE_REQUEST))
+    | errors(401, 405, 500, 503),
+)
+async def kling_read_costs() -> Response:
+    return _answer(envelope(_NO_PACKS, request_id()))

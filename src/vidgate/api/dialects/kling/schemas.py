@@ -132,7 +132,7 @@ _ERRORS: Mapping[int, tuple[str, int, str, str | None, str, str]] = MappingProxy
             ),
         ),
         403: (
-            "The token is expired, or may not use this model.",
+            "The token is expired or may not use this model, or no channel may.",
             1103,
             "model_not_permitted",
             "model",
@@ -140,7 +140,10 @@ _ERRORS: Mapping[int, tuple[str, int, str, str | None, str, str]] = MappingProxy
             "This token may not use the model 'kling-v3'.",
         ),
         404: (
-            "No such task (1201), or no such model or endpoint, or a retired one (1203).",
+            (
+                "No such task (1201), or no such model or endpoint, a retired one, or one that no "
+                "channel serves (1203)."
+            ),
             1201,
             "task_not_found",
             None,
@@ -179,6 +182,14 @@ _ERRORS: Mapping[int, tuple[str, int, str, str | None, str, str]] = MappingProxy
             "invalid_request_error",
             "This idempotency key was used for another request; send a new key.",
         ),
+        429: (
+            "The provider is busy, or there is no memory for the body; no job exists.",
+            1302,
+            "overloaded",
+            None,
+            "server_error",
+            "Too many large requests at once; try again in a moment.",
+        ),
         500: (
             "Our fault.",
             5000,
@@ -202,12 +213,12 @@ _ERRORS: Mapping[int, tuple[str, int, str, str | None, str, str]] = MappingProxy
             "The provider failed; try again later.",
         ),
         503: (
-            "No channel, no memory for the body, or no database.",
+            "No database.",
             5001,
-            "overloaded",
+            "storage_unavailable",
             None,
             "server_error",
-            "Too many large requests at once; try again in a moment.",
+            "The database does not answer; try again in a moment.",
         ),
     }
 )

@@ -26,6 +26,7 @@ _BY_CODE: Mapping[str, tuple[int, str]] = {
     "model_not_found": (400, "ModelUnavailable"),
     "no_channel": (400, "ModelUnavailable"),
     "upstream_model_unavailable": (400, "ModelUnavailable"),
+    "upstream_account_error": (400, "ModelUnavailable"),
     "insufficient_quota": (400, "CreditInsufficient"),
     "upstream_busy": (429, "SystemThrottling"),
     "overloaded": (429, "SystemThrottling"),
