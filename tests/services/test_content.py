@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx
 import pytest
@@ -17,7 +17,7 @@ from tests.support.hosts import FILE, Exchange, Play, open_host, ranged, respond
 from tests.support.upstreams import Reply
 from typing_extensions import override
 
-from vidgate.exceptions import RequestError
+from vidgate.exceptions import NotSentError, RequestError
 from vidgate.logs import mask
 from vidgate.models.channels import ChannelAccess
 from vidgate.models.ids import new_id
@@ -287,6 +287,23 @@ async def test_the_credential_goes_no_further_than_its_host(database_url: str) -
         ] * 2
         [asked] = other.asked
         assert "authorization" not in asked.headers
+
+
+async def test_it_is_fetched_by_the_channels_proxy(protected: House) -> None:
+    proxy = "http://proxy.test:3128"
+    await protected.engine.office.provisioning.set_proxy("kling", proxy)
+    await protected.engine.services.directory.load()
+    client: Any = protected.engine.services.content.client
+    ways: list[str] = []
+
+    async def opening(_: httpx.Request, **named: Any) -> NoReturn:
+        ways.append(named["proxy"].get_secret_value())
+        raise NotSentError("the proxy is not there")
+
+    client.open = opening
+
+    assert (await protected.get()).status_code == 502
+    assert ways == [proxy]
 
 
 async def test_another_host_is_guarded(protected: House) -> None:

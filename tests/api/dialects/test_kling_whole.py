@@ -295,6 +295,7 @@ async def test_a_task_of_the_new_generation(gateway: Gateway, name: str) -> None
 async def test_a_retired_model_runs_as_its_successor(gateway: Gateway) -> None:
     await gateway.post(f"{VIDEOS}/text2video", {"model": "kling-v1-6", "prompt": "a boat"})
     await gateway.post(f"{VIDEOS}/text2video", {"prompt": "a boat"})
+    assert len(gateway.sent) == 2
     for _, upstream in gateway.sent:
         assert upstream["model_name"] == "kling-v2-5-turbo"
         assert "model" not in upstream
