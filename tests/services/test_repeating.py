@@ -335,19 +335,27 @@ async def test_a_key_that_stands_for_another_task_meanwhile_tells_of_none(
         await ours.answer(before, ONCE, account_id, patient=False)
 
 
-async def test_what_is_undone_while_a_repetition_looks_is_told_to_nobody(engine: Engine) -> None:
+@pytest.mark.parametrize("is_raced", [False, True])
+async def test_what_is_undone_while_a_repetition_looks_is_told_to_nobody(
+    engine: Engine, *, is_raced: bool
+) -> None:
     await engine.channel("kling", max_concurrency=1)
     fake = Upstream(engine.router, "kling")
     await engine.create(MODELS["kling"])
     first = await create(engine)  # it waits for a slot
-    _, store = repetitions(engine)
-    acknowledge = store.acknowledge
+    ours, store = repetitions(engine)
+    acknowledge, find = store.acknowledge, ours.find
 
     async def too_late(account_id: Any, key: str, task_id: Any) -> bool:
         await store.release(account_id, key, task_id)
         return await acknowledge(account_id, key, task_id)
 
+    async def too_early(*_: Any) -> None:
+        ours.find = find  # type: ignore[method-assign]
+
     store.acknowledge = too_late  # type: ignore[method-assign]
+    if is_raced:  # the first is stored after this look
+        ours.find = too_early  # type: ignore[method-assign]
 
     again = await create(engine)
 
