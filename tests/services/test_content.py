@@ -27,7 +27,7 @@ from vidgate.providers.client import AiohttpTransport
 from vidgate.providers.kling import Kling
 from vidgate.services.content import Variant
 from vidgate.services.content_links import ContentLinks, base_url_of
-from vidgate.services.renewing import GoneError
+from vidgate.services.renewing import CannotAskError, GoneError
 from vidgate.services.secrets import SecretBox, read_secret_keys
 
 NEW_KEY = "bmV3LXNlY3JldC1rZXktb2YtMzItYnl0ZXMtbG9uZyE="
@@ -244,9 +244,11 @@ async def test_a_key_that_cannot_be_used_cannot_ask(
         raise ConfigurationError("It has no second part.")
 
     monkeypatch.setattr(house.engine.services.providers["kling"], "poll_request", refuse)
-    house.host.plays = [respond(403)]
 
-    assert (await house.get()).status_code == 502
+    with pytest.raises(CannotAskError):
+        await house.engine.services.content.renewer.renew(
+            house.task.id, 0, VideoResult(url=house.link)
+        )
 
 
 # Protected videos

@@ -448,6 +448,11 @@ async def test_clocks_may_be_off_a_little(api: Api) -> None:
     assert (await ask_signed(api, signed(exp=now - 30))).status_code == 200
 
 
+async def test_what_else_a_token_claims_does_not_count(api: Api) -> None:
+    token = signed(aud="https://api.kling.test", iat=int(time.time()) + 600)
+    assert (await ask_signed(api, token)).status_code == 200
+
+
 def unsigned() -> str:
     """What only a server that trusts the header would take."""
     head, claims, _ = signed().split(".")
