@@ -333,6 +333,14 @@ async def test_the_credential_goes_no_further_than_its_host(database_url: str) -
         assert "authorization" not in asked.headers
 
 
+@pytest.mark.parametrize(("location", "asks"), [("/again", 4), ("http://[", 1)])
+async def test_redirects_that_lead_nowhere(protected: House, location: str, asks: int) -> None:
+    protected.host.plays = [respond(302, Location=location)]
+
+    assert (await protected.get()).status_code == 502
+    assert len(protected.host.asked) == asks
+
+
 async def test_it_is_fetched_by_the_channels_proxy(protected: House) -> None:
     proxy = "http://proxy.test:3128"
     await protected.engine.office.provisioning.set_proxy("kling", proxy)

@@ -350,7 +350,7 @@ async def test_what_is_undone_while_a_repetition_looks_is_told_to_nobody(
         await store.release(account_id, key, task_id)
         return await acknowledge(account_id, key, task_id)
 
-    async def too_early(*_: Any) -> None:
+    async def too_early(*_: Any, **__: Any) -> None:
         ours.find = find  # type: ignore[method-assign]
 
     store.acknowledge = too_late  # type: ignore[method-assign]
