@@ -130,7 +130,7 @@ def remains(*amounts: Any, kind: str = "metered", name: str = "remains") -> http
         (remains("12.5"), True, "12.5 credits"),
         (remains("20.0"), True, " 20 credits"),
         (remains(0, "soon"), True, "and 0 credits"),  # nobody knows that there are none
-        (remains(*[True]), True, "and 0 credits"),
+        (remains(*[True], None, [7], {}), True, "and 0 credits"),
         (remains(10**12), True, "and 0 credits"),
         (remains("nan"), True, "and 0 credits"),
         (remains(0, kind="concurrent"), True, "0 credits"),
