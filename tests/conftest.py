@@ -1,6 +1,7 @@
 """Fixtures that every test may ask for: a database of its own, and a network that ends at home."""
 
 import ipaddress
+import logging
 import os
 import shutil
 import socket
@@ -27,7 +28,7 @@ from vidgate.db.engine import Database
 
 
 @pytest.fixture(autouse=True)
-def _plain_logs() -> None:
+def _plain_logs() -> Iterator[None]:
     """Begin every test with the same log, whatever the one before made of it.
 
     The default formatter of tracebacks prints every local variable, which takes minutes for a
@@ -45,6 +46,13 @@ def _plain_logs() -> None:
         logger_factory=structlog.PrintLoggerFactory(),
         cache_logger_on_first_use=False,
     )
+    root = logging.getLogger()
+    level, handlers = root.level, list(root.handlers)
+    yield
+    root.setLevel(level)
+    for handler in root.handlers[:]:
+        if handler not in handlers:
+            root.removeHandler(handler)
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,7 @@ import pytest
 from tests.support.api import KEY, Api, open_api
 from tests.support.films import House, open_house
 from tests.support.hosts import FILE, Exchange, Play, head, ranged, respond, whole
+from tests.support.upstreams import Upstream
 
 from vidgate.api.content import read_range
 from vidgate.providers.downloads import Span
@@ -139,12 +140,14 @@ async def test_a_part_only_of_the_same_file(house: House) -> None:
     same = await house.get(Range="bytes=5-9", If_Range=tag)
     weak = await house.get(Range="bytes=5-9", If_Range=f"W/{tag}")
     dated = await house.get(Range="bytes=5-9", If_Range="Sat, 01 Jan 2050 00:00:00 GMT")
+    beyond = await house.get(Range=f"bytes={SIZE}-", If_Range=tag)
     house.host.plays = [ranged(FILE, ETag='"v2"')]
     other = await house.get(Range="bytes=5-9", If_Range=tag)
     house.host.plays = [ranged(FILE[:100])]
     shorter = await house.get(Range="bytes=500-", If_Range=tag)
 
     assert (same.status_code, same.content) == (206, FILE[5:10])
+    assert beyond.status_code == 416
     assert [answer.status_code for answer in (weak, dated, other, shorter)] == [200] * 4
     assert [len(answer.content) for answer in (weak, dated, other)] == [SIZE] * 3
     assert shorter.content == FILE[:100]
@@ -200,9 +203,10 @@ async def test_a_host_that_does_not_say_how_long(house: House, play: Play) -> No
 
     answer = await house.get()
     part = await house.get(Range="bytes=5-9")
+    rest = await house.get(Range="bytes=5-")
     described = await house.client.head(house.path)
 
-    for one in (answer, part):
+    for one in (answer, part, rest):
         assert (one.status_code, one.content) == (200, FILE)
         assert "Content-Length" not in one.headers
         assert "ETag" not in one.headers
@@ -265,6 +269,15 @@ async def test_a_host_that_gives_less_than_asked_is_asked_for_the_rest(house: Ho
 
     assert answer.headers["Content-Range"] == f"bytes 5-{SIZE - 1}/{SIZE}"
     assert answer.content == FILE[5:]
+
+
+async def test_a_part_that_nobody_asked_for_is_the_beginning_of_the_whole(house: House) -> None:
+    house.host.plays = [part_of(f"bytes 0-4/{SIZE}", FILE[:5], ETag='"v1"'), ranged()]
+
+    answer = await house.get()
+
+    assert (answer.status_code, answer.content) == (200, FILE)
+    assert answer.headers["Content-Length"] == str(SIZE)
 
 
 async def test_a_host_that_gives_more_than_asked_is_cut(house: House) -> None:
@@ -411,6 +424,16 @@ def breaking(at: int, *, hangs: bool = False, **headers: object) -> Play:
     return play
 
 
+async def test_a_host_that_breaks_off_before_the_first_byte_does_not_deliver(house: House) -> None:
+    house.host.plays = [breaking(0)]
+
+    answer = await house.get()
+
+    assert answer.status_code == 502
+    assert "Content-Range" not in answer.headers
+    assert len(house.host.asked) == 4
+
+
 @pytest.mark.parametrize("hangs", [False, True])
 async def test_a_host_that_breaks_off_is_asked_for_the_rest(house: House, *, hangs: bool) -> None:
     house.engine.services.content.ways.idle_seconds = 0.3
@@ -547,10 +570,18 @@ async def test_only_what_succeeded_has_content(house: House) -> None:
     house.upstream.on_poll = ["failed"]
     await house.engine.tick(minutes=1)
     after = await house.client.get(path)
+    await house.engine.office.provisioning.remove_channel("kling")
+    await house.engine.channel("kling", "full", max_concurrency=1)
+    Upstream(house.engine.router, "kling", "full")
+    await house.engine.create("kling-v2-6")
+    waiting = (await house.engine.create("kling-v2-6")).snapshot
+    await house.engine.services.canceller.cancel(waiting.public_id, waiting.account_id)
+    stopped = await house.client.get(f"/v1/videos/{waiting.public_id}/content")
 
-    assert (before.status_code, after.status_code) == (409, 409)
+    assert [one.status_code for one in (before, after, stopped)] == [409] * 3
     assert "not ready" in before.text
     assert "failed" in after.text
+    assert "cancelled" in stopped.text
 
 
 async def test_so_many_at_once_and_no_more(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,14 @@
 import json
+from collections.abc import MutableMapping
+from typing import Any
 
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 
-from vidgate.api.errors import ErrorWriter
+from vidgate.api.errors import ErrorLayer, ErrorWriter
 from vidgate.exceptions import (
     ConflictError,
+    DatabaseUnavailableError,
     NotFoundError,
     OverloadedError,
     PermissionDeniedError,
@@ -97,3 +101,44 @@ def test_a_refusal_that_is_repeated_says_so() -> None:
     assert response.headers["Idempotent-Replayed"] == "true"
     first = ErrorWriter().answer(UpstreamRefusedError("No."), {"method": "POST", "path": "/"})
     assert "Idempotent-Replayed" not in first.headers
+
+
+SCOPE: dict[str, Any] = {"type": "http", "method": "GET", "path": "/", "headers": []}
+
+
+async def answered_by(error: Exception, *, is_started: bool) -> list[MutableMapping[str, Any]]:
+    """What is sent for a request that ends in an error, before its answer began or after."""
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        if is_started:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise error
+
+    async def receive() -> Message:
+        raise AssertionError("nobody reads it")
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    try:
+        await ErrorLayer(app, writer=ErrorWriter())(SCOPE, receive, send)
+    except type(error):
+        sent.append({"raised": True})
+    return sent
+
+
+async def test_an_answer_that_has_begun_is_cut_and_not_begun_again() -> None:
+    sent = await answered_by(RuntimeError("a mistake"), is_started=True)
+
+    assert [message.get("type") for message in sent] == ["http.response.start", None]
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(RuntimeError("secret"), 500), (DatabaseUnavailableError("secret"), 503)]
+)
+async def test_before_it_has_begun_the_error_is_the_answer(error: Exception, status: int) -> None:
+    start, body = await answered_by(error, is_started=False)
+
+    assert start["status"] == status
+    assert b"secret" not in body["body"]

@@ -82,6 +82,12 @@ async def test_what_is_no_key_is_refused(api: Api, name: str, key: str) -> None:
     assert "Idempotency-Key" in answer.text
 
 
+async def test_a_key_that_is_none_is_named(api: Api) -> None:
+    answer = await post(api, "openai", key="k" * 256)
+
+    assert answer.json()["error"]["param"] == "Idempotency-Key"
+
+
 async def test_the_route_is_a_part_of_the_request(api: Api) -> None:
     for path in ("/v1/videos", "/v1/video/generations"):
         _, body = POSTS["openai"]

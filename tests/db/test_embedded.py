@@ -214,7 +214,7 @@ def test_the_server_is_out_of_reach_of_the_terminal(data_dir: Path) -> None:
     server.release()
 
 
-@pytest.mark.parametrize("pid", [os.getpid(), 2**22 - 1, 1])
+@pytest.mark.parametrize("pid", [os.getpid(), 2**22 - 1, 1], ids=["ours", "nobody", "first"])
 def test_a_stale_pid_file_is_no_obstacle(made_data_dir: Path, pid: int) -> None:
     sockets = made_data_dir / "postgres-socket"
     left = f"{pid}\n{made_data_dir}/postgres\n1700000000\n5432\n{sockets}\n\n1 1\nready\n"

@@ -13,6 +13,7 @@ from vidgate.providers.answers import (
 )
 
 SENT_AT = "Fri, 20 Nov 2026 12:00:00 GMT"
+YEAR = f"Fri, 20 Nov {'9' * 20} 12:00:00 GMT"
 
 
 def answer(**headers: str) -> httpx.Response:
@@ -27,6 +28,7 @@ def answer(**headers: str) -> httpx.Response:
     ("value", "seconds"),
     [
         ("7", 7),
+        (" 7 ", 7),
         ("1.5", 1.5),
         ("0", 0),
         ("999999", 3600),
@@ -40,7 +42,7 @@ def test_seconds_and_dates_are_read(value: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["", "-1", "nan", "inf", "1e3", "²", "soon", "Fri, 99 Nov 2026 12:00:00 GMT"]
+    "value", ["", "-1", "nan", "inf", "1e3", "²", "soon", "Fri, 99 Nov 2026 12:00:00 GMT", YEAR]
 )
 def test_nonsense_says_nothing(value: str) -> None:
     assert retry_after_seconds(answer(retry_after=value, date=SENT_AT)) is None
@@ -73,6 +75,11 @@ def test_what_is_no_text_has_no_words(value: object) -> None:
 def test_secrets_are_taken_out() -> None:
     assert to_words("key secret-of-ours is bad", "secret-of-ours") == "key [key] is bad"
     assert to_words("vda_somebodys is bad", keys=re.compile(r"vda_\w+")) == "[key] is bad"
+
+
+def test_the_shortest_secret_is_taken_out() -> None:
+    assert to_words("a bad key: 12345678", "12345678") == "a bad key: [key]"
+    assert to_words("a bad key: 1234567", "1234567") == "a bad key: 1234567"
 
 
 def test_short_secrets_are_not_looked_for_in_words() -> None:

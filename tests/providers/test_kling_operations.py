@@ -90,10 +90,12 @@ def test_a_token_that_kling_refuses_is_not_used_again(code: int) -> None:
 
 def test_not_every_token_is_kept_for_ever() -> None:
     kling = Kling()
-    for number in range(600):
-        bearer(kling, f"AK{number}|{SECRET}")
+    tokens = [bearer(kling, f"AK{number}|{SECRET}") for number in range(600)]
 
     assert len(kling._signer._tokens) == 256
+    assert [bearer(kling, f"AK{number}|{SECRET}", 60) for number in range(599, 343, -1)] == [
+        *reversed(tokens[344:])
+    ]
     assert SECRET not in repr(vars(kling._signer))
 
 

@@ -173,6 +173,7 @@ def test_a_refusal_is_understood(status: int, body: Any, kind: FaultKind) -> Non
         (400, "<html>"),
         (400, {}),
         (408, error("timeout")),
+        (408, error("overloaded")),
         (409, error("conflict")),
         (425, error()),
         (499, error()),
@@ -203,10 +204,10 @@ def test_what_may_have_made_a_job_is_unclear(status: int, body: Any) -> None:
 def test_a_vidgate_that_was_refused_says_so_for_certain(code: str, kind: FaultKind) -> None:
     body = error(code, type_="upstream_error")
 
-    answer = submitted(reply(body, 502, x_should_retry="false"))
-
-    assert isinstance(answer, Rejected)
-    assert answer.fault.kind is kind
+    for header in ("false", "False"):
+        answer = submitted(reply(body, 502, x_should_retry=header))
+        assert isinstance(answer, Rejected)
+        assert answer.fault.kind is kind
     for status, header in ((502, "true"), (500, "false"), (504, "false")):
         with pytest.raises(ProviderProtocolError):
             submitted(reply(body, status, x_should_retry=header))
@@ -391,6 +392,15 @@ def test_an_envelope_is_not_the_job() -> None:
     assert polled(reply(body)) == Pending(started=True)
 
 
+@pytest.mark.parametrize("word", ["failed", "processing", "expired"])
+def test_two_words_for_one_state_say_it_and_two_states_nothing(word: str) -> None:
+    done = {"id": "1", "status": "completed", "data": {"id": "1", "status": "succeeded"}}
+    torn = done | {"data": {"id": "1", "status": word}}
+
+    assert isinstance(polled(reply(done)), Succeeded)
+    assert isinstance(polled(reply(torn)), Unreadable)
+
+
 @pytest.mark.parametrize(
     "status", [400, 401, 402, 403, 404, 405, 408, 409, 422, 429, 500, 502, 503]
 )
@@ -487,6 +497,7 @@ def test_a_url_is_found_where_servers_put_it(members: Any) -> None:
         {"url": "http://[::"},
         {"url": "https://a.test/ b"},
         {"url": "//\0"},
+        {"url": "http:///a.mp4"},
         {"url": CONTENT},
         {"url": "http://gate.test/v1/videos/task_9/content"},
         {"url": "/v1/videos/video_1/content"},
@@ -549,7 +560,11 @@ def test_what_a_server_tells_of_a_video() -> None:
             {"videos": [{"width": 640, "height": 360, "fps": 25}]},
             {"width": 640, "height": 360, "fps": 25},
         ),
+        ({"output": {"fps": 25}}, {"fps": 25}),
+        ({"outputs": [{"fps": 25}]}, {"fps": 25}),
+        ({"fps": 10**30}, {}),
         ({"seed": 7}, {"seed": 7}),
+        ({"seed": 7, "metadata": {"fps": 25}}, {"seed": 7, "fps": 25}),
         ({"seed": 2**64}, {}),
         ({"thumbnail_url": URL}, {"cover_url": URL}),
         ({"thumbnail_url": "soon"}, {}),

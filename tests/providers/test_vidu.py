@@ -963,6 +963,16 @@ def test_not_found(name: str) -> None:
     assert read_find(reply(name)) == Found(None)
 
 
+@pytest.mark.parametrize("created_at", [None, "yesterday", "2020-11-20T08:29:50"])
+def test_a_listed_task_of_no_known_age_without_its_payload_is_no_proof(
+    created_at: str | None,
+) -> None:
+    job = {"id": "900000000000000006", "state": "processing", "created_at": created_at}
+
+    with pytest.raises(ProviderProtocolError):
+        read_find(httpx.Response(200, json={"tasks": [job], "next_page_token": ""}))
+
+
 def test_find_goes_on_by_token() -> None:
     first = read_find(reply("list-token"))
     assert first == Found(None, next_page={"token": "cGFnZTI="})

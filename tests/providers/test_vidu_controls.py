@@ -95,8 +95,10 @@ def test_cancel_answers(response: httpx.Response, answer: CancelAnswer) -> None:
     ],
 )
 def test_cancel_answers_that_do_not_say(response: httpx.Response) -> None:
-    with pytest.raises(ProviderProtocolError):
+    response.headers["Retry-After"] = "7"
+    with pytest.raises(ProviderProtocolError) as caught:
         read_cancel(response)
+    assert caught.value.retry_after_seconds == 7
 
 
 # Testing a channel
@@ -126,6 +128,11 @@ def remains(*amounts: Any, kind: str = "metered", name: str = "remains") -> http
         (reply("credits-by-table-name"), True, "20 credits"),
         (remains(15870, 30, name="remaining_credits"), True, "15,900 credits"),
         (remains("12.5"), True, "12.5 credits"),
+        (remains("20.0"), True, " 20 credits"),
+        (remains(0, "soon"), True, "and 0 credits"),  # nobody knows that there are none
+        (remains(*[True], None, [7], {}), True, "and 0 credits"),
+        (remains(10**12), True, "and 0 credits"),
+        (remains("nan"), True, "and 0 credits"),
         (remains(0, kind="concurrent"), True, "0 credits"),
         (remains(0), False, "no credits"),
         (remains(), False, "no credits"),

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any, NoReturn
 from uuid import uuid4
 
 import httpx
@@ -11,6 +12,7 @@ from tests.support.engine import Engine, open_engine
 from tests.support.upstreams import MODELS, Reply, Upstream
 
 from vidgate.exceptions import (
+    ConfigurationError,
     ConflictError,
     RequestError,
     TaskNotFoundError,
@@ -360,3 +362,28 @@ async def test_a_submit_under_way_is_waited_for(engine: Engine) -> None:
     assert_cancelled((await cancelling).snapshot)
     assert route.call_count == 1
     assert created.snapshot.public_id == task.public_id
+
+
+async def test_a_key_that_cannot_be_used_says_nothing_certain(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Upstream(engine.router, "vidu")
+    await engine.channel("vidu")
+    created = await engine.create(MODEL)
+
+    def cannot(*_: object) -> NoReturn:
+        raise ConfigurationError("It has no second part.")
+
+    monkeypatch.setattr(engine.services.providers["vidu"], "cancel_request", cannot)
+
+    assert (await refuse(engine, created)).code == "cancel_outcome_unknown"
+
+
+async def test_what_a_newer_version_submitted_cannot_be_cancelled(engine: Engine) -> None:
+    Upstream(engine.router, "vidu")
+    await engine.channel("vidu")
+    created = await engine.create(MODEL)
+    providers: Any = engine.services.providers
+    del providers["vidu"]
+
+    assert (await refuse(engine, created)).code == "cannot_cancel"

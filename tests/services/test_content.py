@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx
 import pytest
@@ -17,16 +17,17 @@ from tests.support.hosts import FILE, Exchange, Play, open_host, ranged, respond
 from tests.support.upstreams import Reply
 from typing_extensions import override
 
-from vidgate.exceptions import RequestError
+from vidgate.exceptions import ConfigurationError, NotSentError, RequestError
 from vidgate.logs import mask
 from vidgate.models.channels import ChannelAccess
 from vidgate.models.ids import new_id
-from vidgate.models.outcomes import UpstreamRef, VideoResult
+from vidgate.models.outcomes import Succeeded, UpstreamRef, VideoResult
 from vidgate.models.tasks import OutputSnapshot, TaskStatus
 from vidgate.providers.client import AiohttpTransport
 from vidgate.providers.kling import Kling
 from vidgate.services.content import Variant
 from vidgate.services.content_links import ContentLinks, base_url_of
+from vidgate.services.renewing import CannotAskError, GoneError
 from vidgate.services.secrets import SecretBox, read_secret_keys
 
 NEW_KEY = "bmV3LXNlY3JldC1rZXktb2YtMzItYnl0ZXMtbG9uZyE="
@@ -210,6 +211,46 @@ async def test_only_what_succeeded_gets_another_result(house: House) -> None:
     assert (task.status, task.result) == (TaskStatus.IN_PROGRESS, None)
 
 
+async def test_a_new_cover_comes_with_the_new_link(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = VideoResult(
+        url=f"{house.host.url}/new",
+        cover_url="http://x.test/new.png",
+        watermarked_url="http://x.test/new.mp4",
+        expires_at=house.engine.clock.now() + timedelta(days=1),
+        protected=True,
+    )
+
+    def read_poll(_: object, __: object, refs: list[UpstreamRef]) -> dict[UpstreamRef, Succeeded]:
+        return {refs[0]: Succeeded(new)}
+
+    provider = house.engine.services.providers["kling"]
+    monkeypatch.setattr(provider, "read_poll", read_poll)
+    old = VideoResult(url=house.link, cover_url="http://x.test/a.png", watermarked_url="http://a/")
+
+    assert await house.engine.services.content.renewer.renew(house.task.id, 0, old) == new
+
+
+async def test_what_nobody_made_is_gone(house: House) -> None:
+    with pytest.raises(GoneError):
+        await house.engine.services.content.renewer.renew(new_id(), 0, VideoResult(url=house.link))
+
+
+async def test_a_key_that_cannot_be_used_cannot_ask(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> NoReturn:
+        raise ConfigurationError("It has no second part.")
+
+    monkeypatch.setattr(house.engine.services.providers["kling"], "poll_request", refuse)
+
+    with pytest.raises(CannotAskError):
+        await house.engine.services.content.renewer.renew(
+            house.task.id, 0, VideoResult(url=house.link)
+        )
+
+
 # Protected videos
 
 
@@ -256,11 +297,14 @@ async def test_a_protected_video_is_read_by_a_link_of_ours(protected: House) -> 
         answer = await anonymous.get(path, headers={"Range": "bytes=5-9"})
         described = await anonymous.head(path)
         wrong = await anonymous.get(path[:-1] + ("A" if path[-1] != "A" else "Q"))
+        links = protected.engine.services.content._links
+        beyond = await anonymous.get(httpx.URL(links.of(protected.task.id, 1)).path)
     with_token = await protected.get()
 
     assert (answer.status_code, answer.content) == (206, FILE[5:10])
     assert described.headers["Content-Length"] == str(len(FILE))
-    assert (wrong.status_code, wrong.json()["code"]) == (404, "not_found")
+    for none in (wrong, beyond):
+        assert (none.status_code, none.json()["code"]) == (404, "not_found")
     assert with_token.content == FILE
     assert with_token.headers["ETag"] == answer.headers["ETag"]
     [first, *_] = protected.host.asked
@@ -287,6 +331,31 @@ async def test_the_credential_goes_no_further_than_its_host(database_url: str) -
         ] * 2
         [asked] = other.asked
         assert "authorization" not in asked.headers
+
+
+@pytest.mark.parametrize(("location", "asks"), [("/again", 4), ("http://[", 1)])
+async def test_redirects_that_lead_nowhere(protected: House, location: str, asks: int) -> None:
+    protected.host.plays = [respond(302, Location=location)]
+
+    assert (await protected.get()).status_code == 502
+    assert len(protected.host.asked) == asks
+
+
+async def test_it_is_fetched_by_the_channels_proxy(protected: House) -> None:
+    proxy = "http://proxy.test:3128"
+    await protected.engine.office.provisioning.set_proxy("kling", proxy)
+    await protected.engine.services.directory.load()
+    client: Any = protected.engine.services.content.ways._client
+    ways: list[str] = []
+
+    async def opening(_: httpx.Request, **named: Any) -> NoReturn:
+        ways.append(named["proxy"].get_secret_value())
+        raise NotSentError("the proxy is not there")
+
+    client.open = opening
+
+    assert (await protected.get()).status_code == 502
+    assert ways == [proxy]
 
 
 async def test_another_host_is_guarded(protected: House) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -84,6 +85,26 @@ async def test_strict_handling_ignores_and_adjusts_nothing(
     assert isinstance(error, UnsupportedParameterError)
     assert error.status == 400
     assert error.param in {"fps", "size"}
+    assert await nothing_happened(engine)
+
+
+@pytest.mark.parametrize(
+    ("members", "param"), [({"seed": 7}, "seed"), ({"width": 854, "height": 480}, "size")]
+)
+async def test_strict_handling_holds_where_an_adapter_only_reports(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, members: dict[str, Any], param: str
+) -> None:
+    await upstream(engine, "kling")
+    provider = engine.services.providers["kling"]
+    translate = provider.translate
+    monkeypatch.setattr(
+        provider, "translate", lambda request: translate(replace(request, strict=False))
+    )
+
+    error = await engine.refused(MODELS["kling"], strict=True, **members)
+
+    assert isinstance(error, UnsupportedParameterError)
+    assert error.param == param
     assert await nothing_happened(engine)
 
 
@@ -234,6 +255,17 @@ async def test_a_bad_request_leaves_no_row_and_no_call(
     assert error.status == 400
     assert error.param
     assert not error.upstream_called
+    assert await nothing_happened(engine)
+
+
+async def test_of_several_channels_the_first_says_what_is_wrong(engine: Engine) -> None:
+    await engine.channel("kling", priority=1, model_map={"boats": "kling-v2-6"})
+    alone = await engine.refused("boats", duration_seconds=99)
+    await engine.channel("vidu", model_map={"boats": "viduq3-turbo"})
+
+    error = await engine.refused("boats", duration_seconds=99)
+
+    assert error.message == alone.message
     assert await nothing_happened(engine)
 
 

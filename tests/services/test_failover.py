@@ -1,5 +1,6 @@
 """Refusals: which another channel may cure, which are final, and what the client is told."""
 
+import httpx
 import pytest
 from tests.support.engine import Engine
 from tests.support.upstreams import LOST, MODELS, NAMES, Upstream, refusal, refusals
@@ -54,6 +55,21 @@ async def test_a_refusal_that_another_channel_may_cure_moves_on(
     assert attempts[0].fault_kind == kind.value
     assert attempts[2].status is AttemptStatus.RUNNING
     assert len({one.correlation for one in attempts}) == 3
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_channel_that_cannot_be_reached_is_left_for_another(
+    engine: Engine, name: str
+) -> None:
+    first, second = await channels(engine, name, 2)
+    first.on_submit = [httpx.ConnectError("refused")]
+
+    created = await engine.create(MODELS[name])
+
+    assert created.snapshot.status is TaskStatus.IN_PROGRESS
+    assert [len(one.submits) for one in (first, second)] == [3, 1]
+    attempts = await engine.attempts(created)
+    assert [one.status for one in attempts] == [AttemptStatus.FAILED, AttemptStatus.RUNNING]
 
 
 @pytest.mark.parametrize(("name", "kind"), CURABLE)

@@ -125,6 +125,20 @@ async def test_what_is_removed_is_gone_for_its_client_alone(engine: Engine) -> N
     assert len(await engine.all_tasks()) == 2
 
 
+async def test_what_another_replica_has_just_removed_is_not_found(engine: Engine) -> None:
+    [task, *_] = await make(engine, 1)
+    engine.router.reset()
+    Upstream(engine.router, "kling").on_poll = ["failed"]
+    await finish(engine)
+    reader = engine.services.reader
+    view = await reader.read(task.public_id, task.account_id)
+    assert view.snapshot.status.is_final
+    assert await engine.office.tasks.remove(task.id)
+
+    with pytest.raises(TaskNotFoundError):
+        await reader.remove(task.public_id, task.account_id)
+
+
 async def test_what_is_unfinished_is_not_removed(engine: Engine) -> None:
     [task, *_] = await make(engine, 1)
     reader = engine.services.reader

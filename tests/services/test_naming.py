@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from vidgate.exceptions import (
     UnsupportedParameterError,
 )
 from vidgate.models.outcomes import FaultKind
-from vidgate.models.requests import VideoRequest
+from vidgate.models.requests import Once, VideoRequest
 from vidgate.models.tasks import FollowUp, TaskSnapshot
 from vidgate.services.creating import Created
 
@@ -44,6 +45,17 @@ async def finished(engine: Engine) -> TaskSnapshot:
 async def extend(engine: Engine, name: str, **metadata: Any) -> Created:
     return await engine.create(
         "viduq2-turbo", metadata={"action": "extend", FIELD: name, **metadata}
+    )
+
+
+async def follow_up(engine: Engine, source: str, once: Once | None = None) -> Created:
+    return await engine.services.submissions.follow_up(
+        engine.caller,
+        FollowUp.EXTEND,
+        source,
+        VideoRequest(model="", prompt="on", duration_seconds=5),
+        dialect="openai",
+        once=once,
     )
 
 
@@ -92,6 +104,21 @@ async def test_it_goes_to_the_channel_that_made_the_video(
     assert {body["host"] for body in extends} == {"one.test"}
     [attempt] = await engine.attempts(made[0])
     assert (await engine.office.tasks.request(attempt.task_id)).channel_id == attempt.channel_id
+
+
+async def test_a_channel_that_refused_it_did_not_make_it(
+    engine: Engine, extends: list[dict[str, Any]]
+) -> None:
+    await engine.channel("vidu", "one", priority=1)
+    await engine.channel("vidu", "two")
+    first, second = (Upstream(engine.router, "vidu", name) for name in ("one", "two"))
+    first.on_submit = [refusal("vidu", FaultKind.CREDENTIAL)]
+    second.on_poll = ["succeeded"]
+    task = await finished(engine)
+
+    await extend(engine, task.public_id)
+
+    assert [body["host"] for body in extends] == ["two.test"]
 
 
 async def test_it_moves_nowhere_else(engine: Engine) -> None:
@@ -189,6 +216,21 @@ async def test_a_video_of_another_providers_is_refused(engine: Engine) -> None:
     assert fake.submits == []
 
 
+async def test_a_video_that_its_provider_gave_no_id_cannot_be_named(engine: Engine) -> None:
+    await engine.channel("jimeng")
+    other = Upstream(engine.router, "jimeng")
+    other.on_poll = ["succeeded"]
+    created = await engine.create(MODELS["jimeng"])
+    await engine.tick(minutes=5)
+    [fake] = await make(engine, "one")
+
+    with pytest.raises(UnsupportedParameterError, match="offers nothing") as caught:
+        await extend(engine, created.snapshot.public_id)
+
+    assert caught.value.param == FIELD
+    assert fake.submits == []
+
+
 async def test_videos_of_two_channels_do_not_go_together(engine: Engine) -> None:
     await make(engine, "one")
     first = await finished(engine)
@@ -240,3 +282,38 @@ async def test_where_nothing_is_offered_it_is_a_400(engine: Engine) -> None:
         )
 
     assert len(fake.submits) == 1
+
+
+async def test_a_follow_up_of_what_a_newer_version_made_is_a_400(engine: Engine) -> None:
+    await make(engine, "one")
+    task = await finished(engine)
+    providers: Any = engine.services.providers
+    del providers["vidu"]
+
+    with pytest.raises(UnsupportedParameterError) as caught:
+        await follow_up(engine, task.public_id)
+
+    assert caught.value.param == "video"
+
+
+async def test_a_follow_up_of_nothing_is_not_found(engine: Engine) -> None:
+    with pytest.raises(TaskNotFoundError) as caught:
+        await follow_up(engine, "task_" + "0" * 26)
+
+    assert caught.value.param == "video"
+
+
+async def test_a_follow_up_that_comes_again_needs_its_source_no_more(
+    engine: Engine, extends: list[dict[str, Any]]
+) -> None:
+    await make(engine, "one")
+    task = await finished(engine)
+    once = Once(key="k", fingerprint=b"f", lifetime=timedelta(minutes=15))
+    first = await follow_up(engine, task.public_id, once)
+    await engine.services.reader.remove(task.public_id, task.account_id)
+
+    again = await follow_up(engine, task.public_id, once)
+
+    assert again.replayed
+    assert again.snapshot.id == first.snapshot.id
+    assert len(extends) == 1

@@ -1,8 +1,12 @@
 """What an operator changes orphans nothing: a job is followed with the key it was made with."""
 
+from typing import Any
+
+import httpx
 import pytest
+from pydantic import SecretStr
 from tests.support.engine import KEYS, Engine, open_engine
-from tests.support.upstreams import LOST, MODELS, NAMES, Upstream, refusal
+from tests.support.upstreams import LOST, MODELS, NAMES, Reply, Upstream, refusal
 
 from vidgate.models.outcomes import FaultKind
 from vidgate.models.tasks import AttemptStatus, TaskStatus
@@ -181,3 +185,35 @@ async def test_what_waits_is_submitted_with_the_key_of_the_moment(
     new = MARKS[name][1]
     assert new in fake.submits[1].headers["Authorization"]
     assert new in fake.polls[0].headers["Authorization"]
+
+
+async def test_every_call_goes_by_the_channels_proxy(engine: Engine) -> None:
+    proxy = "http://user:secret@proxy.test:3128"
+    await engine.channel("vidu", proxy=proxy)
+    fake = Upstream(engine.router, "vidu")
+    fake.on_submit = [fake.then(LOST["reset"])]
+    engine.router.post(url__regex="/cancel$").mock(return_value=Reply({}).response())
+    client = engine.services.submissions._submitter._client
+    send = client.send
+    ways: list[tuple[str, SecretStr | None]] = []
+
+    async def sending(request: httpx.Request, **named: Any) -> httpx.Response:
+        ways.append((request.url.path.rpartition("/")[2], named.pop("proxy", None)))
+        return await send(request, **named)
+
+    client.send = sending  # type: ignore[method-assign]
+
+    created = await engine.create(MODELS["vidu"])
+    await engine.tick(seconds=6)
+    engine.services.canceller._wait = 0
+    await engine.services.canceller.cancel(created.snapshot.public_id, engine.caller.account_id)
+    fake.on_poll = ["succeeded"]
+    await engine.tick(minutes=2)
+    task = await engine.task(created)
+    assert task.result is not None
+    await engine.services.content.renewer.renew(task.id, 0, task.result)
+
+    submit, find, cancel, poll, renewal = ways
+    assert [submit[0], find[0], cancel[0]] == ["text2video", "tasks", "cancel"]
+    assert [poll[0], renewal[0]] == ["creations"] * 2
+    assert {way.get_secret_value() if way else None for _, way in ways} == {proxy}

@@ -75,6 +75,20 @@ async def test_a_hint_makes_it_read_anew(engine: Engine, reader: TaskReader) -> 
     assert reader.cached(task.public_id, task.account_id) is view
 
 
+async def test_what_was_read_longest_ago_is_forgotten_first(
+    engine: Engine, reader: TaskReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vidgate.services.reading.VIEW_LIMIT", 2)
+    await made(engine)
+    tasks = [(await engine.create(MODELS["kling"])).snapshot for _ in range(3)]
+
+    for task in tasks:
+        await reader.read(task.public_id, task.account_id)
+
+    known = [reader.cached(task.public_id, task.account_id) is not None for task in tasks]
+    assert known == [False, True, True]
+
+
 async def test_a_change_is_seen_at_once_by_the_process_that_made_it(engine: Engine) -> None:
     fake, task = await made(engine)
     reader = engine.services.reader

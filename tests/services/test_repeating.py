@@ -20,10 +20,12 @@ from vidgate.exceptions import (
 )
 from vidgate.models.accounts import Caller
 from vidgate.models.attempts import Attempt
+from vidgate.models.ids import new_id
 from vidgate.models.outcomes import FaultKind
 from vidgate.models.requests import Once, VideoRequest
 from vidgate.models.tasks import TaskStatus
 from vidgate.services.creating import Created
+from vidgate.services.repeating import Repetitions, UndoneError
 
 ONCE = Once(key="k1", fingerprint=b"f1", lifetime=timedelta(minutes=15))
 
@@ -128,7 +130,6 @@ async def test_of_many_at_once_on_two_replicas_one_is_carried_out(database_url: 
 
 async def test_a_repetition_waits_for_the_first(engine: Engine) -> None:
     gate = asyncio.Event()
-
     arrived = asyncio.Event()
 
     async def slow(_: httpx.Request) -> httpx.Response:
@@ -136,6 +137,9 @@ async def test_a_repetition_waits_for_the_first(engine: Engine) -> None:
         await gate.wait()
         return refusal("kling", FaultKind.BAD_PARAMETER).response()
 
+    await engine.channel("kling", "elsewhere", priority=1)
+    elsewhere = Upstream(engine.router, "kling", "elsewhere")
+    elsewhere.on_submit = [refusal("kling", FaultKind.CREDENTIAL)]  # so that it is a second attempt
     await engine.channel("kling")
     engine.router.post("http://kling.test/v1/videos/text2video").mock(side_effect=slow)
     first = asyncio.create_task(create(engine))
@@ -162,13 +166,53 @@ async def test_a_repetition_of_what_waits_for_a_slot_is_answered_at_once(engine:
     assert again.snapshot.id == first.snapshot.id
 
 
+async def test_a_repetition_of_what_failed_later_is_answered_at_once(
+    engine: Engine, fake: Upstream
+) -> None:
+    first = await create(engine)
+    fake.on_poll = ["failed"]
+    await engine.tick(minutes=2)
+
+    again = await asyncio.wait_for(create(engine), 5)
+
+    assert again.snapshot.id == first.snapshot.id
+    assert again.snapshot.status is TaskStatus.FAILED
+
+
+async def test_a_repetition_waits_for_the_words_of_a_refusal(
+    engine: Engine, fake: Upstream
+) -> None:
+    """They are written a moment after the failure that they tell of."""
+    repetitions = engine.services.submissions._repetitions
+    keep = repetitions.keep
+    failed, written = asyncio.Event(), asyncio.Event()
+
+    async def slow(*given: Any, **named: Any) -> None:
+        failed.set()
+        await written.wait()
+        await keep(*given, **named)
+
+    repetitions.keep = slow  # type: ignore[method-assign]
+    fake.on_submit = [refusal("kling", FaultKind.CONTENT_POLICY)]
+    first = asyncio.create_task(create(engine))
+    await failed.wait()
+    again = asyncio.create_task(create(engine))
+    done, _ = await asyncio.wait({again}, timeout=0.4)
+    assert not done
+
+    written.set()
+
+    results = await asyncio.gather(first, again, return_exceptions=True)
+    assert [getattr(one, "code", None) for one in results] == ["content_policy_violation"] * 2
+
+
 async def test_what_has_expired_is_deleted(engine: Engine, fake: Upstream) -> None:
     await create(engine)
     await create(engine, Once(key="old", fingerprint=b"f", lifetime=timedelta(minutes=1)))
     engine.clock.advance(minutes=2)
     store = OnceStore(engine.office.database)
 
-    assert await store.purge(engine.clock.now()) == 1
+    await engine.services.submissions._repetitions.purge(engine.clock.now())
 
     account_id = engine.caller.account_id
     assert await store.find(account_id, "k1") is not None
@@ -269,3 +313,52 @@ async def test_a_name_is_freed_by_a_refusal(engine: Engine, fake: Upstream) -> N
     assert not (await create(engine, once)).replayed
     with pytest.raises(IdempotencyError):
         await create(engine, replace(once, fingerprint=b"another"))
+
+
+def repetitions(engine: Engine) -> tuple[Repetitions, OnceStore]:
+    ours = engine.services.submissions._repetitions
+    return ours, ours._store
+
+
+async def test_a_key_that_stands_for_another_task_meanwhile_tells_of_none(
+    engine: Engine, fake: Upstream
+) -> None:
+    await create(engine)
+    assert len(fake.submits) == 1
+    ours, store = repetitions(engine)
+    account_id = engine.caller.account_id
+    now = await store.find(account_id, ONCE.key)
+    assert now is not None
+    before = replace(now, task_id=new_id())
+
+    with pytest.raises(UndoneError):
+        await ours.answer(before, ONCE, account_id, patient=False)
+
+
+@pytest.mark.parametrize("is_raced", [False, True])
+async def test_what_is_undone_while_a_repetition_looks_is_told_to_nobody(
+    engine: Engine, *, is_raced: bool
+) -> None:
+    await engine.channel("kling", max_concurrency=1)
+    fake = Upstream(engine.router, "kling")
+    await engine.create(MODELS["kling"])
+    first = await create(engine)  # it waits for a slot
+    ours, store = repetitions(engine)
+    acknowledge, find = store.acknowledge, ours.find
+
+    async def too_late(account_id: Any, key: str, task_id: Any) -> bool:
+        await store.release(account_id, key, task_id)
+        return await acknowledge(account_id, key, task_id)
+
+    async def too_early(*_: Any, **__: Any) -> None:
+        ours.find = find  # type: ignore[method-assign]
+
+    store.acknowledge = too_late  # type: ignore[method-assign]
+    if is_raced:  # the first is stored after this look
+        ours.find = too_early  # type: ignore[method-assign]
+
+    again = await create(engine)
+
+    assert not again.replayed
+    assert again.snapshot.id != first.snapshot.id
+    assert len(fake.submits) == 1

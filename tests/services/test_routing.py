@@ -183,7 +183,24 @@ async def test_a_token_may_ask_for_its_models_only(
         error = await engine.refused(model, metadata=metadata | images)
         assert isinstance(error, PermissionDeniedError)
         assert (error.status, error.code) == (403, "model_not_permitted")
+        assert error.param == "model"
         assert await engine.all_tasks() == []
+
+
+async def test_a_model_that_a_vendor_field_names_runs_where_it_is_listed(engine: Engine) -> None:
+    await engine.channel("jimeng", "texts", models=("jimeng_t2v_v30",), priority=1)
+    await engine.channel("jimeng", "pictures", models=("jimeng_i2v_first_v30",))
+    texts, pictures = (Upstream(engine.router, "jimeng", name) for name in ("texts", "pictures"))
+
+    await engine.create(
+        "jimeng_t2v_v30",
+        metadata={
+            "req_key": "jimeng_i2v_first_v30",
+            "image_urls": ["https://pictures.example/a.png"],
+        },
+    )
+
+    assert (len(texts.submits), len(pictures.submits)) == (0, 1)
 
 
 async def test_the_model_that_metadata_names_is_the_one_that_runs(engine: Engine) -> None:

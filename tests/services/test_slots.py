@@ -8,6 +8,7 @@ import pytest
 from tests.support.engine import Engine, open_engine
 from tests.support.upstreams import MODELS, NAMES, Upstream, refusal, refusals
 
+from vidgate.constants import UNREACHABLE_TRIES
 from vidgate.models.outcomes import FaultKind
 from vidgate.models.tasks import AttemptStatus, TaskStatus
 from vidgate.services.creating import Created
@@ -230,3 +231,26 @@ async def test_a_long_wait_for_a_slot_is_no_wait_for_a_provider(engine: Engine) 
     await engine.tick()
 
     assert (await engine.task(waiting)).status is TaskStatus.QUEUED
+
+
+async def test_an_unreachable_provider_is_waited_for_ten_minutes(database_url: str) -> None:
+    async with open_engine(database_url, poll_pace=0.1) as engine:
+        await engine.channel("kling", max_concurrency=1)
+        fake = Upstream(engine.router, "kling")
+        await engine.create(MODELS["kling"])
+        fake.on_poll = ["succeeded"]
+        fake.on_submit = [httpx.ConnectError("refused")]
+        waiting = await engine.create(MODELS["kling"])
+        for _ in range(18):
+            await engine.tick(seconds=30)
+        [attempt] = await engine.attempts(waiting)
+        assert attempt.tries > UNREACHABLE_TRIES
+        assert attempt.status is AttemptStatus.PENDING
+
+        for _ in range(4):
+            await engine.tick(seconds=30)
+
+        task = await engine.task(waiting)
+        assert task.status is TaskStatus.FAILED
+        assert task.error is not None
+        assert task.error.code == "upstream_error"

@@ -1,13 +1,14 @@
 """Submits that go wrong: nothing is paid twice, and nothing is lost in silence."""
 
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx
 import pytest
-from tests.support.engine import Engine
+from tests.support.engine import Engine, open_engine
 from tests.support.upstreams import BLIND, LOST, MODELS, NAMES, UNCLEAR, Answer, Reply, Upstream
 
-from vidgate.exceptions import UpstreamRefusedError
+from vidgate.constants import MAX_BACKOFF
+from vidgate.exceptions import ConfigurationError, UnansweredError, UpstreamRefusedError
 from vidgate.models.channels import OnUnknown
 from vidgate.models.tasks import AttemptStatus, TaskStatus
 
@@ -215,6 +216,32 @@ async def test_a_provider_that_cannot_be_asked_is_asked_again(engine: Engine, na
 
     assert (await engine.task(created)).status is TaskStatus.IN_PROGRESS
     assert len(fake.submits) == 1
+
+
+@pytest.mark.parametrize("name", FINDING)
+@pytest.mark.parametrize("error", [UnansweredError("no"), ConfigurationError("no key")])
+async def test_a_provider_that_cannot_be_asked_is_asked_less_and_less_often(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, name: str, error: Exception
+) -> None:
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise error
+
+    async with open_engine(database_url, poll_pace=0.5) as engine:
+        fake = await upstream(engine, name)
+        fake.on_submit = [fake.then(LOST["reset"])]
+        monkeypatch.setattr(engine.services.providers[name], "find_request", refuse)
+        created = await engine.create(MODELS[name])
+        for tries in range(1, 5):
+            [attempt] = await engine.attempts(created)
+            assert attempt.due_at is not None
+            await engine.tick(seconds=(attempt.due_at - engine.clock.now()).total_seconds())
+
+            [attempt] = await engine.attempts(created)
+            assert attempt.due_at is not None
+            assert attempt.last_reason == str(error)
+            wait = (attempt.due_at - engine.clock.now()).total_seconds()
+            usual = min(attempt.pace["interval"] * 2**tries, MAX_BACKOFF.total_seconds()) * 0.5
+            assert 0.8 <= wait / usual <= 1.2
 
 
 @pytest.mark.parametrize("name", FINDING)

@@ -133,6 +133,23 @@ async def test_a_compressed_body_is_signed_as_it_is_sent(api: Api) -> None:
     assert api.services.submissions.request.model == "jimeng_t2v_v30"
 
 
+async def in_pieces(body: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(body), 10):
+        yield body[start : start + 10]
+
+
+async def test_a_body_may_come_in_pieces(api: Api) -> None:
+    async def post(body: bytes) -> httpx.Response:
+        return await api.client.post(f"/?{SUBMIT}", content=in_pieces(body), headers=signed(api))
+
+    tampered = await post(BODY.replace(b"boat", b"goat"))
+    answer = await post(BODY)
+
+    assert tampered.status_code == 401
+    assert answer.status_code == 200, answer.text
+    assert len(api.services.submissions.requests) == 1
+
+
 # Signatures that do not
 
 
@@ -242,8 +259,14 @@ async def test_a_list_that_leaves_out_what_must_be_signed(api: Api, names: tuple
 
 
 async def test_a_signed_header_that_is_there_twice(api: Api) -> None:
-    for name in ("x-date", "content-type", "x-content-sha256"):
-        headers = [*signed(api).items(), (name, signed(api, off=MINUTES)[name])]
+    unlisted = signed(api, names=("host", "x-date"))
+    for first, name in (
+        (signed(api), "x-date"),
+        (signed(api), "content-type"),
+        (signed(api), "x-content-sha256"),
+        (unlisted, "x-content-sha256"),  # whose value is signed all the same
+    ):
+        headers = [*first.items(), (name, signed(api, off=MINUTES)[name])]
         answer = await api.client.post(f"/?{SUBMIT}", content=BODY, headers=headers)
         refused(api, answer, 401, "SignatureDoesNotMatch")
 

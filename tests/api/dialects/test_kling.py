@@ -258,11 +258,13 @@ async def test_what_a_new_list_asks_for(api: Api) -> None:
     window = {"start_time": 1763600000000, "end_time": "1763600001000"}
     await api.client.post("/kling/tasks", json={"filters": filters, "limit": "7", **window})
     await api.client.post("/kling/tasks", json={})
+    await api.client.post("/kling/tasks", json={"limit": 500})
     nothing = await api.client.post(
         "/kling/tasks", json={"filters": [{"key": "product_type", "values": ["image"]}]}
     )
 
-    first, second = api.services.reader.queries
+    first, second, largest = api.services.reader.queries
+    assert largest.limit == 500
     assert first.statuses == (TaskStatus.FAILED, TaskStatus.CANCELLED, TaskStatus.QUEUED)
     assert first.limit == 7
     assert first.created_from == datetime(2025, 11, 20, 0, 53, 20, tzinfo=UTC)
@@ -281,6 +283,7 @@ async def test_what_a_new_list_asks_for(api: Api) -> None:
     ("body", "param"),
     [
         ({"limit": 0}, "limit"),
+        ({"limit": 501}, "limit"),
         ({"limit": True}, "limit"),
         ({"limit": "1" * 30}, "limit"),
         ({"start_time": "yesterday"}, "start_time"),
@@ -288,7 +291,10 @@ async def test_what_a_new_list_asks_for(api: Api) -> None:
         ({"cursor": 5}, "cursor"),
         ({"cursor": "task_x"}, "cursor"),
         ({"filters": {}}, "filters"),
+        ({"filters": [7]}, "filters"),
         ({"filters": [{"key": "status"}]}, "filters"),
+        ({"filters": [{"key": "status", "values": []}]}, "filters"),
+        ({"filters": [{"key": "product_type", "values": 7}]}, "filters"),
         ({"filters": [{"key": "status", "values": ["done"]}]}, "filters"),
         ({"filters": [{"key": "status", "values": [["x"]]}]}, "filters"),
         ({"filters": [{"key": "colour", "values": []}]}, "filters"),
@@ -478,6 +484,11 @@ async def test_clocks_may_be_off_a_little(api: Api) -> None:
     now = int(time.time())
     assert (await ask_signed(api, signed(nbf=now + 30))).status_code == 200
     assert (await ask_signed(api, signed(exp=now - 30))).status_code == 200
+
+
+async def test_what_else_a_token_claims_does_not_count(api: Api) -> None:
+    token = signed(aud="https://api.kling.test", iat=int(time.time()) + 600)
+    assert (await ask_signed(api, token)).status_code == 200
 
 
 def unsigned() -> str:

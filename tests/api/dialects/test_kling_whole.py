@@ -292,9 +292,17 @@ async def test_a_task_of_the_new_generation(gateway: Gateway, name: str) -> None
     assert [task["id"] for task in page["result"]] == [task_id]
 
 
+async def test_a_list_goes_on_behind_a_task_of_ones_own(gateway: Gateway) -> None:
+    answer = await gateway.client.post("/kling/tasks", json={"cursor": "task_" + "0" * 26})
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"] == "cursor"
+
+
 async def test_a_retired_model_runs_as_its_successor(gateway: Gateway) -> None:
     await gateway.post(f"{VIDEOS}/text2video", {"model": "kling-v1-6", "prompt": "a boat"})
     await gateway.post(f"{VIDEOS}/text2video", {"prompt": "a boat"})
+    assert len(gateway.sent) == 2
     for _, upstream in gateway.sent:
         assert upstream["model_name"] == "kling-v2-5-turbo"
         assert "model" not in upstream

@@ -124,10 +124,7 @@ def _sign(credential: str, second: int) -> str:
     }
     # Not by `jwt.encode`, which warns of every secret of under 32 bytes: Kling chose its length.
     algorithm = HMACAlgorithm(HMACAlgorithm.SHA256)
-    try:
-        key = algorithm.prepare_key(secret)
-    except jwt.PyJWTError:
-        raise ConfigurationError(_CANNOT_SIGN) from None
+    key = algorithm.prepare_key(secret)  # which can sign: the credential was checked
     signed = b".".join(
         base64url_encode(json.dumps(part, separators=(",", ":")).encode())
         for part in (_HEADER, claims)

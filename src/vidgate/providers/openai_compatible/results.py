@@ -105,10 +105,9 @@ def _to_url(sent: httpx.Request, value: Any) -> str | None:
         return None
     try:
         url = urljoin(str(sent.url), value)
-        parts = urlsplit(url)
+        return url if urlsplit(url).netloc else None
     except ValueError:
         return None
-    return url if parts.scheme in {"http", "https"} and parts.netloc else None
 
 
 def _content_url(sent: httpx.Request) -> str:

@@ -120,8 +120,6 @@ _MAX_CREDITS = Decimal(10) ** 12
 
 
 def _amount(value: Any) -> Decimal | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
     try:
         amount = Decimal(str(value)[:40])
     except (InvalidOperation, ValueError):
