@@ -3,8 +3,7 @@
 import asyncio
 import json
 from dataclasses import replace
-from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -22,6 +21,7 @@ from vidgate.exceptions import (
     RefusedParameterError,
     RequestError,
     TaskNotFoundError,
+    UnansweredError,
     UnsupportedParameterError,
     UpstreamRefusedError,
     UpstreamUnavailableError,
@@ -29,7 +29,6 @@ from vidgate.exceptions import (
 from vidgate.models.accounts import Caller
 from vidgate.models.tasks import TaskStatus
 from vidgate.providers.client import UpstreamClient
-from vidgate.services import asides as asides_module
 
 FACES = "identify-face"
 INIT = "multi-elements/init-selection"
@@ -252,43 +251,27 @@ async def test_a_key_that_cannot_be_used_is_passed_over(
     assert (one.asked, len(two.asked)) == ([], 1)
 
 
-async def test_one_that_hangs_leaves_time_for_the_next(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await hosts(engine, "one", "second")
-    monkeypatch.setattr(asides_module, "_DEADLINE", timedelta(seconds=0.5))
-    engine.router.reset()
-    engine.router.routes.clear()
-
-    async def hang(_request: httpx.Request) -> httpx.Response:
-        await asyncio.sleep(30)
-        raise AssertionError
-
-    engine.router.post(host="one.test").mock(side_effect=hang)
-    answer = Kling(engine, "second")
-
-    async with asyncio.timeout(10):
-        assert (await ask(engine))["face_data"]
-    assert len(answer.asked) == 1
-
-
-async def test_all_that_hang_take_no_longer_than_is_allowed(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
+async def test_one_that_hangs_leaves_time_for_the_next_and_all_of_them_an_end(
+    engine: Engine,
 ) -> None:
     await hosts(engine, "one", "second", "third")
-    monkeypatch.setattr(asides_module, "_DEADLINE", timedelta(seconds=0.2))
-    engine.router.reset()
-    engine.router.routes.clear()
+    asides, now, spans = engine.services.asides, 100.0, []
 
-    async def hang(_request: httpx.Request) -> httpx.Response:
-        await asyncio.sleep(30)
-        raise AssertionError
+    class Silence:
+        """Gives no answer for as long as it may."""
 
-    engine.router.post().mock(side_effect=hang)
+        async def send(self, _request: Any, *, timeout_seconds: float, **_others: Any) -> Any:
+            nonlocal now
+            now += timeout_seconds
+            spans.append(timeout_seconds)
+            raise UnansweredError("slow")
 
-    async with asyncio.timeout(10):
-        with pytest.raises(UpstreamUnavailableError):
-            await ask(engine)
+    asides._client, asides._monotonic = cast("Any", Silence()), lambda: now
+
+    with pytest.raises(UpstreamUnavailableError):
+        await ask(engine)
+
+    assert spans == [15, 7.5, 7.5]
 
 
 async def test_an_expired_token_may_not_ask(engine: Engine) -> None:
@@ -489,7 +472,7 @@ async def test_a_large_body_is_written_in_a_thread(
         threaded.append(function.__name__)
         return await real(function, *arguments)
 
-    monkeypatch.setattr(asides_module.asyncio, "to_thread", to_thread)
+    monkeypatch.setattr(asyncio, "to_thread", to_thread)
     await ask(engine)
     assert threaded == []
     await ask(engine, body={"video_url": "x" * 300_000})

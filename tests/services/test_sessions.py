@@ -3,12 +3,12 @@
 import base64
 import re
 import secrets
+import time
 from uuid import UUID
 
 import pytest
 
 from vidgate.exceptions import NotFoundError
-from vidgate.services import secrets as secrets_module
 from vidgate.services.secrets import Purpose, SecretBox, read_secret_keys
 from vidgate.services.sessions import Sessions
 
@@ -97,7 +97,7 @@ def test_a_running_process_learns_of_a_rotation(monkeypatch: pytest.MonkeyPatch)
         return read_secret_keys(",".join(keys), None)
 
     now = 0.0
-    monkeypatch.setattr(secrets_module.time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     running = Sessions(SecretBox(read))
     keys.insert(0, key())
     elsewhere = Sessions(box(*keys)).seal("9", channel_id=CHANNEL, account_id=ACCOUNT)
