@@ -68,10 +68,16 @@ def test_a_key_that_is_none_is_the_operators_business() -> None:
         ({"session_id": 7, "new": {"a": [None]}}, {"session_id": 7, "new": {"a": [None]}}),
         ({}, {}),
         (None, {}),
+        ({"a": [True, 0.5, "§ 🚤", 1 << 80]}, {"a": [True, 0.5, "§ 🚤", 1 << 80]}),
     ],
 )
 def test_data_comes_as_it_is(data: Any, expected: Any) -> None:
     assert read(200, {"code": 0, "message": "SUCCEED", "data": data}) == expected
+
+
+def test_an_answer_may_be_as_deep_as_a_question() -> None:
+    deep = json.loads('{"a":' * 100 + "1" + "}" * 100)
+    assert read(200, {"code": 0, "data": deep}) == deep
 
 
 def test_an_answer_may_have_no_data() -> None:
@@ -108,6 +114,12 @@ def test_the_code_says_why_not(status: int, code: int, kind: FaultKind) -> None:
         (404, "not found"),
         (200, '{"code": 0, "da'),
         (200, {"data": {}}),
+        (200, '{"code": 0, "data": {"a": ["\\ud83d"]}}'),
+        (200, '{"code": 0, "data": {"\\ud83d": 1}}'),
+        (200, '{"code": 0, "data": {"a": NaN}}'),
+        (200, '{"code": 0, "data": {"a": 1e999}}'),
+        (200, '{"code": 0, "data": ' + '{"a":' * 101 + "1" + "}" * 102),
+        (200, '{"code": 0, "data": {"a":' + "[" * 100 + "]" * 100 + "}}"),
     ],
 )
 def test_what_is_no_answer_says_nothing(status: int, body: Any) -> None:

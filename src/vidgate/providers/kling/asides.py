@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 
 from vidgate.models.outcomes import Rejected
+from vidgate.providers.answers import can_be_passed_on
 from vidgate.providers.kling.envelope import Envelope
 from vidgate.providers.kling.models import IDENTIFY_FACE, PRODUCT_NAMES, Product
 
@@ -55,6 +56,6 @@ def read_data(envelope: Envelope) -> Mapping[str, Any] | Rejected:
         raise envelope.error("Kling says at once that it did and that it did not")
     if envelope.data is None:
         return {}
-    if not isinstance(envelope.data, Mapping):
-        raise envelope.error("Kling's answer has no members")
+    if not isinstance(envelope.data, Mapping) or not can_be_passed_on(envelope.data):
+        raise envelope.error("Kling's answer is nothing that could be passed on")
     return envelope.data
