@@ -29,6 +29,7 @@ VidgateError
     ├── RepeatedRefusalError           what the first request of a key was refused with
     ├── InternalError                  500
     ├── UpstreamRefusedError           502, every channel that could serve refused
+    ├── UpstreamUnavailableError       502, no answer to what makes no job; it may be repeated
     ├── ContentUnavailableError        502, only ever for the content of a video
     ├── UnavailableError               503
     │   ├── NoChannelError
@@ -75,6 +76,7 @@ __all__ = [
     "UnsupportedParameterError",
     "UpstreamError",
     "UpstreamRefusedError",
+    "UpstreamUnavailableError",
     "VidgateError",
 ]
 
@@ -317,6 +319,14 @@ class UpstreamRefusedError(RequestError):
     type = "upstream_error"
     default_code = "upstream_refused"
     upstream_called = True
+
+
+class UpstreamUnavailableError(RequestError):
+    """No provider answered a question that makes no job, so that it may be repeated."""
+
+    status = 502
+    type = "upstream_error"
+    default_code = "upstream_unavailable"
 
 
 class ContentUnavailableError(RequestError):

@@ -28,6 +28,7 @@ from vidgate.providers.base import Provider
 from vidgate.providers.client import UpstreamClient
 from vidgate.providers.guard import GuardedFetcher
 from vidgate.providers.registry import build_providers
+from vidgate.services.asides import Asides
 from vidgate.services.calling_back import CallbackAddresses, CallbackReceiver
 from vidgate.services.cancelling import Canceller
 from vidgate.services.cataloguing import Catalogue
@@ -49,6 +50,7 @@ from vidgate.services.renewing import LinkRenewer
 from vidgate.services.repeating import Repetitions
 from vidgate.services.routing import Router
 from vidgate.services.secrets import SecretBox, read_secret_keys
+from vidgate.services.sessions import Sessions
 from vidgate.services.submitting import Submitter
 from vidgate.services.working import Worker
 
@@ -102,6 +104,7 @@ class Services:
     providers: Mapping[str, Provider]
     directory: Directory
     submissions: Submissions
+    asides: Asides
     canceller: Canceller
     reader: TaskReader
     catalogue: Catalogue
@@ -350,6 +353,14 @@ def build_services(
     repetitions = Repetitions(
         store=OnceStore(office.database), attempts=office.attempts, reader=reader
     )
+    sessions = Sessions(office.box)
+    names = VideoNames(
+        reader=reader,
+        attempts=office.attempts,
+        router=router,
+        providers=office.providers,
+        sessions=sessions,
+    )
     submissions = Submissions(
         tasks=office.tasks,
         reader=reader,
@@ -358,14 +369,21 @@ def build_services(
         submitter=submitter,
         changes=changes,
         clock=clock,
-        names=VideoNames(
-            reader=reader, attempts=office.attempts, router=router, providers=office.providers
-        ),
+        names=names,
         repetitions=repetitions,
         submit_wait=settings.submit_wait,
         allowed_networks=settings.allowed_networks,
     )
-
+    asides = Asides(
+        names=names,
+        sessions=sessions,
+        router=router,
+        directory=directory,
+        providers=office.providers,
+        client=client,
+        clock=clock,
+        monotonic=time.monotonic,
+    )
     canceller = Canceller(
         attempts=office.attempts,
         reader=reader,
@@ -432,6 +450,7 @@ def build_services(
         providers=office.providers,
         directory=directory,
         submissions=submissions,
+        asides=asides,
         canceller=canceller,
         reader=reader,
         catalogue=catalogue,

@@ -32,6 +32,8 @@ _MADE = (
     "POST /v1/videos",
     "POST /kling/v1/videos/text2video",
     "POST /kling/v1/videos/image2video",
+    "POST /kling/v1/videos/identify-face",
+    "POST /kling/v1/videos/multi-elements/init-selection",
     "POST /kling/text-to-video/{model}",
     "POST /jimeng",
     "POST /",

@@ -555,6 +555,28 @@ def test_an_adapter_has_no_clock_no_chance_no_environment(adapter: type[Provider
         assert not {"now", "utcnow", "today", "getenv", "environ"} & set(calls), path
 
 
+ASIDES = [(name, aside) for name in ADAPTERS for aside in ADAPTERS[name].capabilities.asides]
+
+
+@pytest.mark.parametrize(("name", "aside"), ASIDES)
+def test_a_call_without_a_job_is_signed_and_refused_like_others(name: str, aside: str) -> None:
+    adapter, files = ADAPTERS[name], FILES[name]
+
+    sent = adapter.aside_request(aside, {"x": "a boat"}, access(name), NOW)
+
+    assert adapter.capabilities.asides[aside] in adapter.capabilities.models
+    assert sent.headers["Authorization"] == submit(name).headers["Authorization"]
+    assert str(sent.url).startswith(f"http://{name}.test/")
+    assert b"a boat" in sent.content
+    for kind, file in files.rejected.items():
+        rejected = adapter.read_aside(sent, answer(name, file))
+        assert isinstance(rejected, Rejected)
+        assert rejected.fault.kind is kind
+    for file in (files.server_error, *files.html, files.malformed):
+        with pytest.raises(ProviderProtocolError):
+            adapter.read_aside(sent, answer(name, file))
+
+
 def test_the_registry_is_whole() -> None:
     on_disk = {
         entry.name for entry in os.scandir(SOURCE) if entry.is_dir() and entry.name != "__pycache__"

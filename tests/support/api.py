@@ -174,6 +174,23 @@ class FakeSubmissions:
         return request
 
 
+class FakeAsides:
+    """Remembers what it was asked, and answers what it was told to."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Caller, str, str, Mapping[str, Any]]] = []
+        self.answer: dict[str, Any] = {}
+        self.error: Exception | None = None
+
+    async def ask(
+        self, caller: Caller, provider: str, name: str, body: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        self.asked.append((caller, provider, name, body))
+        if self.error is not None:
+            raise self.error
+        return self.answer
+
+
 class FakeReader:
     """Has the tasks that it was given."""
 
@@ -286,6 +303,7 @@ class FakeServices:
     settings: Settings
     directory: FakeDirectory = field(default_factory=FakeDirectory)
     submissions: FakeSubmissions = field(default_factory=FakeSubmissions)
+    asides: FakeAsides = field(default_factory=FakeAsides)
     reader: FakeReader = field(default_factory=FakeReader)
     clock: FakeClock = field(default_factory=FakeClock)
     catalogue: FakeCatalogue = field(default_factory=FakeCatalogue)

@@ -69,6 +69,12 @@ class _Submissions(Protocol):
     ) -> Created: ...
 
 
+class _Asides(Protocol):
+    async def ask(
+        self, caller: Caller, provider: str, name: str, body: Mapping[str, Any]
+    ) -> dict[str, Any]: ...
+
+
 class _Reader(Protocol):
     def cached(self, public_id: str, account_id: UUID) -> TaskView | None: ...
 
@@ -125,6 +131,10 @@ class Services(Protocol):
     @property
     def submissions(self) -> _Submissions:
         """Makes tasks."""
+
+    @property
+    def asides(self) -> _Asides:
+        """Asks what a provider answers at once."""
 
     @property
     def canceller(self) -> _Canceller:

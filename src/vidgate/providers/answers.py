@@ -1,19 +1,33 @@
 """What is read alike out of every provider's answers, none of which is trusted."""
 
 import json
+import math
 import re
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
 
-__all__ = ["MESSAGE_CHARACTERS", "parse_object", "retry_after_seconds", "secret_of", "to_words"]
+__all__ = [
+    "MESSAGE_CHARACTERS",
+    "can_be_passed_on",
+    "parse_object",
+    "retry_after_seconds",
+    "secret_of",
+    "to_words",
+]
 
 MESSAGE_CHARACTERS = 500
 """Of a provider's sentence as it is kept for the operator."""
 
 _LONGEST_WAIT_SECONDS = 3600.0
 """More is not believed of an answer."""
+
+_MOST_LEVELS = 100
+"""One inside another in what a client is given; it may send as many itself."""
+
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
+"""Which no UTF-8 has."""
 
 _SHORTEST_SECRET = 8
 """What is shorter is no real key, and would be found inside ordinary words."""
@@ -26,6 +40,27 @@ def parse_object(response: httpx.Response) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return body if isinstance(body, dict) else None
+
+
+def can_be_passed_on(value: Any, levels: int = _MOST_LEVELS) -> bool:
+    """Whether what was read can be written as JSON again, for a client.
+
+    Args:
+        value: Out of an answer.
+        levels: How many it may have.
+    """
+    match value:
+        case str():
+            return _HALF_CHARACTER.search(value) is None
+        case float():
+            return math.isfinite(value)
+        case list():
+            return levels > 0 and all(can_be_passed_on(one, levels - 1) for one in value)
+        case dict():
+            members = (part for member in value.items() for part in member)
+            return levels > 0 and all(can_be_passed_on(part, levels - 1) for part in members)
+        case _:
+            return True
 
 
 def secret_of(sent: httpx.Request) -> str:

@@ -138,6 +138,11 @@ class Capabilities:
             before, such as `video_creation_id`. Where a client names one of its own videos, the
             provider's id (`VideoResult.upstream_id`) takes its place before `translate`, and the
             request goes to the channel that made it.
+        asides: Calls that are answered at once and make no job, such as the first step of a product
+            of several: the name of each, and the model whose channels and permission it needs.
+        session_fields: Fields, anywhere in a body or an answer, whose text names what such a call
+            opened, such as `session_id`. Clients know it by a name of ours, and a request with that
+            name goes to the channel that opened it.
         submit_timeout: The total deadline of a submit with a small body.
         poll_timeout: The total deadline of a poll or a find.
     """
@@ -151,6 +156,8 @@ class Capabilities:
     probe: bool = False
     callback: bool = False
     object_fields: frozenset[str] = frozenset()
+    asides: Mapping[str, str] = field(default_factory=dict)
+    session_fields: frozenset[str] = frozenset()
     submit_timeout: timedelta = timedelta(seconds=60)
     poll_timeout: timedelta = timedelta(seconds=20)
 
@@ -439,6 +446,34 @@ class Provider(ABC):
 
         Raises:
             ProviderProtocolError: It does not say; the next poll tells.
+        """
+        raise NotImplementedError
+
+    # Asking aside: the pair exists for the names in `capabilities.asides`
+
+    def aside_request(
+        self, name: str, body: Mapping[str, Any], channel: ChannelAccess, now: datetime
+    ) -> httpx.Request:
+        """Write a call that is answered at once and makes no job.
+
+        Args:
+            name: One of `capabilities.asides`.
+            body: The vendor's own, with the vendor's names of sessions and videos.
+            channel: Where it goes.
+            now: The time to sign with.
+
+        Raises:
+            ConfigurationError: The credential cannot be used for it.
+        """
+        raise NotImplementedError
+
+    def read_aside(
+        self, sent: httpx.Request, response: httpx.Response
+    ) -> Mapping[str, Any] | Rejected:
+        """Read the answer: the vendor's own data, as it came.
+
+        Raises:
+            ProviderProtocolError: It is no answer to the question; another channel may have one.
         """
         raise NotImplementedError
 

@@ -20,7 +20,6 @@ from vidgate.db.tasks import NewTask, TaskStore
 from vidgate.exceptions import (
     DatabaseUnavailableError,
     InvalidParameterError,
-    PermissionDeniedError,
     StorageUnavailableError,
     UnsupportedParameterError,
 )
@@ -40,6 +39,7 @@ from vidgate.providers.base import Provider, Translation
 from vidgate.providers.guard import UnsafeUrlError, check_url
 from vidgate.services.changes import Changes
 from vidgate.services.naming import VideoNames
+from vidgate.services.permitting import check_model, check_token
 from vidgate.services.reading import TaskReader
 from vidgate.services.repeating import Repetitions, UndoneError
 from vidgate.services.routing import Router
@@ -181,7 +181,7 @@ class Submissions:
         # Before anything else: whatever has changed since, a request that was carried out was.
         if once is not None and (repeated := await self._repeated(caller, once)) is not None:
             return repeated
-        self._check_token(caller)
+        check_token(caller, self._clock.now())
         asked_request, asked_echo = request, echo
         asked = _asked_model(request)
         callback_url = self._callback_url(request)
@@ -267,14 +267,6 @@ class Submissions:
         for running in self._running:
             running.cancel()
 
-    def _check_token(self, caller: Caller) -> None:
-        expires_at = caller.token.expires_at
-        if expires_at is not None and expires_at <= self._clock.now():
-            raise PermissionDeniedError(
-                "This token has expired and may only read what exists; ask for a new one.",
-                code="token_expired",
-            )
-
     def _callback_url(self, request: VideoRequest) -> str | None:
         url = request.metadata.get("callback_url")
         if url is None or url == "":
@@ -294,21 +286,13 @@ class Submissions:
             model = provider.effective_model(request)
             if model != request.model:
                 request = replace(request, model=model)
-            self._check_permission(caller, provider.family(model), model)
+            check_model(caller, provider.family(model), model)
             break
         else:
-            self._check_permission(caller, (request.model,), request.model)
+            check_model(caller, (request.model,), request.model)
         return await self._router.candidates(
             request.model, channel_id=request.channel_id, words=request.words
         )
-
-    def _check_permission(self, caller: Caller, family: tuple[str, ...], model: str) -> None:
-        if not any(caller.token.permits(one) for one in (*family, model)):
-            raise PermissionDeniedError(
-                f"This token may not use the model {model!r}.",
-                param="model",
-                code="model_not_permitted",
-            )
 
     async def _translated(
         self, request: VideoRequest, channels: list[Channel]

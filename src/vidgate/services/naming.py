@@ -1,4 +1,4 @@
-"""Videos that a request names by our ids, in the words of the provider that made them."""
+"""Videos and sessions that a request names as ours, in the words of the provider that made them."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -18,8 +18,9 @@ from vidgate.models.tasks import AttemptStatus, TaskSnapshot, TaskStatus
 from vidgate.providers.base import Provider
 from vidgate.services.reading import TaskReader
 from vidgate.services.routing import Router
+from vidgate.services.sessions import Sessions
 
-__all__ = ["VideoNames"]
+__all__ = ["VideoNames", "change_leaves"]
 
 _NAME = re.compile(r"(?P<task>task_[0-9a-hjkmnp-tv-z]{26})(?:_(?P<position>[0-7]))?")
 """`<public id>_<position>`, as answers show a video; the task alone means its first one."""
@@ -35,14 +36,16 @@ class VideoNames:
         attempts: AttemptStore,
         router: Router,
         providers: Mapping[str, Provider],
+        sessions: Sessions,
     ) -> None:
+        self._sessions = sessions
         self._reader = reader
         self._router = router
         self._attempts = attempts
         # A value is only touched where it looks like an id of ours, so one set serves them all.
-        self._fields = frozenset[str]().union(
-            *(provider.capabilities.object_fields for provider in providers.values())
-        )
+        offers = [provider.capabilities for provider in providers.values()]
+        self._fields = frozenset[str]().union(*(offer.object_fields for offer in offers))
+        self._session_fields = frozenset[str]().union(*(offer.session_fields for offer in offers))
 
     async def finished(self, name: str, account_id: UUID, *, param: str) -> TaskSnapshot:
         """The task behind an id of ours, which has made a video.
@@ -72,19 +75,20 @@ class VideoNames:
         """Replace our ids in `metadata`, and pin the request to the channel that knows them.
 
         Raises:
-            TaskNotFoundError: One is no task of the account's.
+            NotFoundError: One is no task or session of the account's.
             ConflictError: One has made no video.
-            UnsupportedParameterError: Its provider gave the video no id.
+            UnsupportedParameterError: Its provider gave the video no id, or its channel does not
+                serve the model.
             InvalidParameterError: Two were made by different channels.
             DatabaseUnavailableError: It could not be read.
         """
-        names: dict[str, str] = {}
+        names: dict[str, str] = {}  # and where each stands
 
         def note(field: str, name: str) -> str:
             names[name] = field
             return name
 
-        self._walk(request.metadata, note)
+        self._change_names(request.metadata, note)
         if not names:
             return request
         upstream: dict[str, str] = {}
@@ -94,8 +98,8 @@ class VideoNames:
             channels.add(channel_id)
             if len(channels) > 1:
                 raise InvalidParameterError(
-                    f"{field} names a video that was made at another account of the provider's "
-                    "than the one before it; they cannot be used together.",
+                    f"{field} names what was made at another account of the provider's than what "
+                    "is named before it; they cannot be used together.",
                     param=field,
                 )
         [channel_id] = channels
@@ -103,13 +107,15 @@ class VideoNames:
             field = next(iter(names.values()))
             raise UnsupportedParameterError(
                 field,
-                f"The account that made the video in {field} does not offer the model "
-                f"{request.model!r}; name a video of the same provider's.",
+                f"The account that made what {field} names does not offer the model "
+                f"{request.model!r}; name one of the same provider's.",
             )
-        metadata = self._walk(request.metadata, lambda _, name: upstream[name])
+        metadata = self._change_names(request.metadata, lambda _, name: upstream[name])
         return replace(request, metadata=metadata, channel_id=channel_id)
 
     async def _look_up(self, name: str, field: str, account_id: UUID) -> tuple[str, UUID]:
+        if field in self._session_fields and self._sessions.is_name(name):
+            return self._sessions.open(name, account_id, param=field)
         task = await self.finished(name, account_id, param=field)
         found = _NAME.fullmatch(name)
         position = int(found["position"] or 0) if found else 0
@@ -125,11 +131,29 @@ class VideoNames:
                 return result.upstream_id, attempt.channel_id
         raise TaskNotFoundError(f"There is no video {name!r}.", param=field)
 
-    def _walk(self, value: Any, change: Callable[[str, str], str], field: str = "") -> Any:
-        if isinstance(value, Mapping):
-            return {key: self._walk(member, change, key) for key, member in value.items()}
-        if isinstance(value, list):
-            return [self._walk(member, change, field) for member in value]
-        if isinstance(value, str) and field in self._fields and _NAME.fullmatch(value):
-            return change(field, value)
-        return value
+    def _change_names(self, document: Mapping[str, Any], change: Callable[[str, str], str]) -> Any:
+        def change_name(field: str, value: Any) -> Any:
+            is_name = isinstance(value, str) and self._is_name(value, field)
+            return change(field, value) if is_name else value
+
+        return change_leaves(document, change_name)
+
+    def _is_name(self, value: str, field: str) -> bool:
+        if field in self._fields and _NAME.fullmatch(value):
+            return True
+        return field in self._session_fields and self._sessions.is_name(value)
+
+
+def change_leaves(document: Any, change: Callable[[str, Any], Any], field: str = "") -> Any:
+    """Copy a document with each of its values changed that is neither an object nor a list.
+
+    Args:
+        document: JSON.
+        change: From the field that a value stands in, and the value.
+        field: The one that the document itself stands in.
+    """
+    if isinstance(document, Mapping):
+        return {key: change_leaves(member, change, key) for key, member in document.items()}
+    if isinstance(document, list):
+        return [change_leaves(member, change, field) for member in document]
+    return change(field, document)

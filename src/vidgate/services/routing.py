@@ -63,8 +63,8 @@ class Router:
             serving = [one for one in serving if one.id == channel_id]
             if not serving:
                 raise NoChannelError(
-                    "The video that the request names was made by an account of the provider's "
-                    f"that does not serve the model {model!r} at the moment."
+                    "What the request names was made by an account of the provider's that does "
+                    f"not serve the model {model!r} at the moment."
                 )
         if serving:
             return self._in_order(serving)

@@ -31,7 +31,7 @@ _KEY_BYTES = 32
 _LEAST_SIGNATURE_BYTES = 16
 _TOKEN_PREFIX = "sk-"  # noqa: S105 - not a secret
 _RELOAD_SECONDS = 1.0
-"""Between two readings of the keys that signatures which do not hold bring about."""
+"""Between two readings of the keys that signatures and ciphertexts of strangers bring about."""
 
 _ACCESS_KEY_PREFIX = "VG"
 _ACCESS_KEY_CHARACTERS = 30
@@ -48,6 +48,7 @@ class Purpose(StrEnum):
     ACCESS_KEY = "access_key"
     CONTENT_URL = "content_url"
     CALLBACK = "callback"
+    SESSION = "session"
 
 
 def new_token_key() -> str:
@@ -177,17 +178,29 @@ class SecretBox:
         Raises:
             ConfigurationError: None does.
         """
-        try:
-            return self._boxes[purpose].decrypt(secret).decode()
-        except InvalidToken:
+        text = self._decrypted(purpose, secret)
+        if text is None:
             self._load()
-        try:
-            return self._boxes[purpose].decrypt(secret).decode()
-        except InvalidToken as error:
+            text = self._decrypted(purpose, secret)
+        if text is None:
             raise ConfigurationError(
                 "A stored secret cannot be decrypted: VIDGATE_SECRET_KEY lacks the key it was "
                 "written with."
-            ) from error
+            )
+        return text
+
+    def decrypt_given(self, purpose: Purpose, text: bytes) -> str | None:
+        """Decrypt what a client gave back; `None` where it is nothing that we encrypted."""
+        found = self._decrypted(purpose, text)
+        if found is None and self._reload_for_strangers():
+            found = self._decrypted(purpose, text)
+        return found
+
+    def _decrypted(self, purpose: Purpose, secret: bytes) -> str | None:
+        try:
+            return self._boxes[purpose].decrypt(secret).decode()
+        except InvalidToken:
+            return None
 
     def sign(self, purpose: Purpose, text: str) -> bytes:
         """Sign under the newest key, with a key of its own for each purpose; 32 bytes."""
@@ -200,13 +213,19 @@ class SecretBox:
         """
         if self._is_signed(purpose, text, signature):
             return True
-        # Whoever makes signatures up must not have us derive keys for each of them.
+        return self._reload_for_strangers() and self._is_signed(purpose, text, signature)
+
+    def _reload_for_strangers(self) -> bool:
+        """Read the keys again, if that was not done just now.
+
+        Whoever makes things up must not have us derive keys for each of them.
+        """
         now = time.monotonic()
         if now - self._reloaded < _RELOAD_SECONDS:
             return False
         self._reloaded = now
         self._load()
-        return self._is_signed(purpose, text, signature)
+        return True
 
     def _is_signed(self, purpose: Purpose, text: str, signature: bytes) -> bool:
         size_bytes = max(len(signature), _LEAST_SIGNATURE_BYTES)

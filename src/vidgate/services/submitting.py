@@ -55,6 +55,7 @@ __all__ = [
     "Submitter",
     "facts_document",
     "for_channel",
+    "is_heavy",
     "translate",
 ]
 
@@ -101,6 +102,11 @@ def inline_bytes(request: VideoRequest) -> int:
     return pictures + len(request.prompt) + _characters(request.metadata)
 
 
+def is_heavy(request: VideoRequest) -> bool:
+    """Whether putting it in a provider's words would hold up everybody else."""
+    return inline_bytes(request) > _HEAVY_BYTES
+
+
 def _characters(value: Any) -> int:
     if isinstance(value, str):
         return len(value)
@@ -117,7 +123,7 @@ async def translate(provider: Provider, request: VideoRequest) -> Translation:
     Raises:
         UnsupportedParameterError: The model cannot honour a value.
     """
-    if inline_bytes(request) > _HEAVY_BYTES:
+    if is_heavy(request):
         return await asyncio.to_thread(provider.translate, request)
     return provider.translate(request)
 
@@ -371,8 +377,7 @@ class Submitter:
             return provider.submit_request(translation, access, ids, self._clock.now())
 
         try:
-            heavy = inline_bytes(request) > _HEAVY_BYTES
-            sent = await asyncio.to_thread(write) if heavy else write()
+            sent = await asyncio.to_thread(write) if is_heavy(request) else write()
         except ConfigurationError as error:
             raise _RefusalError(Fault(FaultKind.CREDENTIAL, "credential", str(error))) from error
         for _ in range(_STEPS):

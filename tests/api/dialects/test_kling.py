@@ -14,7 +14,7 @@ import pytest
 from pydantic import SecretStr
 from tests.support.api import Api, build_task, open_api
 
-from vidgate.api.dialects.kling.endpoints import ABSENT, LEGACY, NEW
+from vidgate.api.dialects.kling.endpoints import ABSENT, ASIDES, LEGACY, NEW
 from vidgate.api.dialects.kling.errors import write_error
 from vidgate.exceptions import (
     AuthenticationError,
@@ -25,6 +25,7 @@ from vidgate.exceptions import (
     InvalidParameterError,
     MalformedBodyError,
     NoChannelError,
+    NotFoundError,
     OverloadedError,
     PermissionDeniedError,
     RefusedParameterError,
@@ -33,6 +34,7 @@ from vidgate.exceptions import (
     StorageUnavailableError,
     TaskNotFoundError,
     UpstreamRefusedError,
+    UpstreamUnavailableError,
 )
 from vidgate.models.channels import ChannelAccess
 from vidgate.models.outcomes import Found, Pending, Submission, Succeeded, UpstreamRef, VideoResult
@@ -358,6 +360,8 @@ async def test_an_adapter_for_kling_reads_these_answers(api: Api) -> None:
         (UpstreamRefusedError("no", code="upstream_model_unavailable"), 404, 1203),
         (UpstreamRefusedError("no", code="upstream_account_error"), 403, 1103),
         (UpstreamRefusedError("no", code="upstream_busy"), 429, 1302),
+        (UpstreamUnavailableError("no"), 429, 1302),
+        (NotFoundError("no", code="session_not_found"), 404, 1201),
         (OverloadedError("no"), 429, 1302),
         (NoChannelError("no"), 404, 1203),
         (StorageUnavailableError("no"), 503, 5001),
@@ -549,6 +553,7 @@ async def test_every_route_is_described(api: Api) -> None:
 
     expected = {f"{VIDEOS}/{one.name}": {"get", "post"} for one in LEGACY}
     expected |= {f"{VIDEOS}/{one.name}/{{task_id}}": {"get"} for one in LEGACY}
+    expected |= {f"{VIDEOS}/{one.name}": {"post"} for one in ASIDES}
     expected |= {f"/kling/{one.name}/{{model}}": {"post"} for one in NEW}
     expected |= {"/kling/tasks": {"get", "post"}, "/kling/account/costs": {"get"}}
     assert {path: set(item) for path, item in paths.items()} == expected

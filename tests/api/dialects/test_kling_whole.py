@@ -11,19 +11,23 @@ import httpx
 import jwt
 import pytest
 from tests.support.api import serve_lifespan
-from tests.support.engine import KEYS, Engine
+from tests.support.database import create_migrated_database, drop_database
+from tests.support.engine import KEYS, Engine, open_engine
 
 from vidgate.api.dialects.kling.endpoints import LEGACY
 from vidgate.config import Settings
 from vidgate.factory import Services
 from vidgate.main import create_app
+from vidgate.models.tasks import TaskStatus
 from vidgate.sandbox.app import create_sandbox
 from vidgate.sandbox.settings import SandboxSettings
+from vidgate.services.provisioning import NewChannel
 
 VIDEOS = "/kling/v1/videos"
 PICTURE = "https://pictures.example/a.png"
 DANCE = "https://videos.example/dance.mp4"
 SPEECH = "https://sounds.example/speech.mp3"
+SECOND_KEY = "a-second-kling-key"
 BOAT = {"model_name": "kling-v2-6", "prompt": "a boat"}
 
 
@@ -62,7 +66,7 @@ async def gateway(engine: Engine) -> AsyncIterator[Gateway]:
     sandbox = create_sandbox(
         SandboxSettings(
             encode_ahead=False,
-            kling_api_keys={KEYS["kling"]: "main"},
+            kling_api_keys={KEYS["kling"]: "main", SECOND_KEY: "second"},
             clock=lambda: engine.clock.now().timestamp(),
         )
     )
@@ -76,7 +80,7 @@ async def gateway(engine: Engine) -> AsyncIterator[Gateway]:
         headers = {name: request.headers[name] for name in ("Authorization", "Content-Type")}
         return await kling.request(request.method, url, headers=headers, content=request.content)
 
-    engine.router.route(host="kling.test").mock(side_effect=play)
+    engine.router.route(host__in=["kling.test", "second.test"]).mock(side_effect=play)
     await engine.channel("kling")
     app = create_app(engine.services.settings, open_services=open_services)
     async with (
@@ -223,6 +227,193 @@ async def test_a_lip_sync_of_a_video_made_here(gateway: Gateway) -> None:
 
     [(_, first), _] = gateway.sent
     assert first["video_id"].isdecimal()
+
+
+async def second_channel(gateway: Gateway, *, priority: int) -> None:
+    """One at another account of Kling's, which knows nothing of the first one's sessions."""
+    await gateway.engine.office.provisioning.add_channel(
+        NewChannel(
+            name="second",
+            provider="kling",
+            key=SECOND_KEY,
+            base_url="http://second.test",
+            priority=priority,
+        )
+    )
+    await gateway.engine.services.directory.load()
+
+
+async def spoken(gateway: Gateway) -> dict[str, Any]:
+    """The body of a lip-sync after its first step."""
+    faces = (await gateway.post(f"{VIDEOS}/identify-face", {"video_url": DANCE}))["data"]
+    [face] = faces["face_data"]
+    spoken = {"sound_file": SPEECH, "sound_start_time": 0, "sound_end_time": 3000}
+    chosen = {"face_id": face["face_id"], "sound_insert_time": face["start_time"], **spoken}
+    return {"session_id": faces["session_id"], "face_choose": [chosen]}
+
+
+async def test_a_lip_sync_in_its_two_steps(gateway: Gateway) -> None:
+    body = await spoken(gateway)
+    assert body["session_id"].startswith("session_")
+    assert [reached for reached, _ in gateway.sent] == ["/v1/videos/identify-face"]
+
+    path = f"{VIDEOS}/advanced-lip-sync"
+    made = await gateway.post(path, body)
+
+    [_, (reached, upstream)] = gateway.sent
+    assert reached == "/v1/videos/advanced-lip-sync"
+    assert upstream["session_id"].isdecimal()
+    assert upstream["face_choose"] == body["face_choose"]
+    await gateway.finish()
+    assert (await gateway.get(f"{path}/{made['id']}"))["data"]["task_status"] == "succeed"
+
+
+async def test_a_session_is_of_use_in_every_dialect(gateway: Gateway) -> None:
+    metadata = await spoken(gateway)
+    neutral = {"model": "kling-lip-sync", "metadata": metadata}
+    made = await gateway.post("/v1/video/generations", neutral)
+
+    await gateway.finish()
+    assert (await gateway.get(f"/v1/video/generations/{made['id']}"))["status"] == "succeeded"
+    assert gateway.sent[-1][1]["session_id"].isdecimal()
+
+
+async def test_objects_are_selected_and_taken_out(gateway: Gateway) -> None:
+    path = f"{VIDEOS}/multi-elements"
+    begun = (await gateway.post(f"{path}/init-selection", {"video_url": DANCE}))["data"]
+    session = {"session_id": begun["session_id"]}
+    points = {**session, "frame_index": 1, "points": [{"x": 0.1, "y": 0.2}]}
+    assert begun["session_id"].startswith("session_")
+    assert (begun["status"], begun["normalized_video"]) == (0, DANCE)
+
+    for step, body in (
+        ("add", points),
+        ("preview", session),
+        ("delete", points),
+        ("clear", session),
+        ("add", points),
+    ):
+        data = (await gateway.post(f"{path}/{step}-selection", body))["data"]
+        assert data == {"status": 0, **session}, step
+    made = await gateway.post(
+        path, {**session, "edit_mode": "removal", "prompt": "no boat in <<<video_1>>>"}
+    )
+
+    steps = ("init", "add", "preview", "delete", "clear", "add")
+    expected = [f"/v1/videos/multi-elements/{step}-selection" for step in steps]
+    assert [reached for reached, _ in gateway.sent] == [*expected, "/v1/videos/multi-elements"]
+    await gateway.finish()
+    done = await gateway.get(f"{path}/{made['id']}")
+    assert done["data"]["task_status"] == "succeed"
+    assert gateway.sent[1][1]["session_id"] not in json.dumps(done)
+
+
+async def test_each_step_goes_to_the_account_that_opened_the_session(gateway: Gateway) -> None:
+    first = await spoken(gateway)
+    await second_channel(gateway, priority=9)
+    second = await spoken(gateway)
+
+    path = f"{VIDEOS}/advanced-lip-sync"
+    made = [await gateway.post(path, body) for body in (first, second)]
+
+    await gateway.finish()
+    used = []
+    for task in made:
+        assert (await gateway.get(f"{path}/{task['id']}"))["data"]["task_status"] == "succeed"
+        snapshot = await gateway.engine.task(task["id"])
+        [attempt] = await gateway.engine.office.attempts.of_task(snapshot.id)
+        used.append((await gateway.engine.services.directory.channel(attempt.channel_id)).name)
+    assert used == ["kling", "second"]
+    refused = await gateway.post(f"{path}", {**first, "nested": [second]}, 400)
+    assert (refused["code"], refused["error"]["param"]) == (1201, "session_id")
+
+
+async def test_what_kling_says_of_a_first_step(gateway: Gateway) -> None:
+    path = f"{VIDEOS}/identify-face"
+    refused = await gateway.post(path, {"video_url": "https://videos.example/a.gif"}, 400)
+    assert (refused["code"], refused["error"]["param"]) == (1201, "video_url")
+    assert "mp4" in refused["message"]
+    unknown = await gateway.post(
+        f"{VIDEOS}/multi-elements/add-selection", {"session_id": "930000000000"}, 400
+    )
+    assert unknown["code"] == 1201
+    assert "930000000000" not in unknown["message"]
+
+
+async def test_another_accounts_session_is_not_there(gateway: Gateway) -> None:
+    body = await spoken(gateway)
+    provisioning = gateway.engine.office.provisioning
+    other = await provisioning.create_account("other")
+    _, foreign = await provisioning.create_token(name="foreign", account=other.name)
+    gateway.client.headers["Authorization"] = f"Bearer {foreign}"
+    gateway.sent.clear()
+
+    for path, sent in (
+        ("multi-elements/clear-selection", {"session_id": body["session_id"]}),
+        ("advanced-lip-sync", body),
+    ):
+        told = await gateway.post(f"{VIDEOS}/{path}", sent, 404)
+        assert (told["code"], told["error"]["param"]) == (1201, "session_id")
+    assert gateway.sent == []
+
+
+@asynccontextmanager
+async def in_front(gateway: Gateway, postgres_url: str) -> AsyncIterator[Engine]:
+    """A gateway with a database of its own, whose one channel is the other gateway."""
+    url = await create_migrated_database(postgres_url)
+    try:
+        async with open_engine(url, gateway.engine.clock) as front:
+
+            async def pass_on(request: httpx.Request) -> httpx.Response:
+                headers = {
+                    name: request.headers[name] for name in ("Authorization", "Content-Type")
+                }
+                return await gateway.client.request(
+                    request.method, str(request.url), headers=headers, content=request.content
+                )
+
+            front.router.route(host="vidgate.test").mock(side_effect=pass_on)
+            await front.office.provisioning.add_channel(
+                NewChannel(
+                    name="behind",
+                    provider="kling",
+                    key=gateway.engine.key,
+                    base_url="http://vidgate.test/kling",
+                )
+            )
+            await front.services.directory.load()
+            yield front
+    finally:
+        await drop_database(postgres_url, url)
+
+
+async def test_a_lip_sync_by_a_gateway_behind_a_gateway(
+    gateway: Gateway, postgres_url: str
+) -> None:
+    async with in_front(gateway, postgres_url) as front:
+        at_once = await front.create(
+            "kling-lip-sync",
+            prompt="",
+            metadata={"video_url": DANCE, "sound_file": SPEECH, "sound_end_time": 3000},
+        )
+        faces = await front.services.asides.ask(
+            front.caller, "kling", "identify-face", {"video_url": DANCE}
+        )
+        times = {"sound_start_time": 0, "sound_end_time": 3000, "sound_insert_time": 0}
+        chosen = {"face_id": "0", "sound_file": SPEECH, **times}
+        in_steps = await front.create(
+            "kling-lip-sync",
+            prompt="",
+            metadata={"session_id": faces["session_id"], "face_choose": [chosen]},
+        )
+        for _ in range(12):
+            await gateway.engine.tick(seconds=15)
+            await front.tick(seconds=1)
+
+        for created in (at_once, in_steps):
+            assert (await front.task(created)).status is TaskStatus.SUCCEEDED
+    paths = ["identify-face", "advanced-lip-sync"] * 2
+    assert [reached for reached, _ in gateway.sent] == [f"/v1/videos/{path}" for path in paths]
 
 
 async def test_an_edit_of_objects_in_a_session_made_at_kling(gateway: Gateway) -> None:

@@ -51,6 +51,7 @@ from vidgate.providers.base import (
     SubmitIds,
     Translation,
 )
+from vidgate.providers.kling.asides import aside_path, read_data
 from vidgate.providers.kling.callbacks import check_callback
 from vidgate.providers.kling.capabilities import CAPABILITIES
 from vidgate.providers.kling.envelope import Envelope, read_envelope
@@ -257,6 +258,25 @@ class Kling(Provider):
         if len(ours) != 1 or ours[0].id is None:
             raise envelope.error("Kling answered about another job")
         return Found(UpstreamRef(ours[0].id, kind))
+
+    # Asking aside
+
+    @override
+    def aside_request(
+        self, name: str, body: Mapping[str, Any], channel: ChannelAccess, now: datetime
+    ) -> httpx.Request:
+        return httpx.Request(
+            "POST",
+            channel.base_url + aside_path(name),
+            headers=self._headers(channel, now, is_new=False),
+            content=_encoded(body),
+        )
+
+    @override
+    def read_aside(
+        self, sent: httpx.Request, response: httpx.Response
+    ) -> Mapping[str, Any] | Rejected:
+        return read_data(self._envelope(sent, response))
 
     # Probing
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.providers.base import Capabilities, ModelCapabilities, Pace
+from vidgate.providers.kling.asides import ASIDES, SESSION_FIELDS
 from vidgate.providers.kling.models import PRODUCT_NAMES, RETIRED, SUCCESSOR, Product, Traits
 from vidgate.providers.kling.tables import TRAITS, unknown_actions
 from vidgate.providers.kling.wire import is_given, objects
@@ -53,6 +54,8 @@ CAPABILITIES = Capabilities(
     probe=True,
     callback=True,
     object_fields=frozenset({"video_id"}),
+    asides=ASIDES,
+    session_fields=SESSION_FIELDS,
 )
 
 

@@ -373,9 +373,9 @@ class MultiElements(_Product):
         require(
             body,
             "session_id",
-            "Multi-elements needs the `session_id` of a selection, which is made at Kling itself "
-            "(init-selection) and not here; to change a video by words alone, use kling-v3-omni "
-            "with the video in `video_list`.",
+            "Multi-elements needs the `session_id` of a selection, which begins with POST "
+            "/kling/v1/videos/multi-elements/init-selection; to change a video by words alone, use "
+            "kling-v3-omni with the video in `video_list`.",
         )
         require(body, "edit_mode", "Say what to do in `edit_mode`.", *_PICTURES_OF_EDIT)
         require(body, "prompt", "The edit of a video needs a prompt.")

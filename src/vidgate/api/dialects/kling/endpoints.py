@@ -1,4 +1,4 @@
-"""Kling's endpoints that make videos: to take up another one is to add a row.
+"""Kling's endpoints: to take up another one is to add a row.
 
 Source: https://kling.ai/document-api/, read 2026-09-20.
 """
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-__all__ = ["ABSENT", "LEGACY", "NEW", "Legacy", "New"]
+__all__ = ["ABSENT", "ASIDES", "LEGACY", "NEW", "Aside", "Legacy", "New"]
 
 _FRAMES = ("first_frame", "first_last_frame")
 
@@ -46,8 +46,26 @@ class New:
     example: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aside:
+    """A call below `/kling/v1/videos/` that is answered at once and makes no task.
+
+    Attributes:
+        name: The path below.
+        title: For the documentation.
+        example: A body.
+        answer: The `data` of an answer.
+    """
+
+    name: str
+    title: str
+    example: Mapping[str, Any]
+    answer: Mapping[str, Any]
+
+
 _PICTURE = "https://example.com/cat.png"
 _DANCE = "https://example.com/dance.mp4"
+_SESSION = "session_gAAAAABpIHyAbm90LXJlYWw="
 
 LEGACY = (
     Legacy(
@@ -124,7 +142,7 @@ LEGACY = (
         has_models=False,
         actions=("edit",),
         example={
-            "session_id": "123456789",
+            "session_id": _SESSION,
             "edit_mode": "removal",
             "prompt": "Remove the boat from <<<video_1>>>",
         },
@@ -179,13 +197,61 @@ NEW = (
     ),
 )
 
-_FACES = (
-    "The gateway looks for faces by itself: POST to /kling/v1/videos/advanced-lip-sync with "
-    "`video_url`, a sound and `sound_end_time`, and without a `session_id`."
-)
-_SELECTION = (
-    "Selections of multi-elements are made at Kling itself; the gateway takes the `session_id`. To "
-    "change a video by words alone, use /kling/v1/videos/omni-video with `video_list`."
+_POINTS = {"session_id": _SESSION, "frame_index": 12, "points": [{"x": 0.4, "y": 0.6}]}
+_SELECTED = {"status": 0, "session_id": _SESSION}
+
+ASIDES = (
+    Aside(
+        name="identify-face",
+        title="the faces in a video, for a lip-sync",
+        example={"video_url": _DANCE},
+        answer={
+            "session_id": _SESSION,
+            "face_data": [
+                {
+                    "face_id": "0",
+                    "face_image": "https://cdn.example.com/face.png",
+                    "start_time": 0,
+                    "end_time": 5041,
+                }
+            ],
+        },
+    ),
+    Aside(
+        name="multi-elements/init-selection",
+        title="begin to select objects in a video",
+        example={"video_url": _DANCE},
+        answer={
+            **_SELECTED,
+            "fps": 24,
+            "total_frame": 121,
+            "normalized_video": "https://cdn.example.com/normalized.mp4",
+        },
+    ),
+    Aside(
+        name="multi-elements/add-selection",
+        title="select an object",
+        example=_POINTS,
+        answer=_SELECTED,
+    ),
+    Aside(
+        name="multi-elements/delete-selection",
+        title="take points out of a selection",
+        example=_POINTS,
+        answer=_SELECTED,
+    ),
+    Aside(
+        name="multi-elements/clear-selection",
+        title="empty a selection",
+        example={"session_id": _SESSION},
+        answer=_SELECTED,
+    ),
+    Aside(
+        name="multi-elements/preview-selection",
+        title="see a selection",
+        example={"session_id": _SESSION},
+        answer=_SELECTED,
+    ),
 )
 
 ABSENT = MappingProxyType(
@@ -201,11 +267,6 @@ ABSENT = MappingProxyType(
         "lip-sync": (
             "Kling has superseded lip-sync; use /kling/v1/videos/advanced-lip-sync in its place."
         ),
-        "identify-face": _FACES,
-        **{
-            f"multi-elements/{step}-selection": _SELECTION
-            for step in ("init", "add", "delete", "clear", "preview")
-        },
     }
 )
 """Endpoints that Kling has or had and that are not here, and what to use in their place."""

@@ -24,6 +24,7 @@ _REFUSALS = MappingProxyType(
         "upstream_model_unavailable": _GONE,
         "upstream_account_error": (403, 1103),
         "upstream_busy": (429, 1302),
+        "upstream_unavailable": (429, 1302),
         "overloaded": (429, 1302),
     }
 )
@@ -41,6 +42,7 @@ _BY_WORD = MappingProxyType(
         (400, "invalid_json"): 1200,
         (400, "content_policy_violation"): 1301,
         (404, "task_not_found"): 1201,
+        (404, "session_not_found"): 1201,
         (429, "too_many_tasks"): 1303,
     }
 )

@@ -8,7 +8,7 @@ from vidgate.api.pictures import check_inline_sizes
 from vidgate.exceptions import InvalidParameterError, MalformedBodyError
 from vidgate.models.requests import VideoRequest
 
-__all__ = ["prompt_echo", "read_fields", "read_legacy", "read_new"]
+__all__ = ["prompt_echo", "read_aside", "read_fields", "read_legacy", "read_new"]
 
 _MODEL_CHARACTERS = 200
 _MODEL_FIELDS = ("model_name", "model")
@@ -62,6 +62,18 @@ def read_new(form: Form, endpoint: New, model: str) -> VideoRequest:
         if value not in (None, ""):
             body[name] = value
     return _request(_model(model), f"/{endpoint.name}", body)
+
+
+def read_aside(form: Form) -> dict[str, Any]:
+    """Read the body of a call that makes no task.
+
+    Raises:
+        MalformedBodyError: It is a form.
+        BodyTooLargeError: Something inline is over its limit.
+    """
+    body = read_fields(form)
+    check_inline_sizes(body, within="")
+    return body
 
 
 def prompt_echo(request: VideoRequest) -> dict[str, str]:

@@ -13,7 +13,15 @@ from vidgate.api.dependencies import (
     CallerDependency,
     ServicesDependency,
 )
-from vidgate.api.dialects.kling.endpoints import ABSENT, LEGACY, NEW, Legacy, New
+from vidgate.api.dialects.kling.endpoints import (
+    ABSENT,
+    ASIDES,
+    LEGACY,
+    NEW,
+    Aside,
+    Legacy,
+    New,
+)
 from vidgate.api.dialects.kling.external_ids import claimed
 from vidgate.api.dialects.kling.listing import (
     find_many,
@@ -22,7 +30,13 @@ from vidgate.api.dialects.kling.listing import (
     page_query,
     read_page,
 )
-from vidgate.api.dialects.kling.reading import prompt_echo, read_fields, read_legacy, read_new
+from vidgate.api.dialects.kling.reading import (
+    prompt_echo,
+    read_aside,
+    read_fields,
+    read_legacy,
+    read_new,
+)
 from vidgate.api.dialects.kling.schemas import (
     CREATED,
     LEGACY_TASK,
@@ -70,6 +84,11 @@ _CREATE = (
     "`external_task_id` and a `callback_url` of ours, and yours stay here with the task; a retired "
     "model may run as its successor. Answers once the provider has accepted the task, at the "
     "latest after 20 seconds."
+)
+_ASIDE = (
+    "Answered at once, makes no task and may be repeated. The body is Kling's own and goes on as "
+    "it comes; so does `data`, but for the `session_id`, which is ours: what is sent with it goes "
+    "to the account at Kling that opened it. A `video_id` may name a video made here."
 )
 _PAGING = [
     parameter("pageNum", "From 1 to 1000; the first if absent.", kind="integer"),
@@ -205,6 +224,33 @@ def _add_new(endpoint: New) -> None:
     )
 
 
+def _add_aside(endpoint: Aside) -> None:
+    """Take a call that makes no task."""
+
+    async def ask(
+        request: Request,
+        caller: CallerDependency,
+        services: ServicesDependency,
+        bodies: BodiesDependency,
+    ) -> Response:
+        async with bodies.read(request, read_aside) as fields:
+            data = await services.asides.ask(caller, _DIALECT, endpoint.name, fields)
+        return _answer(envelope(data, request_id()))
+
+    router.add_api_route(
+        f"{_LEGACY}/{endpoint.name}",
+        ask,
+        methods=["POST"],
+        name=f"kling_ask_{endpoint.name.replace('/', '_').replace('-', '_')}",
+        summary=f"Kling: {endpoint.title}",
+        description=_ASIDE,
+        tags=["Kling, legacy generation"],
+        responses=answer_of("Done.", envelope(endpoint.answer, _EXAMPLE_REQUEST))
+        | errors(400, 401, 403, 404, 405, 409, 413, 429, 500, 503),
+        openapi_extra=body_of(endpoint.example),
+    )
+
+
 def _add_absent(name: str, sentence: str) -> None:
     """Answer an endpoint that is not here as Kling answers a retired one."""
 
@@ -218,6 +264,8 @@ for _legacy in LEGACY:
     _add_legacy(_legacy)
 for _new in NEW:
     _add_new(_new)
+for _aside in ASIDES:
+    _add_aside(_aside)
 for _name, _sentence in ABSENT.items():
     _add_absent(_name, _sentence)
 

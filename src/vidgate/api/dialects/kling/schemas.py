@@ -92,7 +92,7 @@ class KlingAnswer(BaseModel):
     code: int = Field(description="0: it was done.")
     message: str = Field(description="`SUCCEED`; not to be tested on.")
     request_id: str = Field(description="By which this request is found in the log.")
-    data: Any = Field(description="A task, or a list of them.")
+    data: Any = Field(description="A task, a list of them, or what was asked for.")
 
 
 class KlingError(BaseModel):
@@ -141,8 +141,8 @@ _ERRORS: Mapping[int, tuple[str, int, str, str | None, str, str]] = MappingProxy
         ),
         404: (
             (
-                "No such task (1201), or no such model or endpoint, a retired one, or one that no "
-                "channel serves (1203)."
+                "No such task or session (1201), or no such model or endpoint, a retired one, or "
+                "one that no channel serves (1203)."
             ),
             1201,
             "task_not_found",
@@ -183,7 +183,10 @@ _ERRORS: Mapping[int, tuple[str, int, str, str | None, str, str]] = MappingProxy
             "This idempotency key was used for another request; send a new key.",
         ),
         429: (
-            "The provider is busy, or there is no memory for the body; no job exists.",
+            (
+                "The provider is busy or does not answer, or there is no memory for the body; no "
+                "job exists."
+            ),
             1302,
             "overloaded",
             None,

@@ -1,0 +1,68 @@
+"""Our names for what a provider opened and a client must name later.
+
+Nothing is stored: a name holds, encrypted, which channel opened the session, for whom, and what the
+provider calls it, so that every replica can read it. How long a session lives is the provider's.
+"""
+
+import re
+from uuid import UUID
+
+from vidgate.exceptions import NotFoundError
+from vidgate.services.secrets import Purpose, SecretBox
+
+__all__ = ["Sessions"]
+
+_PREFIX = "session_"
+_NAME = re.compile(_PREFIX + "[A-Za-z0-9_=-]*")
+"""Ours, or made to look like it; providers' own are numbers."""
+
+_UUID_CHARACTERS = 32
+
+
+class Sessions:
+    """Makes names of sessions, and reads them.
+
+    Args:
+        box: Encrypts them; a name outlives a rotation of keys as stored secrets do.
+    """
+
+    def __init__(self, box: SecretBox) -> None:
+        self._box = box
+
+    def is_name(self, text: str) -> bool:
+        """Whether it has the form of our names."""
+        return _NAME.fullmatch(text) is not None
+
+    def seal(self, session: str, *, channel_id: UUID, account_id: UUID) -> str:
+        """Make the name of a session.
+
+        Args:
+            session: The provider's own.
+            channel_id: Which opened it.
+            account_id: Whose it is.
+        """
+        text = f"{channel_id.hex}{account_id.hex}{session}"
+        return _PREFIX + self._box.encrypt(Purpose.SESSION, text).decode()
+
+    def open(self, name: str, account_id: UUID, *, param: str) -> tuple[str, UUID]:
+        """The provider's own name of a session, and the channel that opened it.
+
+        Args:
+            name: In the form of ours.
+            account_id: Who asks.
+            param: The field that it stands in.
+
+        Raises:
+            NotFoundError: It is no name that we made, or another account's.
+        """
+        sealed = name.removeprefix(_PREFIX).encode()
+        text = self._box.decrypt_given(Purpose.SESSION, sealed) or ""
+        channel, account = text[:_UUID_CHARACTERS], text[_UUID_CHARACTERS : 2 * _UUID_CHARACTERS]
+        if account != account_id.hex:
+            raise NotFoundError(
+                f"There is no such session; send the {param} that the call which opened it "
+                "answered.",
+                param=param,
+                code="session_not_found",
+            )
+        return text[2 * _UUID_CHARACTERS :], UUID(channel)
