@@ -157,6 +157,27 @@ async def test_tokens_that_may_not_create_may_read(
     assert len(engine.router.calls) == before
 
 
+async def test_an_expired_token_stops_and_deletes_nothing(
+    engine: Engine, client: httpx.AsyncClient
+) -> None:
+    await engine.channel("kling")
+    engine.router.post("http://kling.test/v1/videos/text2video").respond(json=ACCEPTED)
+    made = (await client.post(PATH, json=GOOD)).json()["id"]
+    yesterday = engine.clock.now() - timedelta(days=1)
+    _, expired = await engine.office.provisioning.create_token(name="old", expires_at=yesterday)
+    headers = {"Authorization": expired}
+
+    refused = [
+        await client.post(f"{PATH}/{made}/cancel", headers=headers),
+        await client.post(f"/vidu/ent/v2/tasks/{made}/cancel", headers=headers),
+        await client.delete(f"/v1/videos/{made}", headers=headers),
+    ]
+
+    assert [answer.status_code for answer in refused] == [403, 403, 403]
+    assert refused[0].json()["code"] == "token_expired"
+    assert (await client.get(f"{PATH}/{made}")).json()["status"] == "processing"
+
+
 async def test_a_refusal_of_the_provider_says_not_to_retry(
     engine: Engine, client: httpx.AsyncClient
 ) -> None:

@@ -20,12 +20,14 @@ from vidgate.services.cataloguing import ModelOffer
 from vidgate.services.content import ContentSource, Variant
 from vidgate.services.creating import Created
 from vidgate.services.metrics import Metrics
+from vidgate.services.permitting import check_token
 from vidgate.services.reading import TaskView
 
 __all__ = [
     "TOKEN",
     "BodiesDependency",
     "CallerDependency",
+    "ChangerDependency",
     "Services",
     "ServicesDependency",
     "caller_of",
@@ -195,6 +197,12 @@ async def _caller(connection: HTTPConnection) -> Caller:
     return caller_of(connection.scope)
 
 
+async def _changer(connection: HTTPConnection) -> Caller:
+    caller = caller_of(connection.scope)
+    check_token(caller, services_of(connection.scope).clock.now())
+    return caller
+
+
 async def _bodies(connection: HTTPConnection) -> BodyReader:
     bodies: BodyReader = connection.scope["state"]["bodies"]
     return bodies
@@ -202,6 +210,8 @@ async def _bodies(connection: HTTPConnection) -> BodyReader:
 
 ServicesDependency = Annotated[Services, Depends(_services)]
 CallerDependency = Annotated[Caller, Depends(_caller)]
+ChangerDependency = Annotated[Caller, Depends(_changer)]
+"""A caller who may stop and delete what exists; one whose token has expired may only read it."""
 BodiesDependency = Annotated[BodyReader, Depends(_bodies)]
 
 TOKEN = Security(HTTPBearer(auto_error=False, description="A token: `Bearer sk-...`."))

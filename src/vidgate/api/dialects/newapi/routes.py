@@ -11,6 +11,7 @@ from vidgate.api.dependencies import (
     TOKEN,
     BodiesDependency,
     CallerDependency,
+    ChangerDependency,
     Services,
     ServicesDependency,
 )
@@ -135,12 +136,12 @@ async def create_generation(
             "headers": REQUEST_ID_DOCUMENTED,
             "content": {"application/json": {"example": EXAMPLE_CANCELLED}},
         },
-        **error_answers(401, 404, 405, 409, 500, 502, 503),
+        **error_answers(401, 403, 404, 405, 409, 500, 502, 503),
     },
     openapi_extra={"parameters": _TASK_ID},
 )
 async def cancel_generation(
-    request: Request, caller: CallerDependency, services: ServicesDependency
+    request: Request, caller: ChangerDependency, services: ServicesDependency
 ) -> Response:
     task_id = request.path_params["task_id"]
     view = await services.canceller.cancel(task_id, caller.account_id)

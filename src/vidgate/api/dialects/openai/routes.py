@@ -13,6 +13,7 @@ from vidgate.api.dependencies import (
     TOKEN,
     BodiesDependency,
     CallerDependency,
+    ChangerDependency,
     Services,
     ServicesDependency,
 )
@@ -243,12 +244,12 @@ async def list_videos(
             "description": "It is gone.",
             "content": {_JSON: {"example": EXAMPLE_DELETED}},
         },
-        **error_answers(401, 404, 405, 409, 500, 503),
+        **error_answers(401, 403, 404, 405, 409, 500, 503),
     },
     openapi_extra={"parameters": [VIDEO_ID]},
 )
 async def delete_video(
-    request: Request, caller: CallerDependency, services: ServicesDependency
+    request: Request, caller: ChangerDependency, services: ServicesDependency
 ) -> Response:
     video_id: str = request.path_params["video_id"]
     await services.reader.remove(video_id, caller.account_id)

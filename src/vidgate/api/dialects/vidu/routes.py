@@ -11,6 +11,7 @@ from vidgate.api.dependencies import (
     TOKEN,
     BodiesDependency,
     CallerDependency,
+    ChangerDependency,
     Services,
     ServicesDependency,
 )
@@ -190,12 +191,12 @@ async def list_tasks(
             "description": "It is cancelled, or will be.",
             "content": {"application/json": {"example": {}}},
         },
-        **error_answers(401, 404, 405, 409, 500),
+        **error_answers(401, 403, 404, 405, 409, 500),
     },
     openapi_extra=_TASK_ID,
 )
 async def cancel_task(
-    request: Request, caller: CallerDependency, services: ServicesDependency
+    request: Request, caller: ChangerDependency, services: ServicesDependency
 ) -> Response:
     await services.canceller.cancel(request.path_params["task_id"], caller.account_id)
     return _answer({})
