@@ -386,9 +386,9 @@ async def test_without_a_database_it_is_said(
 FACE = {"face_id": "0", "sound_file": "https://a.test/a.mp3", "sound_end_time": 3000}
 
 
-async def lip_sync(engine: Engine, session: Any, **more: Any) -> Any:
+async def lip_sync(engine: Engine, session: Any, model: str = "kling-lip-sync", **more: Any) -> Any:
     metadata = {"session_id": session, "face_choose": [FACE], **more}
-    return await engine.create("kling-lip-sync", prompt="", metadata=metadata)
+    return await engine.create(model, prompt="", metadata=metadata)
 
 
 async def test_a_task_goes_where_its_session_was_opened(engine: Engine) -> None:
@@ -407,6 +407,17 @@ async def test_a_task_goes_where_its_session_was_opened(engine: Engine) -> None:
     assert len(two.asked) == 3
     [attempt] = await engine.attempts(created[0])
     assert (await engine.office.tasks.request(attempt.task_id)).channel_id == attempt.channel_id
+
+
+async def test_a_channel_of_the_product_alone_will_do(engine: Engine) -> None:
+    await engine.channel("kling", models=("kling-lip-sync",))
+    kling = Kling(engine, "kling")
+    session = (await ask(engine))["session_id"]
+    kling.answers = [httpx.Response(200, json={"code": 0, "data": {"task_id": "9301"}})]
+
+    await lip_sync(engine, session, model="kling-v3")
+
+    assert [path for path, _ in kling.asked] == [FACES, "advanced-lip-sync"]
 
 
 async def test_a_task_without_its_sessions_channel_cannot_run(engine: Engine) -> None:

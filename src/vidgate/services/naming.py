@@ -103,7 +103,7 @@ class VideoNames:
                     param=field,
                 )
         [channel_id] = channels
-        if not await self._router.may_serve(channel_id, request.model):
+        if not await self._router.may_serve(channel_id, self._router.effective_model(request)):
             field = next(iter(names.values()))
             raise UnsupportedParameterError(
                 field,
