@@ -894,6 +894,7 @@ def test_retry_after_is_honoured() -> None:
         ),
         ("Voice id not found", f"{REFUSED}: Voice id not found."),
         ("multi_prompt.duration is wrong", f"{REFUSED}: multi_prompt.duration is wrong."),
+        (f"{REFUSED}: said by a gateway.", f"{REFUSED}: said by a gateway."),
     ],
 )
 def test_plain_words_of_the_vendor_are_passed_on(message: str, sentence: str) -> None:

@@ -197,6 +197,7 @@ def read_envelope(sent: httpx.Request, response: httpx.Response) -> Envelope:
 def sentence(beginning: str, message: str) -> str:
     """Add the vendor's words where they name nothing that a client may not see."""
     words = " ".join(message.split()).rstrip(".")
+    words = words.removeprefix(f"{beginning}: ")  # a gateway in between has said it already
     is_plain = words.isascii() and words.isprintable() and len(words) <= _SAFE_CHARACTERS
     if not words or not is_plain or _TELLTALE.search(_FIELD_PATH.sub("", words)):
         return f"{beginning}."
