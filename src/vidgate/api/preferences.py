@@ -7,7 +7,6 @@ from typing import Any
 from starlette.requests import Request
 
 from vidgate.api.idempotency import REPLAYED, REPLAYED_DOCUMENTED
-from vidgate.api.video_requests import Asked
 from vidgate.services.creating import Created
 
 __all__ = ["NOTES_DOCUMENTED", "PREFER", "is_strict", "tell_notes"]
@@ -38,12 +37,17 @@ def is_strict(request: Request) -> bool:
     return any(_STRICT.search(value) for value in request.headers.getlist("prefer"))
 
 
-def tell_notes(created: Created, asked: Asked) -> dict[str, str]:
-    """The headers that name what was ignored and adjusted, and that of a repetition."""
+def tell_notes(created: Created, ignored: tuple[str, ...] = ()) -> dict[str, str]:
+    """The headers that name what was ignored and adjusted, and that of a repetition.
+
+    Args:
+        created: What came of a request.
+        ignored: What its dialect had no use for already.
+    """
     notes = {
         name: ", ".join(values)
         for name, values in (
-            ("X-Vidgate-Ignored", (*created.ignored, *asked.ignored)),
+            ("X-Vidgate-Ignored", (*created.ignored, *ignored)),
             ("X-Vidgate-Adjusted", created.adjusted),
         )
         if values

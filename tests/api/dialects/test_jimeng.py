@@ -292,7 +292,7 @@ async def test_the_routes_are_documented(api: Api) -> None:
         assert operation["summary"]
         assert operation["description"]
         names = [one["name"] for one in operation["parameters"]]
-        assert names == ["Action", "Version", "Idempotency-Key"]
+        assert names == ["Action", "Version", "Idempotency-Key", "Prefer"]
         assert operation["requestBody"]["content"]["application/json"]["examples"]
         assert operation["security"]
         answers = operation["responses"]

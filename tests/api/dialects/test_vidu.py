@@ -318,7 +318,10 @@ async def test_documentation(api: Api) -> None:
         assert set(body["schema"]["required"]) <= body["example"].keys()
         assert body["example"].keys() <= body["schema"]["properties"].keys()
         assert {"200", "400", "401", "403", "422", "500"} <= route["responses"].keys()
-        assert [parameter["name"] for parameter in route["parameters"]] == ["Idempotency-Key"]
+        assert [parameter["name"] for parameter in route["parameters"]] == [
+            "Idempotency-Key",
+            "Prefer",
+        ]
         assert route["security"]
     for path, method in (
         ("/tasks", "get"),

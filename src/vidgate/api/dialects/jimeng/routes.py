@@ -24,7 +24,8 @@ from vidgate.api.dialects.jimeng.errors import current_request_id
 from vidgate.api.dialects.jimeng.reading import read_question, read_submit
 from vidgate.api.dialects.jimeng.schemas import ANSWERS, DESCRIPTION, OPENAPI
 from vidgate.api.forms import Form
-from vidgate.api.idempotency import REPLAYED, read_once
+from vidgate.api.idempotency import read_once
+from vidgate.api.preferences import is_strict, tell_notes
 from vidgate.exceptions import InvalidParameterError, NotFoundError, TaskNotFoundError
 from vidgate.models.requests import Once, VideoRequest
 from vidgate.models.tasks import TaskSnapshot, TaskStatus
@@ -110,19 +111,12 @@ async def _submit(
 
     async with bodies.read(with_signed_body(request), convert) as (asked, once):
         created = await services.submissions.create(
-            caller_of(request.scope), asked, dialect=_DIALECT, once=once
+            caller_of(request.scope),
+            replace(asked, strict=is_strict(request)),
+            dialect=_DIALECT,
+            once=once,
         )
-    headers = {
-        name: ", ".join(values)
-        for name, values in (
-            ("X-Vidgate-Ignored", created.ignored),
-            ("X-Vidgate-Adjusted", created.adjusted),
-        )
-        if values
-    }
-    if created.replayed:
-        headers |= REPLAYED
-    return _answer({"task_id": created.snapshot.public_id}, started, headers)
+    return _answer({"task_id": created.snapshot.public_id}, started, tell_notes(created))
 
 
 def _replay(request: Request) -> Once | None:

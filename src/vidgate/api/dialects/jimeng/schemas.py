@@ -3,6 +3,7 @@
 from typing import Any
 
 from vidgate.api.idempotency import PARAMETER
+from vidgate.api.preferences import NOTES_DOCUMENTED, PREFER
 
 __all__ = ["ANSWERS", "DESCRIPTION", "OPENAPI"]
 
@@ -117,25 +118,28 @@ def _gateway_answer(description: str, word: str, number: int, message: str) -> d
 
 
 ANSWERS: dict[int | str, dict[str, Any]] = {
-    200: _documented(
-        "The task is stored, or the task as it stands.",
-        _ENVELOPE_SCHEMA,
-        {
-            "submitted": _envelope(10000, "Success", {"task_id": _QUESTION_BODY["task_id"]}),
-            "unfinished": _envelope(10000, "Success", {"status": "in_queue"}),
-            "finished": _envelope(
-                10000,
-                "Success",
-                {
-                    "status": "done",
-                    "video_url": "https://cdn.example/video.mp4",
-                    "aigc_meta_tagged": False,
-                },
-            ),
-            "failed": _envelope(50520, "The provider failed; try again later.", None),
-            "unknown": _envelope(10000, "Success", {"status": "not_found"}),
-        },
-    ),
+    200: {
+        **_documented(
+            "The task is stored, or the task as it stands.",
+            _ENVELOPE_SCHEMA,
+            {
+                "submitted": _envelope(10000, "Success", {"task_id": _QUESTION_BODY["task_id"]}),
+                "unfinished": _envelope(10000, "Success", {"status": "in_queue"}),
+                "finished": _envelope(
+                    10000,
+                    "Success",
+                    {
+                        "status": "done",
+                        "video_url": "https://cdn.example/video.mp4",
+                        "aigc_meta_tagged": False,
+                    },
+                ),
+                "failed": _envelope(50520, "The provider failed; try again later.", None),
+                "unknown": _envelope(10000, "Success", {"status": "not_found"}),
+            },
+        ),
+        "headers": NOTES_DOCUMENTED,
+    },
     400: _documented(
         "A field is missing or impossible, the content is refused, the signature is malformed or "
         "out of date, or no channel serves the key (50400) or did not fail (50520).",
@@ -260,6 +264,7 @@ OPENAPI: dict[str, Any] = {
             "schema": {"type": "string", "enum": ["2022-08-31"]},
         },
         PARAMETER,
+        PREFER,
     ],
     "requestBody": {
         "required": True,

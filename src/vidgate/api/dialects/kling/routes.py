@@ -1,6 +1,7 @@
 """Kling's own dialect: its routes, made from the table of its endpoints."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -57,7 +58,8 @@ from vidgate.api.dialects.kling.writing import (
     write_page,
     write_tasks,
 )
-from vidgate.api.idempotency import PARAMETER, REPLAYED, with_once
+from vidgate.api.idempotency import PARAMETER, with_once
+from vidgate.api.preferences import NOTES_DOCUMENTED, PREFER, is_strict, tell_notes
 from vidgate.api.writing import encode
 from vidgate.exceptions import NotFoundError
 from vidgate.models.tasks import TaskPage
@@ -112,7 +114,7 @@ def _answer(answer: dict[str, Any], headers: Mapping[str, str] | None = None) ->
 
 def _created(created: Created, *, is_new: bool) -> Response:
     answer = write_created(created.snapshot, is_new=is_new)
-    return _answer(answer, REPLAYED if created.replayed else None)
+    return _answer(answer, tell_notes(created))
 
 
 def _add_legacy(endpoint: Legacy) -> None:
@@ -129,8 +131,9 @@ def _add_legacy(endpoint: Legacy) -> None:
     ) -> Response:
         convert = with_once(request, partial(read_legacy, endpoint=endpoint))
         async with bodies.read(request, convert) as (asked, once), claimed(asked, once) as claim:
+            wanted = replace(asked, strict=is_strict(request))
             created = await services.submissions.create(
-                caller, asked, dialect=_DIALECT, echo=prompt_echo(asked), once=claim
+                caller, wanted, dialect=_DIALECT, echo=prompt_echo(asked), once=claim
             )
         return _created(created, is_new=False)
 
@@ -154,9 +157,9 @@ def _add_legacy(endpoint: Legacy) -> None:
         summary=f"Kling: {endpoint.title}",
         description=_CREATE,
         tags=list(tags),
-        responses=answer_of("The task is stored.", CREATED)
+        responses=answer_of("The task is stored.", CREATED, NOTES_DOCUMENTED)
         | errors(400, 401, 403, 404, 405, 409, 413, 422, 429, 500, 502, 503),
-        openapi_extra=body_of(endpoint.example) | {"parameters": [PARAMETER]},
+        openapi_extra=body_of(endpoint.example) | {"parameters": [PARAMETER, PREFER]},
     )
     router.add_api_route(
         f"{path}/{{task_id}}",
@@ -199,8 +202,9 @@ def _add_new(endpoint: New) -> None:
             request, partial(read_new, endpoint=endpoint, model=request.path_params["model"])
         )
         async with bodies.read(request, convert) as (asked, once), claimed(asked, once) as claim:
+            wanted = replace(asked, strict=is_strict(request))
             created = await services.submissions.create(
-                caller, asked, dialect=_DIALECT, echo=prompt_echo(asked), once=claim
+                caller, wanted, dialect=_DIALECT, echo=prompt_echo(asked), once=claim
             )
         return _created(created, is_new=True)
 
@@ -212,13 +216,14 @@ def _add_new(endpoint: New) -> None:
         summary=f"Kling: {endpoint.title} by path",
         description=f"Such as `{_NEW}/{endpoint.name}/{endpoint.model}`. {_CREATE}",
         tags=["Kling, new generation"],
-        responses=answer_of("The task is stored.", NEW_CREATED)
+        responses=answer_of("The task is stored.", NEW_CREATED, NOTES_DOCUMENTED)
         | errors(400, 401, 403, 404, 405, 409, 413, 422, 429, 500, 502, 503),
         openapi_extra=body_of(endpoint.example)
         | {
             "parameters": [
                 path_parameter("model", "Kling's name of the model.", endpoint.model),
                 PARAMETER,
+                PREFER,
             ]
         },
     )

@@ -241,9 +241,12 @@ def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return answers
 
 
-def answer_of(description: str, example: Any) -> dict[int | str, dict[str, Any]]:
+def answer_of(
+    description: str, example: Any, headers: Mapping[str, Any] | None = None
+) -> dict[int | str, dict[str, Any]]:
     """Document the answer of a route that did what was asked."""
-    return {200: _documented(KlingAnswer, description, example)}
+    told = _documented(KlingAnswer, description, example)
+    return {200: {**told, "headers": headers} if headers else told}
 
 
 def body_of(example: Mapping[str, Any]) -> dict[str, Any]:

@@ -114,7 +114,7 @@ async def create_generation(
         created = await services.submissions.create(
             caller, asked.request, dialect=_DIALECT, once=once
         )
-    headers = tell_notes(created, asked)
+    headers = tell_notes(created, asked.ignored)
     answer = encode(write_created(created.snapshot))
     return Response(answer, headers=headers, media_type="application/json")
 

@@ -312,7 +312,7 @@ async def _follow_up(
 
 
 def _answer(created: Created, video: VideoAsked) -> Response:
-    headers = tell_notes(created, video.asked)
+    headers = tell_notes(created, video.asked.ignored)
     if not created.snapshot.status.is_final:
         headers |= POLL_HEADERS
     answer = encode(write_video(created.snapshot))

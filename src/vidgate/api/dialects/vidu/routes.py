@@ -1,6 +1,7 @@
 """Vidu's own dialect: its routes."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -28,7 +29,8 @@ from vidgate.api.dialects.vidu.schemas import (
     error_answers,
 )
 from vidgate.api.dialects.vidu.writing import write_created, write_listed
-from vidgate.api.idempotency import PARAMETER, REPLAYED, with_once
+from vidgate.api.idempotency import PARAMETER, with_once
+from vidgate.api.preferences import NOTES_DOCUMENTED, PREFER, is_strict, tell_notes
 from vidgate.api.writing import encode
 from vidgate.exceptions import InvalidParameterError, TaskNotFoundError
 from vidgate.models.accounts import Caller
@@ -73,12 +75,13 @@ def _creator(endpoint: Endpoint) -> Callable[..., Awaitable[Response]]:
     ) -> Response:
         convert = with_once(request, partial(read_request, endpoint=endpoint))
         async with bodies.read(request, convert) as (asked, once):
+            wanted = replace(asked.request, strict=is_strict(request))
             created = await services.submissions.create(
-                caller, asked.request, dialect=_DIALECT, echo=asked.echo, once=once
+                caller, wanted, dialect=_DIALECT, echo=asked.echo, once=once
             )
         return Response(
             encode(write_created(created.snapshot, _native(services, created.snapshot))),
-            headers=REPLAYED if created.replayed else None,
+            headers=tell_notes(created),
             media_type="application/json",
         )
 
@@ -98,12 +101,13 @@ for _endpoint in ENDPOINTS:
             200: {
                 "model": Created,
                 "description": "The task is stored.",
+                "headers": NOTES_DOCUMENTED,
                 "content": {"application/json": {"example": EXAMPLE_CREATED}},
             },
             **error_answers(400, 401, 403, 404, 405, 409, 413, 422, 429, 500),
         },
         openapi_extra={
-            "parameters": [PARAMETER],
+            "parameters": [PARAMETER, PREFER],
             "requestBody": {
                 "required": True,
                 "content": {
