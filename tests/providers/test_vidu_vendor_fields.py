@@ -261,6 +261,7 @@ PASSED: dict[str, VideoRequest] = {
     ),
     "pauses": ask("vidu-lip-sync", video_url=VIDEO, text="a <#0.01#> b <#99.99#> c <#x#>"),
     "nothing of another endpoint": ask("viduq3-pro", style="", videos=[], is_rec=False),
+    "empty lists": ask("viduq2", 3, subjects=[], videos=[], sounds=[], auto_subjects=False),
     "nine key frames": ask("viduq2-pro", 1, image_settings=[{"key_image": URLS[0]}] * 9),
 }
 
