@@ -212,8 +212,23 @@ def test_a_camera_that_is_told_nothing_asks_for_nothing(model: str, asked: Any) 
     assert kling.translate(video(model, **asked)).ignored == ()
 
 
-def test_the_usual_scale_asks_a_model_without_one_for_nothing() -> None:
-    translation = kling.translate(video("kling-3.0", cfg_scale=0.5))
+@pytest.mark.parametrize(
+    ("sent", "named"),
+    [
+        ({"cfg_scale": 0.5}, ()),
+        ({"cfg_scale": 0.7}, ("cfg_scale",)),
+        ({"seed": 20231234}, ("seed",)),
+        ({"seed": None, "cfg_scale": None}, ()),
+    ],
+)
+@pytest.mark.parametrize("model", ["kling-3.0", "kling-o1", "kling-2.5-turbo"])
+def test_a_scale_and_a_seed_do_nothing_in_the_new_generation(
+    model: str, sent: Any, named: tuple[str, ...]
+) -> None:
+    request = video(model, **sent)
 
-    assert translation.ignored == ()
-    assert "cfg_scale" not in translation.body
+    translation = kling.translate(request)
+
+    assert translation.ignored == named
+    assert translation.endpoint.endswith(model)
+    assert kling.translate(replace(request, seed=7)).ignored.count("seed") == 1

@@ -131,12 +131,13 @@ def idle_fields(
     """Name what is sent and does nothing, such as a shape beside a first frame."""
     if not traits.is_known or product in _PASSED:
         return ()
-    where = settings_of(body) if traits.is_path_model else body
-    is_frames, own = product is Product.FRAMES, _FIELDS[product]
-    ignores_scale = "cfg_scale" not in own or traits.name.startswith("kling-v2")
+    is_new, is_frames, own = traits.is_path_model, product is Product.FRAMES, _FIELDS[product]
+    where = {**body, **settings_of(body)} if is_new else body
+    ignores_scale = is_new or "cfg_scale" not in own or traits.name.startswith("kling-v2")
     idle = {
         "aspect_ratio": inputs.gives_shape if is_frames else "aspect_ratio" not in own,
         "cfg_scale": ignores_scale and where.get("cfg_scale") != _NO_SCALE,
         "multi_prompt": "multi_prompt" in own and where.get("multi_shot") is False,
+        "seed": is_new,
     }
     return tuple(name for name, is_idle in idle.items() if is_idle and is_given(where.get(name)))

@@ -75,8 +75,8 @@ _GONE = MappingProxyType(
 )
 """What the new generation has nothing like, and what to do in its place."""
 
-_DEFAULTS = MappingProxyType({"cfg_scale": 0.5})
-"""The vendor's own of them: clients send it with everything."""
+_HARMLESS = frozenset({"cfg_scale", "seed"})
+"""What merely does nothing there; it is named as ignored."""
 
 _NO_SHOT_TYPE = "leave it out: with `settings.multi_shot` the model chooses its shots"
 
@@ -96,8 +96,7 @@ def to_settings(over: Mapping[str, Any], traits: Traits, product: Product) -> di
     """
     fields = dict(over)
     for name, instead in _GONE.items():
-        value = fields.pop(name, None)
-        if is_given(value) and value != _DEFAULTS.get(name):
+        if name not in _HARMLESS and is_given(fields.pop(name, None)):
             raise UnsupportedParameterError(name, f"{traits.name} has no `{name}`; {instead}.")
     settings = dict(_settings_of(fields))
     for word, name in _SETTING_OF.items():
