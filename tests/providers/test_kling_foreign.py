@@ -232,3 +232,12 @@ def test_a_scale_and_a_seed_do_nothing_in_the_new_generation(
     assert translation.ignored == named
     assert translation.endpoint.endswith(model)
     assert kling.translate(replace(request, seed=7)).ignored.count("seed") == 1
+
+
+@pytest.mark.parametrize("kind", ["customize", "intelligence"])
+def test_a_kind_of_shots_that_are_turned_off_asks_for_nothing(kind: str) -> None:
+    request = video("kling-3.0", multi_shot=False, shot_type=kind, multi_prompt=[])
+
+    assert kling.translate(request).body["settings"]["multi_shot"] is False
+    with pytest.raises(UnsupportedParameterError):
+        kling.translate(video("kling-3.0", shot_type=kind))
