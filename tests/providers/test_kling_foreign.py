@@ -38,10 +38,8 @@ def video(model: str, **metadata: Any) -> VideoRequest:
         (video("kling-v3", input={"image": A.url}), "input", "the effects"),
         (video("kling-o1", edit_mode="swap"), "edit_mode", "multi-elements"),
         (video("kling-v3-omni", negative_prompt="blur"), "negative_prompt", "text2video"),
-        (video("kling-video-o1", cfg_scale=0.7), "cfg_scale", "text2video"),
         (video("kling-v3-omni", voice_list=[{"voice_id": "1"}]), "voice_list", "text2video"),
         (video("kling-v3", **MOVED, duration="10", _images=1), "duration", "omni-video"),
-        (video("kling-v3", **MOVED, aspect_ratio="1:1", _images=1), "aspect_ratio", "text2video"),
         (video("kling-v3", **MOVED, sound="on", _images=1), "sound", "text2video"),
         (video("kling-v3", **MOVED, image_tail=A.url, _images=1), "image_tail", "text2video"),
         (video("kling-lip-sync", **SPOKEN, mode="pro"), "mode", "the avatar"),
@@ -93,6 +91,8 @@ def test_fields_of_retired_models_are_refused_everywhere(name: str, others: Any)
         video("kling-v3", keep_original_sound="no", image_url="", face_choose=[], input={}),
         video("kling-v3-omni", cfg_scale=0.5, negative_prompt="", voice_list=[]),
         video("kling-v3", **MOVED, sound="off", multi_shot=False, _images=1),
+        video("kling-v3-omni", camera_control={"type": "", "config": {}}),
+        video("kling-avatar", audio_id="1", shot_type="customize", _images=1),
         video("kling-v9", image_url=A.url, face_choose=FACE),
         video("kling-effects", effect_scene="hug", duration="5", mode="std", _images=1),
         video("kling-v3", written_down_nowhere="x"),
@@ -167,3 +167,77 @@ def test_only_what_is_the_clients_own_is_kept_out_of_options() -> None:
     with pytest.raises(UnsupportedParameterError) as caught:
         kling.translate(video("kling-v3", options=options))
     assert caught.value.param == "options.model"
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        video("kling-v3", **MOVED, _images=1),
+        video("kling-avatar", audio_id="1", _images=1),
+        video("kling-lip-sync", **SPOKEN, mode="std"),
+        video("kling-video-o1", _images=1),
+    ],
+    ids=lambda request_: request_.model,
+)
+def test_what_every_form_has_is_named_where_it_does_nothing(request_: VideoRequest) -> None:
+    sent = {"aspect_ratio": "16:9", "cfg_scale": 0.7}
+    request_ = replace(request_, metadata={**request_.metadata, **sent})
+
+    translation = kling.translate(request_)
+
+    takes_shape = request_.model == "kling-video-o1"
+    named = [name for name in translation.ignored if name in sent]
+    assert named == ["aspect_ratio", "cfg_scale"][takes_shape:]
+    assert translation.body.items() >= sent.items()
+    plain = replace(request_, metadata={**request_.metadata, "cfg_scale": 0.5})
+    assert "cfg_scale" not in kling.translate(plain).ignored
+
+
+@pytest.mark.parametrize("model", ["kling-v3", "kling-v2-6", "kling-v3-omni"])
+def test_shots_that_a_client_turns_off_are_named_as_ignored(model: str) -> None:
+    shots = {"shot_type": "customize", "multi_prompt": [{"index": 1, "duration": "5"}]}
+
+    translation = kling.translate(video(model, multi_shot=False, **shots))
+
+    assert translation.ignored == ("multi_prompt",)
+    with pytest.raises(UnsupportedParameterError, match="multi_shot"):
+        kling.translate(video(model, **shots))
+
+
+@pytest.mark.parametrize("model", ["kling-v1", "kling-v3-omni", "kling-3.0"])
+@pytest.mark.parametrize(
+    "asked", [{"camera_control": {"type": None}}, {"camera_control": {"type": "", "config": {}}}]
+)
+def test_a_camera_that_is_told_nothing_asks_for_nothing(model: str, asked: Any) -> None:
+    assert kling.translate(video(model, **asked)).ignored == ()
+
+
+@pytest.mark.parametrize(
+    ("sent", "named"),
+    [
+        ({"cfg_scale": 0.5}, ()),
+        ({"cfg_scale": 0.7}, ("cfg_scale",)),
+        ({"seed": 20231234}, ("seed",)),
+        ({"seed": None, "cfg_scale": None}, ()),
+    ],
+)
+@pytest.mark.parametrize("model", ["kling-3.0", "kling-o1", "kling-2.5-turbo"])
+def test_a_scale_and_a_seed_do_nothing_in_the_new_generation(
+    model: str, sent: Any, named: tuple[str, ...]
+) -> None:
+    request = video(model, **sent)
+
+    translation = kling.translate(request)
+
+    assert translation.ignored == named
+    assert translation.endpoint.endswith(model)
+    assert kling.translate(replace(request, seed=7)).ignored.count("seed") == 1
+
+
+@pytest.mark.parametrize("kind", ["customize", "intelligence"])
+def test_a_kind_of_shots_that_are_turned_off_asks_for_nothing(kind: str) -> None:
+    request = video("kling-3.0", multi_shot=False, shot_type=kind, multi_prompt=[])
+
+    assert kling.translate(request).body["settings"]["multi_shot"] is False
+    with pytest.raises(UnsupportedParameterError):
+        kling.translate(video("kling-3.0", shot_type=kind))

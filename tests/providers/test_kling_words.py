@@ -216,7 +216,6 @@ def test_facts_follow_the_translated_words() -> None:
     ("request_", "param", "allowed"),
     [
         (video("kling-3.0", negative_prompt="blur"), "negative_prompt", ()),
-        (video("kling-3.0", cfg_scale=0.5), "cfg_scale", ()),
         (video("kling-3.0", camera_control={"type": "simple"}), "camera_control", ()),
         (video("kling-3.0", static_mask=A, _images=1), "static_mask", ()),
         (video("kling-3.0", dynamic_masks=[{"mask": A}], _images=1), "dynamic_masks", ()),

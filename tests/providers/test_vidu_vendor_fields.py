@@ -118,16 +118,6 @@ REFUSED: dict[str, tuple[VideoRequest, str, str]] = {
         "off_peak",
         "with audio false",
     ),
-    "ratio of a first frame": (
-        ask("viduq3-pro", 1, aspect_ratio="16:9"),
-        "aspect_ratio",
-        "img2video has no aspect_ratio",
-    ),
-    "ratio of two frames": (
-        ask("viduq3-pro", 2, aspect_ratio="16:9"),
-        "aspect_ratio",
-        "start-end2video has no aspect_ratio",
-    ),
     "area": (
         ask("vidu-template", 1, template="exotic_princess", area="mars"),
         "area",
@@ -208,6 +198,16 @@ REFUSED: dict[str, tuple[VideoRequest, str, str]] = {
         "img2video has no style; it is a field of text2video.",
     ),
     "voice between two frames": (ask("viduq1", 2, voice_id="7"), "voice_id", "img2video"),
+    "kind of sound of an extension": (
+        ask("viduq2-pro", video_url=VIDEO, audio_type="speech_only"),
+        "audio_type",
+        "extend has no audio_type",
+    ),
+    "place of a mark on an upscale": (
+        ask("vidu-upscale", video_url=VIDEO, watermark=True, wm_position=3),
+        "watermark",
+        "upscale-new has no watermark",
+    ),
 }
 
 
@@ -261,6 +261,7 @@ PASSED: dict[str, VideoRequest] = {
     ),
     "pauses": ask("vidu-lip-sync", video_url=VIDEO, text="a <#0.01#> b <#99.99#> c <#x#>"),
     "nothing of another endpoint": ask("viduq3-pro", style="", videos=[], is_rec=False),
+    "empty lists": ask("viduq2", 3, subjects=[], videos=[], sounds=[], auto_subjects=False),
     "nine key frames": ask("viduq2-pro", 1, image_settings=[{"key_image": URLS[0]}] * 9),
 }
 
@@ -310,6 +311,20 @@ def test_what_would_change_the_bill_is_refused_in_vidus_own_format_too(name: str
         (ask("viduq1", wm_position=1, watermark=True), ()),
         (ask("viduq2-pro", video_url=VIDEO, wm_position="top_left"), ("wm_position",)),
         (ask("viduq9", style="anime"), ()),
+        # Forms that are the same for every endpoint.
+        (ask("viduq3-pro", 1, aspect_ratio="16:9"), ("aspect_ratio",)),
+        (ask("viduq1", 2, aspect_ratio="16:9", seed=5), ("aspect_ratio",)),
+        (ask("viduq2-pro", video_url=VIDEO, seed=5, audio_type="all"), ("seed",)),
+        (
+            ask("viduq3-pro", 1, style="anime", movement_amplitude="small"),
+            ("movement_amplitude", "style"),
+        ),
+        (ask("viduq3-pro", 2, voice_id="7"), ("voice_id",)),
+        (ask("viduq2-pro", video_url=VIDEO, movement_amplitude="large"), ("movement_amplitude",)),
+        (
+            ask("vidu-upscale", video_url=VIDEO, watermark=False, wm_position=3),
+            ("prompt", "wm_position"),
+        ),
     ],
 )
 def test_what_the_vendor_takes_and_ignores_is_named(

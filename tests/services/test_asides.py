@@ -173,7 +173,7 @@ async def test_another_accounts_session_is_not_found(engine: Engine) -> None:
     engine.caller = await other_account(engine)
 
     told = []
-    for name in (session, session[:-4], "session_nothing"):
+    for name in (session, session[:-4], "session_gAAAAAnothing"):
         with pytest.raises(NotFoundError) as caught:
             await ask(engine, ADD, {"session_id": name})
         told.append((caught.value.code, caught.value.param, caught.value.message))

@@ -46,7 +46,14 @@ def test_names_may_be_nested(sessions: Sessions) -> None:
     assert behind.open(opened, OTHER, param="session_id") == ("9", OTHER)
 
 
-@pytest.mark.parametrize("text", ["930000000000000001", "", "s-1", "Session_x", "session_ä", "a/b"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("930000000000000001", "", "s-1", "Session_x", "session_ä", "a/b"),
+        # Of clients that trace what they do.
+        *("session_", "session_2026", "session_1f6ad2c0-8d3e-4c5f-9a53-0d3c9b6e2f11"),
+    ],
+)
 def test_what_is_not_of_our_form_is_no_name(sessions: Sessions, text: str) -> None:
     assert not sessions.is_name(text)
 
@@ -56,9 +63,9 @@ def test_what_is_not_ours_to_give_is_not_found(sessions: Sessions) -> None:
     other_purpose = sessions._box.encrypt(Purpose.CREDENTIAL, f"{CHANNEL.hex}{ACCOUNT.hex}9")
     bad = {
         "cut": name[:-10],
-        "short": "session_",
+        "short": "session_gAAAAA",
         "forged": name[:-20] + ("A" if name[-20] != "A" else "B") + name[-19:],
-        "made up": "session_" + "A" * 120,
+        "made up": "session_g" + "A" * 119,
         "of another deployment": Sessions(box(key())).seal(
             "9", channel_id=CHANNEL, account_id=ACCOUNT
         ),
@@ -106,9 +113,9 @@ def test_a_running_process_learns_of_a_rotation(monkeypatch: pytest.MonkeyPatch)
     assert reads == 2
     for _ in range(5):  # whoever makes names up costs no more than one reading a second
         with pytest.raises(NotFoundError):
-            running.open("session_AAAA", ACCOUNT, param="s")
+            running.open("session_gAAAAA", ACCOUNT, param="s")
     assert reads == 2
     now = 1.5
     with pytest.raises(NotFoundError):
-        running.open("session_AAAA", ACCOUNT, param="s")
+        running.open("session_gAAAAA", ACCOUNT, param="s")
     assert reads == 3

@@ -13,8 +13,9 @@ from vidgate.services.secrets import Purpose, SecretBox
 __all__ = ["Sessions"]
 
 _PREFIX = "session_"
-_NAME = re.compile(_PREFIX + "[A-Za-z0-9_=-]*")
-"""Ours, or made to look like it; providers' own are numbers."""
+_NAME = re.compile(_PREFIX + "gAAAAA[A-Za-z0-9_=-]*")
+"""Ours, or made to look like it: what is encrypted begins so until the year 2106. Providers' own
+are numbers, and clients that trace their calls have a `session_id` of their own for every model."""
 
 _UUID_CHARACTERS = 32
 

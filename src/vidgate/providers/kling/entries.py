@@ -66,6 +66,9 @@ def take_words(fields: dict[str, Any], traits: Traits) -> Any:
     """
     shots, kind = fields.pop("multi_prompt", None), fields.pop("shot_type", None)
     words = fields.pop("prompt", None)
+    settings = fields.get("settings") or {}
+    if settings.get("multi_shot") is False and not is_given(shots):
+        return words  # of what kind there are none does not matter
     if is_given(kind) and kind != "customize":
         raise UnsupportedParameterError(
             "shot_type",
@@ -77,7 +80,6 @@ def take_words(fields: dict[str, Any], traits: Traits) -> Any:
         if is_given(kind):
             raise UnsupportedParameterError("multi_prompt", "Customized shots need `multi_prompt`.")
         return words
-    settings = fields.get("settings") or {}
     if settings.get("multi_shot") is not True or not is_given(kind):
         raise UnsupportedParameterError(
             "multi_prompt", "`multi_prompt` needs `multi_shot: true` and `shot_type: customize`."

@@ -197,7 +197,8 @@ def judge_flat_exclusions(body: Mapping[str, Any], traits: Traits, product: Prod
     if product in (Product.FRAMES, Product.OMNI):
         if body.get("multi_shot") is True:
             _judge_shots(body)
-        elif is_given(body.get("multi_prompt")):
+        # Who says that there are to be no shots is not told that there are none.
+        elif body.get("multi_shot") is not False and is_given(body.get("multi_prompt")):
             raise _idle_shots()
 
 

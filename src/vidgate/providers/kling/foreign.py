@@ -72,13 +72,17 @@ _NO_SCALE = 0.5
 
 _NOTHING = MappingProxyType(
     {
+        "mode": ("std",),
         "sound": ("off",),
         "keep_original_sound": ("no",),
-        "cfg_scale": (_NO_SCALE,),
         "multi_shot": (False,),
+        "shot_type": ("customize", "intelligence"),  # of shots that `multi_shot` asks for
     }
 )
 """Values by which nothing is asked for; clients send them with everything."""
+
+_IDLE = frozenset({"aspect_ratio", "cfg_scale"})
+"""What a product without them does nothing with: the shape is that of its picture or video."""
 
 _MOTION_SETTINGS = ("resolution", "audio", "character_orientation")
 _CLIP_SETTINGS = ("resolution", "audio", "aspect_ratio", "duration", "multi_shot")
@@ -100,7 +104,7 @@ def refuse_foreign_fields(
     """
     if not traits.is_known or product in _PASSED:
         return
-    own = _FIELDS[product] | _JUDGED.get(product, frozenset())
+    own = _FIELDS[product] | _JUDGED.get(product, frozenset()) | _IDLE
     for name, value in over.items():
         if name in own or not is_given(value) or value in _NOTHING.get(name, ()):
             continue
@@ -124,12 +128,16 @@ def refuse_foreign_fields(
 def idle_fields(
     body: Mapping[str, Any], inputs: Inputs, traits: Traits, product: Product
 ) -> tuple[str, ...]:
-    """Name what is sent and does nothing: a shape beside a first frame, `cfg_scale` to V2.x."""
-    if not traits.is_known or product is not Product.FRAMES:
+    """Name what is sent and does nothing, such as a shape beside a first frame."""
+    if not traits.is_known or product in _PASSED:
         return ()
-    where = settings_of(body) if traits.is_path_model else body
+    is_new, is_frames, own = traits.is_path_model, product is Product.FRAMES, _FIELDS[product]
+    where = {**body, **settings_of(body)} if is_new else body
+    ignores_scale = is_new or "cfg_scale" not in own or traits.name.startswith("kling-v2")
     idle = {
-        "aspect_ratio": inputs.gives_shape,
-        "cfg_scale": traits.name.startswith("kling-v2") and where.get("cfg_scale") != _NO_SCALE,
+        "aspect_ratio": inputs.gives_shape if is_frames else "aspect_ratio" not in own,
+        "cfg_scale": ignores_scale and where.get("cfg_scale") != _NO_SCALE,
+        "multi_prompt": "multi_prompt" in own and where.get("multi_shot") is False,
+        "seed": is_new,
     }
     return tuple(name for name, is_idle in idle.items() if is_idle and is_given(where.get(name)))

@@ -107,7 +107,7 @@ def translate(request: VideoRequest, *, map_retired_models: bool) -> Translation
         "user": request.user is not None,
     }
     named = (name for name, is_ignored in fields.items() if is_ignored)
-    ignored = (*named, *idle_fields(body, inputs, traits, route.product))
+    ignored = tuple(dict.fromkeys((*named, *idle_fields(body, inputs, traits, route.product))))
     adjusted = (fit.adjusted,) if fit.adjusted else ()
     if request.strict:
         _refuse_any(ignored, adjusted)

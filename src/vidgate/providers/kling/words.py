@@ -75,12 +75,17 @@ _GONE = MappingProxyType(
 )
 """What the new generation has nothing like, and what to do in its place."""
 
+_HARMLESS = frozenset({"cfg_scale", "seed"})
+"""What merely does nothing there; it is named as ignored."""
+
 _NO_SHOT_TYPE = "leave it out: with `settings.multi_shot` the model chooses its shots"
 
 
 def is_given(value: Any) -> bool:
-    """Whether a field says anything: blanks and an empty list do not."""
-    return bool(value.strip()) if isinstance(value, str) else value not in (None, [], {})
+    """Whether a field says anything: blanks, an empty list and an object of such do not."""
+    if isinstance(value, Mapping):
+        return any(is_given(member) for member in value.values())
+    return bool(value.strip()) if isinstance(value, str) else value not in (None, [])
 
 
 def to_settings(over: Mapping[str, Any], traits: Traits, product: Product) -> dict[str, Any]:
@@ -91,7 +96,7 @@ def to_settings(over: Mapping[str, Any], traits: Traits, product: Product) -> di
     """
     fields = dict(over)
     for name, instead in _GONE.items():
-        if is_given(fields.pop(name, None)):
+        if name not in _HARMLESS and is_given(fields.pop(name, None)):
             raise UnsupportedParameterError(name, f"{traits.name} has no `{name}`; {instead}.")
     settings = dict(_settings_of(fields))
     for word, name in _SETTING_OF.items():

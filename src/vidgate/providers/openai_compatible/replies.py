@@ -82,7 +82,8 @@ def to_submission(sent: httpx.Request, response: httpx.Response) -> Submission |
     read = to_follow_up_fault if follows else to_fault
     if follows and error is not None and _is_about_the_video(error, response):
         return Rejected(read(error, response))
-    if response.is_client_error and response.status_code not in _MAY_EXIST:
+    is_certain = response.status_code not in _MAY_EXIST and not _met_our_key(error, response)
+    if response.is_client_error and is_certain:
         if error is not None:
             return Rejected(read(error, response))
         if response.status_code in _CERTAIN_WITHOUT_WORDS:
@@ -90,6 +91,12 @@ def to_submission(sent: httpx.Request, response: httpx.Response) -> Submission |
     if response.is_server_error and error and is_refused_for_certain(error, response):
         return Rejected(to_fault(error, response))
     raise _unclear(response, error.code if error and error.code else "no certain refusal")
+
+
+def _met_our_key(error: ErrorBody | None, response: httpx.Response) -> bool:
+    """Whether our key was used for other words: an earlier submit of ours arrived, and may run."""
+    told = " ".join((*error.words, error.message)).lower() if error is not None else ""
+    return response.status_code == httpx.codes.UNPROCESSABLE_ENTITY and "idempoten" in told
 
 
 def _is_about_the_video(error: ErrorBody, response: httpx.Response) -> bool:

@@ -23,7 +23,11 @@ _IDLE: Mapping[str, tuple[str, ...]] = {
 }
 """By the families that a model's name begins with."""
 
-_DEFAULTS: tuple[Any, ...] = (None, "", "auto", "general", False, [], {})
+_HARMLESS = frozenset({"aspect_ratio", "seed"})
+"""What an endpoint without them does nothing with, as with a size or a seed of the generic fields:
+the shape is that of its input."""
+
+_DEFAULTS: tuple[Any, ...] = (None, "", "all", "auto", "general", False, [], {})
 """What asks for nothing; clients send it with everything."""
 
 _WITHOUT_MUSIC = (9, 10)
@@ -42,8 +46,9 @@ def refuse_foreign_fields(body: Mapping[str, Any], choice: Choice, *, as_written
     Raises:
         UnsupportedParameterError: It names the field, and the endpoints that have it.
     """
+    idle = _idle(body, choice)
     for name in _foreign(body, choice):
-        if name in _BILLED or not as_written:
+        if name in _BILLED or not (as_written or name in idle):
             takers = ", ".join(_takers(name))
             raise UnsupportedParameterError(
                 name, f"Vidu's {choice.endpoint.name} has no {name}; it is a field of {takers}."
@@ -54,13 +59,18 @@ def idle_fields(body: Mapping[str, Any], choice: Choice) -> tuple[str, ...]:
     """Name the fields of a body that are sent and will do nothing."""
     if choice.capabilities is None:
         return ()
+    return tuple(sorted(_idle(body, choice) | set(_foreign(body, choice))))
+
+
+def _idle(body: Mapping[str, Any], choice: Choice) -> set[str]:
+    """What does nothing with the model, or beside the rest, whatever the endpoint."""
     idle = {name for name, families in _IDLE.items() if choice.model.startswith(families)}
+    idle |= _HARMLESS - choice.endpoint.fields
     if choice.model.startswith("viduq2") and to_number(body.get("duration")) in _WITHOUT_MUSIC:
         idle.add("bgm")
     if not body.get("watermark"):
         idle.add("wm_position")
-    idle = {name for name in idle if body.get(name) not in _DEFAULTS}
-    return tuple(sorted(idle | set(_foreign(body, choice))))
+    return {name for name in idle if body.get(name) not in _DEFAULTS}
 
 
 def _foreign(body: Mapping[str, Any], choice: Choice) -> list[str]:
