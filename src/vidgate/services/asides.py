@@ -40,7 +40,8 @@ and a gateway in front of this one give up."""
 class Asides:
     """Passes such questions on, and names the sessions that answers open.
 
-    Nothing is stored, made or paid for by them, so that they may be repeated without harm.
+    Nothing is stored or made by them, so that they may be repeated. Kling takes 0.05 units for a
+    look at faces, a tenth of the cheapest lip-sync: one without an answer may cost that twice.
 
     Args:
         clock: For signatures, and for tokens that expire.
