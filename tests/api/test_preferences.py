@@ -1,22 +1,13 @@
-"""What a client is told of fields of no use, and `Prefer`, in the vendors' own dialects."""
+"""What a client is told of fields of no use, and `Prefer`, in every dialect."""
 
 from collections.abc import AsyncIterator
 from typing import Any, cast
 
 import pytest
+from tests.api.creating_posts import POSTS
 from tests.support.api import Api, open_api
 
 from vidgate.providers.vidu import Vidu
-
-POSTS: dict[str, tuple[str, dict[str, Any]]] = {
-    "kling": ("/kling/v1/videos/text2video", {"model_name": "kling-v2-6", "prompt": "a boat"}),
-    "kling path": ("/kling/text-to-video/kling-3.0", {"prompt": "a boat"}),
-    "jimeng": (
-        "/jimeng?Action=CVSync2AsyncSubmitTask&Version=2022-08-31",
-        {"req_key": "jimeng_t2v_v30", "prompt": "a boat"},
-    ),
-    "vidu": ("/vidu/ent/v2/text2video", {"model": "viduq2", "prompt": "a boat"}),
-}
 
 
 @pytest.fixture

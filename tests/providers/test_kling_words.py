@@ -283,3 +283,10 @@ def test_what_was_written_for_a_path_goes_there_as_it_is() -> None:
     )
 
     assert translation.body == body
+
+
+def test_blank_words_that_would_do_nothing_are_not_sent() -> None:
+    translation = kling.translate(video("kling-3.0", cfg_scale="", seed=" ", negative_prompt=""))
+
+    assert translation.body == {"prompt": "a boat"}
+    assert translation.ignored == ()

@@ -1,6 +1,5 @@
 """Going on from finished videos at a compatible server: what it is sent, and what it says."""
 
-import asyncio
 import json
 from dataclasses import replace
 from typing import Any
@@ -316,14 +315,15 @@ async def test_a_vidgate_reads_what_was_asked_of_the_one_before_it(
 async def test_the_stand_in_takes_it(kind: FollowUp) -> None:
     base_url = "http://127.0.0.1:3900/openai_compatible"
     access = ChannelAccess(base_url, SecretStr(SANDBOX_KEYS["openai_compatible"]))
-    sandbox = create_sandbox(SandboxSettings(encode_ahead=False, speed=1e6))
+    now = 1_700_000_000.0
+    sandbox = create_sandbox(SandboxSettings(encode_ahead=False, clock=lambda: now))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(sandbox)) as client:
         made = await client.send(
             ADAPTER.submit_request(
                 ADAPTER.translate(VideoRequest(model="clip-1", prompt="a boat")), access, IDS, NOW
             )
         )
-        await asyncio.sleep(0.01)
+        now += 3600
         translation = ADAPTER.translate(resolved(asked(kind), made.json()["id"]))
         ids = SubmitIds(correlation="vg_next")
         sent = ADAPTER.submit_request(translation, access, ids, NOW)

@@ -442,6 +442,15 @@ class AttemptStore:
         """Every attempt of a task, in order."""
         return [to_attempt(row) for row in await self._database.fetch(sql.OF_TASK, task_id=task_id)]
 
+    async def maker(self, task_id: UUID, position: int) -> Attempt | None:
+        """The attempt that made a video, `None` if nobody knows of one any more."""
+        made = [
+            attempt
+            for attempt in await self.of_task(task_id)
+            if attempt.position == position and attempt.status is AttemptStatus.SUCCEEDED
+        ]
+        return made[-1] if made else None
+
     async def channels_used(self, task_id: UUID, position: int) -> set[UUID]:
         """The channels at which an output was tried."""
         rows = await self._database.fetch(sql.CHANNELS_USED, task_id=task_id, position=position)

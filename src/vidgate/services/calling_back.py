@@ -1,7 +1,5 @@
 """Callbacks: where providers may call, and what a call brings about."""
 
-import base64
-import binascii
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from uuid import UUID
@@ -17,6 +15,7 @@ from vidgate.models.ids import public_id
 from vidgate.providers.base import Callback, Provider
 from vidgate.services.directory import Directory
 from vidgate.services.secrets import Purpose, SecretBox
+from vidgate.services.url_text import from_url_text, to_url_text
 
 __all__ = ["CALLBACKS_PATH", "CallbackAddresses", "CallbackReceiver"]
 
@@ -27,8 +26,6 @@ CALLBACKS_PATH = "/callbacks"
 
 _ID_BYTES = 16
 _SIGNATURE_BYTES = 16
-_TOKEN_CHARACTERS = 43
-"""Those 32 bytes in base64 without padding."""
 
 
 class CallbackAddresses:
@@ -54,7 +51,7 @@ class CallbackAddresses:
     def of(self, provider: str, attempt_id: UUID) -> str:
         """The address of one attempt, to be kept from everybody but its provider."""
         signature = self._box.sign(Purpose.CALLBACK, _signed(provider, attempt_id))
-        token = _encode(attempt_id.bytes + signature[:_SIGNATURE_BYTES])
+        token = to_url_text(attempt_id.bytes + signature[:_SIGNATURE_BYTES])
         return self.written(provider, token)
 
     def written(self, provider: str, token: str) -> str:
@@ -63,7 +60,7 @@ class CallbackAddresses:
 
     def attempt_id(self, provider: str, token: str) -> UUID | None:
         """Whose address it is, `None` if it is none of ours."""
-        content = _decode(token)
+        content = from_url_text(token, _ID_BYTES + _SIGNATURE_BYTES)
         if content is None:
             return None
         attempt_id = UUID(bytes=content[:_ID_BYTES])
@@ -178,18 +175,3 @@ class CallbackReceiver:
 
 def _signed(provider: str, attempt_id: UUID) -> str:
     return f"{provider} {attempt_id}"
-
-
-def _encode(content: bytes) -> str:
-    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
-
-
-def _decode(token: str) -> bytes | None:
-    """The bytes of a token; `None` for anything that `_encode` cannot have written."""
-    if len(token) != _TOKEN_CHARACTERS or not token.isascii():
-        return None
-    try:
-        content = base64.b64decode(f"{token}=", altchars=b"-_", validate=True)
-    except binascii.Error:
-        return None
-    return content if _encode(content) == token else None

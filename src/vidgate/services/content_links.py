@@ -1,7 +1,5 @@
 """Content links: addresses of ours for videos that only a channel's credential opens."""
 
-import base64
-import binascii
 from dataclasses import replace
 from typing import Final
 from uuid import UUID
@@ -9,6 +7,7 @@ from uuid import UUID
 from vidgate.config import Settings
 from vidgate.models.tasks import OutputSnapshot, TaskSnapshot
 from vidgate.services.secrets import Purpose, SecretBox
+from vidgate.services.url_text import from_url_text, to_url_text
 
 __all__ = ["CONTENT_PATH", "ContentLinks", "base_url_of"]
 
@@ -18,8 +17,7 @@ CONTENT_PATH: Final = "/content"
 _ID_BYTES: Final = 16
 _POSITION_BYTES: Final = 2
 _SIGNATURE_BYTES: Final = 16
-_CHARACTERS: Final = 46
-"""Those 34 bytes in base64 without padding."""
+_BYTES: Final = _ID_BYTES + _POSITION_BYTES + _SIGNATURE_BYTES
 
 _WILDCARDS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - for reading only
 
@@ -52,11 +50,11 @@ class ContentLinks:
         """The link to one video."""
         signature = self._box.sign(Purpose.CONTENT_URL, _signed(task_id, position))
         content = task_id.bytes + position.to_bytes(_POSITION_BYTES) + signature[:_SIGNATURE_BYTES]
-        return f"{self._base_url}{CONTENT_PATH}/{_encode(content)}"
+        return f"{self._base_url}{CONTENT_PATH}/{to_url_text(content)}"
 
     def read(self, sealed: str) -> tuple[UUID, int] | None:
         """The task and the position that a link names, `None` if it is none of ours."""
-        content = _decode(sealed)
+        content = from_url_text(sealed, _BYTES)
         if content is None:
             return None
         task_id = UUID(bytes=content[:_ID_BYTES])
@@ -86,18 +84,3 @@ class ContentLinks:
 
 def _signed(task_id: UUID, position: int) -> str:
     return f"{task_id} {position}"
-
-
-def _encode(content: bytes) -> str:
-    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
-
-
-def _decode(sealed: str) -> bytes | None:
-    """The bytes of a sealed name; `None` for anything that `_encode` cannot have written."""
-    if len(sealed) != _CHARACTERS or not sealed.isascii():
-        return None
-    try:
-        content = base64.b64decode(f"{sealed}==", altchars=b"-_", validate=True)
-    except binascii.Error:
-        return None
-    return content if _encode(content) == sealed else None

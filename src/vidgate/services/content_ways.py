@@ -17,7 +17,6 @@ from vidgate.providers.client import UpstreamClient
 from vidgate.providers.downloads import Span, download_headers
 from vidgate.providers.guard import GuardedFetcher, UnsafeUrlError
 from vidgate.services.directory import Directory
-from vidgate.services.renewing import attempt_of
 
 __all__ = ["ContentWays", "NoOtherWayError"]
 
@@ -83,7 +82,7 @@ class ContentWays:
             UpstreamError: There is no answer.
             DatabaseUnavailableError: The way to it could not be looked up.
         """
-        attempt = await attempt_of(self._attempts, task_id, position)
+        attempt = await self._attempts.maker(task_id, position)
         provider = self._providers.get(attempt.provider) if attempt else None
         if attempt is None or provider is None:
             raise NoOtherWayError("Nobody knows any more which channel made it.")

@@ -14,7 +14,7 @@ from vidgate.exceptions import (
     UnsupportedParameterError,
 )
 from vidgate.models.requests import VideoRequest
-from vidgate.models.tasks import AttemptStatus, TaskSnapshot, TaskStatus
+from vidgate.models.tasks import TaskSnapshot, TaskStatus
 from vidgate.providers.base import Provider
 from vidgate.services.reading import TaskReader
 from vidgate.services.routing import Router
@@ -126,10 +126,10 @@ class VideoNames:
             raise UnsupportedParameterError(
                 field, f"The provider that made {name} offers nothing that could be done with it."
             )
-        for attempt in await self._attempts.of_task(task.id):
-            if attempt.position == position and attempt.status is AttemptStatus.SUCCEEDED:
-                return result.upstream_id, attempt.channel_id
-        raise TaskNotFoundError(f"There is no video {name!r}.", param=field)
+        attempt = await self._attempts.maker(task.id, position)
+        if attempt is None:
+            raise TaskNotFoundError(f"There is no video {name!r}.", param=field)
+        return result.upstream_id, attempt.channel_id
 
     def _change_names(self, document: Mapping[str, Any], change: Callable[[str, str], str]) -> Any:
         def change_name(field: str, value: Any) -> Any:

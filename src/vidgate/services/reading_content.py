@@ -104,9 +104,7 @@ class ContentStream:
             await download.aclose()
             raise RangeNotSatisfiableError(total)
         if within[0] - download.first > SKIP_LIMIT_BYTES:
-            stream = cls(reopen, download, (0, total - 1), idle_seconds)
-            stream.is_part = False
-            return stream
+            return cls(reopen, download, (0, total - 1), idle_seconds)
         stream = cls(reopen, download, within, idle_seconds)
         stream.is_part = True
         return stream

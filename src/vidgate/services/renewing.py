@@ -16,13 +16,12 @@ from vidgate.exceptions import ConfigurationError, DatabaseUnavailableError, Ups
 from vidgate.models.attempts import Attempt
 from vidgate.models.ids import public_id
 from vidgate.models.outcomes import Failed, Outcome, Succeeded, VideoResult
-from vidgate.models.tasks import AttemptStatus
 from vidgate.providers.base import Provider
 from vidgate.providers.client import UpstreamClient
 from vidgate.services.changes import Changes
 from vidgate.services.directory import Directory
 
-__all__ = ["CannotAskError", "GoneError", "LinkRenewer", "attempt_of"]
+__all__ = ["CannotAskError", "GoneError", "LinkRenewer"]
 
 _log = structlog.get_logger(__name__)
 
@@ -37,16 +36,6 @@ class GoneError(UpstreamError):
 
 class CannotAskError(UpstreamError):
     """The provider did not say; it may later."""
-
-
-async def attempt_of(attempts: AttemptStore, task_id: UUID, position: int) -> Attempt | None:
-    """The attempt that made a video, `None` if nobody knows of one any more."""
-    made = [
-        attempt
-        for attempt in await attempts.of_task(task_id)
-        if attempt.position == position and attempt.status is AttemptStatus.SUCCEEDED
-    ]
-    return made[-1] if made else None
 
 
 class LinkRenewer:
@@ -109,7 +98,7 @@ class LinkRenewer:
         )
 
     async def _renew(self, task_id: UUID, position: int, result: VideoResult) -> VideoResult:
-        attempt = await attempt_of(self._attempts, task_id, position)
+        attempt = await self._attempts.maker(task_id, position)
         if attempt is None or attempt.ref is None:
             raise GoneError("Nobody knows any more which job made it.")
         with structlog.contextvars.bound_contextvars(task=public_id("task_", task_id)):

@@ -6,7 +6,6 @@ beside a good URL must not make the video unreadable.
 Source: the query sections of https://kling.ai/document-api/api/video/, read 2026-09-20.
 """
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from vidgate.providers.kling.envelope import (
     sentence,
     to_integer,
 )
+from vidgate.providers.numbers import to_number
 
 __all__ = ["Job", "job_id", "read_legacy_job", "read_new_job"]
 
@@ -187,13 +187,8 @@ def _expires_at(url: str, updated_at: Any) -> datetime | None:
 
 def _seconds(value: Any) -> float | None:
     """A duration, which Kling writes as text."""
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        return None
-    try:
-        seconds = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return seconds if math.isfinite(seconds) and seconds > 0 else None
+    seconds = to_number(value)
+    return seconds if seconds is not None and seconds > 0 else None
 
 
 def _amount(value: Any) -> str | None:

@@ -6,7 +6,6 @@ have never heard of, a model we do not know, and what is absent are the vendor's
 Source: the vendor's model pages under https://kling.ai/document-api/api/video/, read 2026-09-20.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +29,7 @@ from vidgate.providers.kling.models import (
 from vidgate.providers.kling.rules import check_grammar
 from vidgate.providers.kling.wire import Inputs, is_given, objects
 from vidgate.providers.kling.words import LEGACY_WORDS, legacy_value
+from vidgate.providers.numbers import to_number
 
 __all__ = ["judge"]
 
@@ -70,7 +70,7 @@ class _Case:
 
     def seconds(self, param: str, value: Any) -> None:
         allowed = self.offered.durations
-        if allowed and is_given(value) and _number(value) not in allowed:
+        if allowed and is_given(value) and to_number(value) not in allowed:
             raise self._refusal(param, value, allowed)
 
     def flag(self, param: str, value: Any, allowed: Sequence[bool] = _FLAGS) -> None:
@@ -79,7 +79,7 @@ class _Case:
             raise self._refusal(param, value, words)
 
     def within(self, param: str, value: Any, least: int, most: int) -> None:
-        number = None if value is None else _number(value)
+        number = None if value is None else to_number(value)
         if value is not None and (number is None or not least <= number <= most):
             raise self._refusal(param, value, (f"{least} to {most}",))
 
@@ -295,14 +295,3 @@ def _written(case: _Case, name: str) -> str:
             if is_given(case.over.get(word)):
                 return word
     return f"settings.{name}"
-
-
-def _number(value: Any) -> float | None:
-    """A finite number, also one written as text."""
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None

@@ -62,10 +62,9 @@ _SETTINGS_OF_FLAT = MappingProxyType(
 
 _MOTION_SETTINGS = ("resolution", "audio", "character_orientation")
 
-_IN_WORDS = "write what is not wanted in the prompt"
 _GONE = MappingProxyType(
     {
-        "negative_prompt": _IN_WORDS,
+        "negative_prompt": "write what is not wanted in the prompt",
         "cfg_scale": "leave it out",
         "camera_control": "write how the camera moves in the prompt",
         "static_mask": "leave it out",
@@ -96,7 +95,9 @@ def to_settings(over: Mapping[str, Any], traits: Traits, product: Product) -> di
     """
     fields = dict(over)
     for name, instead in _GONE.items():
-        if name not in _HARMLESS and is_given(fields.pop(name, None)):
+        if not is_given(fields.get(name)):
+            fields.pop(name, None)
+        elif name not in _HARMLESS:
             raise UnsupportedParameterError(name, f"{traits.name} has no `{name}`; {instead}.")
     settings = dict(_settings_of(fields))
     for word, name in _SETTING_OF.items():
@@ -161,7 +162,6 @@ def refuse_foreign(over: Mapping[str, Any], traits: Traits, product: Product) ->
     """
     foreign: dict[str, str] = {}
     if traits.is_path_model:
-        foreign |= dict.fromkeys(("negative_prompt",), f"leave it out; {_IN_WORDS}")
         foreign |= _GONE | {word: f"say `settings.{name}`" for word, name in _SETTING_OF.items()}
         content = (*CONTENT_WORDS, "image_url", "video_url")
         foreign |= dict.fromkeys(content, "put it in `contents`")

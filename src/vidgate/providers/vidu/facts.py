@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from vidgate.providers.base import Pace, RunFacts
+from vidgate.providers.numbers import to_number
 from vidgate.providers.vidu.endpoints import LIP_SYNC, MULTIFRAME, UPSCALE, Endpoint
 from vidgate.providers.vidu.models import (
     LABELS,
@@ -16,7 +17,7 @@ from vidgate.providers.vidu.models import (
     default_tier,
 )
 
-__all__ = ["to_facts", "to_number", "to_pace"]
+__all__ = ["to_facts", "to_pace"]
 
 _PACE = Pace(
     first_ask=timedelta(seconds=20),
@@ -110,17 +111,6 @@ def _whole(number: float | None) -> int | float | None:
     if number is None or not math.isfinite(number):
         return None
     return int(number) if number == int(number) else number
-
-
-def to_number(value: Any) -> float | None:
-    """Read a number the way the vendor's server may: also out of text."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
 
 
 def to_pace(endpoint: Endpoint, facts: RunFacts) -> Pace:

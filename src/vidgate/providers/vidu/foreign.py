@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from vidgate.exceptions import UnsupportedParameterError
+from vidgate.providers.numbers import to_number
 from vidgate.providers.vidu.choosing import Choice
 from vidgate.providers.vidu.endpoints import ENDPOINTS
-from vidgate.providers.vidu.facts import to_number
 
 __all__ = ["idle_fields", "refuse_foreign_fields"]
 

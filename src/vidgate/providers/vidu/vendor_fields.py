@@ -15,6 +15,7 @@ from typing import Any
 
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.providers.base import ActionCapabilities
+from vidgate.providers.numbers import to_number
 from vidgate.providers.vidu.choosing import Choice
 from vidgate.providers.vidu.endpoints import (
     EXTEND,
@@ -28,7 +29,6 @@ from vidgate.providers.vidu.endpoints import (
     TEXT,
     Endpoint,
 )
-from vidgate.providers.vidu.facts import to_number
 from vidgate.providers.vidu.models import (
     ANY_RATIO_SUBJECTS,
     KEY_FRAME_SECONDS,
