@@ -12,6 +12,6 @@ from vidgate.api.video_requests import read_video_request
 def test_no_length_is_not_the_same_as_none_given(name: str, value: object) -> None:
     fields = FieldReader(Form({"model": "viduq2-pro", "prompt": "a boat", name: value}))
 
-    asked = read_video_request(fields, strict=False, reads_reference=True)
+    asked = read_video_request(fields, strict=False)
 
     assert asked.request.duration_seconds == 0

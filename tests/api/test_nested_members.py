@@ -14,7 +14,7 @@ OWN = {"callback_url": "https://hooks.test/", "external_task_id": "theirs"}
 
 def read(**members: Any) -> Any:
     fields = FieldReader(Form({"model": "kling-3.0", "prompt": "a boat", **members}))
-    return read_video_request(fields, strict=False, reads_reference=True).request.metadata
+    return read_video_request(fields, strict=False).request.metadata
 
 
 @pytest.mark.parametrize("name", OWN)

@@ -4,18 +4,20 @@ import re
 from typing import Any
 
 from vidgate.api.forms import Form
+from vidgate.api.plain_values import read_object
 from vidgate.exceptions import InvalidParameterError
 
 __all__ = ["FieldReader"]
 
-_INTEGER = re.compile(r"\s*[+-]?[0-9]{1,30}\s*")
+_INTEGER = re.compile(r"\s*([+-]?[0-9]{1,30})(?:\.0{0,30})?\s*")
 _NUMBER = re.compile(r"\s*[+-]?[0-9]{1,30}(?:\.[0-9]{0,30})?\s*")
 
 
 class FieldReader:
     """Takes fields out of a form, one after the other; `rest` is what nobody asked for.
 
-    `null` is the same as absent, and so is the empty text of a multipart form's number.
+    A field means the same in JSON and in a form: a number may be text, an object JSON text. `null`
+    is the same as absent, and so is an empty text where anything but text is expected.
 
     Attributes:
         is_text: Whether the fields came as text.
@@ -47,16 +49,16 @@ class FieldReader:
         return value
 
     def integer(self, name: str, *, least: int, most: int) -> int | None:
-        """Take an integer within bounds; `24.0` is one too.
+        """Take an integer within bounds, also one written as text; `24.0` is one too.
 
         Raises:
             InvalidParameterError: It is something else, or out of bounds.
         """
-        value = self._number_text(name) if self.is_text else self.raw(name)
+        value = self._number(name)
         if value is None:
             return None
-        if isinstance(value, str) and self.is_text and _INTEGER.fullmatch(value):
-            value = int(value)
+        if isinstance(value, str) and (digits := _INTEGER.fullmatch(value)):
+            value = int(digits[1])
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
@@ -71,7 +73,7 @@ class FieldReader:
         Raises:
             InvalidParameterError: It is something else, or out of bounds.
         """
-        value = self._number_text(name) if self.is_text else self.raw(name)
+        value = self._number(name)
         if value is None:
             return None
         if isinstance(value, str) and _NUMBER.fullmatch(value):
@@ -83,18 +85,20 @@ class FieldReader:
         return int(value) if value == int(value) else value
 
     def members(self, name: str) -> dict[str, Any]:
-        """Take an object, empty if it is absent.
+        """Take an object, also one as JSON text; empty if it is absent.
 
         Raises:
             InvalidParameterError: It is something else.
         """
         value = self.raw(name)
+        if isinstance(value, str):
+            value = read_object(name, value) if value.strip() else None
         if value is None:
             return {}
         if not isinstance(value, dict):
             raise InvalidParameterError(f"{name} must be an object.", param=name)
         return value
 
-    def _number_text(self, name: str) -> Any:
+    def _number(self, name: str) -> Any:
         value = self.raw(name)
         return None if value == "" else value

@@ -8,8 +8,8 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from vidgate.api.nested_fields import FieldPath, place, split_name
-from vidgate.api.plain_values import read_plain
-from vidgate.api.strict_json import BESIDE_INLINE_BYTES, parse_object
+from vidgate.api.plain_values import read_object, read_plain
+from vidgate.api.strict_json import BESIDE_INLINE_BYTES
 from vidgate.exceptions import BodyTooLargeError, InvalidParameterError, MalformedBodyError
 
 __all__ = ["Form", "UnexpectedFileError", "is_multipart", "parse_multipart"]
@@ -174,10 +174,4 @@ def _to_text(content: bytes | bytearray, name: str) -> str:
 
 
 def _parse_metadata(content: bytes | bytearray) -> dict[str, Any]:
-    if not content.strip():
-        return {}
-    try:
-        return parse_object(content)
-    except MalformedBodyError as error:
-        message = error.message.replace("The body", _JSON_FIELD, 1)
-        raise InvalidParameterError(message, param=_JSON_FIELD) from None
+    return read_object(_JSON_FIELD, content) if content.strip() else {}

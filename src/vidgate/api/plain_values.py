@@ -4,9 +4,9 @@ import re
 from typing import Any
 
 from vidgate.api.strict_json import parse_object
-from vidgate.exceptions import MalformedBodyError
+from vidgate.exceptions import InvalidParameterError, MalformedBodyError
 
-__all__ = ["read_plain"]
+__all__ = ["read_object", "read_plain"]
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?P<fraction>\.[0-9]{1,15})?")
 """No more digits than a float keeps."""
@@ -39,3 +39,16 @@ def read_plain(name: str, text: str) -> Any:
             return text
         return value["value"] if len(value) == 1 else text
     return text
+
+
+def read_object(name: str, text: str | bytes | bytearray) -> dict[str, Any]:
+    """Read a field that has an object as JSON text.
+
+    Raises:
+        InvalidParameterError: It is none; it names the field.
+    """
+    try:
+        return parse_object(text.encode() if isinstance(text, str) else text)
+    except MalformedBodyError as error:
+        message = error.message.replace("The body", name, 1)
+        raise InvalidParameterError(message, param=name) from None

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from vidgate.api.fields import FieldReader
-from vidgate.api.pictures import check_inline_sizes, holds_picture, read_picture
+from vidgate.api.picture_fields import read_pictures
+from vidgate.api.pictures import check_inline_sizes, holds_picture
 from vidgate.api.plain_values import read_plain
 from vidgate.exceptions import (
     BodyTooLargeError,
     InvalidParameterError,
     UnsupportedParameterError,
 )
-from vidgate.models.requests import Image, VideoRequest
+from vidgate.models.requests import VideoRequest
 
 __all__ = ["Asked", "read_video_request"]
 
@@ -68,7 +69,6 @@ def read_video_request(
     fields: FieldReader,
     *,
     strict: bool,
-    reads_reference: bool,
     is_follow_up: bool = False,
 ) -> Asked:
     """Read the generic fields; what is left of a request is taken as members of `metadata`.
@@ -78,7 +78,6 @@ def read_video_request(
     Args:
         fields: Of which a dialect may have taken its own before.
         strict: Whether what would be ignored is an error instead.
-        reads_reference: Whether `input_reference` is a picture here, or a vendor's business.
         is_follow_up: Whether a video is named to go on from, which knows a model and needs no
             prompt; both are empty then if they are missing.
 
@@ -91,7 +90,7 @@ def read_video_request(
         raise InvalidParameterError("model is required: the name of a model.", param="model")
     prompt = _read_prompt(fields)
     width, height, aspect_ratio = _read_size(fields)
-    images = _read_images(fields, reads_reference=reads_reference)
+    images = read_pictures(fields)
     _check_count(fields)
     ignored = _read_response_format(fields, strict=strict)
     duration = _read_duration(fields)
@@ -210,33 +209,6 @@ def _contradiction() -> InvalidParameterError:
     return InvalidParameterError(
         "size and width with height differ; send one of them.", param="size"
     )
-
-
-def _read_images(fields: FieldReader, *, reads_reference: bool) -> tuple[Image, ...]:
-    """Read `image`, then `images`, then `input_reference`.
-
-    Clients that know both fields repeat the first picture in both; otherwise a picture that is
-    there twice is meant twice, as for a loop that ends where it began.
-    """
-    given: list[tuple[str | bytes, str]] = []
-    names = ("image", "images", "input_reference") if reads_reference else ("image", "images")
-    for name in names:
-        value = fields.raw(name)
-        if value is None or (value == "" and name == "image"):
-            continue
-        if name == "images" and not isinstance(value, list):
-            raise InvalidParameterError("images must be an array of strings.", param=name)
-        # A form may repeat any of them.
-        is_several = isinstance(value, list) and (name != "image" or fields.is_text)
-        for one in value if is_several else [value]:
-            if not isinstance(one, str | bytes):
-                raise InvalidParameterError(
-                    f"{name} must be text: a URL, a data: URI or base64.", param=name
-                )
-            given.append((one, name))
-    if len(given) > 1 and given[0][1] == "image" and given[1] == (given[0][0], "images"):
-        del given[0]
-    return tuple(read_picture(value, name) for value, name in given)
 
 
 def _check_count(fields: FieldReader) -> None:

@@ -16,6 +16,4 @@ def read_request(form: Form, *, strict: bool = False) -> Asked:
         InvalidParameterError: A field is missing, of the wrong type or impossible; it names it.
         BodyTooLargeError: A picture is over its limit.
     """
-    fields = FieldReader(form)
-    # Only a form has `input_reference`, as a file; in JSON that name is a vendor's business.
-    return read_video_request(fields, strict=strict, reads_reference=fields.is_text)
+    return read_video_request(FieldReader(form), strict=strict)

@@ -95,6 +95,10 @@ class GenerationRequest(BaseModel):
         default=None,
         description="Several pictures: first and last frame, or references, by their number.",
     )
+    input_reference: str | dict[str, Any] | None = Field(
+        default=None,
+        description='The same as `image`, as OpenAI\'s clients write it: also `{"image_url": …}`.',
+    )
     metadata: dict[str, Any] | None = Field(
         default=None,
         description=(

@@ -8,16 +8,15 @@ from starlette.datastructures import QueryParams
 
 from vidgate.api.fields import FieldReader
 from vidgate.api.forms import Form
-from vidgate.api.strict_json import parse_object
+from vidgate.api.plain_values import read_object
 from vidgate.api.video_requests import Asked, read_video_request
 from vidgate.api.writing import plain_number
-from vidgate.exceptions import InvalidParameterError, MalformedBodyError
+from vidgate.exceptions import InvalidParameterError
 from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import TaskQuery
 
 __all__ = ["VideoAsked", "read_create", "read_edit", "read_extension", "read_query", "read_remix"]
 
-_REFERENCE = "input_reference"
 _ID_CHARACTERS = 200
 _DEFAULT_LIMIT = 20
 _MAX_LIMIT = 100
@@ -120,10 +119,7 @@ def read_query(parameters: QueryParams) -> TaskQuery:
 
 def _read(form: Form, *, strict: bool, source: str = "") -> VideoAsked:
     size = form.fields.get("size")
-    fields = FieldReader(_with_pictures(form))
-    asked = read_video_request(
-        fields, strict=strict, reads_reference=True, is_follow_up=bool(source)
-    )
+    asked = read_video_request(FieldReader(form), strict=strict, is_follow_up=bool(source))
     echo: dict[str, Any] = {}
     if asked.request.duration_seconds is not None:
         echo["seconds"] = str(plain_number(asked.request.duration_seconds))
@@ -140,55 +136,12 @@ def _with_prompt(video: VideoAsked, meaning: str) -> VideoAsked:
     return video
 
 
-def _with_pictures(form: Form) -> Form:
-    """Write `input_reference` as a list of pictures."""
-    reference = form.fields.get(_REFERENCE)
-    if reference is None:
-        return form
-    several = reference if isinstance(reference, list) else [reference]
-    if form.is_text:
-        several = [_read_object(_REFERENCE, one) for one in several]
-    pictures = [picture for one in several if (picture := _picture_of(one)) != ""]
-    return replace(form, fields={**form.fields, _REFERENCE: pictures})
-
-
-def _picture_of(reference: object) -> object:
-    """What a reference is of: the text or the file itself, or what its object names."""
-    if not isinstance(reference, Mapping):
-        return reference
-    picture = reference.get("image_url")
-    if isinstance(picture, Mapping):  # as chats have it
-        picture = picture.get("url")
-    if picture is not None:
-        return picture
-    if reference.get("file_id") is not None:
-        raise InvalidParameterError(
-            "There are no uploaded files here: send the picture itself, or image_url in place of "
-            "file_id.",
-            param=f"{_REFERENCE}.file_id",
-        )
-    raise InvalidParameterError(
-        f"{_REFERENCE} must be a picture, or an object with image_url.", param=_REFERENCE
-    )
-
-
-def _read_object(name: str, value: object) -> object:
-    """Read what a form has as JSON text; neither an id nor a picture begins like an object."""
-    if not isinstance(value, str) or not value.lstrip().startswith("{"):
-        return value
-    try:
-        return parse_object(value.encode())
-    except MalformedBodyError as error:
-        message = error.message.replace("The body", name, 1)
-        raise InvalidParameterError(message, param=name) from None
-
-
 def _take_source(form: Form) -> tuple[Form, str]:
     """Take `video`, which names the video to go on from."""
     fields = {name: value for name, value in form.fields.items() if name != "video"}
     video = form.fields.get("video")
-    if form.is_text:
-        video = _read_object("video", video)
+    if isinstance(video, str) and video.lstrip().startswith("{"):  # no id begins so
+        video = read_object("video", video)
     source = video.get("id") if isinstance(video, Mapping) else video
     if not isinstance(source, str) or not 0 < len(source) <= _ID_CHARACTERS:
         raise InvalidParameterError(

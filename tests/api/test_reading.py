@@ -1,0 +1,166 @@
+"""Every field means the same in JSON and in a form, in the new-api dialect and in OpenAI's."""
+
+import base64
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from vidgate.api.dialects.newapi.reading import read_request
+from vidgate.api.dialects.openai.reading import read_create
+from vidgate.api.forms import Form, parse_multipart
+from vidgate.exceptions import InvalidParameterError
+from vidgate.models.requests import Image, VideoRequest
+
+URL = "https://a.test/a.png"
+OTHER = "https://a.test/b.png"
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
+PNG_TEXT = base64.b64encode(PNG).decode()
+PICTURE = Image(url=URL)
+FILE = Image(content=PNG, media_type="image/png")
+GOOD = {"model": "kling-v1", "prompt": "a cat"}
+
+
+def in_json(fields: dict[str, Any]) -> Form:
+    return Form(fields)
+
+
+def in_a_form(fields: dict[str, Any]) -> Form:
+    """What is no text is JSON text."""
+    body = b""
+    for name, value in fields.items():
+        text = value if isinstance(value, str) else json.dumps(value)
+        body += f'--cut\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n'.encode()
+    return parse_multipart(body + b"--cut--\r\n", "multipart/form-data; boundary=cut")
+
+
+def by_newapi(form: Form) -> VideoRequest:
+    return read_request(form).request
+
+
+def by_openai(form: Form) -> VideoRequest:
+    return read_create(form).request
+
+
+FORMATS = pytest.mark.parametrize(
+    ("write", "read"),
+    [
+        pytest.param(in_json, by_newapi, id="new-api JSON"),
+        pytest.param(in_a_form, by_newapi, id="new-api form"),
+        pytest.param(in_json, by_openai, id="OpenAI JSON"),
+        pytest.param(in_a_form, by_openai, id="OpenAI form"),
+    ],
+)
+
+READINGS: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    *(
+        (fields, {"images": (PICTURE,)})
+        for name in ("image", "images", "input_reference")
+        for fields in (
+            {name: URL},
+            {name: [URL]},
+            {name: ["", URL]},
+            {name: {"image_url": URL}},
+            {name: {"url": URL}},
+            {name: {"image_url": {"url": URL}}},
+            {name: {"image_url": URL, "file_id": None}},
+            {name: [{"image_url": URL}]},
+            {name: [{"type": "image_url", "image_url": {"url": URL}}]},
+            {name: json.dumps({"image_url": URL})},
+            {name: json.dumps([URL])},
+        )
+    ),
+    *(
+        (fields, {"images": (FILE,)})
+        for name in ("image", "images", "input_reference")
+        for fields in (
+            {name: PNG_TEXT},
+            {name: f"data:image/png;base64,{PNG_TEXT}"},
+            {name: {"image_url": PNG_TEXT}},
+        )
+    ),
+    *(({name: ""}, {}) for name in ("image", "images", "input_reference")),
+    *(({name: []}, {}) for name in ("image", "images", "input_reference")),
+    ({"images": [URL, OTHER]}, {"images": (PICTURE, Image(url=OTHER))}),
+    ({"input_reference": [URL, OTHER]}, {"images": (PICTURE, Image(url=OTHER))}),
+    ({"images": [URL, URL]}, {"images": (PICTURE, PICTURE)}),  # a loop
+    ({"image": URL, "images": [URL, OTHER]}, {"images": (PICTURE, Image(url=OTHER))}),
+    ({"image": URL, "input_reference": URL}, {"images": (PICTURE,)}),
+    ({"images": [URL, OTHER], "input_reference": {"image_url": URL}},
+     {"images": (PICTURE, Image(url=OTHER))}),
+    ({"image": URL, "input_reference": OTHER}, {"images": (PICTURE, Image(url=OTHER))}),
+    *(
+        ({name: value}, {"duration_seconds": 5})
+        for name in ("duration", "seconds")
+        for value in (5, 5.0, "5", " 5 ", "5.0")
+    ),
+    ({"duration": "7.5"}, {"duration_seconds": 7.5}),
+    ({"duration": 5, "seconds": "5"}, {"duration_seconds": 5}),
+    *(
+        ({name: value}, {name: 24})
+        for name in ("fps", "seed")
+        for value in (24, 24.0, "24", " 24 ", "24.0")
+    ),
+    ({"seed": "-1"}, {"seed": -1}),
+    *(({name: ""}, {}) for name in ("duration", "seconds", "fps", "seed", "n", "width", "height")),
+    *(({name: ""}, {}) for name in ("size", "user", "response_format", "metadata")),
+    ({"metadata": " "}, {}),
+    ({"width": "1280", "height": 720}, {"width": 1280, "height": 720}),
+    ({"size": "1280x720"}, {"width": 1280, "height": 720}),
+    ({"size": "1280*720", "width": 1280, "height": "720"}, {"width": 1280, "height": 720}),
+    ({"size": "16:9"}, {"aspect_ratio": "16:9"}),
+    ({"n": 1}, {}),
+    ({"n": "1"}, {}),
+    ({"user": "u"}, {"user": "u"}),
+    ({"metadata": {"cfg_scale": 0.5, "on": True}}, {"metadata": {"cfg_scale": 0.5, "on": True}}),
+    ({"metadata": '{"cfg_scale": 0.5}'}, {"metadata": {"cfg_scale": 0.5}}),
+    ({"cfg_scale": 0.5, "metadata": {"cfg_scale": 1}}, {"metadata": {"cfg_scale": 1}}),
+    ({"camera_control": {"type": "simple"}}, {"metadata": {"camera_control": {"type": "simple"}}}),
+    ({"watermark": False}, {"metadata": {"watermark": False}}),
+]  # fmt: skip
+
+
+@FORMATS
+@pytest.mark.parametrize(("fields", "expected"), READINGS, ids=repr)
+def test_a_field_means_the_same_in_every_format(
+    write: Callable[[dict[str, Any]], Form],
+    read: Callable[[Form], VideoRequest],
+    fields: dict[str, Any],
+    expected: dict[str, Any],
+) -> None:
+    members: dict[str, Any] = GOOD | expected
+
+    assert read(write(GOOD | fields)) == VideoRequest(**members)
+
+
+@FORMATS
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        *(({name: value}, name) for name in ("image", "images", "input_reference")
+          for value in ({}, {"image_url": [URL]}, [[URL]], '{"image_url": ', "[1")),
+        *(({name: {"file_id": "file-1"}}, f"{name}.file_id")
+          for name in ("image", "images", "input_reference")),
+        ({"duration": "soon"}, "duration"),
+        ({"seconds": 4, "duration": 5}, "seconds"),
+        ({"fps": "24.5"}, "fps"),
+        ({"n": "two"}, "n"),
+        ({"n": 2}, "n"),
+        ({"width": 1280}, "height"),
+        ({"size": "big"}, "size"),
+        ({"metadata": "pro"}, "metadata"),
+        ({"metadata": "[]"}, "metadata"),
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_what_cannot_be_read_is_refused_by_name_in_every_format(
+    write: Callable[[dict[str, Any]], Form],
+    read: Callable[[Form], VideoRequest],
+    fields: dict[str, Any],
+    param: str,
+) -> None:
+    with pytest.raises(InvalidParameterError) as caught:
+        read(write(GOOD | fields))
+
+    assert caught.value.param == param
