@@ -437,15 +437,15 @@ TOLD: dict[str, tuple[VideoRequest, tuple[str, ...], tuple[str, ...]]] = {
     "fps and user": (ask("viduq2", fps=24, user="u"), ("fps", "user"), ()),
     "ratio with a first frame": (ask("viduq3-pro", images=(A,), aspect_ratio="1:1"), ("size",), ()),
     "shape with a first frame": (ask("viduq3-pro", images=(A,), width=720, height=720), (), ()),
-    "nearest tier": (ask("viduq2", width=800, height=800), (), ("size=1:1@720p",)),
+    "next tier": (ask("viduq2", width=800, height=800), (), ("size=1:1@1080p",)),
     "nearest ratio": (ask("viduq2", width=1152, height=720), (), ("size=16:9@720p",)),
     "tier of the frame": (
         ask("viduq3-pro", images=(A,), width=800, height=800),
         (),
-        ("size=720p",),
+        ("size=1080p",),
     ),
     "eight seconds of the old model": (
-        ask("vidu2.0", images=(A,), duration_seconds=8, width=1920, height=1080),
+        ask("vidu2.0", images=(A,), duration_seconds=8, width=960, height=540),
         (),
         ("size=720p",),
     ),

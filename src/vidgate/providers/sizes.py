@@ -1,6 +1,5 @@
 """Fitting a size in pixels to the tiers and ratios that a model takes."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,8 +23,11 @@ _TIER_PIXELS = {
 _RATIO_TOLERANCE = 0.10
 """How far a shape may be from the nearest ratio and still be taken there."""
 
-_TIER_TOLERANCE = 1.5
-"""How far, as a factor, the shorter side may be from its nearest tier: 480 still becomes 720p."""
+_MOST_ABOVE = 1.5
+"""How far, as a factor, a tier may be above the shorter side: 480 still becomes 720p."""
+
+_MOST_BELOW = 1.03
+"""The same the other way: 1088 is meant as 1080p, and nothing else may become less than it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +85,19 @@ def _fit_pixels(width: int, height: int, tiers: Sequence[str], ratios: Sequence[
 
 
 def _nearest_tier(short_side: int, tiers: Sequence[str]) -> tuple[str, bool]:
-    def distance(tier: str) -> float:
-        return abs(math.log(short_side / _TIER_PIXELS[tier.lower()]))
+    """Find the tier that is meant, or the next one up; never a lower one."""
 
-    tier = min(tiers, key=distance)
+    def factor(tier: str) -> float:
+        return _TIER_PIXELS[tier.lower()] / short_side
+
     # A hair of tolerance, so that 480 to 720, exactly the factor, is not lost to rounding.
-    if distance(tier) > math.log(_TIER_TOLERANCE) + 1e-9:
+    near = [tier for tier in tiers if 1 / _MOST_BELOW <= factor(tier) <= _MOST_ABOVE + 1e-9]
+    if not near:
         raise UnsupportedParameterError(
             "size", f"The model makes no video {short_side} pixels high.", allowed=tiers
         )
-    return tier, short_side == _TIER_PIXELS[tier.lower()]
+    tier = min(near, key=factor)
+    return tier, factor(tier) == 1
 
 
 def _nearest_ratio(value: float, ratios: Sequence[str]) -> tuple[str, bool]:

@@ -41,9 +41,6 @@ _MOST_FRAMES = 10**6
 _LARGEST_SEED = 2**31 - 1
 """The pages name no bound; this one is safe. -1 means a random seed, as none does."""
 
-_MOST_OVER_TIER = 1.1
-"""How far, as a factor, a size may be over a key's tier: 1088 is meant as 1080p."""
-
 _SHORT_SIDES = {"480p": 480, "720p": 720, "1080p": 1080}
 
 _NOT_SENT = frozenset({"req_key", "action", "external_task_id", "payload", "callback_url"})
@@ -280,12 +277,6 @@ def _fit_size(
         exact = key.sizes.get((request.width, request.height))
         if exact:
             return SizeFit(tier=key.tier, ratio=exact if exact in ratios else None)
-        if min(request.width, request.height) > _SHORT_SIDES[key.tier] * _MOST_OVER_TIER:
-            raise UnsupportedParameterError(
-                "size",
-                f"{key.name} makes nothing as large as {request.width}x{request.height}.",
-                allowed=tiers,
-            )
     return fit_size(request, tiers=tiers, ratios=ratios, has_frame=not ratios)
 
 
