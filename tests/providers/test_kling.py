@@ -474,7 +474,7 @@ def test_the_documented_example() -> None:
     assert "模糊".encode() in sent.content
     assert translation.details == {"mode": "pro", "action": "first_last_frame"}
     assert translation.ignored == ()
-    assert translation.adjusted == ()
+    assert translation.adjusted == ("model=kling-v2-5-turbo",)
 
 
 def test_our_callback_url_goes_where_each_generation_reads_it() -> None:

@@ -1,6 +1,7 @@
 """Never a silent lower tier: every model and every action of every provider."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -116,3 +117,55 @@ def test_a_tier_is_met_raised_or_refused(
                 assert "size" in said
     assert any(isinstance(told, Translation) for _, told in answers)
     assert isinstance(answers[-1][1], UnsupportedParameterError) is bool(takes.tiers)
+
+
+DEARER: list[tuple[str, dict[str, Any], int, tuple[str, ...]]] = [
+    ("kling-v2-6", {}, 2, ("mode=pro",)),
+    ("kling-v2-6", {"sound": "on"}, 0, ("mode=pro",)),
+    ("kling-v2-6", {"sound": "on"}, 1, ("mode=pro",)),
+    ("kling-v2-6", {"sound": "on", "mode": "pro"}, 1, ()),
+    ("kling-v2-6", {"mode": "pro"}, 2, ()),
+    ("kling-v2-6", {"sound": "off"}, 1, ()),
+    ("kling-v2-5-turbo", {}, 2, ("mode=pro",)),
+    ("kling-2.6", {}, 2, ("resolution=1080p",)),
+    ("kling-2.6", {"settings": {"audio": "native"}}, 0, ("resolution=1080p",)),
+    ("kling-2.5-turbo", {}, 2, ("resolution=1080p",)),
+    ("kling-2.5-turbo", {"settings": {"resolution": "1080p"}}, 2, ()),
+    ("kling-v3", {"sound": "on"}, 2, ()),
+    ("kling-v3-omni", {"action": "first_last_frame"}, 2, ()),
+    ("kling-v1", {}, 1, ("model=kling-v2-5-turbo",)),
+    ("kling-v1-6", {}, 2, ("model=kling-v2-5-turbo", "mode=pro")),
+]
+
+
+@pytest.mark.parametrize(("model", "metadata", "pictures", "adjusted"), DEARER)
+def test_what_raises_the_price_unasked_is_named_and_strictly_refused(
+    model: str, metadata: dict[str, Any], pictures: int, adjusted: tuple[str, ...]
+) -> None:
+    request = VideoRequest(
+        model=model,
+        prompt="a cat",
+        images=(Image(url="https://a.test/a.png"),) * pictures,
+        metadata=metadata,
+    )
+
+    assert PROVIDERS["kling"].translate(request).adjusted == adjusted
+    if not adjusted:
+        return
+    with pytest.raises(UnsupportedParameterError) as caught:
+        PROVIDERS["kling"].translate(replace(request, strict=True))
+    assert caught.value.param == adjusted[0].partition("=")[0]
+
+
+@pytest.mark.parametrize(("name", "model", "action", "length"), list(every_action()))
+def test_nothing_dearer_than_the_vendors_default_is_sent_in_silence(
+    name: str, model: str, action: Action, length: int | None
+) -> None:
+    translation = translated(name, model, action, length, None)
+
+    settings = translation.body.get("settings") or {}
+    chosen = [translation.body.get(word) for word in ("mode", "resolution", "output_resolution")]
+    chosen += [settings.get("resolution"), settings.get("audio"), translation.body.get("sound")]
+    for word in filter(None, chosen):
+        assert word == "std" or any(word in one for one in translation.adjusted)
+    assert not translation.facts.off_peak

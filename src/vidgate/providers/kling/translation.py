@@ -14,9 +14,11 @@ from vidgate.providers.kling.foreign import idle_fields, refuse_foreign_fields
 from vidgate.providers.kling.inline import bare_media, check_inline
 from vidgate.providers.kling.judging import judge
 from vidgate.providers.kling.models import (
+    MODE_OF_TIER,
     PRODUCT_NAMES,
     RATIOS,
     RETIRED,
+    SUCCESSOR,
     TIER_OF_MODE,
     Product,
     Traits,
@@ -55,7 +57,7 @@ def translate(request: VideoRequest, *, map_retired_models: bool) -> Translation
     route = find_route(request, over, map_retired_models=map_retired_models)
     over = bare_media(over, route.wire.max_image_bytes)
     if route.path is not None:
-        return _as_written(over, route, route.path)
+        return _as_written(over, route, route.path, _replaced(request, route.traits))
     traits, wire, as_frames = route.traits, route.wire, route.as_frames
     pictures = _pictures(request, route)
     written = over
@@ -73,13 +75,14 @@ def translate(request: VideoRequest, *, map_retired_models: bool) -> Translation
     if traits.is_omni and inputs.needs_ratio and ratio is None and not overridden.ratio:
         ratio = details["aspect_ratio"] = _DEFAULT_RATIO
     uses_prompt = wire.has_prompt and not has_own_shots(traits, over)
+    only = None if overridden.tier or fit.tier else _only(capabilities.tiers)
     wish = Wish(
         prompt="" if overridden.prompt or not uses_prompt else _prompt(request, capabilities),
         pictures=pictures,
         duration=_duration(request, capabilities, route.product)
         if uses_duration and not overridden.duration
         else None,
-        tier=None if overridden.tier else fit.tier or _only(capabilities.tiers),
+        tier=None if overridden.tier else fit.tier or only,
         ratio=ratio,
         as_frames=as_frames,
     )
@@ -108,7 +111,8 @@ def translate(request: VideoRequest, *, map_retired_models: bool) -> Translation
     }
     named = (name for name, is_ignored in fields.items() if is_ignored)
     ignored = tuple(dict.fromkeys((*named, *idle_fields(body, inputs, traits, route.product))))
-    adjusted = (fit.adjusted,) if fit.adjusted else ()
+    changes = (_replaced(request, traits), fit.adjusted, _raised(only, traits))
+    adjusted = tuple(filter(None, changes))
     if request.strict:
         _refuse_any(ignored, adjusted)
     facts = wire.facts(body, inputs, traits)
@@ -123,7 +127,7 @@ def translate(request: VideoRequest, *, map_retired_models: bool) -> Translation
     )
 
 
-def _as_written(over: Mapping[str, Any], route: Route, path: str) -> Translation:
+def _as_written(over: Mapping[str, Any], route: Route, path: str, replaced: str) -> Translation:
     """Take a body that a client wrote for this very path: nothing is put in beside the model."""
     traits, wire = route.traits, route.wire
     refuse_foreign(over, traits, route.product)
@@ -144,6 +148,7 @@ def _as_written(over: Mapping[str, Any], route: Route, path: str) -> Translation
         pace=pace_of(traits, route.product, facts.resolution),
         details={**_told(facts), ACTION: inputs.action.value},
         ignored=idle_fields(body, inputs, traits, route.product),
+        adjusted=(replaced,) if replaced else (),
     )
 
 
@@ -287,6 +292,18 @@ def _only(tiers: Sequence[str]) -> str | None:
     return tiers[0] if len(tiers) == 1 else None
 
 
+def _raised(only: str | None, traits: Traits) -> str:
+    """What nobody asked for and is paid for all the same: the one tier that goes with the rest."""
+    if only is None or only == traits.default_tier:
+        return ""
+    return f"resolution={only}" if traits.is_path_model else f"mode={MODE_OF_TIER[only]}"
+
+
+def _replaced(request: VideoRequest, traits: Traits) -> str:
+    """The successor of a retired model, which has its own price."""
+    return f"model={traits.name}" if traits.name == SUCCESSOR != request.model else ""
+
+
 def _told(facts: RunFacts) -> dict[str, Any]:
     if facts.mode is not None:
         return {"mode": facts.mode}
@@ -299,5 +316,5 @@ def _refuse_any(ignored: Sequence[str], adjusted: Sequence[str]) -> None:
     for change in adjusted:
         name, _, value = change.partition("=")
         raise UnsupportedParameterError(
-            name, "The model can only come near to that size.", allowed=(value,)
+            name, "What was asked for cannot be met exactly, or needs this.", allowed=(value,)
         )
