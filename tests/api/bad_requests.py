@@ -138,7 +138,9 @@ def _form(name: str, parts: list[tuple[str, str | None, bytes]], **expected: Any
 
 _FORM_START: Final = [("model", None, b"kling-v1"), ("prompt", None, b"a cat")]
 _PROMPT: Final = b'{"model":"kling-v1","prompt":"a cat"'
-_SIZE_MESSAGE: Final = "size must be pixels such as 1920x1080, or a shape such as 16:9."
+_SIZE_MESSAGE: Final = (
+    "size must be pixels such as 1920x1080, a shape such as 16:9, or a tier such as 1080p."
+)
 _SIDES_MESSAGE: Final = "size must have sides from 1 to 16384 pixels."
 _IMAGE_MESSAGE: Final = "image is neither a URL nor valid base64 of a picture."
 _IMAGE_TYPE_MESSAGE: Final = "image must be text: a URL, a data: URI or base64."
@@ -373,7 +375,7 @@ _FIELDS = [
     ),
     *_types("size", "size must be a string.", [1080, True, [1920, 1080], {}]),
     *_types(
-        "size", _SIZE_MESSAGE, ["big", "1920", "1920x", "-1x5", "1920x1080x3", "16:9:1", "1080p"]
+        "size", _SIZE_MESSAGE, ["big", "1920", "1920x", "-1x5", "1920x1080x3", "16:9:1", "1000p"]
     ),
     *_types("size", _SIDES_MESSAGE, ["0x0", "1920x0", "99999x99999"]),
     *_types("size", "size is not a possible shape, such as 16:9.", ["0:9", "16:0", "1000:1"]),

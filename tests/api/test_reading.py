@@ -110,6 +110,25 @@ READINGS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"size": "1280x720"}, {"width": 1280, "height": 720}),
     ({"size": "1280*720", "width": 1280, "height": "720"}, {"width": 1280, "height": 720}),
     ({"size": "16:9"}, {"aspect_ratio": "16:9"}),
+    *(({"size": value}, {"tier": "1080p"}) for value in ("1080p", "1080P", " 1080p ")),
+    ({"size": "2K"}, {"tier": "2k"}),
+    *(
+        (fields, {"images": (PICTURE, Image(url=OTHER)), "last_frame": name})
+        for name in ("last_frame", "end_image", "tail_image_url")
+        for fields in (
+            {"image": URL, name: OTHER},
+            {"image": URL, "metadata": {name: OTHER}},
+            {"images": [URL], name: {"image_url": OTHER}},
+            {"images": [URL, OTHER], name: OTHER},
+            {"input_reference": URL, name: json.dumps({"url": OTHER})},
+        )
+    ),
+    ({"image": URL, "end_image": PNG_TEXT},
+     {"images": (PICTURE, FILE), "last_frame": "end_image"}),
+    ({"image": URL, "last_frame": URL}, {"images": (PICTURE, PICTURE), "last_frame": "last_frame"}),
+    ({"image": URL, "last_frame": ""}, {"images": (PICTURE,)}),
+    ({"resolution": "1080p", "ratio": "16:9"},
+     {"metadata": {"resolution": "1080p", "ratio": "16:9"}}),
     ({"n": 1}, {}),
     ({"n": "1"}, {}),
     ({"user": "u"}, {"user": "u"}),
@@ -151,6 +170,11 @@ def test_a_field_means_the_same_in_every_format(
         ({"size": "big"}, "size"),
         ({"metadata": "pro"}, "metadata"),
         ({"metadata": "[]"}, "metadata"),
+        ({"last_frame": URL}, "last_frame"),
+        ({"images": [URL, URL], "end_image": OTHER}, "end_image"),
+        ({"image": URL, "last_frame": OTHER, "end_image": URL}, "end_image"),
+        ({"image": URL, "tail_image_url": "no picture!"}, "tail_image_url"),
+        ({"image": URL, "tail_image_url": "ftp://a.test/a.png"}, "tail_image_url"),
     ],
     ids=repr,
 )  # fmt: skip

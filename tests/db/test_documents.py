@@ -53,6 +53,8 @@ REQUESTS = st.builds(
     width=st.sampled_from([None, 1920]),
     height=st.sampled_from([None, 1080]),
     aspect_ratio=st.sampled_from([None, "16:9"]),
+    tier=st.sampled_from([None, "1080p"]),
+    last_frame=st.sampled_from(["", "end_image"]),
     fps=st.sampled_from([None, 24]),
     images=st.lists(IMAGES, max_size=3).map(tuple),
     seed=st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1)),

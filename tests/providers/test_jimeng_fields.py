@@ -160,7 +160,7 @@ def test_a_value_outside_the_tables_names_its_field_and_what_is_allowed(
         (TEXT, {"frames": "241"}),
         (TEXT, {"prompt": "船" * 800}),
         (TEXT, {"image_urls": [], "binary_data_base64": []}),
-        (TEXT, {"resolution": "8k", "new": {"a": [1]}}),
+        (TEXT, {"resolution": "best", "new": {"a": [1]}}),
         (FIRST, {**URLS, "aspect_ratio": "", "template_id": "", "mask_url": [], "image_url": {}}),
         (FIRST, {"binary_data_base64": [png(640, 640)], "image_urls": []}),
         (FIRST, {"binary_data_base64": [base64.b64encode(b"\xff\xd8\xff cut").decode()]}),

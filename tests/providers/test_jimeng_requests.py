@@ -168,7 +168,7 @@ def test_half_a_surrogate_pair_goes_out_escaped() -> None:
         (VideoRequest(model="jimeng_v30", prompt="p", width=3840, height=2160), "size"),
         (
             VideoRequest(
-                model="jimeng_v30", prompt="p", width=1920, height=1080, images=(PICTURE,)
+                model="jimeng_i2v_first_v30", prompt="p", width=1920, height=1080, images=(PICTURE,)
             ),
             "size",
         ),
@@ -281,7 +281,7 @@ def test_refusal_lists_what_is_allowed() -> None:
     with pytest.raises(UnsupportedParameterError) as one_image:
         JIMENG.translate(VideoRequest(model="jimeng_i2v_first_v30", prompt="p"))
     with pytest.raises(UnsupportedParameterError) as size:
-        JIMENG.translate(VideoRequest(model="jimeng_v30", prompt="p", width=1920, height=1080))
+        JIMENG.translate(VideoRequest(model="jimeng_t2v_v30", prompt="p", width=1920, height=1080))
 
     assert duration.value.allowed == (5, 10)
     assert images.value.allowed == (0, 1, 2)

@@ -42,7 +42,7 @@ def video(model: str, **metadata: Any) -> VideoRequest:
         (video("kling-v2-6", aspect_ratio="7:3"), "aspect_ratio", ("16:9", "9:16", "1:1")),
         (video("kling-v2-6", mode="4k"), "mode", ("std", "pro")),
         (video("kling-v3", mode="PRO"), "mode", ("std", "pro", "4k")),
-        (video("kling-v3", sound="ON"), "sound", ("on", "off")),
+        (video("kling-v3", sound="native"), "sound", ("on", "off")),
         (video("kling-v3", mode="standard"), "mode", ("std", "pro", "4k")),
         (video("kling-v2-6", mode="std", sound="on"), "mode", ("pro",)),
         (video("kling-v2-6", image_tail="x", mode="std", _images=1), "mode", ("pro",)),

@@ -274,7 +274,10 @@ def test_what_nobody_could_bill_is_refused_by_name(metadata: dict[str, Any], par
         ({"width": 1280, "height": 720}, {"resolution": "720p"}),
         ({"width": 2160, "height": 3840}, {"resolution": "4k"}),
         ({"metadata": {"size": "1024 x 1792"}}, {}),
-        ({"metadata": {"resolution": "1080p"}, "width": 8, "height": 8}, {"resolution": "1080p"}),
+        (
+            {"metadata": {"resolution": "1080p"}, "width": 1088, "height": 1920},
+            {"resolution": "1080p"},
+        ),
         ({"metadata": {"mode": "pro", "audio": True}}, {"mode": "pro", "sound": True}),
         ({"metadata": {"sound": False}}, {"sound": False}),
         ({"metadata": {"off_peak": True}}, {"off_peak": True}),

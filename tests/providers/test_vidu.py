@@ -450,7 +450,9 @@ TOLD: dict[str, tuple[VideoRequest, tuple[str, ...], tuple[str, ...]]] = {
         ("size=720p",),
     ),
     "metadata says both": (
-        ask("viduq2", width=9, height=1, metadata={"resolution": "720p", "aspect_ratio": "1:1"}),
+        ask(
+            "viduq2", width=1280, height=720, metadata={"resolution": "720p", "aspect_ratio": "1:1"}
+        ),
         (),
         (),
     ),

@@ -24,8 +24,8 @@ def ask(model: str, pictures: int = 0, **metadata: Any) -> VideoRequest:
 
 REFUSED: dict[str, tuple[VideoRequest, str, str]] = {
     "tier": (ask("viduq2", resolution="4K"), "resolution", "Allowed: 540p, 720p, 1080p."),
-    "tier in capitals": (ask("viduq2", resolution="720P"), "resolution", "720p"),
-    "tier that is no text": (ask("viduq2", resolution=720), "resolution", "720p"),
+    "no tier": (ask("viduq2", resolution="700P"), "resolution", "720p"),
+    "tier that is no text": (ask("viduq2", resolution=700), "resolution", "720p"),
     "tier at that duration": (
         ask("vidu2.0", 1, duration=8, resolution="1080p"),
         "resolution",

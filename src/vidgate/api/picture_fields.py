@@ -9,13 +9,19 @@ from vidgate.api.plain_values import read_object, read_plain
 from vidgate.exceptions import InvalidParameterError
 from vidgate.models.requests import Image
 
-__all__ = ["read_pictures"]
+__all__ = ["read_pictures", "take_last_frame"]
 
 _FIELDS = ("image", "images", "input_reference")
 """In the order in which their pictures count."""
 
+_LAST_FRAMES = ("last_frame", "end_image", "tail_image_url")
+"""What clients call the picture that the video ends with, beside other fields or in `metadata`."""
+
 _MEMBERS = ("image_url", "url")
 """Where an object has its picture: as OpenAI's SDK has it, and as chats do."""
+
+_ENDS = 2
+"""Pictures where one is the first frame and the other the last."""
 
 _MAX_LEVELS = 4
 """An array of objects with `image_url`, that again an object with `url`: nothing is deeper."""
@@ -39,6 +45,46 @@ def read_pictures(fields: FieldReader) -> tuple[Image, ...]:
             del pictures[0]
         given += [(picture, name) for picture in pictures]
     return tuple(read_picture(value, name) for value, name in given)
+
+
+def take_last_frame(
+    metadata: dict[str, Any], images: tuple[Image, ...]
+) -> tuple[tuple[Image, ...], str]:
+    """Take the last frame out of the vendor fields, and put it behind the first.
+
+    Args:
+        metadata: The vendor fields; changed.
+        images: The other pictures.
+
+    Returns:
+        The pictures, and the name of the field; both as they were where there is none.
+
+    Raises:
+        InvalidParameterError: It is not a picture, there is no first frame or more than that, or
+            two fields differ.
+        BodyTooLargeError: Decoded it has more than 20 MB.
+    """
+    given: list[tuple[str | bytes, str]] = []
+    for name in _LAST_FRAMES:
+        pictures = list(_pictures_in(metadata.pop(name, None), name, _MAX_LEVELS))
+        if given and pictures and pictures[0] != given[0][0]:
+            raise InvalidParameterError(
+                f"{given[0][1]} and {name} mean the same and differ; send one of them.", param=name
+            )
+        given += [(picture, name) for picture in pictures]
+    if not given:
+        return images, ""
+    value, name = given[0]
+    last = read_picture(value, name)
+    if not images:
+        raise InvalidParameterError(f"{name} needs a first frame: send it as image.", param=name)
+    if len(images) == _ENDS and images[1] == last:
+        return images, name
+    if len(images) > 1:
+        raise InvalidParameterError(
+            f"{name} goes with one first frame, not with {len(images)} pictures.", param=name
+        )
+    return (*images, last), name
 
 
 def _pictures_in(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vidgate.api.fields import FieldReader
-from vidgate.api.picture_fields import read_pictures
+from vidgate.api.picture_fields import read_pictures, take_last_frame
 from vidgate.api.pictures import check_inline_sizes, holds_picture
 from vidgate.api.plain_values import read_plain
 from vidgate.exceptions import (
@@ -14,6 +14,7 @@ from vidgate.exceptions import (
     UnsupportedParameterError,
 )
 from vidgate.models.requests import VideoRequest
+from vidgate.providers.sizes import read_tier
 
 __all__ = ["Asked", "read_video_request"]
 
@@ -89,7 +90,7 @@ def read_video_request(
     if model.isspace() or not (model or is_follow_up):
         raise InvalidParameterError("model is required: the name of a model.", param="model")
     prompt = _read_prompt(fields)
-    width, height, aspect_ratio = _read_size(fields)
+    size = _read_size(fields)
     images = read_pictures(fields)
     _check_count(fields)
     ignored = _read_response_format(fields, strict=strict)
@@ -99,6 +100,7 @@ def read_video_request(
     user = fields.text("user", longest=_USER_CHARACTERS)
     metadata = fields.members("metadata")
     metadata = _raise_own(_read_rest(fields) | metadata)
+    images, last_frame = take_last_frame(metadata, images)
     check_inline_sizes(metadata)
     says_something = any(metadata.get(name) for name in _CARRIERS) or holds_picture(metadata)
     if not (prompt or images or says_something or is_follow_up):
@@ -107,11 +109,13 @@ def read_video_request(
         model=model,
         prompt=prompt,
         duration_seconds=duration,
-        width=width,
-        height=height,
-        aspect_ratio=aspect_ratio,
+        width=size.width,
+        height=size.height,
+        aspect_ratio=size.aspect_ratio,
+        tier=size.tier,
         fps=fps,
         images=images,
+        last_frame=last_frame,
         seed=seed,
         user=user or None,
         metadata=metadata,
@@ -169,8 +173,18 @@ def _read_duration(fields: FieldReader) -> int | float | None:
     return seconds if duration is None else duration
 
 
-def _read_size(fields: FieldReader) -> tuple[int | None, int | None, str | None]:
-    """Read width and height, or a shape."""
+@dataclass(frozen=True, slots=True)
+class _Size:
+    """As `VideoRequest` has it."""
+
+    width: int | None = None
+    height: int | None = None
+    aspect_ratio: str | None = None
+    tier: str | None = None
+
+
+def _read_size(fields: FieldReader) -> _Size:
+    """Read width and height, a shape, or a tier."""
     width = fields.integer("width", least=1, most=_MAX_SIDE)
     height = fields.integer("height", least=1, most=_MAX_SIDE)
     if (width is None) != (height is None):
@@ -180,7 +194,9 @@ def _read_size(fields: FieldReader) -> tuple[int | None, int | None, str | None]
         )
     size = fields.text("size", longest=_WORD_CHARACTERS)
     if not size or size.isspace():
-        return width, height, None
+        return _Size(width, height)
+    if tier := None if size.strip().isdecimal() else read_tier(size):
+        return _Size(width, height, tier=tier)
     if pixels := _PIXELS.fullmatch(size):
         sides = int(pixels[1]), int(pixels[2])
         if not all(1 <= side <= _MAX_SIDE for side in sides):
@@ -189,20 +205,25 @@ def _read_size(fields: FieldReader) -> tuple[int | None, int | None, str | None]
             )
         if width is not None and (width, height) != sides:
             raise _contradiction()
-        return *sides, None
+        return _Size(*sides)
+    return _read_shape(size, width, height)
+
+
+def _read_shape(size: str, width: int | None, height: int | None) -> _Size:
     shape = _SHAPE.fullmatch(size)
     if shape is None:
         raise InvalidParameterError(
-            "size must be pixels such as 1920x1080, or a shape such as 16:9.", param="size"
+            "size must be pixels such as 1920x1080, a shape such as 16:9, or a tier such as 1080p.",
+            param="size",
         )
     across, down = float(shape[1]), float(shape[2])
     if not across or not down or max(across / down, down / across) > _MAX_SHAPE:
         raise InvalidParameterError("size is not a possible shape, such as 16:9.", param="size")
     if width is None or height is None:
-        return None, None, f"{shape[1]}:{shape[2]}"
+        return _Size(aspect_ratio=f"{shape[1]}:{shape[2]}")
     if width * down != height * across:
         raise _contradiction()
-    return width, height, None
+    return _Size(width, height)
 
 
 def _contradiction() -> InvalidParameterError:

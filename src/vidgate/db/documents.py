@@ -72,6 +72,8 @@ def write_request(request: VideoRequest) -> tuple[dict[str, Any], list[StoredInp
         "width": request.width,
         "height": request.height,
         "aspect_ratio": request.aspect_ratio,
+        "tier": request.tier,
+        "last_frame": request.last_frame or None,
         "fps": request.fps,
         "seed": request.seed,
         "user": request.user,

@@ -35,8 +35,11 @@ class VideoRequest:
         width: Pixels; given together with `height`, or both are `None`.
         height: Pixels.
         aspect_ratio: Such as `16:9`, when `size` was written as a ratio.
+        tier: Such as `1080p`, when `size` was written as a tier.
         fps: Frames a second, as asked for.
         images: In the client's order; their roles follow from their number.
+        last_frame: The client's name of the field that brought the last of two images, which is
+            where the video ends; empty where only their number says what they are.
         seed: As asked for.
         user: The client's own end user.
         metadata: Vendor fields, laid over the translated request. What a client sends as
@@ -55,8 +58,10 @@ class VideoRequest:
     width: int | None = None
     height: int | None = None
     aspect_ratio: str | None = None
+    tier: str | None = None
     fps: int | None = None
     images: tuple[Image, ...] = ()
+    last_frame: str = ""
     seed: int | None = None
     user: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)

@@ -195,6 +195,8 @@ class Translation:
         details: What the client is told in `metadata` beside `upstream_model`, such as the mode.
         ignored: Generic fields the model has no use for, by the client's names.
         adjusted: What was taken to the nearest possible value, as `size=1:1@720p`.
+        unknown: Vendor fields that pass to the vendor and stand in none of its documentation, by
+            the client's names.
         callback: Whether the endpoint takes a callback address, where its provider calls back.
     """
 
@@ -205,6 +207,7 @@ class Translation:
     details: Mapping[str, Any] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     adjusted: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
     callback: bool = True
 
 

@@ -1,12 +1,12 @@
 """Fitting a size in pixels to the tiers and ratios that a model takes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import VideoRequest
 
-__all__ = ["SizeFit", "fit_size"]
+__all__ = ["SizeFit", "fit_size", "is_of_tier", "read_tier"]
 
 _TIER_PIXELS = {
     "360p": 360,
@@ -19,6 +19,13 @@ _TIER_PIXELS = {
     "8k": 4320,
 }
 """Length of the shorter side of a 16:9 picture of each tier."""
+
+_TIER_BY_WORD = {
+    word: tier for tier, side in _TIER_PIXELS.items() for word in (tier, str(side), f"{side}p")
+}
+_WIDESCREEN = 16 / 9
+_AREA_TOLERANCE = 0.05
+"""How far the area of a size may be from that of its tier: 1248x1664 is made as 1080p."""
 
 _RATIO_TOLERANCE = 0.10
 """How far a shape may be from the nearest ratio and still be taken there."""
@@ -47,13 +54,27 @@ class SizeFit:
     ignored: bool = False
 
 
+def read_tier(value: object) -> str | None:
+    """Read a tier, however it is spelt: `1080P`, `1080`, `4K`; `None` for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return None
+    return _TIER_BY_WORD.get(str(value).strip().lower())
+
+
+def is_of_tier(width: int, height: int, tier: str) -> bool:
+    """Whether a size and a tier can mean the same video."""
+    side, short = _TIER_PIXELS[tier], min(width, height)
+    area = width * height / (side * side * _WIDESCREEN)
+    return 1 / _MOST_BELOW <= side / short <= _MOST_BELOW or abs(area - 1) <= _AREA_TOLERANCE
+
+
 def fit_size(
     request: VideoRequest, *, tiers: Sequence[str], ratios: Sequence[str], has_frame: bool
 ) -> SizeFit:
     """Take a request's size to a tier and a ratio.
 
     Args:
-        request: Its width and height, or its aspect ratio.
+        request: Its width and height, or its tier and its aspect ratio.
         tiers: Those of the model; empty means that it cannot be chosen.
         ratios: Those of the model; empty means that the endpoint has no such field.
         has_frame: Whether a picture gives the shape, so that the size's shape says nothing.
@@ -65,12 +86,18 @@ def fit_size(
         ratios = ()
     if request.width is not None and request.height is not None:
         return _fit_pixels(request.width, request.height, tiers, ratios)
+    fit = SizeFit()
+    if request.tier is not None and tiers:
+        tier, is_exact = _nearest_tier(_TIER_PIXELS[request.tier], tiers)
+        fit = SizeFit(tier=tier, adjusted="" if is_exact else f"size={tier}")
     if request.aspect_ratio is None:
-        return SizeFit()
+        return fit
     if not ratios:
-        return SizeFit(ignored=True)
+        return replace(fit, ignored=True)
     ratio, is_exact = _nearest_ratio(_ratio_value(request.aspect_ratio), ratios)
-    return SizeFit(ratio=ratio, adjusted="" if is_exact else f"size={ratio}")
+    if is_exact:
+        return replace(fit, ratio=ratio)
+    return replace(fit, ratio=ratio, adjusted=_told(ratio, fit.tier))
 
 
 def _fit_pixels(width: int, height: int, tiers: Sequence[str], ratios: Sequence[str]) -> SizeFit:
@@ -80,8 +107,12 @@ def _fit_pixels(width: int, height: int, tiers: Sequence[str], ratios: Sequence[
     ratio, ratio_is_exact = _nearest_ratio(width / height, ratios) if ratios else (None, True)
     adjusted = ""
     if not (tier_is_exact and ratio_is_exact):
-        adjusted = "size=" + "@".join(part for part in (ratio, tier) if part)
+        adjusted = _told(ratio, tier)
     return SizeFit(tier=tier, ratio=ratio, adjusted=adjusted)
+
+
+def _told(ratio: str | None, tier: str | None) -> str:
+    return "size=" + "@".join(part for part in (ratio, tier) if part)
 
 
 def _nearest_tier(short_side: int, tiers: Sequence[str]) -> tuple[str, bool]:

@@ -130,7 +130,7 @@ def test_a_picture_alone_is_enough() -> None:
         ({"seconds": "4", "duration": 5}, "seconds",
          "duration and seconds mean the same and differ; send one of them."),
         ({"size": "big"}, "size",
-         "size must be pixels such as 1920x1080, or a shape such as 16:9."),
+         "size must be pixels such as 1920x1080, a shape such as 16:9, or a tier such as 1080p."),
         ({"size": 720}, "size", "size must be a string."),
         ({"input_reference": 5}, "input_reference",
          "input_reference must be text: a URL, a data: URI or base64."),

@@ -30,7 +30,9 @@ from vidgate.providers.jimeng.keys import KEYS, SYNC2ASYNC, calls_of
 from vidgate.providers.jimeng.labels import POLL_FIELD
 from vidgate.providers.jimeng.questions import Question, read_kind, write_kind
 from vidgate.providers.jimeng.signing import parse_credential, sign
-from vidgate.providers.jimeng.translation import named_model, translate
+from vidgate.providers.jimeng.translation import asked_model, translate
+from vidgate.providers.jimeng.vocabulary import to_vocabulary
+from vidgate.providers.words import translate_words
 
 __all__ = ["Jimeng"]
 
@@ -64,7 +66,7 @@ class Jimeng(Provider):
 
     @override
     def effective_model(self, request: VideoRequest) -> str:
-        return named_model(request) or request.model
+        return asked_model(request)
 
     @override
     def family(self, model: str) -> tuple[str, ...]:
@@ -76,7 +78,7 @@ class Jimeng(Provider):
 
     @override
     def translate(self, request: VideoRequest) -> Translation:
-        return translate(request)
+        return translate_words(request, to_vocabulary(request), translate)
 
     @override
     def submit_request(

@@ -4,7 +4,14 @@ from dataclasses import dataclass
 
 from vidgate.providers.jimeng.keys import KEYS, ReqKey
 
-__all__ = ["FAMILY_NAMES", "family_names", "keys_behind", "picture_counts", "resolve"]
+__all__ = [
+    "FAMILY_NAMES",
+    "family_names",
+    "keys_behind",
+    "model_of_tier",
+    "picture_counts",
+    "resolve",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +69,15 @@ def family_names(model: str) -> tuple[str, ...]:
     """The keys and aliases of a model's family; only itself for one that has none."""
     family = _FAMILY_OF.get(model)
     return family.names if family else (model,)
+
+
+_BY_TIER = {"jimeng_v30": {"1080p": "jimeng_v30_1080p"}}
+"""Aliases that leave the tier open too, and what they are at another than their own."""
+
+
+def model_of_tier(model: str, tier: str | None) -> str:
+    """The model that makes a tier, where the one that is asked for leaves it open."""
+    return _BY_TIER.get(model, {}).get(tier or "", model)
 
 
 def resolve(model: str, *, pictures: int, wants_camera: bool) -> str:

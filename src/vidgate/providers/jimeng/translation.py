@@ -9,7 +9,12 @@ from vidgate.models.requests import VideoRequest
 from vidgate.providers.base import Action, RunFacts, Translation
 from vidgate.providers.durations import refuse_zero
 from vidgate.providers.jimeng.catalogue import pace_of
-from vidgate.providers.jimeng.families import family_names, picture_counts, resolve
+from vidgate.providers.jimeng.families import (
+    family_names,
+    model_of_tier,
+    picture_counts,
+    resolve,
+)
 from vidgate.providers.jimeng.fields import check_fields, check_foreign
 from vidgate.providers.jimeng.inputs import (
     check_pictures,
@@ -30,10 +35,11 @@ from vidgate.providers.jimeng.keys import (
     calls_of,
 )
 from vidgate.providers.jimeng.labels import LABEL_FIELDS, POLL_FIELD, label_text
+from vidgate.providers.jimeng.vocabulary import tier_of
 from vidgate.providers.merging import merge
 from vidgate.providers.sizes import SizeFit, fit_size
 
-__all__ = ["named_model", "translate"]
+__all__ = ["asked_model", "translate"]
 
 _MOST_FRAMES = 10**6
 """More is read as this many: far beyond every video, and safe to calculate with."""
@@ -73,15 +79,13 @@ def translate(request: VideoRequest) -> Translation:
     """
     refuse_zero(request)
     named = _named(request)
-    asked = named or request.model
+    asked = _of_tier(named or request.model, request)
     pictures = count_pictures(request, asked)
     wanted = wanted_action(request)
-    if named in KEYS:
+    if asked == named and named in KEYS:
         key_name = named
     else:
-        has_template = request.metadata.get("template_id") is not None
-        wants_camera = has_template or wanted is Action.CAMERA
-        key_name = resolve(asked, pictures=pictures, wants_camera=wants_camera)
+        key_name = resolve(asked, pictures=pictures, wants_camera=_wants_camera(request))
     if key_name in NO_VIDEO_KEYS:
         raise UnsupportedParameterError(
             "model", f"{key_name} makes no video.", allowed=(NO_VIDEO_KEYS[key_name],)
@@ -125,7 +129,26 @@ def translate(request: VideoRequest) -> Translation:
     )
 
 
-def named_model(request: VideoRequest) -> str:
+def asked_model(request: VideoRequest) -> str:
+    """The key or alias that a request asks for, by the model, `metadata.req_key` and a tier.
+
+    Raises:
+        UnsupportedParameterError: `req_key` is of another family than the model.
+    """
+    return _of_tier(_named_model(request) or request.model, request)
+
+
+def _of_tier(model: str, request: VideoRequest) -> str:
+    # A camera template has one tier.
+    return model if _wants_camera(request) else model_of_tier(model, tier_of(request))
+
+
+def _wants_camera(request: VideoRequest) -> bool:
+    has_template = request.metadata.get("template_id") is not None
+    return has_template or wanted_action(request) is Action.CAMERA
+
+
+def _named_model(request: VideoRequest) -> str:
     """The key or alias that `metadata.req_key` names, empty where it names none.
 
     Raises:
@@ -150,7 +173,7 @@ def _named(request: VideoRequest) -> str:
     The client's choice was judged before that; the operator's word is the later one.
     """
     try:
-        return named_model(request)
+        return _named_model(request)
     except UnsupportedParameterError:
         return ""
 

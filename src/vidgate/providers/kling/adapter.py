@@ -64,6 +64,8 @@ from vidgate.providers.kling.routing import effective_model
 from vidgate.providers.kling.signing import Signer, check_credential, has_api_key
 from vidgate.providers.kling.stepping import FOLLOWING, first_step, second_step
 from vidgate.providers.kling.translation import translate
+from vidgate.providers.kling.vocabulary import VOCABULARY
+from vidgate.providers.words import translate_words
 
 __all__ = ["Kling"]
 
@@ -115,7 +117,11 @@ class Kling(Provider):
 
     @override
     def translate(self, request: VideoRequest) -> Translation:
-        return translate(request, map_retired_models=self.map_retired_models)
+        return translate_words(
+            request,
+            VOCABULARY,
+            lambda heard: translate(heard, map_retired_models=self.map_retired_models),
+        )
 
     @override
     def submit_request(

@@ -15,7 +15,7 @@ from vidgate.providers.kling.frames import settings_of
 from vidgate.providers.kling.models import Product, Traits
 from vidgate.providers.kling.wire import Inputs, is_given
 
-__all__ = ["idle_fields", "refuse_foreign_fields"]
+__all__ = ["FIELDS", "idle_fields", "refuse_foreign_fields"]
 
 _SHOTS = frozenset({"multi_shot", "shot_type", "multi_prompt"})
 _CLIP = _SHOTS | {"sound", "mode", "aspect_ratio", "duration"}
@@ -28,7 +28,7 @@ _FACE = frozenset(
 )
 _DRIVEN = frozenset({"image_url", "video_url", "character_orientation", "keep_original_sound"})
 
-_FIELDS = MappingProxyType(
+FIELDS = MappingProxyType(
     {
         Product.FRAMES: _CLIP
         | {"image", "image_tail", "element_list", "voice_list", "negative_prompt", "cfg_scale"},
@@ -104,11 +104,11 @@ def refuse_foreign_fields(
     """
     if not traits.is_known or product in _PASSED:
         return
-    own = _FIELDS[product] | _JUDGED.get(product, frozenset()) | _IDLE
+    own = FIELDS[product] | _JUDGED.get(product, frozenset()) | _IDLE
     for name, value in over.items():
         if name in own or not is_given(value) or value in _NOTHING.get(name, ()):
             continue
-        takers = [_TOLD[other] for other, fields in _FIELDS.items() if name in fields]
+        takers = [_TOLD[other] for other, fields in FIELDS.items() if name in fields]
         if takers:
             raise UnsupportedParameterError(
                 name,
@@ -131,7 +131,7 @@ def idle_fields(
     """Name what is sent and does nothing, such as a shape beside a first frame."""
     if not traits.is_known or product in _PASSED:
         return ()
-    is_new, is_frames, own = traits.is_path_model, product is Product.FRAMES, _FIELDS[product]
+    is_new, is_frames, own = traits.is_path_model, product is Product.FRAMES, FIELDS[product]
     where = {**body, **settings_of(body)} if is_new else body
     ignores_scale = is_new or "cfg_scale" not in own or traits.name.startswith("kling-v2")
     idle = {

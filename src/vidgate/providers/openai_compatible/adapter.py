@@ -60,6 +60,8 @@ from vidgate.providers.openai_compatible.native import to_native
 from vidgate.providers.openai_compatible.probing import MODELS, to_probe_answer
 from vidgate.providers.openai_compatible.replies import to_outcome, to_submission
 from vidgate.providers.openai_compatible.translation import VIDEOS, to_translation
+from vidgate.providers.openai_compatible.vocabulary import VOCABULARY
+from vidgate.providers.words import translate_words
 
 __all__ = ["OpenAICompatible"]
 
@@ -96,7 +98,7 @@ class OpenAICompatible(Provider):
 
     @override
     def translate(self, request: VideoRequest) -> Translation:
-        return to_translation(request)
+        return translate_words(request, VOCABULARY, to_translation)
 
     @override
     def submit_request(

@@ -15,6 +15,8 @@ from vidgate.providers.merging import merge
 from vidgate.providers.openai_compatible.bodies import INPUT_REFERENCE, METADATA
 from vidgate.providers.openai_compatible.following import take_source
 from vidgate.providers.pictures import read_picture_facts
+from vidgate.providers.sizes import read_tier
+from vidgate.providers.words import read_switch
 
 __all__ = ["VIDEOS", "to_translation"]
 
@@ -33,7 +35,8 @@ _OURS: Mapping[str, str] = {
 }
 """What would run or pay for something else than was checked, or tell a client of foreign ids."""
 
-_PRICED = ("seconds", "duration", "size", "resolution", "mode", "audio", "sound", "off_peak")
+_SOUNDS = ("audio", "generate_audio", "sound")
+_PRICED = ("seconds", "duration", "size", "resolution", "mode", *_SOUNDS, "off_peak")
 _FOLDED = {name.replace("_", ""): name for name in (*_OURS, *_PRICED)}
 """A Go server may read `Duration` or `offPeak` as the field itself, unseen by the bill."""
 
@@ -144,15 +147,18 @@ def _generic_fields(
         fields["seed"] = request.seed
     if request.images:
         if any(name in vendor for name in _PICTURES):
-            ignored.append("image")
+            ignored += ["image", *filter(None, [request.last_frame])]
         else:
-            fields |= _to_pictures(request.images)
+            fields |= _to_pictures(request.images, request.last_frame)
     given = {"fps": request.fps, "user": request.user}
     ignored += [name for name, value in given.items() if value is not None]
     return fields, tuple(sorted(ignored))
 
 
-def _to_pictures(images: Sequence[Image]) -> dict[str, Any]:
+def _to_pictures(images: Sequence[Image], last_frame: str) -> dict[str, Any]:
+    if last_frame:  # the format has no such field, and two pictures may be references
+        first, last = images
+        return {**_to_pictures([first], ""), last_frame: last.url or _to_data_uri(last)}
     if len(images) > 1:
         return {"images": [image.url or _to_data_uri(image) for image in images]}
     (image,) = images
@@ -175,7 +181,8 @@ def _to_facts(model: str, body: Mapping[str, Any]) -> RunFacts:
     # Servers differ in which of the two they read; the bill follows the longer one.
     lengths = [_to_number(body.get(name)) for name in ("seconds", "duration")]
     mode = body.get("mode")
-    sounds = [body[name] for name in ("audio", "sound") if isinstance(body.get(name), bool)]
+    switches = [read_switch(body.get(name)) for name in _SOUNDS]
+    sounds = [switch for switch in switches if switch is not None]
     return RunFacts(
         model=model,
         duration_seconds=max((length for length in lengths if length is not None), default=None),
@@ -201,7 +208,7 @@ def _to_number(value: Any) -> float | None:
 def _to_tier(body: Mapping[str, Any]) -> str | None:
     asked = body.get("resolution")
     if isinstance(asked, str) and asked.strip():
-        return asked.strip()
+        return read_tier(asked) or asked.strip()
     size = body.get("size")
     found = _PIXELS.fullmatch(size.strip()) if isinstance(size, str) else None
     if found is None:

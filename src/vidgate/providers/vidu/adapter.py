@@ -58,6 +58,8 @@ from vidgate.providers.vidu.replies import (
     to_submission,
 )
 from vidgate.providers.vidu.translation import to_translation
+from vidgate.providers.vidu.vocabulary import to_vocabulary
+from vidgate.providers.words import translate_words
 
 __all__ = ["Vidu"]
 
@@ -108,7 +110,11 @@ class Vidu(Provider):
 
     @override
     def translate(self, request: VideoRequest) -> Translation:
-        return to_translation(request, map_retired_models=self.map_retired_models)
+        return translate_words(
+            request,
+            to_vocabulary(request),
+            lambda heard: to_translation(heard, map_retired_models=self.map_retired_models),
+        )
 
     @override
     def submit_request(
