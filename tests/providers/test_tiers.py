@@ -169,3 +169,32 @@ def test_nothing_dearer_than_the_vendors_default_is_sent_in_silence(
     for word in filter(None, chosen):
         assert word == "std" or any(word in one for one in translation.adjusted)
     assert not translation.facts.off_peak
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "action", "metadata", "adjusted"),
+    [
+        ("kling", "kling-v3", Action.TEXT, {"mode": "std"}, ("size=720p",)),
+        ("kling", "kling-v3", Action.TEXT, {"mode": "pro"}, ()),
+        ("kling", "kling-v3", Action.TEXT, {"mode": "4k"}, ()),
+        ("kling", "kling-3.0", Action.TEXT, {"settings": {"resolution": "720p"}}, ("size=720p",)),
+        ("jimeng", "jimeng_realman_avatar_picture_omni_v15", Action.AVATAR,
+         {"output_resolution": 720}, ("size=720p",)),
+        ("jimeng", "jimeng_realman_avatar_picture_omni_v15", Action.AVATAR,
+         {"output_resolution": 1080}, ()),
+    ],
+)  # fmt: skip
+def test_a_vendor_field_that_makes_less_of_a_size_is_told(
+    name: str, model: str, action: Action, metadata: dict[str, Any], adjusted: tuple[str, ...]
+) -> None:
+    pictures = PROVIDERS[name].capabilities.models[model].actions[action].images[0]
+    request = VideoRequest(
+        model=model,
+        prompt="a cat",
+        images=(Image(url="https://a.test/a.png"),) * pictures,
+        width=1920,
+        height=1080,
+        metadata=needs(name, model, action) | metadata,
+    )
+
+    assert PROVIDERS[name].translate(request).adjusted == adjusted

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import VideoRequest
 
-__all__ = ["SizeFit", "fit_size", "is_of_tier", "read_tier"]
+__all__ = ["SizeFit", "fit_size", "is_of_tier", "read_tier", "told_lower"]
 
 _TIER_PIXELS = {
     "360p": 360,
@@ -66,6 +66,22 @@ def is_of_tier(width: int, height: int, tier: str) -> bool:
     side, short = _TIER_PIXELS[tier], min(width, height)
     area = width * height / (side * side * _WIDESCREEN)
     return 1 / _MOST_BELOW <= side / short <= _MOST_BELOW or abs(area - 1) <= _AREA_TOLERANCE
+
+
+def told_lower(request: VideoRequest, tier: str | None) -> str:
+    """What to say where a vendor field, which wins, makes less of a size; else empty.
+
+    Args:
+        request: Its width and height.
+        tier: What is made, `None` where that is unknown.
+    """
+    made = read_tier(tier)
+    if made is None or request.width is None or request.height is None:
+        return ""
+    is_lower = _TIER_PIXELS[made] < min(request.width, request.height)
+    return (
+        f"size={tier}" if is_lower and not is_of_tier(request.width, request.height, made) else ""
+    )
 
 
 def fit_size(

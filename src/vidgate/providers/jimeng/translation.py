@@ -37,7 +37,7 @@ from vidgate.providers.jimeng.keys import (
 from vidgate.providers.jimeng.labels import LABEL_FIELDS, POLL_FIELD, label_text
 from vidgate.providers.jimeng.vocabulary import tier_of
 from vidgate.providers.merging import merge
-from vidgate.providers.sizes import SizeFit, fit_size
+from vidgate.providers.sizes import SizeFit, fit_size, told_lower
 
 __all__ = ["asked_model", "translate"]
 
@@ -276,8 +276,10 @@ def _write_size(request: VideoRequest, key: ReqKey, pictures: int, draft: _Draft
         tiers=() if "output_resolution" in chosen else key.tiers,
         ratios=() if "aspect_ratio" in chosen else ratios,
     )
-    if fit.adjusted:
-        draft.adjusted.append(fit.adjusted)
+    said = request.metadata.get("output_resolution")
+    lower = told_lower(request, f"{said}p") if "output_resolution" in chosen else ""
+    if lower or fit.adjusted:
+        draft.adjusted.append(lower or fit.adjusted)
     if fit.ignored and not chosen:
         draft.ignored.append("size")
     if request.metadata.get("aspect_ratio") and key.text_ratios and not ratios:

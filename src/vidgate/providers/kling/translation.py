@@ -28,7 +28,7 @@ from vidgate.providers.kling.rules import check_rules, has_own_shots, narrow
 from vidgate.providers.kling.wire import Inputs, Overridden, Wish
 from vidgate.providers.kling.words import refuse_foreign
 from vidgate.providers.merging import merge
-from vidgate.providers.sizes import SizeFit, fit_size
+from vidgate.providers.sizes import SizeFit, fit_size, told_lower
 
 __all__ = ["translate"]
 
@@ -111,11 +111,12 @@ def translate(request: VideoRequest, *, map_retired_models: bool) -> Translation
     }
     named = (name for name, is_ignored in fields.items() if is_ignored)
     ignored = tuple(dict.fromkeys((*named, *idle_fields(body, inputs, traits, route.product))))
-    changes = (_replaced(request, traits), fit.adjusted, _raised(only, traits))
+    facts = wire.facts(body, inputs, traits)
+    lower = told_lower(request, facts.resolution) if overridden.tier else ""
+    changes = (_replaced(request, traits), lower or fit.adjusted, _raised(only, traits))
     adjusted = tuple(filter(None, changes))
     if request.strict:
         _refuse_any(ignored, adjusted)
-    facts = wire.facts(body, inputs, traits)
     return Translation(
         endpoint=capabilities.endpoint,
         body=body,

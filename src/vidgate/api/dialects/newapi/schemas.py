@@ -85,7 +85,8 @@ class GenerationRequest(BaseModel):
         default=None, description="Pixels; together with `width`.", ge=1, le=16384
     )
     size: str | None = Field(
-        default=None, description="Pixels such as `1920x1080`, or a shape such as `16:9`."
+        default=None,
+        description="Pixels such as `1920x1080`, a shape such as `16:9`, or a tier: `1080p`.",
     )
     image: str | None = Field(
         default=None,
@@ -98,6 +99,10 @@ class GenerationRequest(BaseModel):
     input_reference: str | dict[str, Any] | None = Field(
         default=None,
         description='The same as `image`, as OpenAI\'s clients write it: also `{"image_url": …}`.',
+    )
+    last_frame: str | dict[str, Any] | None = Field(
+        default=None,
+        description="The picture that the video ends with, beside a first frame in `image`.",
     )
     metadata: dict[str, Any] | None = Field(
         default=None,
