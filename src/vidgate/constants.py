@@ -17,6 +17,8 @@ __all__ = [
     "CLAIM_BATCH",
     "DEADLINE_GRACE",
     "DOUBT_DELAY",
+    "DOUBT_LIMIT",
+    "DOUBT_LIMIT_ALIVE",
     "FIND_AGAIN",
     "FOLLOW_INTERVAL",
     "FOLLOW_LIMIT",
@@ -106,7 +108,16 @@ FULL_CHANNEL_RETRY = timedelta(seconds=5)
 """Until a channel that said it is full or too busy is tried again; doubled each time."""
 
 DOUBT_DELAY = timedelta(seconds=10)
-"""Until a doubtful failure is asked for once more. Scaled by the pace."""
+"""Until a doubtful failure is asked for once more; then as long as it was doubted so far, at most
+`MAX_BACKOFF`. Scaled by the pace."""
+
+DOUBT_LIMIT = timedelta(minutes=5)
+"""How long a doubtful failure must be told, without anything certain in between, until its task
+fails: stores of providers lag behind, and some forget jobs for minutes. Not scaled."""
+
+DOUBT_LIMIT_ALIVE = timedelta(minutes=15)
+"""Likewise for a job that was seen running, or is younger than most of its model are when they are
+finished: there is more reason to think that it exists."""
 
 MAX_BACKOFF = timedelta(seconds=60)
 """Between two asks of a provider that could not be asked. Scaled by the pace."""

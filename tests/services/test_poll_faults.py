@@ -14,6 +14,13 @@ from vidgate.services.creating import Created
 DEADLINES = {"kling": 30, "jimeng": 60, "vidu": 30, "openai_compatible": 180}
 """Minutes."""
 
+DOUBTS = [(name, "not found") for name in NAMES] + [
+    # A compatible server has the video at its content endpoint then.
+    (name, "without url")
+    for name in NAMES
+    if name != "openai_compatible"
+]
+
 
 def case_id(value: object) -> str | None:
     return value if isinstance(value, str) else ""
@@ -82,31 +89,142 @@ async def test_a_failed_job_is_a_failed_task(engine: Engine, name: str) -> None:
     assert len(fake.polls) == 1
 
 
+async def ask_when_due(engine: Engine, created: Created) -> None:
+    [attempt] = await engine.attempts(created)
+    assert attempt.due_at is not None
+    await engine.tick(seconds=(attempt.due_at - engine.clock.now()).total_seconds())
+
+
+async def ask_until_final(engine: Engine, created: Created) -> timedelta:
+    """Ask whenever it is due; how long that took."""
+    began = engine.clock.now()
+    while not (await engine.task(created)).status.is_final:
+        await ask_when_due(engine, created)
+    return engine.clock.now() - began
+
+
+@pytest.mark.parametrize(("name", "word"), DOUBTS)
 @pytest.mark.parametrize(
-    ("name", "word"),
-    [(name, "not found") for name in NAMES]
-    # A compatible server has the video at its content endpoint then.
-    + [(name, "without url") for name in NAMES if name != "openai_compatible"],
+    ("before", "age"),
+    [("queued", 11), ("running", 11), ("queued", 0), (None, 0)],
+    ids=["old", "seen running", "young", "first answer"],
 )
-async def test_a_doubtful_failure_is_asked_for_once_more(
+async def test_a_doubtful_failure_is_believed_after_some_minutes(
+    engine: Engine, name: str, word: str, before: str | None, age: float
+) -> None:
+    fake, created = await started(engine, name)
+    knows_usual = "usual" in (await engine.attempts(created))[0].pace
+    if before is not None:
+        fake.on_poll = [before]
+        await ask_when_due(engine, created)
+        await engine.tick(minutes=age)
+    fake.on_poll = [word]
+    await ask_when_due(engine, created)
+    asked = len(fake.polls)
+
+    took = await ask_until_final(engine, created)
+
+    is_alive = before == "running" or (age == 0 and knows_usual)
+    assert took == timedelta(minutes=15 if is_alive else 5)
+    assert 5 <= len(fake.polls) - asked <= 30
+    task = await engine.task(created)
+    assert task.error is not None
+    if word == "not found":
+        assert task.error.code == "upstream_task_lost"
+        assert task.error.message == "The provider no longer knows the task."
+    else:
+        assert task.error.code == "upstream_error"
+        assert task.error.message == (
+            "The provider says that it finished the task, but gave no link to the video."
+        )
+
+
+@pytest.mark.parametrize(("name", "word"), DOUBTS)
+async def test_a_job_that_was_given_up_in_doubt_is_followed(
     engine: Engine, name: str, word: str
 ) -> None:
     fake, created = await started(engine, name)
-    fake.on_poll = [word, "running"]
-    await engine.tick(minutes=1)
-    assert (await engine.task(created)).status is TaskStatus.IN_PROGRESS
-    await engine.tick(minutes=1)
-    assert (await engine.task(created)).status is TaskStatus.IN_PROGRESS
-
     fake.on_poll = [word]
-    await engine.tick(minutes=1)
+    await ask_until_final(engine, created)
+    final = await engine.task(created)
+    [attempt] = await engine.attempts(created)
+    assert attempt.status is AttemptStatus.UNKNOWN
+    assert attempt.fault_kind in {"not_found", "fault"}
+    await engine.tick(minutes=30)  # the same doubt once more ends nothing
+    assert (await engine.attempts(created))[0].due_at is not None
+
+    fake.on_poll = ["succeeded"]
+    await engine.tick(minutes=11)
+
+    assert await engine.task(created) == final
+    [attempt] = await engine.attempts(created)
+    assert attempt.last_reason == "It succeeded late."
+    assert attempt.due_at is None
+
+
+@pytest.mark.parametrize(("name", "word"), DOUBTS)
+@pytest.mark.parametrize("certain", ["queued", "running"])
+async def test_a_certain_answer_ends_the_doubt(
+    engine: Engine, name: str, word: str, certain: str
+) -> None:
+    fake, created = await started(engine, name)
+    for _ in range(4):
+        for answers in ([word, word, word, certain], [certain]):
+            fake.on_poll = list(answers)
+            for _ in answers:
+                await engine.tick(minutes=1.2)
+            [attempt] = await engine.attempts(created)
+            assert attempt.doubted_at is None
     assert (await engine.task(created)).status is TaskStatus.IN_PROGRESS
+
+    fake.on_poll = [word, "succeeded"]
+    await engine.tick(minutes=1.2)
+    await engine.tick(minutes=1.2)
+
+    assert (await engine.task(created)).status is TaskStatus.SUCCEEDED
+
+
+@pytest.mark.parametrize(("name", "word"), DOUBTS)
+async def test_a_certain_failure_in_doubt_is_believed_at_once(
+    engine: Engine, name: str, word: str
+) -> None:
+    fake, created = await started(engine, name)
+    fake.on_poll = [word, "failed"]
+
+    await engine.tick(minutes=1)
     await engine.tick(minutes=1)
 
-    task = await engine.task(created)
-    assert task.status is TaskStatus.FAILED
-    assert task.error is not None
-    assert task.error.code == ("upstream_task_lost" if word == "not found" else "upstream_error")
+    assert (await engine.task(created)).status is TaskStatus.FAILED
+    assert (await engine.attempts(created))[0].status is AttemptStatus.FAILED
+
+
+@pytest.mark.parametrize(("name", "word"), DOUBTS)
+async def test_a_doubt_ends_at_the_deadline(engine: Engine, name: str, word: str) -> None:
+    fake, created = await started(engine, name)
+    await engine.tick(minutes=DEADLINES[name] - 2)
+    fake.on_poll = [word]
+    await ask_when_due(engine, created)
+
+    await ask_until_final(engine, created)
+
+    assert engine.clock.now() == (await engine.attempts(created))[0].deadline_at
+    error = (await engine.task(created)).error
+    assert error is not None
+    assert error.code != "upstream_timeout"
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_doubt_from_before_an_outage_is_told_once_more(engine: Engine, name: str) -> None:
+    fake, created = await started(engine, name)
+    fake.on_poll = ["not found", httpx.ConnectError("refused")]
+    for _ in range(4):
+        await engine.tick(minutes=5)
+    fake.on_poll = ["not found"]
+
+    await engine.tick(minutes=2)
+
+    assert (await engine.task(created)).status is TaskStatus.IN_PROGRESS
+    assert await ask_until_final(engine, created) <= timedelta(minutes=2)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -266,6 +266,8 @@ attempts = Table(
     Column("polls", Integer, nullable=False, server_default=text("0")),
     Column("misses", Integer, nullable=False, server_default=text("0")),
     Column("doubts", Integer, nullable=False, server_default=text("0")),
+    _time("doubted_at"),
+    _time("seen_running_at"),
     Column("due_at", DateTime(timezone=True), comment="null: nothing more to do"),
     Column("lease_id", Uuid),
     _time("lease_until"),

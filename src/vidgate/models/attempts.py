@@ -35,7 +35,10 @@ class Attempt:
         polls: Asks that were answered with a state.
         misses: Asks in a row that said nothing certain; for an unclear submit, the times in a row
             that the provider said it has no such job.
-        doubts: Doubtful failures in a row; for an unclear submit, how often it was submitted again.
+        doubts: How often an unclear submit was submitted again.
+        doubted_at: Since when only doubtful failures were told of the job, `None` if the last
+            certain answer was none.
+        seen_running_at: When the provider first said that it works on the job.
         submit_ends_at: When the submit's own deadline is over, `None` before the first.
         deadline_at: When the job, or the wait for a slot, is given up.
         find_page: Where a search through a provider's list goes on.
@@ -59,6 +62,8 @@ class Attempt:
     polls: int
     misses: int
     doubts: int
+    doubted_at: datetime | None
+    seen_running_at: datetime | None
     due_at: datetime | None
     deadline_at: datetime
     sent_at: datetime | None

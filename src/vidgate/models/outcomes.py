@@ -190,8 +190,8 @@ class Failed:
 
     Attributes:
         fault: Why.
-        doubtful: Whether to ask once more before it is believed, as for a job that is finished
-            without a video, or one that the provider does not know.
+        doubtful: Whether to go on asking for some minutes before it is believed, as for a job that
+            is finished without a video, or one that the provider does not know.
     """
 
     fault: Fault

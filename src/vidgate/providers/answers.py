@@ -10,6 +10,7 @@ import httpx
 
 __all__ = [
     "MESSAGE_CHARACTERS",
+    "NO_LINK",
     "can_be_passed_on",
     "parse_object",
     "retry_after_seconds",
@@ -19,6 +20,9 @@ __all__ = [
 
 MESSAGE_CHARACTERS = 500
 """Of a provider's sentence as it is kept for the operator."""
+
+NO_LINK = "The provider says that it finished the task, but gave no link to the video."
+"""What a client is told of a finished job without a video."""
 
 _LONGEST_WAIT_SECONDS = 3600.0
 """More is not believed of an answer."""

@@ -16,7 +16,7 @@ UNKNOWN_OUTCOME = TaskError(
     "submit_outcome_unknown",
     "The connection to the provider broke while the task was being submitted, and the provider "
     "cannot tell whether it was accepted. It was not submitted again, so that nothing is paid "
-    "twice; submit a new task to try again.",
+    "twice.",
 )
 
 _SENTENCES = {
@@ -55,11 +55,11 @@ _SENTENCES = {
     ),
     FaultKind.NOT_FOUND: (
         "upstream_task_lost",
-        "The provider does not know the task any more; submit it again.",
+        "The provider no longer knows the task.",
     ),
     FaultKind.EXPIRED: (
         "upstream_task_expired",
-        "The provider let the task expire; submit it again.",
+        "The provider let the task expire.",
     ),
     FaultKind.CANCELLED: (
         "cancelled",
@@ -67,10 +67,24 @@ _SENTENCES = {
     ),
 }
 
+_OF_JOBS = {
+    FaultKind.CONCURRENCY: "The provider had no room to make the video.",
+    FaultKind.RATE: "The provider was too busy to make the video.",
+    FaultKind.FAULT: "The provider failed to make the video.",
+}
+"""What is said instead of a job that exists: nobody is advised to pay for another one."""
 
-def to_task_error(fault: Fault) -> TaskError:
-    """What a task says of the fault that ended it."""
+
+def to_task_error(fault: Fault, *, has_job: bool = False) -> TaskError:
+    """What a task says of the fault that ended it.
+
+    Args:
+        fault: Why.
+        has_job: Whether the provider took the job, which may be paid for then.
+    """
     code, sentence = _SENTENCES[fault.kind]
+    if has_job:
+        sentence = _OF_JOBS.get(fault.kind, sentence)
     return TaskError(code, fault.safe_message or sentence)
 
 

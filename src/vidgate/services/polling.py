@@ -11,7 +11,6 @@ import structlog
 
 from vidgate.constants import (
     DEADLINE_GRACE,
-    DOUBT_DELAY,
     FOLLOW_INTERVAL,
     FOLLOW_LIMIT,
 )
@@ -28,6 +27,7 @@ from vidgate.models.attempts import Attempt, Lease
 from vidgate.models.ids import public_id
 from vidgate.models.outcomes import (
     Failed,
+    Fault,
     FaultKind,
     Outcome,
     Pending,
@@ -42,7 +42,7 @@ from vidgate.services.changes import Changes
 from vidgate.services.directory import Directory
 from vidgate.services.faults import to_task_error
 from vidgate.services.metrics import Metrics
-from vidgate.services.pacing import backoff, next_interval
+from vidgate.services.pacing import backoff, doubt_backoff, doubt_ends_at, next_interval
 from vidgate.services.probing import Prober
 
 __all__ = ["Poller"]
@@ -154,18 +154,8 @@ class Poller:
         match outcome:
             case Succeeded():
                 await self._succeed(attempt, lease, outcome)
-            case Failed(doubtful=True) if attempt.doubts == 0:
-                await self._release(
-                    replace(
-                        attempt,
-                        doubts=1,
-                        polls=attempt.polls + 1,
-                        last_reason=outcome.fault.message,
-                    ),
-                    lease,
-                    wait=DOUBT_DELAY * self._pace,
-                    now=now,
-                )
+            case Failed(doubtful=True):
+                await self._doubt(attempt, lease, outcome.fault, now)
             case Failed():
                 await self._fail(attempt, lease, outcome, now)
             case Pending():
@@ -198,10 +188,34 @@ class Poller:
             lease,
             status=AttemptStatus.CANCELLED if cancelled else AttemptStatus.FAILED,
             fault=outcome.fault,
-            error=to_task_error(outcome.fault),
+            error=to_task_error(outcome.fault, has_job=True),
             now=now,
         )
         self._ended(attempt, TaskStatus.CANCELLED if cancelled else TaskStatus.FAILED, final=final)
+
+    async def _doubt(self, attempt: Attempt, lease: Lease, fault: Fault, now: datetime) -> None:
+        """Go on asking about a job whose failure may be none; in the end its task fails."""
+        # An earlier version of us that was told something certain in between left only that trace.
+        doubted_at = attempt.doubted_at if attempt.doubted_at and attempt.last_reason else now
+        ends_at = doubt_ends_at(attempt, doubted_at)
+        # What is told once, after a time in which the provider could not be asked, is told again.
+        if now >= attempt.deadline_at or (now >= ends_at and not attempt.misses):
+            await self._lose(attempt, lease, fault, now)
+            return
+        _log.warning(
+            "A job's failure is doubted", kind=fault.kind.value, reason=fault.message, until=ends_at
+        )
+        attempt = replace(
+            attempt,
+            doubted_at=doubted_at,
+            polls=attempt.polls + 1,
+            misses=0,
+            last_reason=fault.message or fault.kind.value,
+        )
+        wait = doubt_backoff(now - doubted_at, factor=self._pace, randomness=self._random)
+        if now < ends_at:
+            wait = min(wait, ends_at - now)
+        await self._release(attempt, lease, wait=wait, now=now)
 
     async def _go_on(self, attempt: Attempt, lease: Lease, outcome: Pending, now: datetime) -> None:
         if now >= attempt.deadline_at:
@@ -214,7 +228,8 @@ class Poller:
             attempt,
             polls=attempt.polls + 1,
             misses=0,
-            doubts=0,
+            doubted_at=None,
+            seen_running_at=attempt.seen_running_at or (now if outcome.started else None),
             progress=max(progress, attempt.progress or 0),
             last_reason=None,
         )
@@ -246,11 +261,29 @@ class Poller:
 
     async def _time_out(self, attempt: Attempt, lease: Lease, now: datetime) -> None:
         _log.warning("A job outlived its deadline", polls=attempt.polls)
+        await self._leave(attempt, lease, _TIMED_OUT, now)
+
+    async def _lose(self, attempt: Attempt, lease: Lease, fault: Fault, now: datetime) -> None:
+        _log.warning("A job's failure is doubted no longer", kind=fault.kind.value)
+        attempt = replace(attempt, polls=attempt.polls + 1)
+        await self._leave(attempt, lease, to_task_error(fault, has_job=True), now, fault=fault)
+
+    async def _leave(
+        self,
+        attempt: Attempt,
+        lease: Lease,
+        error: TaskError,
+        now: datetime,
+        *,
+        fault: Fault | None = None,
+    ) -> None:
+        """End the task, and follow its job on: it may still succeed, and is paid for then."""
         final = await self._attempts.finish(
             attempt,
             lease,
             status=AttemptStatus.UNKNOWN,
-            error=_TIMED_OUT,
+            fault=fault,
+            error=error,
             follow_at=now + FOLLOW_INTERVAL * self._pace,
             now=now,
         )
@@ -265,7 +298,7 @@ class Poller:
                 await self._attempts.record_late(
                     attempt, lease, result=result, reason="It succeeded late.", now=now
                 )
-            case Failed(fault=fault):
+            case Failed(fault=fault, doubtful=False):
                 await self._attempts.record_late(
                     attempt, lease, result=None, reason=f"It failed late: {fault.message}", now=now
                 )

@@ -210,6 +210,7 @@ class Submitter:
                 translation.pace,
                 submit=allowed,
                 calls_back=self._calls_back(channel.provider, translation),
+                usual=self._usual(channel.provider, translation),
             ),
             created_at=now,
             deadline_at=now + QUEUE_DEADLINE,
@@ -217,6 +218,13 @@ class Submitter:
             lease=Lease(new_id(), ends + LEASE_MARGIN),
             max_concurrency=channel.max_concurrency,
         )
+
+    def _usual(self, provider: str, translation: Translation) -> timedelta | None:
+        """After which most jobs like this one are finished, `None` where nobody knows."""
+        if translation.facts.off_peak:
+            return translation.pace.deadline  # it runs whenever there is room
+        known = self._providers[provider].capabilities.models.get(translation.facts.model)
+        return known.usual if known else None
 
     def _calls_back(self, provider: str, translation: Translation) -> bool:
         """Whether the provider is given an address to call, and so tells by itself."""

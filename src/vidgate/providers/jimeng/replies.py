@@ -22,7 +22,7 @@ from vidgate.models.outcomes import (
     UpstreamRef,
     VideoResult,
 )
-from vidgate.providers.answers import retry_after_seconds, to_words
+from vidgate.providers.answers import NO_LINK, retry_after_seconds, to_words
 from vidgate.providers.jimeng.answers import (
     BAD_INPUT,
     COULD_NOT_ASK,
@@ -229,7 +229,7 @@ def _read_status(sent: httpx.Request, response: httpx.Response, data: Mapping[st
 def _read_video(sent: httpx.Request, response: httpx.Response, url: Any) -> Outcome:
     is_url = isinstance(url, str) and url.isprintable()
     if not is_url or not url.startswith(("https://", "http://")):
-        fault = Fault(FaultKind.FAULT, "done", "The job is done and has no video_url.")
+        fault = Fault(FaultKind.FAULT, "done", "The job is done and has no video_url.", NO_LINK)
         return Failed(fault, doubtful=True)
     return Succeeded(VideoResult(url=url, expires_at=_expiry(sent, response)))
 

@@ -386,6 +386,5 @@ def _no_such_job(envelope: Envelope) -> Failed:
         kind=FaultKind.NOT_FOUND,
         code=str(envelope.code),
         message=envelope.message,
-        safe_message="Kling no longer knows the job.",
     )
     return Failed(fault, doubtful=True)

@@ -23,7 +23,7 @@ from vidgate.models.outcomes import (
     Unreadable,
     VideoResult,
 )
-from vidgate.providers.answers import to_words
+from vidgate.providers.answers import NO_LINK, to_words
 from vidgate.providers.kling.envelope import (
     REVIEWED,
     sentence,
@@ -38,6 +38,12 @@ _POLICY = re.compile(
     re.IGNORECASE,
 )
 """A failed job has no code, only a text that is not an enumeration."""
+
+_ADVICE = re.compile(
+    r"\b(?:retry|re-?try|re-?submit|(?:try|submit|send|generate|run)\b.{0,20}\bagain)\b|重试|再试|重新",
+    re.IGNORECASE,
+)
+"""To repeat a job, which a client may have paid for."""
 
 _PENDING = {"submitted": Pending(started=False), "processing": Pending(started=True)}
 _SUCCEEDED = frozenset({"succeed", "succeeded"})
@@ -106,18 +112,19 @@ class Job:
                 kind=FaultKind.FAULT,
                 code="no_url",
                 message="The job is finished and has no video.",
-                safe_message="Kling finished the job without a video.",
+                safe_message=NO_LINK,
             ),
             doubtful=True,
         )
 
     def _fault(self) -> Fault:
         is_policy = _POLICY.search(self.message) is not None
+        words = "" if _ADVICE.search(self.message) else self.message
         return Fault(
             kind=FaultKind.CONTENT_POLICY if is_policy else FaultKind.FAULT,
             code=_FAILED,
             message=self.message,
-            safe_message=REVIEWED if is_policy else sentence("Kling failed", self.message),
+            safe_message=REVIEWED if is_policy else sentence("Kling failed", words),
         )
 
     def _result(self, url: str, video: Mapping[str, Any]) -> VideoResult:

@@ -37,7 +37,7 @@ UNCERTAIN_CODES = frozenset({"InternalServiceFailure", "Canceled"})
 
 _PROMPT = "The provider refused the prompt because of its content policy."
 _INPUT = "The provider refused the prompt or a picture because of its content policy."
-_OUTPUT = "The provider withheld the video because of its content policy; another seed may pass."
+_OUTPUT = "The provider withheld the video because of its content policy."
 _PICTURE = (
     "The provider refused a picture: it takes png, jpeg or webp up to 50 MB, with a ratio of its "
     "sides between 1:4 and 4:1, and references of at least 128 pixels."

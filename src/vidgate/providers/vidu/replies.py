@@ -24,7 +24,7 @@ from vidgate.models.outcomes import (
     UpstreamRef,
     VideoResult,
 )
-from vidgate.providers.answers import parse_object, retry_after_seconds
+from vidgate.providers.answers import NO_LINK, parse_object, retry_after_seconds
 from vidgate.providers.vidu.faults import (
     UNCERTAIN_CODES,
     ErrorBody,
@@ -170,7 +170,9 @@ def _finished(sent: httpx.Request, body: Mapping[str, Any]) -> Outcome:
         if not _is_url(url):
             return Unreadable("The finished job has a creation whose url is no URL.")
         return Succeeded(_result(sent, body, creation, url))
-    fault = Fault(FaultKind.FAULT, code="no_url", message="success without a video")
+    fault = Fault(
+        FaultKind.FAULT, code="no_url", message="success without a video", safe_message=NO_LINK
+    )
     return Failed(fault, doubtful=True)
 
 
