@@ -193,14 +193,14 @@ def test_internal_errors_on_submit_are_unclear(http_status: int, code: int) -> N
         submit(service_error(http_status, code))
 
 
-def test_unknown_code_on_submit_is_definite_only_with_a_4xx() -> None:
-    definite = submit(service_error(400, 61234))
-
-    assert isinstance(definite, Rejected)
-    assert definite.fault.kind is FaultKind.FAULT
-    for http_status in (200, 302, 500):
+def test_unknown_code_on_submit_is_definite_unless_the_service_failed() -> None:
+    for http_status in (200, 400):
+        definite = submit(service_error(http_status, 61234))
+        assert isinstance(definite, Rejected)
+        assert definite.fault.kind is FaultKind.FAULT
+    for http_status, code in ((302, 61234), (500, 61234), (200, 50599), (200, 503)):
         with pytest.raises(ProviderProtocolError):
-            submit(service_error(http_status, 61234))
+            submit(service_error(http_status, code))
 
 
 def test_refusal_that_names_a_job_is_unclear() -> None:
@@ -240,8 +240,10 @@ def test_unknown_gateway_code_on_submit() -> None:
 
     assert isinstance(refused, Rejected)
     assert (refused.fault.kind, refused.fault.code) == (FaultKind.FAULT, "SomethingNew")
-    with pytest.raises(ProviderProtocolError):
-        submit(gateway_error(200, CodeN=100999, Code="SomethingNew"))
+    assert isinstance(submit(gateway_error(200, CodeN=100999, Code="SomethingNew")), Rejected)
+    for word in ("InternalNew", "NewServiceTimeout", "NewUnavailable"):
+        with pytest.raises(ProviderProtocolError):
+            submit(gateway_error(200, CodeN=100999, Code=word))
     with pytest.raises(ProviderProtocolError):
         submit(gateway_error(400, Message="no code at all"))
 

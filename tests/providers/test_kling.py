@@ -849,10 +849,29 @@ def test_an_answer_after_which_a_job_may_exist_is_no_refusal(name: str, path: st
         read_submission(name, path)
 
 
-@pytest.mark.parametrize(("status", "code"), [(200, 1999), (500, 1999), (409, 1999), (400, 5999)])
+@pytest.mark.parametrize(
+    ("status", "code"), [(500, 1999), (409, 1999), (400, 5999), (200, 5999), (200, 503)]
+)
 def test_an_unknown_code_is_a_refusal_only_with_a_refusing_status(status: int, code: int) -> None:
     with pytest.raises(ProviderProtocolError):
         kling.read_submission(sent_to(IMAGE), reply({"code": code, "message": "?"}, status))
+
+
+@pytest.mark.parametrize("status", [200, 201, 400])
+def test_an_unknown_code_without_a_job_is_a_refusal(status: int) -> None:
+    rejected = kling.read_submission(sent_to(IMAGE), reply({"code": 1999, "message": "?"}, status))
+
+    assert isinstance(rejected, Rejected)
+    assert (rejected.fault.kind, rejected.fault.code) == (FaultKind.FAULT, "1999")
+
+
+@pytest.mark.parametrize("code", [1201, 1303, 1999])
+def test_a_refusal_that_names_a_job_is_unclear(code: int) -> None:
+    for data in ({"task_id": "930000000000000003"}, {"id": "930000000000000003"}):
+        body = {"code": code, "message": "?", "data": data}
+        for status in (200, 400):
+            with pytest.raises(ProviderProtocolError):
+                kling.read_submission(sent_to(IMAGE), reply(body, status))
 
 
 @pytest.mark.parametrize("identifier", [None, "", True, {}, "../../x", "a b", "x" * 200, "a,b"])

@@ -111,8 +111,21 @@ def test_an_id_is_found_where_servers_put_it(body: Any, job: str) -> None:
         {"id": "\0"},
         {"data": [{"id": "a"}, {"id": "b"}]},
         {"code": "fail", "data": "task_1"},
-        error("who_knows"),
         {"status": "error", "message": "something"},
+        {"code": 1, "message": "who knows what 1 means"},
+        error("server_error"),
+        error("x", type_="upstream_error"),
+        error(500),
+        error("504"),
+        error(409),
+        error("x", text="This idempotency key was used before."),
+        {"code": "fail_to_fetch_task", "message": "m", "data": None},
+        {"code": 502, "message": "bad gateway", "data": None},
+        # Somewhere there is what may be the id of a job.
+        {**error("invalid_value"), "request": {"video": {"task_id": "task_1"}}},
+        {"code": 400, "message": "bad", "data": {"job": [{"id": 7}]}},
+        {"code": 400, "message": "bad", "data": "task_1"},
+        {"error": {"code": "content_policy_violation", "message": "m", "video_id": "v1"}},
         [],
         "<html>",
     ],
@@ -122,11 +135,91 @@ def test_a_success_without_an_id_is_unclear(body: Any) -> None:
         submitted(reply(body))
 
 
+def _code(code: Any, text: str = "bad") -> Any:
+    return {"code": code, "message": text, "data": None}
+
+
+EXPLICIT = [
+    (error("content_policy_violation"), FaultKind.CONTENT_POLICY),
+    (error("who_knows"), FaultKind.BAD_PARAMETER),
+    (error(None), FaultKind.BAD_PARAMETER),
+    (error("invalid_value", param="seconds"), FaultKind.BAD_PARAMETER),
+    (error("insufficient_quota"), FaultKind.BALANCE),
+    (error("rate_limit_exceeded"), FaultKind.RATE),
+    (error("concurrency_limit_exceeded"), FaultKind.CONCURRENCY),
+    (error("invalid_api_key"), FaultKind.CREDENTIAL),
+    (error("model_not_found"), FaultKind.MODEL_UNAVAILABLE),
+    ({"error": "a sentence"}, FaultKind.BAD_PARAMETER),
+    ({"error": "The content policy refused the prompt"}, FaultKind.CONTENT_POLICY),
+    (_code(400), FaultKind.BAD_PARAMETER),
+    (_code("400"), FaultKind.BAD_PARAMETER),
+    (_code(400, "insufficient account balance"), FaultKind.BALANCE),
+    (_code(400, "prompt hit the moderation"), FaultKind.CONTENT_POLICY),
+    (_code(400, "rate limit reached"), FaultKind.RATE),
+    (_code(400, "too many concurrent tasks"), FaultKind.CONCURRENCY),
+    (_code(400, "invalid API key"), FaultKind.CREDENTIAL),
+    (_code(400, "用户额度不足"), FaultKind.BALANCE),
+    (_code(400, "the prompt 'rate limit' is too short"), FaultKind.BAD_PARAMETER),
+    (_code("bad_request_body"), FaultKind.BAD_PARAMETER),
+    (_code("fail"), FaultKind.BAD_PARAMETER),
+    ({"code": 400, "message": "bad", "data": {"field": "seconds"}}, FaultKind.BAD_PARAMETER),
+    ({"success": False, "message": "bad"}, FaultKind.BAD_PARAMETER),
+]
+"""Errors without an id that mean the same with a status of 200 as with one of 400."""
+
+
+@pytest.mark.parametrize(("body", "kind"), EXPLICIT)
+def test_an_explicit_error_is_a_refusal_whatever_its_status(body: Any, kind: FaultKind) -> None:
+    answers = [submitted(reply(body, status)) for status in (200, 201, 400)]
+
+    for answer in answers:
+        assert isinstance(answer, Rejected)
+        assert answer.fault.kind is kind
+    first, second, third = (answer.fault for answer in answers if isinstance(answer, Rejected))
+    assert first.message == second.message == third.message
+    assert first.param == third.param
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (401, FaultKind.CREDENTIAL),
+        (402, FaultKind.BALANCE),
+        (403, FaultKind.CREDENTIAL),
+        (404, FaultKind.FAULT),
+        (405, FaultKind.FAULT),
+        (413, FaultKind.BAD_PARAMETER),
+        (422, FaultKind.BAD_PARAMETER),
+        (429, FaultKind.RATE),
+    ],
+)
+def test_a_status_inside_a_success_means_what_it_means_outside(code: int, kind: FaultKind) -> None:
+    for body, status in ((_code(code), 200), (_code(str(code)), 200), (error(), code)):
+        answer = submitted(reply(body, status))
+        assert isinstance(answer, Rejected)
+        assert answer.fault.kind is kind
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("<html><body>\n <b>hello</b></body></html>", "<html><body> <b>hello</b></body></html>"),
+        ({"status": "odd", "key": KEY}, '{"status": "odd", "key": "[key]"}'),
+        ('{"id": "video_', '{"id": "video_'),
+        ("", "an empty body"),
+        ("sk-otherkey12345 " + "x" * 1000, "[key] " + "x" * 194),
+    ],
+)
+def test_an_unclear_answer_is_told_in_its_own_words(body: Any, told: str) -> None:
+    with pytest.raises(ProviderProtocolError) as caught:
+        submitted(reply(body))
+
+    assert str(caught.value) == f"The server answered 200, a success without an id: {told}"
+
+
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
     [
-        (200, error("content_policy_violation"), FaultKind.CONTENT_POLICY),
-        (200, {"code": "insufficient_user_quota", "message": "m"}, FaultKind.BALANCE),
         (400, error("anything"), FaultKind.BAD_PARAMETER),
         (400, error(None), FaultKind.BAD_PARAMETER),
         (400, {"error": "a sentence"}, FaultKind.BAD_PARAMETER),
@@ -143,8 +236,8 @@ def test_a_success_without_an_id_is_unclear(body: Any) -> None:
         (403, error("model_not_allowed"), FaultKind.MODEL_UNAVAILABLE),
         (403, error("insufficient_user_quota"), FaultKind.BALANCE),
         (404, error("model_not_found", param="model"), FaultKind.MODEL_UNAVAILABLE),
-        (404, "404 page not found", FaultKind.MODEL_UNAVAILABLE),
-        (405, {"detail": "Method Not Allowed"}, FaultKind.MODEL_UNAVAILABLE),
+        (404, error("ModelNotFound"), FaultKind.MODEL_UNAVAILABLE),
+        (404, error(param="model"), FaultKind.MODEL_UNAVAILABLE),
         (413, "<html>", FaultKind.BAD_PARAMETER),
         (415, error(), FaultKind.BAD_PARAMETER),
         (422, {"detail": [{"loc": ["body"], "msg": "Field required"}]}, FaultKind.BAD_PARAMETER),

@@ -657,7 +657,7 @@ def test_code_of_a_failed_job(status: int, code: str, kind: FaultKind) -> None:
         (error(418, "Brandnew"), FaultKind.BAD_PARAMETER, "Brandnew"),
         (error(401, None), FaultKind.CREDENTIAL, "HTTP_401"),
         (error(429, ""), FaultKind.RATE, "HTTP_429"),
-        (error(404, "NotFound"), FaultKind.MODEL_UNAVAILABLE, "NotFound"),
+        (error(404, "NotFound"), FaultKind.FAULT, "NotFound"),
         (
             httpx.Response(400, json={"code": "FieldInvalid"}),
             FaultKind.BAD_PARAMETER,
@@ -676,6 +676,27 @@ def test_other_forms_of_errors(response: httpx.Response, kind: FaultKind, code: 
     outcome = VIDU.read_submission(submit(), response)
     assert isinstance(outcome, Rejected)
     assert (outcome.fault.kind, outcome.fault.code) == (kind, code)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ({"code": 400, "reason": "BadRequest"}, FaultKind.BAD_PARAMETER),
+        ({"code": 400, "message": "bad", "data": None}, FaultKind.BAD_PARAMETER),
+        ({"code": "400", "message": "bad"}, FaultKind.BAD_PARAMETER),
+        ({"code": "CreditInsufficient"}, FaultKind.BALANCE),
+        ({"err_code": "AuditSubmitIllegal", "state": "failed"}, FaultKind.CONTENT_POLICY),
+        ({"reason": "ModelUnavailable"}, FaultKind.MODEL_UNAVAILABLE),
+        ({"code": 401, "message": "no key"}, FaultKind.CREDENTIAL),
+        ({"code": 429, "message": "slow"}, FaultKind.RATE),
+        ({"code": 404, "message": "Not Found"}, FaultKind.FAULT),
+    ],
+)
+def test_an_explicit_error_in_a_success_is_a_refusal(body: dict[str, Any], kind: FaultKind) -> None:
+    outcome = VIDU.read_submission(submit(), httpx.Response(200, json=body))
+
+    assert isinstance(outcome, Rejected)
+    assert outcome.fault.kind is kind
 
 
 def test_rejected_names_the_field_to_the_client() -> None:
@@ -747,7 +768,14 @@ UNCLEAR_SUBMITS: dict[str, Callable[[], httpx.Response]] = {
     "redirect": lambda: httpx.Response(302, headers={"location": "https://e.example.test"}),
     "200 without an id": lambda: reply("submitted-without-id"),
     "200 truncated": lambda: reply("malformed"),
-    "200 with an error": lambda: httpx.Response(200, json={"code": 400, "reason": "BadRequest"}),
+    "200 with a server's error": lambda: httpx.Response(200, json={"code": 500, "message": "m"}),
+    "200 that says internal": lambda: httpx.Response(
+        200, json={"code": 400, "reason": "InternalServiceFailure"}
+    ),
+    "200 with an error and an id": lambda: httpx.Response(
+        200, json={"code": 400, "reason": "BadRequest", "id": "17"}
+    ),
+    "200 with success": lambda: httpx.Response(200, json={"code": "success", "message": "m"}),
     "200 with a path for an id": lambda: httpx.Response(200, json={"task_id": "../credits"}),
     "200 with true for an id": lambda: httpx.Response(200, json={"task_id": True}),
     "200 too deep": lambda: httpx.Response(200, content=b"[" * 100_000),

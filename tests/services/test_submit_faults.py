@@ -1,12 +1,15 @@
 """Submits that go wrong: nothing is paid twice, and nothing is lost in silence."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 from tests.support.engine import Engine, open_engine
 from tests.support.upstreams import BLIND, LOST, MODELS, NAMES, UNCLEAR, Answer, Reply, Upstream
 
+from vidgate.cli.documents import attempt_document
 from vidgate.constants import MAX_BACKOFF
 from vidgate.exceptions import ConfigurationError, UnansweredError, UpstreamRefusedError
 from vidgate.models.channels import OnUnknown
@@ -81,7 +84,6 @@ async def test_an_unclear_submit_is_answered_with_its_id(
 async def test_where_nobody_can_tell_the_task_fails_and_nothing_is_sent_again(
     engine: Engine, name: str, what: str, answer: Answer
 ) -> None:
-    del what
     fake = await upstream(engine, name)
     fake.on_submit = [fake.then(answer)]
     created = await engine.create(MODELS[name])
@@ -95,13 +97,111 @@ async def test_where_nobody_can_tell_the_task_fails_and_nothing_is_sent_again(
     assert task.status is TaskStatus.FAILED
     assert task.error is not None
     assert task.error.code == "submit_outcome_unknown"
+    told = "connection" if what in LOST else "answer could not be understood"
+    assert told in task.error.message
     assert task.finished_at is not None
     assert task.created_at is not None
     assert (task.finished_at - task.created_at).total_seconds() < 180
     [attempt] = await engine.attempts(created)
     assert attempt.status is AttemptStatus.UNKNOWN
+    assert attempt.fault_code == ("no_answer" if what in LOST else "unclear_answer")
+    assert attempt.fault_message
     assert attempt.due_at is None
     assert len(fake.submits) == 1
+
+
+ODD: Mapping[str, tuple[Reply, str]] = {
+    "html": (Reply(text="<html><b>maintenance</b></html>"), "<html><b>maintenance</b></html>"),
+    "truncated": (Reply(text='{"job": "x'), '{"job": "x'),
+    "empty": (Reply(text=""), "an empty body"),
+    "neither": (Reply({"hello": "world"}), '{"hello": "world"}'),
+}
+"""Answers with neither an id nor an explicit error, and what the operator is told of them."""
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("what", ODD)
+async def test_what_was_answered_is_told_to_the_operator(
+    engine: Engine, name: str, what: str
+) -> None:
+    answer, told = ODD[what]
+    fake = await upstream(engine, name)
+    fake.on_submit = [answer]
+    fake.on_find = [SERVER_ERROR]
+    with capture_logs() as logs:
+        created = await engine.create(MODELS[name])
+        for _ in range(20):
+            await engine.tick(minutes=2)
+
+    task = await engine.task(created)
+    assert task.error is not None
+    assert task.error.code == "submit_outcome_unknown"
+    assert "answer could not be understood" in task.error.message
+    assert told not in task.error.message
+    [attempt] = await engine.attempts(created)
+    assert attempt.fault_code == "unclear_answer"
+    assert told in (attempt.fault_message or "")
+    assert told in str(attempt_document(attempt, {})["error"])
+    reasons = [str(line.get("reason")) for line in logs]
+    assert sum(told in reason for reason in reasons) >= 2
+
+
+EXPLICIT: Mapping[str, Sequence[tuple[Any, str]]] = {
+    "openai_compatible": [
+        ({"error": {"message": "no", "code": "content_policy_violation"}}, "content_policy"),
+        ({"code": 400, "message": "bad", "data": None}, "bad_parameter"),
+        ({"code": 400, "message": "insufficient balance"}, "balance"),
+        ({"error": {"message": "no", "type": "rate_limit_error"}}, "rate"),
+    ],
+    "kling": [
+        ({"code": 1301, "message": "risk", "data": None}, "content_policy"),
+        ({"code": 1201, "message": "duration value '7' is invalid"}, "bad_parameter"),
+        ({"code": 1102, "message": "no"}, "balance"),
+        ({"code": 1302, "message": "no"}, "rate"),
+        ({"code": 1777, "message": "no"}, "fault"),
+    ],
+    "vidu": [
+        ({"code": 400, "reason": "AuditSubmitIllegal", "message": "m"}, "content_policy"),
+        ({"code": 400, "message": "bad", "data": None}, "bad_parameter"),
+        ({"reason": "CreditInsufficient"}, "balance"),
+        ({"code": "TooManyRequests"}, "rate"),
+    ],
+    "jimeng": [
+        ({"code": 50412, "data": None, "message": "Text Risk Not Pass"}, "content_policy"),
+        ({"code": 50200, "data": None, "message": "bad: seed"}, "bad_parameter"),
+        ({"code": 50429, "data": None, "message": "limit"}, "rate"),
+        ({"code": 61234, "data": None, "message": "odd"}, "fault"),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "kind"),
+    [(name, body, kind) for name, cases in EXPLICIT.items() for body, kind in cases],
+    ids=case_id,
+)
+async def test_an_explicit_error_in_a_success_makes_no_job(
+    engine: Engine, name: str, body: Any, kind: str
+) -> None:
+    fake = await upstream(engine, name)
+    fake.on_submit = [Reply(body)]
+    await engine.channel(name, f"{name}-b", priority=-1)
+    other = Upstream(engine.router, name, f"{name}-b")
+
+    if kind in {"content_policy", "bad_parameter"}:
+        error = await engine.refused(MODELS[name])
+        assert error.status == 400
+        assert not other.submits
+        attempts = await engine.office.attempts.of_task((await engine.all_tasks())[0].id)
+    else:
+        created = await engine.create(MODELS[name])
+        assert created.snapshot.status is TaskStatus.IN_PROGRESS
+        assert len(other.submits) == 1
+        attempts = await engine.attempts(created)
+
+    assert len(fake.submits) == 1
+    assert attempts[0].status is AttemptStatus.FAILED
+    assert attempts[0].fault_kind == kind
 
 
 async def test_an_operator_may_have_what_nobody_can_tell_of_submitted_again(

@@ -210,6 +210,7 @@ _next_waiting = (
     .with_for_update(skip_locked=True)
     .cte("next_waiting")
 )
+_no_fault = {"fault_kind": None, "fault_code": None, "fault_message": None}
 _submit_ends_at = bindparam("now", type_=_TIME) + func.make_interval(
     0, 0, 0, 0, 0, 0, cast(attempts.c.pace["submit"].astext, Double)
 )
@@ -226,6 +227,7 @@ START_WAITING = Statement(
         # What was asked about an earlier submit says nothing of this one.
         misses=0,
         find_page=None,
+        **_no_fault,
     )
     .where(attempts.c.id == _next_waiting.c.id)
     .returning(*COLUMNS, attempts.c.lease_until)
@@ -256,6 +258,9 @@ RELEASED = (
     "find_page",
     "last_reason",
     "finished_at",
+    "fault_kind",
+    "fault_code",
+    "fault_message",
 )
 RELEASE = Statement(
     update(attempts)
@@ -274,6 +279,7 @@ RESUBMIT = Statement(
         misses=0,
         doubts=attempts.c.doubts + 1,
         find_page=None,
+        **_no_fault,
     )
     .where(attempts.c.id == bindparam("attempt_id", type_=Uuid))
     .where(attempts.c.lease_id == bindparam("old_lease_id", type_=Uuid))
@@ -296,6 +302,7 @@ _accepted = (
         doubts=0,
         find_page=None,
         last_reason=None,
+        **_no_fault,
         **_unleased,
     )
     .where(_mine, attempts.c.status == "submitting")

@@ -253,6 +253,9 @@ class AttemptStore:
             misses=0,
             doubts=attempt.doubts + 1,
             find_page=None,
+            fault_kind=None,
+            fault_code=None,
+            fault_message=None,
         )
 
     async def accept(

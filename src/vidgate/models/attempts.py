@@ -42,6 +42,8 @@ class Attempt:
         submit_ends_at: When the submit's own deadline is over, `None` before the first.
         deadline_at: When the job, or the wait for a slot, is given up.
         find_page: Where a search through a provider's list goes on.
+        fault_kind: Why it ended without a video; for an unclear submit, `fault` and what came in
+            the place of an answer. Likewise the code and the message.
     """
 
     id: UUID

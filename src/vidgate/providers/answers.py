@@ -8,12 +8,18 @@ from typing import Any
 
 import httpx
 
+from vidgate.models.outcomes import Fault, FaultKind
+
 __all__ = [
     "MESSAGE_CHARACTERS",
     "NO_LINK",
+    "NO_SUCH_PLACE",
+    "address_of",
     "can_be_passed_on",
+    "not_the_api",
     "parse_object",
     "retry_after_seconds",
+    "said",
     "secret_of",
     "to_words",
 ]
@@ -23,6 +29,14 @@ MESSAGE_CHARACTERS = 500
 
 NO_LINK = "The provider says that it finished the task, but gave no link to the video."
 """What a client is told of a finished job without a video."""
+
+NO_SUCH_PLACE = frozenset({404, 405})
+"""What is answered where nothing is, as at a wrong base URL: before anything was made."""
+
+_NOT_THE_API = (
+    "What answers at the provider's address is not its API; tell the operator of this deployment."
+)
+_SAID_CHARACTERS = 200
 
 _LONGEST_WAIT_SECONDS = 3600.0
 """More is not believed of an answer."""
@@ -101,6 +115,53 @@ def to_words(
         text = keys.sub("[key]", text)
     text = "".join(character if character.isprintable() else " " for character in text)
     return text.strip()[:limit]
+
+
+def said(response: httpx.Response, *secrets: str, keys: re.Pattern[str] | None = None) -> str:
+    """What an answer says that cannot be understood, in short, for the operator.
+
+    Args:
+        response: Its body is read.
+        secrets: What the answer must not repeat of the request.
+        keys: The form of the provider's keys, for other people's.
+    """
+    begin = response.content[: 8 * _SAID_CHARACTERS].decode("utf-8", "replace")
+    words = to_words(" ".join(begin.split()), *secrets, keys=keys, limit=_SAID_CHARACTERS)
+    return words or "an empty body"
+
+
+def address_of(sent: httpx.Request, *secrets: str, keys: re.Pattern[str] | None = None) -> str:
+    """Where a request went, without what may be secret of it: neither user, query nor key."""
+    url = sent.url
+    host = f"[{url.host}]" if ":" in url.host else url.host
+    port = "" if url.port is None else f":{url.port}"
+    return to_words(f"{url.scheme}://{host}{port}{url.path}", *secrets, keys=keys)
+
+
+def not_the_api(
+    sent: httpx.Request,
+    response: httpx.Response,
+    *secrets: str,
+    keys: re.Pattern[str] | None = None,
+    code: str = "",
+) -> Fault:
+    """The fault of an address at which something else answers than the provider's API.
+
+    Args:
+        sent: Where that was.
+        response: Without a word of the provider's.
+        secrets: What the answer must not repeat of the request.
+        keys: The form of the provider's keys, for other people's.
+        code: What stands in the place of one, empty for none.
+    """
+    where = address_of(sent, *secrets, keys=keys)
+    words = said(response, *secrets, keys=keys)
+    return Fault(
+        FaultKind.FAULT,
+        code or f"HTTP_{response.status_code}",
+        f"{sent.method} {where} answers {response.status_code}: {words}"[:MESSAGE_CHARACTERS],
+        _NOT_THE_API,
+    )
 
 
 def retry_after_seconds(response: httpx.Response) -> float | None:

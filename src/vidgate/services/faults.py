@@ -10,11 +10,31 @@ from vidgate.exceptions import (
 from vidgate.models.outcomes import Fault, FaultKind
 from vidgate.models.tasks import TaskError
 
-__all__ = ["UNKNOWN_OUTCOME", "to_request_error", "to_task_error"]
+__all__ = [
+    "NO_ANSWER",
+    "UNCLEAR_ANSWER",
+    "UNKNOWN_OUTCOME",
+    "to_request_error",
+    "to_task_error",
+    "to_unknown_outcome",
+]
+
+NO_ANSWER = "no_answer"
+"""The code of the fault of a submit that was cut off."""
+
+UNCLEAR_ANSWER = "unclear_answer"
+"""The code of the fault of a submit whose answer does not say whether it made a job."""
 
 UNKNOWN_OUTCOME = TaskError(
     "submit_outcome_unknown",
     "The connection to the provider broke while the task was being submitted, and the provider "
+    "cannot tell whether it was accepted. It was not submitted again, so that nothing is paid "
+    "twice.",
+)
+
+_UNCLEAR_OUTCOME = TaskError(
+    UNKNOWN_OUTCOME.code,
+    "The provider's answer could not be understood when the task was submitted, and the provider "
     "cannot tell whether it was accepted. It was not submitted again, so that nothing is paid "
     "twice.",
 )
@@ -86,6 +106,15 @@ def to_task_error(fault: Fault, *, has_job: bool = False) -> TaskError:
     if has_job:
         sentence = _OF_JOBS.get(fault.kind, sentence)
     return TaskError(code, fault.safe_message or sentence)
+
+
+def to_unknown_outcome(code: str | None) -> TaskError:
+    """What a task says of a submit of which nobody can tell what became of it.
+
+    Args:
+        code: `NO_ANSWER` or `UNCLEAR_ANSWER`; `None` where the process ended before an answer.
+    """
+    return _UNCLEAR_OUTCOME if code == UNCLEAR_ANSWER else UNKNOWN_OUTCOME
 
 
 def to_request_error(fault: Fault, *, knows_model: bool = True) -> RequestError:

@@ -34,7 +34,7 @@ from vidgate.providers.base import Provider, SubmitIds, Translation
 from vidgate.providers.client import UpstreamClient
 from vidgate.services.changes import Changes
 from vidgate.services.directory import Directory
-from vidgate.services.faults import UNKNOWN_OUTCOME
+from vidgate.services.faults import NO_ANSWER, UNKNOWN_OUTCOME, to_unknown_outcome
 from vidgate.services.metrics import Metrics
 from vidgate.services.pacing import backoff
 from vidgate.services.routing import is_usable
@@ -243,18 +243,21 @@ class Recoverer:
         )
         # A server that knows submits by our id, as a vidgate does, answers with the first job.
         new = replace(new, correlation=attempt.correlation)
-        fault = Fault(FaultKind.FAULT, UNKNOWN_OUTCOME.code, attempt.last_reason or "")
+        told = attempt.fault_message or attempt.last_reason or ""
+        fault = Fault(FaultKind.FAULT, UNKNOWN_OUTCOME.code, told)
         made = await self._attempts.replace(attempt, lease, fault=fault, new=new, unknown=True)
         if made.status is AttemptStatus.SUBMITTING:
             await self._submitter.run(made, new.lease, request=request)
 
     async def _give_up(self, attempt: Attempt, lease: Lease) -> None:
-        _log.warning("Nobody can tell what became of a submit")
+        told = attempt.fault_message or attempt.last_reason or ""
+        _log.warning("Nobody can tell what became of a submit", reason=told)
         final = await self._attempts.finish(
             attempt,
             lease,
             status=AttemptStatus.UNKNOWN,
-            error=UNKNOWN_OUTCOME,
+            fault=Fault(FaultKind.FAULT, attempt.fault_code or NO_ANSWER, told),
+            error=to_unknown_outcome(attempt.fault_code),
             now=self._clock.now(),
         )
         self._metrics.submit(attempt.provider, "unknown")

@@ -45,7 +45,12 @@ from vidgate.providers.client import UpstreamClient
 from vidgate.services.calling_back import CallbackAddresses
 from vidgate.services.changes import Changes
 from vidgate.services.directory import Directory
-from vidgate.services.faults import to_request_error, to_task_error
+from vidgate.services.faults import (
+    NO_ANSWER,
+    UNCLEAR_ANSWER,
+    to_request_error,
+    to_task_error,
+)
 from vidgate.services.metrics import Metrics
 from vidgate.services.pacing import pace_document
 from vidgate.services.routing import Router, is_usable
@@ -85,7 +90,15 @@ class Refused:
 
 
 class _UnclearError(Exception):
-    """A job may exist."""
+    """A job may exist.
+
+    Attributes:
+        code: `NO_ANSWER` or `UNCLEAR_ANSWER`.
+    """
+
+    def __init__(self, reason: str, code: str) -> None:
+        super().__init__(reason)
+        self.code = code
 
 
 class _RefusalError(Exception):
@@ -297,7 +310,7 @@ class Submitter:
         except NotSentError as error:
             return await self._not_sent(attempt, lease, request, error, is_patient=is_patient)
         except _UnclearError as error:
-            await self._unclear(attempt, lease, str(error), provider)
+            await self._unclear(attempt, lease, error, provider)
             return None, None
         await self.accept(attempt, lease, submission, translation)
         self._metrics.submit(attempt.provider, "accepted")
@@ -402,7 +415,7 @@ class Submitter:
                 case NextRequest(request=following):
                     # Only the last step makes the job, so one that is not sent made none.
                     sent = following
-        raise _UnclearError("The provider asked for more steps than a submit has.")
+        raise _UnclearError("The provider asked for more steps than a submit has.", UNCLEAR_ANSWER)
 
     async def _exchange(
         self,
@@ -419,23 +432,34 @@ class Submitter:
             return provider.read_submission(sent, response)
         except NotSentError:
             raise
-        except (UnansweredError, ProviderProtocolError) as error:
-            raise _UnclearError(str(error)) from error
+        except UnansweredError as error:
+            raise _UnclearError(str(error), NO_ANSWER) from error
+        except ProviderProtocolError as error:
+            raise _UnclearError(str(error), UNCLEAR_ANSWER) from error
         except Exception as error:
             # A mistake of ours, after a job may have been made.
             _log.exception("An answer could not be handled", provider=attempt.provider)
-            raise _UnclearError(f"{type(error).__name__} in the adapter.") from error
+            reason = f"{type(error).__name__} in the adapter."
+            raise _UnclearError(reason, UNCLEAR_ANSWER) from error
 
     async def _unclear(
-        self, attempt: Attempt, lease: Lease, reason: str, provider: Provider
+        self, attempt: Attempt, lease: Lease, error: "_UnclearError", provider: Provider
     ) -> None:
-        now = self._clock.now()
+        now, reason = self._clock.now(), str(error)
         self._metrics.submit(attempt.provider, "unclear")
         _log.warning("The outcome of a submit is unclear", reason=reason, attempt=str(attempt.id))
         assert attempt.submit_ends_at is not None  # noqa: S101 - set with the state SUBMITTING
         # A job that is found is found, however early; that there is none is believed only later.
         due = now + timedelta(seconds=5) if provider.capabilities.find else attempt.submit_ends_at
-        await self._attempts.release(replace(attempt, due_at=due, last_reason=reason), lease, now)
+        unclear = replace(
+            attempt,
+            due_at=due,
+            last_reason=reason,
+            fault_kind=FaultKind.FAULT.value,
+            fault_code=error.code,
+            fault_message=reason,
+        )
+        await self._attempts.release(unclear, lease, now)
 
     async def _not_sent(
         self,

@@ -11,7 +11,7 @@ import httpx
 
 from vidgate.exceptions import ProviderProtocolError
 from vidgate.models.outcomes import FaultKind
-from vidgate.providers.answers import parse_object, to_words
+from vidgate.providers.answers import parse_object, said, to_words
 
 __all__ = [
     "ASKED_AT",
@@ -27,6 +27,7 @@ __all__ = [
     "asked_at",
     "parse_date",
     "read_reply",
+    "secrets",
     "unclear",
 ]
 
@@ -114,7 +115,7 @@ def read_reply(sent: httpx.Request, response: httpx.Response) -> Reply:
     """
     answer = parse_object(response)
     if answer is None:
-        raise unclear(response)
+        raise unclear(sent, response)
     envelope = answer.get("ResponseMetadata")
     if isinstance(envelope, dict):
         if envelope.get("Error"):
@@ -129,15 +130,15 @@ def _read_gateway_error(
 ) -> GatewayError:
     error = envelope["Error"]
     if not isinstance(error, dict):
-        raise unclear(response)
-    said, number = error.get("Code"), _whole_number(error.get("CodeN"))
+        raise unclear(sent, response)
+    word_said, number = error.get("Code"), _whole_number(error.get("CodeN"))
     message = _words(sent, error.get("Message"), envelope.get("RequestId"))
-    code = to_words(said) or str(number)
+    code = to_words(word_said) or str(number)
     word = code if code in _GATEWAY_CODES else _GATEWAY_WORDS.get(number or 0, "")
     if word:
         return GatewayError(code, word, _GATEWAY_CODES[word][1], message)
     if code == "None":
-        raise unclear(response)
+        raise unclear(sent, response)
     return GatewayError(code, "", None, message)
 
 
@@ -146,7 +147,7 @@ def _read_service_reply(
 ) -> ServiceReply:
     code = _whole_number(answer.get("code"))
     if code is None:
-        raise unclear(response)
+        raise unclear(sent, response)
     data = answer.get("data")
     message = _words(sent, answer.get("message"), answer.get("request_id"))
     return ServiceReply(code, message, data if isinstance(data, dict) else {})
@@ -164,10 +165,10 @@ def _words(sent: httpx.Request, message: Any, request_id: Any) -> str:
     text = message if isinstance(message, str) else ""
     if isinstance(request_id, str) and request_id:
         text = f"{text} [request {request_id}]"
-    return to_words(text, *_secrets(sent))
+    return to_words(text, *secrets(sent))
 
 
-def _secrets(sent: httpx.Request) -> list[str]:
+def secrets(sent: httpx.Request) -> list[str]:
     """What an error of the gateway may repeat: it likes to show what it calculated with."""
     authorization = sent.headers.get("authorization", "")
     found = re.findall(r"(?:Credential|Signature)=([^/,\s]+)", authorization)
@@ -176,10 +177,15 @@ def _secrets(sent: httpx.Request) -> list[str]:
 
 
 def unclear(
-    response: httpx.Response, retry_after: float | None = None, said: str = ""
+    sent: httpx.Request,
+    response: httpx.Response,
+    retry_after: float | None = None,
+    understood: str = "",
 ) -> ProviderProtocolError:
     """The error for an answer that does not say what was asked."""
-    what = said.strip() or "nothing that can be read as its answer"
+    what = understood.strip() or (
+        f"nothing that can be read as its answer: {said(response, *secrets(sent))}"
+    )
     return ProviderProtocolError(
         f"Jimeng answered HTTP {response.status_code} and {what}.", retry_after_seconds=retry_after
     )

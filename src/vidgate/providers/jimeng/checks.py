@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import httpx
 
 from vidgate.exceptions import ProviderProtocolError
-from vidgate.providers.answers import retry_after_seconds
+from vidgate.providers.answers import address_of, retry_after_seconds
 from vidgate.providers.base import CancelAnswer, ProbeAnswer
 from vidgate.providers.jimeng.answers import (
     BAD_INPUT,
@@ -17,6 +17,7 @@ from vidgate.providers.jimeng.answers import (
     GatewayError,
     ServiceReply,
     read_reply,
+    secrets,
     unclear,
 )
 
@@ -49,7 +50,7 @@ def read_cancel(sent: httpx.Request, response: httpx.Response) -> CancelAnswer:
     """
     retry_after = retry_after_seconds(response)
     if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
-        raise unclear(response, retry_after)
+        raise unclear(sent, response, retry_after)
     reply = read_reply(sent, response)
     if isinstance(reply, ServiceReply):
         if reply.code == SUCCESS:
@@ -60,7 +61,7 @@ def read_cancel(sent: httpx.Request, response: httpx.Response) -> CancelAnswer:
             return CancelAnswer.TOO_LATE
     elif reply.word == _NO_SUCH_ACTION:
         return CancelAnswer.TOO_LATE
-    raise unclear(response, retry_after, f"{reply.code} {reply.message}")
+    raise unclear(sent, response, retry_after, f"{reply.code} {reply.message}")
 
 
 _UNREADABLE_SIGNATURE = (
@@ -102,11 +103,13 @@ def read_probe(sent: httpx.Request, response: httpx.Response) -> ProbeAnswer:
     try:
         reply = read_reply(sent, response)
     except ProviderProtocolError:
-        return ProbeAnswer(works=False, sentence=_unread(status))
+        return ProbeAnswer(works=False, sentence=_unread(sent, status))
     if isinstance(reply, GatewayError):
         if reply.word and reply.kind is None:
             return ProbeAnswer(works=False, sentence=_failed(reply.code))
         sentence = _GATEWAY_SENTENCES.get(reply.word, "The provider refused the call")
+        if sentence == _NO_SUCH_API:
+            sentence += f": {address_of(sent, *secrets(sent))}"
         return ProbeAnswer(works=False, sentence=f"{sentence} ({reply.code}).")
     return _read_service(reply, status)
 
@@ -133,13 +136,13 @@ def _read_service(reply: ServiceReply, status: int) -> ProbeAnswer:
     return ProbeAnswer(works=False, sentence=f"The provider refused the call ({reply.code}).")
 
 
-def _unread(status: int) -> str:
+def _unread(sent: httpx.Request, status: int) -> str:
     if status >= httpx.codes.INTERNAL_SERVER_ERROR:
         return _failed(f"HTTP {status}")
     if status == httpx.codes.TOO_MANY_REQUESTS:
         return f"{_GATEWAY_SENTENCES['FlowLimitExceeded']} (HTTP 429)."
     return (
-        "What answers at the base URL is not the provider's API;"
+        f"What answers at {address_of(sent, *secrets(sent))} is not the provider's API;"
         f" check the channel's base URL (HTTP {status})."
     )
 

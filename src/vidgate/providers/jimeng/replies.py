@@ -22,7 +22,13 @@ from vidgate.models.outcomes import (
     UpstreamRef,
     VideoResult,
 )
-from vidgate.providers.answers import NO_LINK, retry_after_seconds, to_words
+from vidgate.providers.answers import (
+    NO_LINK,
+    NO_SUCH_PLACE,
+    not_the_api,
+    retry_after_seconds,
+    to_words,
+)
 from vidgate.providers.jimeng.answers import (
     BAD_INPUT,
     COULD_NOT_ASK,
@@ -36,6 +42,7 @@ from vidgate.providers.jimeng.answers import (
     asked_at,
     parse_date,
     read_reply,
+    secrets,
     unclear,
 )
 from vidgate.providers.jimeng.catalogue import LINK_LIFETIME
@@ -70,6 +77,10 @@ Source: https://www.volcengine.com/docs/85621/1777001, /1829013, read 2026-11-20
 _MODERATION_BROKEN = frozenset({50520, 50521, 50522})
 """The moderation itself failed."""
 
+_SERVER_ERRORS = frozenset({5, 505})
+"""The hundreds of codes of the service's own failures, and of HTTP's."""
+_FAILED_INSIDE = re.compile(r"internal|timeout|timed out|unavailable|unknown", re.IGNORECASE)
+
 _INPUT_REFUSED_LATE = 50215
 
 _KEY_FIELD = "req_key"
@@ -89,10 +100,12 @@ def read_submission(sent: httpx.Request, response: httpx.Response) -> Submission
     """
     retry_after = retry_after_seconds(response)
     if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
-        raise unclear(response, retry_after)
+        raise unclear(sent, response, retry_after)
     try:
         reply = read_reply(sent, response)
     except ProviderProtocolError:
+        if response.status_code in NO_SUCH_PLACE:
+            return Rejected(not_the_api(sent, response, *secrets(sent)))
         if response.status_code != httpx.codes.TOO_MANY_REQUESTS:
             raise
         # Whoever counts requests refused this one, also where it did so in HTML.
@@ -103,7 +116,10 @@ def read_submission(sent: httpx.Request, response: httpx.Response) -> Submission
 
     kind = _refusal(sent, reply, response)
     if kind is None or (isinstance(reply, ServiceReply) and "task_id" in reply.data):
-        raise unclear(response, retry_after, f"{reply.code} {reply.message}")
+        raise unclear(sent, response, retry_after, f"{reply.code} {reply.message}")
+    if response.status_code in NO_SUCH_PLACE and kind is FaultKind.FAULT:
+        code = str(reply.code)
+        return Rejected(not_the_api(sent, response, *secrets(sent), code=code))
     return Rejected(_fault(kind, reply, retry_after))
 
 
@@ -116,14 +132,14 @@ def read_poll(sent: httpx.Request, response: httpx.Response) -> Outcome:
     retry_after = retry_after_seconds(response)
     status = response.status_code
     if status >= httpx.codes.INTERNAL_SERVER_ERROR or status == httpx.codes.TOO_MANY_REQUESTS:
-        raise unclear(response, retry_after)
+        raise unclear(sent, response, retry_after)
     reply = read_reply(sent, response)
     if isinstance(reply, GatewayError):
-        raise unclear(response, retry_after, f"{reply.code} {reply.message}")
+        raise unclear(sent, response, retry_after, f"{reply.code} {reply.message}")
     if reply.code == SUCCESS:
         return _read_status(sent, response, reply.data)
     if reply.code in COULD_NOT_ASK:
-        raise unclear(response, retry_after, f"{reply.code} {reply.message}")
+        raise unclear(sent, response, retry_after, f"{reply.code} {reply.message}")
     return _read_failure(reply)
 
 
@@ -143,7 +159,16 @@ def _refusal(sent: httpx.Request, reply: Reply, response: httpx.Response) -> Fau
             return None
     if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
         return FaultKind.RATE
-    return FaultKind.FAULT if response.is_client_error else None
+    is_refusal = response.is_client_error or (response.is_success and not _is_theirs(reply))
+    return FaultKind.FAULT if is_refusal else None
+
+
+def _is_theirs(reply: Reply) -> bool:
+    """Whether a code that nobody documents may be of a failure on their side: a job may exist."""
+    if isinstance(reply, GatewayError):
+        return _FAILED_INSIDE.search(reply.code) is not None
+    is_server_error = reply.code // 100 in _SERVER_ERRORS
+    return is_server_error or _FAILED_INSIDE.search(reply.message) is not None
 
 
 def _service_refusal(sent: httpx.Request, reply: ServiceReply) -> FaultKind | None:

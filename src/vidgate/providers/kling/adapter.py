@@ -42,6 +42,7 @@ from vidgate.models.outcomes import (
 )
 from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import FollowUp, TaskSnapshot
+from vidgate.providers.answers import NO_SUCH_PLACE, not_the_api, secret_of
 from vidgate.providers.base import (
     Callback,
     Capabilities,
@@ -82,6 +83,8 @@ _TASKS = "/tasks"
 
 _API_KEY = "vidgate_kling_api_key"
 """Key in `httpx.Request.extensions`: whether a probe carries an API key."""
+
+_NO_SUCH_METHOD = 1202
 
 _TOKEN_CODES = frozenset({1003, 1004})
 """The signed token is not valid yet, or not any more."""
@@ -152,25 +155,27 @@ class Kling(Provider):
         self, sent: httpx.Request, response: httpx.Response
     ) -> Submission | Rejected | NextRequest:
         path = sent.url.path
-        # The model is in the path: where there is none, as on older hosts, there is no model.
-        is_nowhere = _is_new(path) and response.status_code == httpx.codes.NOT_FOUND
+        is_nowhere = response.status_code in NO_SUCH_PLACE
         try:
             envelope = self._envelope(sent, response)
-        except ProviderProtocolError as error:
+        except ProviderProtocolError:
             if is_nowhere:
-                return Rejected(_no_such_model(str(error)))
+                return Rejected(not_the_api(sent, response, secret_of(sent)))
             raise
         if path.endswith(IDENTIFY_FACE):
             return _next_step(sent, envelope)
-        if not envelope.is_accepted:
-            fault = envelope.refusal()
-            if fault is None:
-                raise envelope.error("Kling may have made a job")
-            if is_nowhere and fault.kind is FaultKind.FAULT:
-                return Rejected(_no_such_model(fault.message, fault.code))
-            return Rejected(fault)
         is_new = _is_new(path)
         data = envelope.data if isinstance(envelope.data, Mapping) else {}
+        if not envelope.is_accepted:
+            fault = envelope.refusal()
+            if fault is None or any(job_id(data.get(name)) for name in ("id", "task_id")):
+                raise envelope.error("Kling may have made a job")
+            if is_nowhere and envelope.code == _NO_SUCH_METHOD and is_new:
+                # The model is in the path: where there is none there is no model.
+                return Rejected(_no_such_model(fault.message, fault.code))
+            if is_nowhere and not envelope.is_known:
+                return Rejected(not_the_api(sent, response, secret_of(sent)))
+            return Rejected(fault)
         identifier = job_id(data.get("id" if is_new else "task_id"))
         if identifier is None:
             raise envelope.error("Kling accepted a job and gave no id")
@@ -334,7 +339,7 @@ def _is_new(path: str) -> bool:
     return _NEW_PATH.search(path) is not None
 
 
-def _no_such_model(message: str, code: str = "404") -> Fault:
+def _no_such_model(message: str, code: str) -> Fault:
     return Fault(
         kind=FaultKind.MODEL_UNAVAILABLE,
         code=code,

@@ -11,7 +11,7 @@ import httpx
 
 from vidgate.exceptions import ProviderProtocolError
 from vidgate.models.outcomes import Fault, FaultKind
-from vidgate.providers.answers import parse_object, retry_after_seconds, secret_of, to_words
+from vidgate.providers.answers import parse_object, retry_after_seconds, said, secret_of, to_words
 
 __all__ = [
     "REVIEWED",
@@ -48,8 +48,11 @@ _FAULTS = {
 """Codes after which no job exists. 429 is the status of six of them, two of which may be retried;
 5000, 5001 and 5002 are absent, because after them a job may exist."""
 
-_REFUSING_STATUSES = frozenset({400, 401, 403, 404, 405, 413, 415, 422, 429})
+_REFUSING_STATUSES = frozenset({200, 201, 400, 401, 403, 404, 405, 413, 415, 422, 429})
 """With one of these, a code we do not know is a refusal too; 408 and 409 leave doubt."""
+
+_THEIR_ERRORS = 5000
+"""Where the codes of Kling's own failures begin."""
 
 _ALREADY_EXISTS = re.compile(r"external.{0,8}id.*\b(exist|duplicat)", re.IGNORECASE | re.DOTALL)
 _NO_SUCH_MODEL = re.compile(
@@ -126,6 +129,11 @@ class Envelope:
         return self.code == _ACCEPTED
 
     @property
+    def is_known(self) -> bool:
+        """Whether the code is one of the vendor's that are documented."""
+        return self.code in _FAULTS
+
+    @property
     def is_calm(self) -> bool:
         """Whether nothing says that the vendor is overloaded or broken."""
         return self.status < httpx.codes.INTERNAL_SERVER_ERROR and self.status not in (
@@ -154,7 +162,8 @@ class Envelope:
         if self.code == _INVALID_VALUE and _ALREADY_EXISTS.search(self.message):
             return None
         kind = _FAULTS.get(self.code)
-        if kind is None and self.code < 5000 and self.status in _REFUSING_STATUSES:  # noqa: PLR2004 - server errors begin there
+        is_theirs = self.code >= _THEIR_ERRORS or self.code // 100 == 5  # noqa: PLR2004 - HTTP's
+        if kind is None and not is_theirs and self.status in _REFUSING_STATUSES:
             kind = FaultKind.FAULT
         if kind is FaultKind.BAD_PARAMETER and _NO_SUCH_MODEL.search(self.message):
             kind = FaultKind.MODEL_UNAVAILABLE
@@ -182,7 +191,7 @@ def read_envelope(sent: httpx.Request, response: httpx.Response) -> Envelope:
     if body is None or code is None:
         raise ProviderProtocolError(
             f"Kling's answer cannot be read: HTTP {response.status_code}, "
-            f"{len(response.content)} bytes",
+            f"{said(response, secret_of(sent))}",
             retry_after_seconds=retry_after,
         )
     return Envelope(

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 
 from vidgate.exceptions import ProviderProtocolError
+from vidgate.providers.answers import address_of, secret_of
 from vidgate.providers.base import ProbeAnswer
 from vidgate.providers.kling.envelope import Envelope, read_envelope, to_integer
 from vidgate.providers.kling.wire import objects
@@ -72,7 +73,9 @@ def read_probe(sent: httpx.Request, response: httpx.Response, *, api_key: bool) 
             return ProbeAnswer(works=False, sentence=_BUSY)
         if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
             return ProbeAnswer(works=False, sentence=_BROKEN)
-        return ProbeAnswer(works=False, sentence=_ELSEWHERE)
+        where = address_of(sent, secret_of(sent))
+        sentence = f"{_ELSEWHERE} {where} answers {response.status_code}."
+        return ProbeAnswer(works=False, sentence=sentence)
     code = _code(envelope)
     if code == 0:
         return ProbeAnswer(works=True, sentence=_working(envelope.data, api_key=api_key))

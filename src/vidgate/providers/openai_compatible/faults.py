@@ -1,8 +1,8 @@
 """What an error of a compatible server means, in any of the forms they have.
 
 OpenAI's `{"error": {"message", "type", "param", "code"}}`, the same four flat (new-api, vidgate),
-an `error` that is text, and FastAPI's `detail` (LiteLLM, vLLM). Only words of machines are
-understood; no sentence is.
+an `error` that is text, and FastAPI's `detail` (LiteLLM, vLLM). Words of machines are understood
+first; a sentence is read only where a plain 400 has none of them.
 """
 
 import re
@@ -13,19 +13,32 @@ from typing import Any
 import httpx
 
 from vidgate.models.outcomes import Fault, FaultKind, Remedy
-from vidgate.providers.answers import MESSAGE_CHARACTERS, retry_after_seconds, secret_of, to_words
+from vidgate.providers.answers import (
+    MESSAGE_CHARACTERS,
+    NO_SUCH_PLACE,
+    not_the_api,
+    retry_after_seconds,
+    said,
+    secret_of,
+    to_words,
+)
 from vidgate.providers.openai_compatible.sentences import to_safe_sentence
+from vidgate.providers.openai_compatible.texts import kind_by_text
+from vidgate.providers.openai_compatible.values import job_id
 
 __all__ = [
+    "MAY_EXIST",
     "ErrorBody",
     "clean",
     "error_of",
     "is_known",
+    "is_refusal",
     "is_refused_for_certain",
     "says_no_such_job",
     "to_fault",
     "to_follow_up_fault",
     "to_job_fault",
+    "told",
 ]
 
 _KINDS: Mapping[FaultKind, tuple[str, ...]] = {
@@ -44,7 +57,9 @@ _KINDS: Mapping[FaultKind, tuple[str, ...]] = {
         *("model_not_found", "model_not_available", "model_unavailable", "unsupported_model"),
         *("model_not_allowed", "model_price_error", "no_channel", "no_available_channel"),
         *("get_channel_failed", "upstream_model_unavailable", "key_model_access_denied"),
-        *("team_model_access_denied", "user_model_access_denied"),
+        *("team_model_access_denied", "user_model_access_denied", "modelnotfound"),
+        *("model_not_exist", "model_not_exists", "model_does_not_exist", "unknown_model"),
+        *("invalid_model", "model_not_supported", "modelnotopen", "modelunavailable"),
     ),
     FaultKind.CREDENTIAL: (
         *("invalid_api_key", "invalid_token", "token_expired", "expired_key"),
@@ -72,11 +87,29 @@ _BY_STATUS: Mapping[int, FaultKind] = {
     401: FaultKind.CREDENTIAL,
     402: FaultKind.BALANCE,
     403: FaultKind.CREDENTIAL,
-    404: FaultKind.MODEL_UNAVAILABLE,
-    405: FaultKind.MODEL_UNAVAILABLE,
+    404: FaultKind.FAULT,
+    405: FaultKind.FAULT,
     429: FaultKind.RATE,
 }
-"""What a word we do not know means at a submit. 404 and 405: the server has no such endpoint."""
+"""What a word we do not know means at a submit. 404 and 405: the server has no such endpoint, which
+says nothing of the model."""
+
+MAY_EXIST = frozenset({408, 409, 425, 499})
+"""The exchange was cut off, or met another one with our key; a job may exist all the same."""
+
+_FAILED_INSIDE = frozenset(
+    {
+        *("server_error", "internal_error", "internal_server_error", "api_error", "timeout"),
+        *("request_timeout", "gateway_timeout", "upstream_error", "upstream_timeout"),
+        *("service_unavailable", "fail_to_fetch_task", "do_request_failed", "bad_response"),
+        *("bad_response_status_code", "bad_response_body", "read_response_body_failed"),
+        *("unmarshal_response_body_failed", "copy_response_body_failed"),
+    }
+)
+"""Words of a failure on the way, or behind the server: a job may have been made all the same."""
+
+_IDS = frozenset({"id", "task_id", "taskid", "video_id", "videoid", "job_id", "jobid"})
+_DEEPEST = 6
 
 _NOTHING_LIKE_IT = "The provider has nothing that can do this with the video."
 _SENTENCES: Mapping[int, str] = {
@@ -109,7 +142,9 @@ _NO_SUCH_JOB_TEXT = re.compile(
     r"|\b(?:no such|unknown|no)\b.*\b(?:video|task|job|generation)\b",
     re.IGNORECASE | re.DOTALL,
 )
-"""The one place where a sentence is read: FastAPI's errors have no word. It is asked twice."""
+"""FastAPI's errors have no word. It is asked again for some minutes."""
+
+_PATH = re.compile(r"\S*/\S+")
 
 _SUCCESS = frozenset({"", "0", "200", "success", "ok"})
 _PARAM = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -140,6 +175,11 @@ class ErrorBody:
 def clean(value: Any, sent: httpx.Request, *, limit: int = MESSAGE_CHARACTERS) -> str:
     """Make text of an answer fit to be kept, without a key."""
     return to_words(value, secret_of(sent), keys=_KEY, limit=limit)
+
+
+def told(sent: httpx.Request, response: httpx.Response) -> str:
+    """What an answer says that cannot be understood, in short and without a key."""
+    return said(response, secret_of(sent), keys=_KEY)
 
 
 def error_of(sent: httpx.Request, body: Mapping[str, Any]) -> ErrorBody | None:
@@ -200,14 +240,77 @@ def says_no_such_job(error: ErrorBody, response: httpx.Response) -> bool:
         return response.status_code in {httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND}
     if response.status_code != httpx.codes.NOT_FOUND or is_known(error):
         return False
-    return bool(words & _NOT_FOUND) or _NO_SUCH_JOB_TEXT.search(error.message) is not None
+    # The words of a path are no sentence about a job.
+    text = _PATH.sub("", error.message)
+    return bool(words & _NOT_FOUND) or _NO_SUCH_JOB_TEXT.search(text) is not None
 
 
-def to_fault(error: ErrorBody, response: httpx.Response) -> Fault:
-    """Tell what an error at a submit means. An unknown 4xx is final, as the request's fault."""
-    status = response.status_code
+def is_refusal(error: ErrorBody, body: Mapping[str, Any]) -> bool:
+    """Whether a success without an id says explicitly that it is none, so that no job exists."""
+    if _names_a_job(body) or "idempoten" in error.message.lower() or not _is_explicit(body):
+        return False
+    if is_known(error):
+        return True
+    status = _told_status(error)
+    is_theirs = status >= httpx.codes.INTERNAL_SERVER_ERROR or status in MAY_EXIST
+    return not is_theirs and not set(error.words) & _FAILED_INSIDE
+
+
+def _is_explicit(body: Mapping[str, Any]) -> bool:
+    error, code = body.get("error"), body.get("code")
+    if isinstance(error, Mapping | str) and error:
+        return True
+    if isinstance(code, str) and not code.strip().lstrip("-").isdecimal():
+        return code.strip().lower() not in _SUCCESS
+    number = _to_integer(code)
+    return body.get("success") is False or (
+        number is not None and (number < 0 or number >= httpx.codes.BAD_REQUEST)
+    )
+
+
+def _names_a_job(value: Any, depth: int = 0) -> bool:
+    """Whether anything anywhere in an answer could be the id of a job."""
+    if depth > _DEEPEST:
+        return True
+    if isinstance(value, list):
+        return any(_names_a_job(one, depth + 1) for one in value)
+    if not isinstance(value, Mapping):
+        return False
+    data = value.get("data")
+    return (
+        (isinstance(data, str) and job_id(data) is not None)
+        or any(job_id(one) for name, one in value.items() if name.lower() in _IDS)
+        or any(_names_a_job(one, depth + 1) for one in value.values())
+    )
+
+
+def _to_integer(value: Any) -> int | None:
+    if isinstance(value, str) and re.fullmatch(r"\s*-?[0-9]{1,9}\s*", value):
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _told_status(error: ErrorBody) -> int:
+    """The HTTP status that an error has inside a success; 400 where it has none."""
+    number = _to_integer(error.code)
+    return number if number is not None and 400 <= number < 600 else 400  # noqa: PLR2004 - of errors
+
+
+def to_fault(error: ErrorBody, sent: httpx.Request, response: httpx.Response) -> Fault:
+    """Tell what an error at a submit means. An unknown 4xx is final, as the request's fault.
+
+    An error inside a success means the same as one with the status that it tells.
+    """
+    status = _told_status(error) if response.is_success else response.status_code
+    if status in NO_SUCH_PLACE and not is_known(error):
+        if error.param == "model":
+            return _fault(error, FaultKind.MODEL_UNAVAILABLE, f"HTTP_{status}", None)
+        return not_the_api(sent, response, secret_of(sent), keys=_KEY, code=error.code)
     otherwise = FaultKind.FAULT if response.is_server_error else FaultKind.BAD_PARAMETER
-    kind = _kind(error, _BY_STATUS.get(status, otherwise))
+    otherwise = _BY_STATUS.get(status, otherwise)
+    if status == httpx.codes.BAD_REQUEST:
+        otherwise = kind_by_text(error.message) or otherwise
+    kind = _kind(error, otherwise)
     if status == httpx.codes.BAD_GATEWAY and kind.remedy is Remedy.RETRY_HERE:
         # A gateway remembers its answer by our key: the same submit gets the same one again.
         kind = FaultKind.FAULT
@@ -217,11 +320,14 @@ def to_fault(error: ErrorBody, response: httpx.Response) -> Fault:
     return fault
 
 
-def to_follow_up_fault(error: ErrorBody, response: httpx.Response) -> Fault:
+def to_follow_up_fault(error: ErrorBody, sent: httpx.Request, response: httpx.Response) -> Fault:
     """Tell what an error means where a video was named that is known at this channel alone."""
-    fault = to_fault(error, response)
+    fault = to_fault(error, sent, response)
     status = response.status_code
-    if status not in _SENTENCES or _kind(error, fault.kind) not in _ABOUT_THE_VIDEO:
+    # The server has made that video, so it is the endpoint alone that it lacks.
+    is_lacking = status in NO_SUCH_PLACE
+    kind = _kind(error, FaultKind.MODEL_UNAVAILABLE if is_lacking else fault.kind)
+    if status not in _SENTENCES or kind not in _ABOUT_THE_VIDEO:
         return fault
     sentence = _SENTENCES[status]
     if status == httpx.codes.NOT_FOUND and says_no_such_job(error, response):

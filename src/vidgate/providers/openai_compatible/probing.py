@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import httpx
 
 from vidgate.models.outcomes import FaultKind
-from vidgate.providers.answers import parse_object
+from vidgate.providers.answers import address_of, parse_object, secret_of
 from vidgate.providers.base import ProbeAnswer
 from vidgate.providers.openai_compatible.faults import error_of, to_fault
 
@@ -28,26 +28,27 @@ def to_probe_answer(sent: httpx.Request, response: httpx.Response) -> ProbeAnswe
     """Say what the question for models tells of a channel."""
     body = parse_object(response)
     status = response.status_code
+    where = address_of(sent, secret_of(sent))
     if body is None:
         return ProbeAnswer(
             works=False,
-            sentence=f"The base URL answers {status}, and not with JSON; check that it is the one "
-            "before /v1.",
+            sentence=f"{where} answers {status}, and not with JSON; check that the base URL is the "
+            "one before /v1.",
         )
     if response.is_success:
         models = body.get("data")
         if not isinstance(models, list):
             return ProbeAnswer(
                 works=False,
-                sentence="The base URL answers, but not as an OpenAI-compatible server does.",
+                sentence=f"{where} answers, but not as an OpenAI-compatible server does.",
             )
         return ProbeAnswer(works=True, sentence=f"The key is right; {len(models)} models listed.")
     if status in _NO_LIST:
         return ProbeAnswer(
             works=True,
             sentence="The server answers but lists no models, so that the key could not be "
-            "checked; the first video will tell.",
+            f"checked; the first video will tell. {where} answers {status}: check the base URL.",
         )
     error = error_of(sent, body)
-    sentence = _BY_KIND.get(to_fault(error, response).kind) if error else None
+    sentence = _BY_KIND.get(to_fault(error, sent, response).kind) if error else None
     return ProbeAnswer(works=False, sentence=sentence or f"The server answers {status}.")

@@ -20,15 +20,17 @@ from vidgate.models.outcomes import (
 )
 from vidgate.providers.answers import parse_object, retry_after_seconds
 from vidgate.providers.openai_compatible.faults import (
+    MAY_EXIST,
     ErrorBody,
     clean,
     error_of,
-    is_known,
+    is_refusal,
     is_refused_for_certain,
     says_no_such_job,
     to_fault,
     to_follow_up_fault,
     to_job_fault,
+    told,
 )
 from vidgate.providers.openai_compatible.following import is_follow_up
 from vidgate.providers.openai_compatible.results import find_url, to_result
@@ -58,9 +60,6 @@ _ENDED: Mapping[str, FaultKind] = {
 _ENVELOPE_WORDS = frozenset({"success", "ok"})
 """What `status` says where it is about the call, and the job's own is in `data`."""
 
-_MAY_EXIST = frozenset({408, 409, 425, 499})
-"""The exchange was cut off, or met another one with our key; a job may exist all the same."""
-
 _CERTAIN_WITHOUT_WORDS = frozenset({401, 403, 404, 405, 413, 414, 415, 429, 431})
 """Also as the HTML page of a proxy these are given before anything is passed on."""
 
@@ -77,20 +76,20 @@ def to_submission(sent: httpx.Request, response: httpx.Response) -> Submission |
     body = parse_object(response)
     error = error_of(sent, body) if body is not None else None
     if response.is_success:
-        return _accepted(response, body, error)
+        return _accepted(sent, response, body, error)
     follows = is_follow_up(sent.url.path)
     read = to_follow_up_fault if follows else to_fault
     if follows and error is not None and _is_about_the_video(error, response):
-        return Rejected(read(error, response))
-    is_certain = response.status_code not in _MAY_EXIST and not _met_our_key(error, response)
+        return Rejected(read(error, sent, response))
+    is_certain = response.status_code not in MAY_EXIST and not _met_our_key(error, response)
     if response.is_client_error and is_certain:
         if error is not None:
-            return Rejected(read(error, response))
+            return Rejected(read(error, sent, response))
         if response.status_code in _CERTAIN_WITHOUT_WORDS:
-            return Rejected(read(ErrorBody(code="", words=(), message=""), response))
+            return Rejected(read(ErrorBody(code="", words=(), message=""), sent, response))
     if response.is_server_error and error and is_refused_for_certain(error, response):
-        return Rejected(to_fault(error, response))
-    raise _unclear(response, error.code if error and error.code else "no certain refusal")
+        return Rejected(to_fault(error, sent, response))
+    raise _unclear(sent, response, "no certain refusal")
 
 
 def _met_our_key(error: ErrorBody | None, response: httpx.Response) -> bool:
@@ -107,15 +106,18 @@ def _is_about_the_video(error: ErrorBody, response: httpx.Response) -> bool:
 
 
 def _accepted(
-    response: httpx.Response, body: dict[str, Any] | None, error: ErrorBody | None
+    sent: httpx.Request,
+    response: httpx.Response,
+    body: dict[str, Any] | None,
+    error: ErrorBody | None,
 ) -> Submission | Rejected:
     found = _submitted_id(body) if body is not None else None
     if found is not None:
         # A job that is "failed" from the start exists all the same, and the poll says why.
         return Submission(ref=UpstreamRef(found))
-    if error is not None and is_known(error):
-        return Rejected(to_fault(error, response))
-    raise _unclear(response, "a success without an id")
+    if body is not None and error is not None and is_refusal(error, body):
+        return Rejected(to_fault(error, sent, response))
+    raise _unclear(sent, response, "a success without an id")
 
 
 def _submitted_id(body: Mapping[str, Any]) -> str | None:
@@ -146,9 +148,9 @@ def to_outcome(sent: httpx.Request, response: httpx.Response) -> Outcome:
             code = error.code or "not_found"
             fault = Fault(FaultKind.NOT_FOUND, code=code, message=error.message)
             return Failed(fault, doubtful=True)
-        raise _unclear(response, error.code if error and error.code else "no job")
+        raise _unclear(sent, response, "no job")
     if body is None:
-        raise _unclear(response, "no object")
+        raise _unclear(sent, response, "no object")
     return _by_status(sent, body)
 
 
@@ -209,8 +211,8 @@ def _fault(sent: httpx.Request, body: Mapping[str, Any], word: str) -> Fault:
     return to_job_fault(ErrorBody(code=word, words=(), message=message), word)
 
 
-def _unclear(response: httpx.Response, what: str) -> ProviderProtocolError:
+def _unclear(sent: httpx.Request, response: httpx.Response, what: str) -> ProviderProtocolError:
     return ProviderProtocolError(
-        f"The server answered {response.status_code}: {what}.",
+        f"The server answered {response.status_code}, {what}: {told(sent, response)}",
         retry_after_seconds=retry_after_seconds(response),
     )

@@ -8,12 +8,13 @@ import httpx
 
 from vidgate.exceptions import ProviderProtocolError
 from vidgate.models.outcomes import FaultKind
-from vidgate.providers.answers import parse_object, retry_after_seconds
+from vidgate.providers.answers import address_of, parse_object, retry_after_seconds, secret_of
 from vidgate.providers.base import CancelAnswer, ProbeAnswer
 from vidgate.providers.vidu.faults import (
     UNCERTAIN_CODES,
     read_error,
     to_fault,
+    told,
 )
 
 __all__ = ["to_cancel_answer", "to_probe_answer"]
@@ -36,18 +37,20 @@ def to_cancel_answer(sent: httpx.Request, response: httpx.Response) -> CancelAns
     if response.is_success:
         body = parse_object(response)
         if response.content and (body is None or _is_error(body)):
-            raise _unclear(response, "no clear answer to a cancellation")
+            raise _unclear(sent, response, "no clear answer to a cancellation")
         return CancelAnswer.ACCEPTED
     error = read_error(sent, response)
     if error is None or not response.is_client_error or response.status_code in _CUT_OFF:
-        raise _unclear(response, error.code if error else "an error that is not the provider's own")
+        raise _unclear(
+            sent, response, error.code if error else "an error that is not the provider's own"
+        )
     if error.code in _NO_SUCH_JOB:
         return CancelAnswer.UNKNOWN
     kind = to_fault(error, response).kind
     if kind is FaultKind.CANCELLED:
         return CancelAnswer.ACCEPTED
     if kind in _COULD_NOT_ASK or error.code in UNCERTAIN_CODES:
-        raise _unclear(response, error.code)
+        raise _unclear(sent, response, error.code)
     return CancelAnswer.TOO_LATE
 
 
@@ -63,14 +66,16 @@ def to_probe_answer(sent: httpx.Request, response: httpx.Response) -> ProbeAnswe
             _read_credits(body) if body is not None else ProbeAnswer(works=False, sentence=_ALIEN)
         )
     error = read_error(sent, response)
+    where = address_of(sent, secret_of(sent))
     if error is None:
         return ProbeAnswer(
             works=False,
-            sentence=f"The base URL answers {response.status_code}, and not in Vidu's form; check "
-            "that it is https://api.vidu.com or https://api.vidu.cn.",
+            sentence=f"{where} answers {response.status_code}, and not in Vidu's form; check that "
+            "the base URL is https://api.vidu.com or https://api.vidu.cn.",
         )
     if response.status_code == httpx.codes.NOT_FOUND:
-        return ProbeAnswer(works=True, sentence=_NO_CREDITS)
+        hint = f"{where} answers {response.status_code}: check the base URL."
+        return ProbeAnswer(works=True, sentence=f"{_NO_CREDITS} {hint}")
     kind = to_fault(error, response).kind
     sentence = _SENTENCES.get(response.status_code) or _BY_KIND.get(kind)
     return ProbeAnswer(
@@ -127,8 +132,8 @@ def _amount(value: Any) -> Decimal | None:
     return amount if amount.is_finite() and abs(amount) < _MAX_CREDITS else None
 
 
-def _unclear(response: httpx.Response, what: str) -> ProviderProtocolError:
+def _unclear(sent: httpx.Request, response: httpx.Response, what: str) -> ProviderProtocolError:
     return ProviderProtocolError(
-        f"Vidu answered {response.status_code}: {what}.",
+        f"Vidu answered {response.status_code}, {what}: {told(sent, response)}.",
         retry_after_seconds=retry_after_seconds(response),
     )

@@ -17,19 +17,26 @@ import httpx
 from vidgate.models.outcomes import Fault, FaultKind
 from vidgate.providers.answers import (
     MESSAGE_CHARACTERS,
+    not_the_api,
     parse_object,
     retry_after_seconds,
+    said,
     secret_of,
     to_words,
 )
 
 __all__ = [
+    "KNOWN_CODES",
     "UNCERTAIN_CODES",
     "ErrorBody",
     "clean",
     "read_error",
+    "read_refusal",
     "to_fault",
     "to_job_fault",
+    "to_place_fault",
+    "told",
+    "told_status",
 ]
 
 UNCERTAIN_CODES = frozenset({"InternalServiceFailure", "Canceled"})
@@ -75,7 +82,7 @@ _CODES: Mapping[str, tuple[FaultKind, str]] = {
     "Forbidden": (FaultKind.CREDENTIAL, ""),
     "TaskNotFound": (FaultKind.BAD_PARAMETER, ""),
     "CreationNotFound": (FaultKind.BAD_PARAMETER, ""),
-    "NotFound": (FaultKind.MODEL_UNAVAILABLE, ""),
+    "NotFound": (FaultKind.FAULT, ""),
     "Conflict": (FaultKind.BAD_PARAMETER, ""),
     "QuotaExceeded": (FaultKind.CONCURRENCY, ""),
     "TooManyRequests": (FaultKind.RATE, ""),
@@ -91,14 +98,17 @@ _CODES: Mapping[str, tuple[FaultKind, str]] = {
     "MultiFaceDetected": (FaultKind.BAD_PARAMETER, _FACE),
 }
 
+KNOWN_CODES = frozenset(_CODES)
+
 _STATUSES: Mapping[int, FaultKind] = {
     401: FaultKind.CREDENTIAL,
     402: FaultKind.BALANCE,
     403: FaultKind.CREDENTIAL,
-    404: FaultKind.MODEL_UNAVAILABLE,
+    404: FaultKind.FAULT,
+    405: FaultKind.FAULT,
     429: FaultKind.RATE,
 }
-"""What a code we do not know means at creation. 404 there is a path that the account lacks."""
+"""What a code we do not know means at creation. 404 there is a path that does not exist."""
 
 _INPUT_PREFIXES = ("Field", "Image")
 """Codes of these families that are not in the table are about the request too."""
@@ -114,6 +124,9 @@ _FIELDS = frozenset(
     }
 )
 """Documented names: only these are repeated to a client out of an error's text."""
+
+_CODE = re.compile(r"(?!(?i:success|ok)$)[A-Za-z][A-Za-z_]+")
+"""A word that can be an error's."""
 
 _KEY = re.compile(r"\bvda_[A-Za-z0-9_-]+")
 
@@ -139,7 +152,7 @@ def clean(value: Any, sent: httpx.Request, *, limit: int = MESSAGE_CHARACTERS) -
 
 
 def read_error(sent: httpx.Request, response: httpx.Response) -> ErrorBody | None:
-    """Read an answer that is not 2xx; `None` if it is not an error in the vendor's form."""
+    """Read an error, whatever its status; `None` if it is not one in the vendor's form."""
     body = parse_object(response)
     if body is None:
         return None
@@ -167,10 +180,51 @@ def read_error(sent: httpx.Request, response: httpx.Response) -> ErrorBody | Non
     )
 
 
+def read_refusal(sent: httpx.Request, response: httpx.Response) -> ErrorBody | None:
+    """Read the error in a success; `None` if it says none in so many words."""
+    body = parse_object(response)
+    if body is None or not _is_explicit(body):
+        return None
+    return read_error(sent, response)
+
+
+def _is_explicit(body: Mapping[str, Any]) -> bool:
+    number = _status_in(body)
+    words = (body.get(name) for name in ("reason", "code", "err_code"))
+    is_worded = any(isinstance(word, str) and _CODE.fullmatch(word) for word in words)
+    return is_worded or number is not None
+
+
+def _status_in(body: Mapping[str, Any]) -> int | None:
+    """The HTTP status of an error that a body tells, `None` if it tells none."""
+    code = body.get("code")
+    if isinstance(code, str) and re.fullmatch(r"[0-9]{3}", code):
+        code = int(code)
+    is_one = isinstance(code, int) and not isinstance(code, bool) and 400 <= code < 600  # noqa: PLR2004 - of errors
+    return code if is_one else None
+
+
+def told_status(response: httpx.Response) -> int:
+    """The HTTP status, or in a success the one that its error tells."""
+    if not response.is_success:
+        return response.status_code
+    return _status_in(parse_object(response) or {}) or httpx.codes.BAD_REQUEST
+
+
 def to_fault(error: ErrorBody, response: httpx.Response) -> Fault:
     """Tell what an error at creation means. An unknown 4xx is final, as the request's fault."""
-    kind = _STATUSES.get(response.status_code, FaultKind.BAD_PARAMETER)
+    kind = _STATUSES.get(told_status(response), FaultKind.BAD_PARAMETER)
     return _fault(error, kind, retry_after_seconds(response))
+
+
+def to_place_fault(sent: httpx.Request, response: httpx.Response, code: str = "") -> Fault:
+    """The fault of a base URL at which something else answers."""
+    return not_the_api(sent, response, secret_of(sent), keys=_KEY, code=code)
+
+
+def told(sent: httpx.Request, response: httpx.Response) -> str:
+    """What an answer says that cannot be understood, in short and without a key."""
+    return said(response, secret_of(sent), keys=_KEY)
 
 
 def to_job_fault(error: ErrorBody) -> Fault:

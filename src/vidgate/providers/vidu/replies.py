@@ -24,14 +24,19 @@ from vidgate.models.outcomes import (
     UpstreamRef,
     VideoResult,
 )
-from vidgate.providers.answers import NO_LINK, parse_object, retry_after_seconds
+from vidgate.providers.answers import NO_LINK, NO_SUCH_PLACE, parse_object, retry_after_seconds
 from vidgate.providers.vidu.faults import (
+    KNOWN_CODES,
     UNCERTAIN_CODES,
     ErrorBody,
     clean,
     read_error,
+    read_refusal,
     to_fault,
     to_job_fault,
+    to_place_fault,
+    told,
+    told_status,
 )
 
 __all__ = [
@@ -87,7 +92,7 @@ def to_submission(sent: httpx.Request, response: httpx.Response) -> Submission |
         body = parse_object(response)
         job_id = _job_id(body.get("task_id")) if body is not None else None
         if body is None or job_id is None:
-            raise _unclear(response, "a success without a task id")
+            return _refused_in_success(sent, response, body)
         # A job that is "failed" from the start exists all the same, and the poll says why.
         return Submission(
             ref=UpstreamRef(job_id),
@@ -95,15 +100,37 @@ def to_submission(sent: httpx.Request, response: httpx.Response) -> Submission |
             cost=_credits(body.get("credits")),
         )
     if not response.is_client_error or response.status_code in _MAY_EXIST:
-        raise _unclear(response, "no certain refusal")
+        raise _unclear(sent, response, "no certain refusal")
     error = read_error(sent, response)
+    is_nowhere = response.status_code in NO_SUCH_PLACE
+    if is_nowhere and (error is None or error.code not in KNOWN_CODES):
+        return Rejected(to_place_fault(sent, response))
     if error is None:
-        raise _unclear(response, "an error that is not the provider's own")
+        raise _unclear(sent, response, "an error that is not the provider's own")
+    return _refused(sent, response, error)
+
+
+def _refused(sent: httpx.Request, response: httpx.Response, error: ErrorBody) -> Rejected:
     if error.code in UNCERTAIN_CODES:
-        raise _unclear(response, error.code)
+        raise _unclear(sent, response, error.code)
+    if error.code == _NO_SUCH_PATH:
+        return Rejected(to_place_fault(sent, response, error.code))
     return Rejected(to_fault(error, response))
 
 
+def _refused_in_success(
+    sent: httpx.Request, response: httpx.Response, body: Mapping[str, Any] | None
+) -> Rejected:
+    error = read_refusal(sent, response)
+    ids = () if body is None else (body.get("task_id"), body.get("id"))
+    status = told_status(response)
+    is_theirs = status >= httpx.codes.INTERNAL_SERVER_ERROR or status in _MAY_EXIST
+    if error is None or is_theirs or any(value not in (None, "") for value in ids):
+        raise _unclear(sent, response, "a success without a task id")
+    return _refused(sent, response, error)
+
+
+_NO_SUCH_PATH = "NotFound"
 _MAY_EXIST = frozenset({408, 499})
 """The exchange was cut off; the work behind it perhaps was not."""
 
@@ -122,7 +149,7 @@ def to_outcome(sent: httpx.Request, response: httpx.Response, ref: UpstreamRef) 
     body = parse_object(response)
     state = body.get("state") if body is not None else None
     if body is None or not isinstance(state, str) or not state:
-        raise _unclear(response, "no state")
+        raise _unclear(sent, response, "no state")
     told_id = body.get("id")
     if told_id not in (None, "") and _job_id(told_id) != ref.id:
         return Unreadable("The answer is about another job.")
@@ -150,7 +177,9 @@ def _refused_poll(sent: httpx.Request, response: httpx.Response) -> Outcome:
     if response.status_code == httpx.codes.NOT_FOUND and error and error.code == "TaskNotFound":
         fault = Fault(FaultKind.NOT_FOUND, code=error.code, message=error.message)
         return Failed(fault, doubtful=True)
-    raise _unclear(response, error.code if error else "an error that is not the provider's own")
+    raise _unclear(
+        sent, response, error.code if error else "an error that is not the provider's own"
+    )
 
 
 def _finished(sent: httpx.Request, body: Mapping[str, Any]) -> Outcome:
@@ -215,23 +244,23 @@ def to_found(sent: httpx.Request, response: httpx.Response, correlation: str) ->
     body = parse_object(response) if response.is_success else None
     if body is None:
         error = None if response.is_success else read_error(sent, response)
-        raise _unclear(response, error.code if error else "no listing")
+        raise _unclear(sent, response, error.code if error else "no listing")
     jobs = body.get("tasks")
     if not isinstance(jobs, list) or not all(isinstance(job, dict) for job in jobs):
-        raise _unclear(response, "a listing without tasks")
+        raise _unclear(sent, response, "a listing without tasks")
     for job in jobs:
         if job.get("payload") == correlation:
-            return _match(response, job)
+            return _match(sent, response, job)
     since = sent.extensions.get(FIND_SINCE)
     if any(not isinstance(job.get("payload"), str) and _is_within(job, since) for job in jobs):
-        raise _unclear(response, "a listed task without its payload")
+        raise _unclear(sent, response, "a listed task without its payload")
     return _next(sent, response, jobs, body.get("next_page_token"))
 
 
-def _match(response: httpx.Response, job: Mapping[str, Any]) -> Found:
+def _match(sent: httpx.Request, response: httpx.Response, job: Mapping[str, Any]) -> Found:
     job_id = _job_id(job.get("id")) or _job_id(job.get("task_id"))
     if job_id is None:
-        raise _unclear(response, "a listed task without an id")
+        raise _unclear(sent, response, "a listed task without an id")
     return Found(UpstreamRef(job_id))
 
 
@@ -253,13 +282,13 @@ def _next(
     page = page if isinstance(page, dict) else {}
     if token not in (None, ""):
         if not isinstance(token, str) or not token.isprintable() or token == page.get("token"):
-            raise _unclear(response, "a listing that does not go on")
+            raise _unclear(sent, response, "a listing that does not go on")
         return Found(None, next_page={"token": token})
     if "token" in page:
         return Found(None)
     first = clean(str(jobs[0].get("id")), sent, limit=64) if jobs else None
     if first is not None and first == page.get("first"):
-        raise _unclear(response, "a listing that does not turn its pages")
+        raise _unclear(sent, response, "a listing that does not turn its pages")
     # The page's size goes by two names in the documentation. Below the smaller of both possible
     # sizes it is the last one whichever the server reads; otherwise the next one tells.
     if len(jobs) < _DEFAULT_PAGE_SIZE:
@@ -272,9 +301,9 @@ def _next(
 # Single values
 
 
-def _unclear(response: httpx.Response, what: str) -> ProviderProtocolError:
+def _unclear(sent: httpx.Request, response: httpx.Response, what: str) -> ProviderProtocolError:
     return ProviderProtocolError(
-        f"Vidu answered {response.status_code}: {what}.",
+        f"Vidu answered {response.status_code}, {what}: {told(sent, response)}.",
         retry_after_seconds=retry_after_seconds(response),
     )
 
