@@ -547,6 +547,37 @@ def test_one_question_is_about_one_job() -> None:
     assert ADAPTER.read_poll(sent, reply({"id": "1", "status": "queued"}), []) == {}
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"code": "task_not_exist", "message": "no", "data": None},
+        error("video_not_found"),
+        error("task_not_found", type_="invalid_request_error"),
+    ],
+)
+@pytest.mark.parametrize("status", [200, 400, 404])
+def test_no_such_job_is_told_with_any_status(body: Any, status: int) -> None:
+    outcome = polled(reply(body, status))
+
+    assert isinstance(outcome, Failed)
+    assert (outcome.fault.kind, outcome.doubtful) == (FaultKind.NOT_FOUND, True)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<html>",
+        {"detail": "Not Found"},
+        {"message": "/v1/videos/video_1 not found"},
+        error(text="Invalid URL (GET /v1/videos/video_1)"),
+    ],
+)
+def test_a_404_of_somebody_else_is_no_lost_job(body: Any) -> None:
+    with pytest.raises(ProviderProtocolError) as caught:
+        polled(reply(body, 404))
+    assert "404" in str(caught.value)
+
+
 # Results
 
 

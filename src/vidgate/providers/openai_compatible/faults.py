@@ -237,7 +237,8 @@ def says_no_such_job(error: ErrorBody, response: httpx.Response) -> bool:
     """Whether the answer to a poll says clearly that the server does not know the job."""
     words = set(error.words)
     if words & _NO_SUCH_JOB:
-        return response.status_code in {httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND}
+        says_no = response.status_code in {httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND}
+        return says_no or response.is_success
     if response.status_code != httpx.codes.NOT_FOUND or is_known(error):
         return False
     # The words of a path are no sentence about a job.

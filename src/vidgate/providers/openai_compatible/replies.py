@@ -143,21 +143,20 @@ def to_outcome(sent: httpx.Request, response: httpx.Response) -> Outcome:
     """
     body = parse_object(response)
     error = error_of(sent, body) if body is not None else None
-    if not response.is_success:
-        if error is not None and says_no_such_job(error, response):
-            code = error.code or "not_found"
-            fault = Fault(FaultKind.NOT_FOUND, code=code, message=error.message)
-            return Failed(fault, doubtful=True)
-        raise _unclear(sent, response, "no job")
-    if body is None:
-        raise _unclear(sent, response, "no object")
-    return _by_status(sent, body)
+    has_status = response.is_success and body is not None and any(_status_words(body))
+    if body is not None and has_status:
+        return _by_status(sent, body)
+    if error is not None and says_no_such_job(error, response):
+        code = error.code or "not_found"
+        fault = Fault(FaultKind.NOT_FOUND, code=code, message=error.message)
+        return Failed(fault, doubtful=True)
+    if response.is_success and body is not None:
+        return Unreadable(f"The answer has no status: {told(sent, response)}")
+    raise _unclear(sent, response, "no job")
 
 
 def _by_status(sent: httpx.Request, body: Mapping[str, Any]) -> Outcome:
     words = list(_status_words(body))
-    if not words:
-        return Unreadable("The answer has no status.")
     word = words[-1]
     # An envelope's own word is about the call; any other pair must mean the same.
     outer = words[0]
