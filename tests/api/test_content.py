@@ -169,16 +169,87 @@ async def test_head_tells_of_the_whole_and_fetches_a_byte(house: House, play: Pl
     assert known.status_code == 304
 
 
-async def test_an_empty_file(house: House) -> None:
-    house.host.plays = [ranged(b"")]
+def unsized(content: bytes, media_type: str) -> Play:
+    """Serve something in chunks, without a word of its size."""
 
-    whole_one = await house.get()
-    described = await house.client.head(house.path)
-    part = await house.get(Range="bytes=0-")
+    async def play(exchange: Exchange) -> None:
+        told = {"Transfer-Encoding": "chunked", "Content-Type": media_type}
+        await exchange.write(head(200, told))
+        if content:
+            await exchange.write(b"%x\r\n%b\r\n" % (len(content), content))
+        await exchange.write(b"0\r\n\r\n")
 
-    assert (whole_one.status_code, whole_one.headers["Content-Length"]) == (200, "0")
-    assert (described.status_code, described.headers["Content-Length"]) == (200, "0")
-    assert (part.status_code, part.headers["Content-Range"]) == (416, "bytes */0")
+    return play
+
+
+XML = b'<?xml version="1.0"?>\n<Error><Code>AccessDenied</Code><Message>no</Message></Error>'
+NO_VIDEOS = {
+    "empty": b"",
+    "html": b"\n <!DOCTYPE html><html><body>please log in</body></html>",
+    "html with a mark": b"\xef\xbb\xbf<html></html>",
+    "json": b'{"error": {"code": "expired", "message": "no"}}',
+    "xml": XML,
+}
+WAYS = {
+    "ranged": lambda content, kind: ranged(content, Content_Type=kind),
+    "whole": lambda content, kind: whole(content, Content_Type=kind),
+    "chunked": unsized,
+}
+QUESTIONS = [
+    ("GET", {}),
+    ("HEAD", {}),
+    ("GET", {"Range": "bytes=0-"}),
+    ("GET", {"Range": "bytes=0-0"}),
+    ("GET", {"Range": "bytes=5-9"}),
+    ("GET", {"Range": "bytes=-5"}),
+    ("GET", {"If-None-Match": '"x"'}),
+]
+
+
+@pytest.mark.parametrize("variant", ["video", "thumbnail"])
+@pytest.mark.parametrize(
+    ("way", "kind"),
+    [("ranged", "video/mp4"), ("whole", "binary/octet-stream"), ("chunked", "text/html")],
+)
+@pytest.mark.parametrize("what", NO_VIDEOS)
+async def test_what_is_no_video_is_asked_for_once_more_and_is_never_given(
+    house: House, what: str, way: str, kind: str, variant: str
+) -> None:
+    cover = f"{house.host.url}/cover.jpg"
+    await house.give(cover_url=cover)
+    house.host.plays = [WAYS[way](NO_VIDEOS[what], kind)]
+    house.upstream.on_poll = [house.renewed(house.link)]
+
+    for method, headers in QUESTIONS:
+        answer = await house.client.request(
+            method, house.path, headers=headers, params={"variant": variant}
+        )
+        assert answer.status_code == 502, (method, headers)
+        assert "ETag" not in answer.headers
+        if method == "GET":
+            assert answer.json()["error"]["code"] == "content_unavailable"
+    assert len(house.upstream.polls) == 1  # as nobody can make us ask more often
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("what", NO_VIDEOS)
+async def test_the_new_link_gives_the_video(house: House, what: str, way: str) -> None:
+    wrong, right = WAYS[way](NO_VIDEOS[what], "video/mp4"), ranged()
+
+    async def play(exchange: Exchange) -> None:
+        await (right if exchange.target == "/new" else wrong)(exchange)
+
+    house.host.plays = [play]
+    house.upstream.on_poll = [house.renewed(f"{house.host.url}/new")]
+
+    for method, headers in QUESTIONS:
+        await house.give()
+        answer = await house.client.request(method, house.path, headers=headers)
+
+        assert answer.status_code == (206 if "Range" in headers else 200)
+        assert answer.headers["ETag"]
+        if "Range" not in headers:
+            assert answer.headers["Content-Length"] == str(SIZE)
 
 
 # Hosts that misbehave

@@ -48,7 +48,7 @@ async def test_an_answer_over_the_limit_is_streamed(host: Host, client: Upstream
     request = httpx.Request("GET", host.url + "/a%2Fb", headers={"X-Key": "k"})
 
     response = await client.open(request, channel_id=uuid4(), timeout_seconds=LONG)
-    download = await begin_download(response, None)
+    download = await begin_download(response, None, timeout_seconds=LONG)
 
     assert (download.first, download.total_bytes) == (0, len(BIG))
     assert await read_all(download) == BIG
@@ -87,7 +87,7 @@ async def test_a_transport_is_not_dropped_while_somebody_reads(host: Host) -> No
 
     await client.send(httpx.Request("GET", host.url), channel_id=uuid4(), timeout_seconds=LONG)
 
-    assert await read_all(await begin_download(response, None)) == BIG
+    assert await read_all(await begin_download(response, None, timeout_seconds=LONG)) == BIG
     await response.aclose()
     await client.aclose()
 
@@ -108,7 +108,7 @@ async def test_what_is_not_the_file_is_closed_at_once(host: Host, client: Upstre
     )
 
     with pytest.raises(RefusedLinkError):
-        await begin_download(response, None)
+        await begin_download(response, None, timeout_seconds=LONG)
 
     await host.idle()
 

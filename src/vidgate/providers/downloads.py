@@ -41,6 +41,16 @@ _PAGES: Final = frozenset(
 )
 """What a host sends with a status of 200 when it has no file to send."""
 
+_SVG: Final = "image/svg+xml"
+_MARKS: Final = (b"<", b"{")
+"""How pages, errors of object stores and JSON begin, whatever they are called; no video does, and
+no picture but SVG."""
+
+_SMALL_BYTES: Final = 16 * 1024
+"""No video is smaller, and a page may be: it is fetched whole then, to see how it begins."""
+
+_BLANKS: Final = b"\xef\xbb\xbf \t\r\n"
+
 _OK: Final = 200
 _PARTIAL: Final = 206
 _RANGE_NOT_SATISFIABLE: Final = 416
@@ -145,6 +155,29 @@ class Download:
         tag = response.headers.get("ETag", "")
         self.etag: str | None = tag if _STRONG_TAG.fullmatch(tag) else None
         self.media_type = _media_type(response.headers)
+        self._ahead: bytes | UnansweredError = b""
+
+    @property
+    def is_small_part(self) -> bool:
+        """Whether it is a part of something that is too small for a video."""
+        total = self.total_bytes
+        is_part = total is not None and (self.first, self.last) != (0, total - 1)
+        return is_part and total is not None and total <= _SMALL_BYTES
+
+    async def looks_empty_or_foreign(self, *, timeout_seconds: float) -> bool:
+        """Whether the first bytes show that it is no video and no picture; `read` gives them too.
+
+        Args:
+            timeout_seconds: For these bytes alone.
+        """
+        try:
+            self._ahead = await self.read(timeout_seconds=timeout_seconds)
+        except UnansweredError as error:
+            self._ahead = error  # whoever reads knows what to do about it
+            return False
+        if not self._ahead:
+            return True
+        return self.media_type != _SVG and self._ahead.lstrip(_BLANKS).startswith(_MARKS)
 
     async def read(self, *, timeout_seconds: float) -> bytes:
         """The next bytes, at most some hundred KiB; empty at the end.
@@ -156,6 +189,11 @@ class Download:
             StalledError: Nothing came in time.
             UnansweredError: The answer broke off.
         """
+        ahead, self._ahead = self._ahead, b""
+        if isinstance(ahead, UnansweredError):
+            raise ahead
+        if ahead:
+            return ahead
         try:
             async with asyncio.timeout(timeout_seconds):
                 async for piece in self._pieces:
@@ -174,24 +212,42 @@ class Download:
         await self._stream.aclose()
 
 
-async def begin_download(response: httpx.Response, span: Span | None) -> Download:
+async def begin_download(
+    response: httpx.Response, span: Span | None, *, timeout_seconds: float
+) -> Download:
     """Find out what an answer holds, or close it.
 
     Args:
         response: To a request with `download_headers(span)`; its body is unread.
         span: What was asked for. An answer that holds the whole file instead is a `Download` too.
+        timeout_seconds: For its first bytes.
 
     Raises:
-        RefusedLinkError: It is not the file.
+        RefusedLinkError: It is not the file: a page, an error, or nothing at all.
         BeyondEndError: The file has nothing of that part.
         UnfitPartError: It is another part, or nobody can tell which.
         ProviderProtocolError: It cannot be passed on.
     """
     try:
-        return _begin(response, span)
+        download = _begin(response, span)
+        if download.is_small_part:
+            raise UnfitPartError("Of something so small only the whole tells what it is.")  # noqa: TRY301 - closed as after any other
+        if download.first == 0:
+            await _check_beginning(download, timeout_seconds)
     except BaseException:
         await response.aclose()
         raise
+    return download
+
+
+async def _check_beginning(download: Download, timeout_seconds: float) -> None:
+    """Look at the first bytes.
+
+    Raises:
+        RefusedLinkError: There are none, or they are of a page.
+    """
+    if await download.looks_empty_or_foreign(timeout_seconds=timeout_seconds):
+        raise RefusedLinkError(_OK)
 
 
 def _begin(response: httpx.Response, span: Span | None) -> Download:
@@ -199,9 +255,7 @@ def _begin(response: httpx.Response, span: Span | None) -> Download:
     ranged = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", "").strip())
     status = response.status_code
     if status == _RANGE_NOT_SATISFIABLE and span is not None:
-        if ranged is None or ranged[3] == "*" or span.within(int(ranged[3])) is not None:
-            raise UnfitPartError("The host refuses a part that the file may have.")
-        raise BeyondEndError(int(ranged[3]))
+        raise _beyond(span, None if ranged is None or ranged[3] == "*" else int(ranged[3]))
     if status not in {_OK, _PARTIAL}:
         raise RefusedLinkError(status)
     if headers.get("Content-Encoding", "identity").lower() != "identity":
@@ -210,6 +264,8 @@ def _begin(response: httpx.Response, span: Span | None) -> Download:
         raise RefusedLinkError(status)
     length = headers.get("Content-Length", "")
     length_bytes = int(length) if _LENGTH.fullmatch(length) else None
+    if length_bytes == 0:
+        raise RefusedLinkError(_OK)
     if status == _OK:
         last = None if length_bytes is None else length_bytes - 1
         return Download(response, first=0, last=last, total_bytes=length_bytes)
@@ -225,6 +281,15 @@ def _begin(response: httpx.Response, span: Span | None) -> Download:
     ):
         raise UnfitPartError("Another part of the file came than was asked for.")
     return Download(response, first=first, last=last, total_bytes=total_bytes)
+
+
+def _beyond(span: Span, total_bytes: int | None) -> ProviderProtocolError:
+    """What it means that a host refuses a part of a file of this size."""
+    if total_bytes == 0:
+        return RefusedLinkError(_OK)
+    if total_bytes is None or span.within(total_bytes) is not None:
+        return UnfitPartError("The host refuses a part that the file may have.")
+    return BeyondEndError(total_bytes)
 
 
 def _expected(span: Span | None, total_bytes: int | None, first: int) -> int | None:

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Final, Literal, Self, assert_never
 from uuid import UUID
 
+import httpx
 import structlog
 
 from vidgate.db.clock import Clock
@@ -57,6 +58,7 @@ _EXPIRED: Final = frozenset({200, 400, 401, 403, 404, 410})
 """What hosts answer when a link has ended: object stores say 400, 401 or 403 to an old signature,
 and some hosts show a page in the place of the file."""
 
+_OK: Final = 200
 _GONE: Final = frozenset({404, 410})
 
 
@@ -294,7 +296,8 @@ class ContentSource:
         if self._renewal is True:
             # A new link that is refused is the host's trouble, and so is one that should live.
             is_dead = self._result.expires_at is None or self._has_ended
-            is_ended = status in _GONE or (self._is_old_link and is_dead)
+            # One that still gives something, if no file, has not ended.
+            is_ended = status in _GONE or (self._is_old_link and is_dead and status != _OK)
         if is_ended and status in _EXPIRED:
             return NotFoundError(
                 "The link of this video has ended and its provider gives no other.",
@@ -315,13 +318,17 @@ class ContentSource:
             response = await self._content.ways.by_link(url, span)
         except (UnsafeUrlError, NotSentError) as error:
             return await self._go_round(span, error)
-        return await begin_download(response, span)
+        return await self._begin(response, span)
+
+    async def _begin(self, response: httpx.Response, span: Span | None) -> Download:
+        idle_seconds = self._content.ways.idle_seconds
+        return await begin_download(response, span, timeout_seconds=idle_seconds)
 
     async def _fetch_by_channel(self, span: Span | None) -> Download:
         response = await self._content.ways.by_channel(
             self._task_id, self._position, self._result, span
         )
-        return await begin_download(response, span)
+        return await self._begin(response, span)
 
     async def _go_round(self, span: Span | None, error: VidgateError) -> Download:
         """Fetch by the channel's way what its link does not lead to, from now on.
