@@ -105,6 +105,21 @@ async def test_answers_may_be_unreadable(client: httpx.AsyncClient, sandbox: San
     assert len(sandbox.world.ledger) == 6
 
 
+@pytest.mark.parametrize(
+    ("kind", "status", "begin"),
+    [("404_html", 404, "<html>"), ("404_detail", 404, '{"detail"'), ("error_in_200", 200, '{"')],
+)
+async def test_something_else_may_answer(
+    client: httpx.AsyncClient, sandbox: Sandbox, kind: str, status: int, begin: str
+) -> None:
+    await queue(client, kind)
+    answer = await submit(client)
+    assert (answer.status_code, len(sandbox.world.ledger)) == (status, 0)
+    assert answer.text.startswith(begin)
+    if status == 200:
+        assert answer.json()["code"] != 0
+
+
 async def test_polls_fail_alone(client: httpx.AsyncClient) -> None:
     created = (await submit(client, external_task_id="ord-1")).json()["data"]
     await queue(client, "unknown_state", "poll")

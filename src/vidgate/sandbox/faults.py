@@ -5,7 +5,9 @@ Kinds that leave the call undone:
 * `reset`: the connection is closed without an answer.
 * `hang`: no answer until the client leaves, or `seconds` have passed; then closed.
 * `401`, `429`, `500`, `503`, `504`: the service's own answer for that status.
-* `502_html`: a gateway's HTML page.
+* `502_html`: a gateway's HTML page. `404_html`, `404_detail`: the page, and the JSON, of a server
+  that has nothing at that address.
+* `error_in_200`: the service's own answer for a bad credential, with a status of 200.
 * `redirect`: 307 to another host.
 * `not_found`: the service's own answer for an unknown job (what an eventually consistent read
   gives).
@@ -62,7 +64,11 @@ _REFUSALS = ("401", "429", "500", "503", "504")
 
 _REPLACED = frozenset({"500_created", "504_created"})
 
-_UNDONE = frozenset({"reset", "hang", *_REFUSALS, "502_html", "redirect", "not_found"})
+_INSTEAD = frozenset(
+    {"502_html", "404_html", "404_detail", "error_in_200", "redirect", "not_found"}
+)
+
+_UNDONE = frozenset({"reset", "hang", *_REFUSALS, *_INSTEAD})
 
 _DONE = frozenset(
     {
@@ -291,11 +297,21 @@ def fault_in_prompt(provider: Provider, call: Call) -> Fault | None:
     return None
 
 
+_FIXED = {
+    "502_html": Reply(502, _HTML, "text/html"),
+    "404_html": Reply(404, _HTML.replace(b"502 Bad Gateway", b"404 Not Found"), "text/html"),
+    "404_detail": Reply(404, b'{"detail":"Not Found"}'),
+    "redirect": Reply(307, b"", headers=(("location", "http://elsewhere.invalid/"),)),
+}
+"""Answers that no service of its own gives."""
+
+
 def _instead(kind: str, call: Call, provider: Provider) -> Reply:
-    if kind == "502_html":
-        return Reply(502, _HTML, "text/html")
-    if kind == "redirect":
-        return Reply(307, b"", headers=(("location", "http://elsewhere.invalid/"),))
+    if kind in _FIXED:
+        return _FIXED[kind]
+    if kind == "error_in_200":
+        refusal = provider.refusal(401)
+        return Reply(OK, refusal.body, refusal.content_type, refusal.headers)
     if kind == "not_found":
         return provider.nothing_found(call)
     return provider.refusal(int(kind))
