@@ -7,6 +7,7 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from functools import partial
@@ -245,3 +246,18 @@ def test_ctrl_c_at_once_leaves_nothing_behind(data_dir: Path, tmp_path: Path) ->
         assert process.end() == 0
         assert not is_running(postgres)
         assert complaints(process) == []
+
+
+def test_a_server_may_have_as_many_open_files_as_the_system_allows() -> None:
+    source = """
+import resource
+from vidgate.cli.servers import raise_file_limit
+resource.setrlimit(resource.RLIMIT_NOFILE, (256, 4000))
+raise_file_limit()
+print(resource.getrlimit(resource.RLIMIT_NOFILE))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", source], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout == "(4000, 4000)\n"

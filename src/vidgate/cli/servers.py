@@ -3,10 +3,11 @@
 import asyncio
 import errno
 import math
+import resource
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -22,6 +23,7 @@ __all__ = [
     "Server",
     "bind",
     "is_taken",
+    "raise_file_limit",
     "run_loop",
     "running",
     "server_config",
@@ -33,6 +35,9 @@ _T = TypeVar("_T")
 
 _KEEP_ALIVE_SECONDS = 75
 """Longer than load balancers keep idle connections, so that it is they who close them."""
+
+_FILES = 65536
+"""Open files that a process asks for: connections are files."""
 
 _HEALTHCHECK_SECONDS = 60
 """How long a worker process may take to come up before it counts as hung."""
@@ -172,6 +177,18 @@ def signals() -> Iterator[asyncio.Event]:
             loop.remove_signal_handler(number)
             # Stopping is over; what is left is to end the process.
             signal.signal(number, signal.SIG_IGN)
+
+
+def raise_file_limit() -> None:
+    """Let this process, and those it starts, have as many open files as it may have.
+
+    What a login gets at first, 1,024 as a rule, is less than the connections of one busy channel.
+    """
+    files, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if most == resource.RLIM_INFINITY else min(most, _FILES)
+    if files != resource.RLIM_INFINITY and files < wanted:
+        with suppress(ValueError, OSError):  # some systems allow less than they say
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def run_loop(main: Coroutine[Any, Any, _T]) -> _T:

@@ -13,7 +13,16 @@ import uvloop
 from uvicorn.supervisors import Multiprocess
 
 from vidgate.cli.running import load_settings, quiet
-from vidgate.cli.servers import Server, bind, run_loop, running, server_config, signals, url_of
+from vidgate.cli.servers import (
+    Server,
+    bind,
+    raise_file_limit,
+    run_loop,
+    running,
+    server_config,
+    signals,
+    url_of,
+)
 from vidgate.cli.standins import retire_channels
 from vidgate.config import LogFormat, Settings
 from vidgate.db.capacity import require_connections
@@ -52,6 +61,7 @@ def serve(
         os.environ["VIDGATE_WORKER"] = "false"
     settings = load_settings()
     configure_logging(settings)
+    raise_file_limit()
     if workers == 1:
         run_loop(_serve(settings))
     else:
@@ -133,6 +143,7 @@ def worker() -> None:
     """Do the background work alone: ask providers, submit what waits, recover what was cut off."""
     settings = load_settings().model_copy(update={"worker": True})
     configure_logging(settings)
+    raise_file_limit()
     run_loop(_work(settings))
 
 
