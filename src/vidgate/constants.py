@@ -25,6 +25,7 @@ __all__ = [
     "FULL_CHANNEL_RETRY",
     "LEASE_MARGIN",
     "MAX_BACKOFF",
+    "POLLS_MOST",
     "POLLS_PER_CHANNEL",
     "POLL_LEASE",
     "PROBE_TIMEOUT",
@@ -130,6 +131,9 @@ FOLLOW_LIMIT = timedelta(hours=24)
 
 POLLS_PER_CHANNEL = 128
 """Polls of one channel under way at once in one process: a hung provider cannot take them all."""
+
+POLLS_MOST = 1024
+"""Connections that the polls of one channel may have: more than there ever are polls."""
 
 SUBMITS_PER_CHANNEL = 32
 """Background submits of one channel under way at once in one process."""

@@ -24,7 +24,13 @@ from typing_extensions import override
 
 from vidgate import __version__
 from vidgate.exceptions import NotSentError, UnansweredError
-from vidgate.providers.client import ANSWER_LIMIT_BYTES, AiohttpTransport, UpstreamClient
+from vidgate.providers.client import (
+    ANSWER_LIMIT_BYTES,
+    CHANNEL_CONNECTIONS,
+    AiohttpTransport,
+    Lane,
+    UpstreamClient,
+)
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 SOON = 0.4
@@ -939,6 +945,39 @@ async def test_a_hung_channel_delays_no_other(serve: Serve) -> None:
         results = await asyncio.gather(*hung, return_exceptions=True)
     kinds = sorted(type(result).__name__ for result in results)
     assert kinds == ["NotSentError", "NotSentError", "UnansweredError", "UnansweredError"]
+
+
+async def test_hanging_polls_leave_the_connections_of_submits(
+    serve: Serve, client: UpstreamClient, channel_id: UUID
+) -> None:
+    async def hang_or_answer(connection: Connection) -> None:
+        request = await connection.read_request()
+        if request and request.startswith(b"GET"):
+            await connection.wait_closed()
+        else:
+            await connection.send(OK)
+
+    server = serve(hang_or_answer)
+    count = CHANNEL_CONNECTIONS + 5
+    hung = [
+        asyncio.create_task(
+            client.send(
+                httpx.Request("GET", server.url),
+                channel_id=channel_id,
+                timeout_seconds=LONG,
+                lane=Lane.POLLS,
+            )
+        )
+        for _ in range(count)
+    ]
+    await server.wait_for_requests(count)
+
+    response = await client.send(post(server.url), channel_id=channel_id, timeout_seconds=LONG)
+
+    assert response.status_code == 200
+    assert not any(call.done() for call in hung)
+    await client.aclose()
+    await asyncio.gather(*hung, return_exceptions=True)
 
 
 async def test_a_closed_client_sends_nothing(serve: Serve, client: UpstreamClient) -> None:

@@ -19,6 +19,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final, TypeAlias
 from uuid import UUID
 from weakref import WeakSet
@@ -35,6 +36,7 @@ from typing_extensions import override
 from yarl import URL
 
 from vidgate import __version__
+from vidgate.constants import POLLS_MOST
 from vidgate.exceptions import NotSentError, UnansweredError, UpstreamError
 from vidgate.providers.downloads import StalledError
 from vidgate.providers.proxies import make_connector, request_options
@@ -44,6 +46,7 @@ __all__ = [
     "CHANNEL_CONNECTIONS",
     "AiohttpTransport",
     "AnswerStream",
+    "Lane",
     "PooledResolver",
     "UpstreamClient",
 ]
@@ -53,8 +56,12 @@ ANSWER_LIMIT_BYTES: Final = 2 * 1024 * 1024
 themselves are never read through here."""
 
 CHANNEL_CONNECTIONS: Final = 100
-"""Connections that one channel may have open. It bounds what a hung provider can hold: beyond it
-requests wait for `CONNECT_TIMEOUT_SECONDS` and are then certain not to have been sent."""
+"""Connections that one channel may have open, beside those of its polls. It bounds what a hung
+provider can hold: beyond it requests wait for `CONNECT_TIMEOUT_SECONDS` and are then certain not to
+have been sent."""
+
+POLL_CONNECTIONS: Final = POLLS_MOST
+"""Connections for the polls of one channel: one for each, so that no poll waits for another."""
 
 CONNECT_TIMEOUT_SECONDS: Final = 10.0
 """Seconds for a free place in the pool and the connection, TLS included. Shorter than any deadline
@@ -66,8 +73,8 @@ KEEPALIVE_SECONDS: Final = 15.0
 shorter than the idle time-out of common front ends (60 s): a request on a connection that the
 other side is just closing cannot be told from one that was read."""
 
-MAX_TRANSPORTS: Final = 1000
-"""Channels whose pools are kept at a time; an unused pool is about 20 KiB."""
+MAX_TRANSPORTS: Final = 2000
+"""Pools that are kept at a time, of which a busy channel has two; an unused one is about 20 KiB."""
 
 TRANSPORT_IDLE_SECONDS: Final = 300.0
 """Seconds after which the pool of a channel without calls is dropped."""
@@ -393,9 +400,21 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             await self._session.close()
 
 
-_SlotKey: TypeAlias = tuple[UUID, SecretStr | None, bool]
-"""A channel, the proxy its provider is reached by, and whether it is for downloads: these last as
-long as their readers like, and must not hold the connections that submits and polls need."""
+class Lane(Enum):
+    """What connections are for. Each kind has its own, so that none waits for another kind."""
+
+    SUBMITS = "submits"
+    """What a client may be waiting for: submits, cancellations, everything that is not below."""
+
+    POLLS = "polls"
+    """Questions about jobs; their number follows the vendor."""
+
+    DOWNLOADS = "downloads"
+    """They last as long as their readers like."""
+
+
+_SlotKey: TypeAlias = tuple[UUID, SecretStr | None, Lane]
+"""A channel, the proxy its provider is reached by, and what the connections are for."""
 
 
 class _HeldStream(httpx.AsyncByteStream):
@@ -434,15 +453,11 @@ class _Slot:
     used_at: float
 
 
-def _by_proxy(proxy: SecretStr) -> httpx.AsyncBaseTransport:
-    return AiohttpTransport(proxy=proxy)
-
-
 class UpstreamClient:
     """Sends requests to providers; channels share nothing.
 
     Args:
-        transport_factory: Makes the transport of a channel when it is first used.
+        transport_factory: Makes a transport of a channel when it is first used, `None` for our own.
         proxied_factory: Likewise for a channel whose provider is reached by a proxy.
         max_transports: How many are kept; one with calls under way is never closed for another.
         idle_seconds: After which an unused one is closed.
@@ -452,8 +467,8 @@ class UpstreamClient:
     def __init__(
         self,
         *,
-        transport_factory: Callable[[], httpx.AsyncBaseTransport] = AiohttpTransport,
-        proxied_factory: Callable[[SecretStr], httpx.AsyncBaseTransport] = _by_proxy,
+        transport_factory: Callable[[], httpx.AsyncBaseTransport] | None = None,
+        proxied_factory: Callable[[SecretStr], httpx.AsyncBaseTransport] | None = None,
         max_transports: int = MAX_TRANSPORTS,
         idle_seconds: float = TRANSPORT_IDLE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
@@ -474,6 +489,7 @@ class UpstreamClient:
         channel_id: UUID,
         timeout_seconds: float,
         proxy: SecretStr | None = None,
+        lane: Lane = Lane.SUBMITS,
     ) -> httpx.Response:
         """Send a request once and return its whole answer, body read.
 
@@ -484,12 +500,13 @@ class UpstreamClient:
             channel_id: Whose connections to use.
             timeout_seconds: From now to the last byte of the answer.
             proxy: The URL of the proxy to go by, `None` to go directly.
+            lane: Which of the channel's connections.
 
         Raises:
             NotSentError: No byte of it was written; it may be sent again.
             UnansweredError: It may have arrived.
         """
-        slot = self._take_slot(request, (channel_id, proxy, False))
+        slot = self._take_slot(request, (channel_id, proxy, lane))
         try:
             return await _ask(slot.transport, request, timeout_seconds, is_whole=True)
         finally:
@@ -521,7 +538,7 @@ class UpstreamClient:
             StalledError: No answer came in time.
             UnansweredError: The connection broke.
         """
-        slot = self._take_slot(request, (channel_id, proxy, True))
+        slot = self._take_slot(request, (channel_id, proxy, Lane.DOWNLOADS))
         request.extensions[_STREAMED] = True
         try:
             response = await _ask(slot.transport, request, timeout_seconds, is_whole=False)
@@ -556,9 +573,7 @@ class UpstreamClient:
         if slot is None:
             if len(self._slots) >= self._max_transports:
                 self._drop_one_unused()
-            _, proxy, _ = key
-            made = self._proxied_factory(proxy) if proxy else self._transport_factory()
-            slot = self._slots[key] = _Slot(made, 0, now)
+            slot = self._slots[key] = _Slot(self._make_transport(key), 0, now)
         else:
             self._slots.move_to_end(key)
         slot.used_at = now
@@ -567,6 +582,15 @@ class UpstreamClient:
         if not oldest.calls and now - oldest.used_at > self._idle_seconds:
             self._drop(oldest_key)
         return slot
+
+    def _make_transport(self, key: _SlotKey) -> httpx.AsyncBaseTransport:
+        _, proxy, lane = key
+        if proxy is not None and self._proxied_factory is not None:
+            return self._proxied_factory(proxy)
+        if proxy is None and self._transport_factory is not None:
+            return self._transport_factory()
+        connections = POLL_CONNECTIONS if lane is Lane.POLLS else CHANNEL_CONNECTIONS
+        return AiohttpTransport(connections=connections, proxy=proxy)
 
     def _drop_one_unused(self) -> None:
         for key, slot in self._slots.items():

@@ -37,7 +37,7 @@ from vidgate.models.outcomes import (
 )
 from vidgate.models.tasks import AttemptStatus, TaskError, TaskStatus
 from vidgate.providers.base import Provider
-from vidgate.providers.client import UpstreamClient
+from vidgate.providers.client import Lane, UpstreamClient
 from vidgate.services.changes import Changes
 from vidgate.services.directory import Directory
 from vidgate.services.faults import to_task_error
@@ -133,6 +133,7 @@ class Poller:
                 channel_id=first.channel_id,
                 timeout_seconds=provider.capabilities.poll_timeout.total_seconds(),
                 proxy=await self._directory.proxy(first.channel_id),
+                lane=Lane.POLLS,
             )
             outcomes = provider.read_poll(sent, response, refs)
         except (UpstreamError, ConfigurationError) as error:

@@ -31,7 +31,7 @@ from vidgate.models.ids import new_id, public_id
 from vidgate.models.outcomes import Fault, FaultKind, Found, Submission
 from vidgate.models.tasks import AttemptStatus, TaskError, TaskStatus
 from vidgate.providers.base import Provider, SubmitIds, Translation
-from vidgate.providers.client import UpstreamClient
+from vidgate.providers.client import Lane, UpstreamClient
 from vidgate.services.changes import Changes
 from vidgate.services.directory import Directory
 from vidgate.services.faults import NO_ANSWER, UNKNOWN_OUTCOME, to_unknown_outcome
@@ -167,6 +167,7 @@ class Recoverer:
                 channel_id=attempt.channel_id,
                 timeout_seconds=_find_seconds(provider),
                 proxy=await self._directory.proxy(attempt.channel_id),
+                lane=Lane.POLLS,
             )
             found = provider.read_find(sent, response, attempt.endpoint, ids)
             if found.ref is not None or found.next_page is None:
