@@ -110,3 +110,45 @@ async def test_a_stop_before_the_first_round_prevents_it() -> None:
     await loop.stop()
 
     assert rounds == 0
+
+
+async def test_who_wakes_it_waits_for_no_interval() -> None:
+    woken, again = asyncio.Event(), asyncio.Event()
+    rounds = 0
+
+    async def round_() -> None:
+        nonlocal rounds
+        rounds += 1
+        if rounds == 1:
+            woken.set()  # during a round: it is for the next one
+        else:
+            again.set()
+
+    loop = Loop("test", round_, NEVER, woken=woken, spacing=timedelta(milliseconds=1))
+    loop.start()
+    async with asyncio.timeout(5):
+        await again.wait()
+        await loop.stop()
+
+    assert rounds == 2
+
+
+async def test_nobody_wakes_it_more_often_than_its_spacing() -> None:
+    woken, began = asyncio.Event(), asyncio.Event()
+    rounds = 0
+
+    async def round_() -> None:
+        nonlocal rounds
+        rounds += 1
+        began.set()
+
+    loop = Loop("test", round_, NEVER, woken=woken, spacing=NEVER / 2)
+    loop.start()
+    await began.wait()
+    for _ in range(9):
+        woken.set()
+        await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await loop.stop()  # which it does not put off
+
+    assert rounds == 1

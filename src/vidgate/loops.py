@@ -18,14 +18,24 @@ class Loop:
         name: For the log.
         do_round: One round; if it returns `True` the next one follows at once.
         interval: Between the end of a round and the next.
+        woken: Once it is set, the next round follows without the rest of the interval.
+        spacing: Of the interval, what passes in any case: nobody wakes it more often.
     """
 
     def __init__(
-        self, name: str, do_round: Callable[[], Awaitable[object]], interval: timedelta
+        self,
+        name: str,
+        do_round: Callable[[], Awaitable[object]],
+        interval: timedelta,
+        *,
+        woken: asyncio.Event | None = None,
+        spacing: timedelta = timedelta(),
     ) -> None:
         self._name = name
         self._round = do_round
         self._interval = interval.total_seconds()
+        self._woken = woken or asyncio.Event()
+        self._spacing = spacing.total_seconds()
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -41,6 +51,7 @@ class Loop:
     async def stop(self) -> None:
         """Let the current round finish and begin no other."""
         self._stopping.set()
+        self._woken.set()
         if self._task is not None:
             await self._task
 
@@ -48,6 +59,7 @@ class Loop:
         failing = False
         while not self._stopping.is_set():
             more: object = False
+            self._woken.clear()  # before the round: what comes during it is for the next one
             try:
                 more = await self._round()
                 if failing:
@@ -62,8 +74,14 @@ class Loop:
                 await self._pause()
 
     async def _pause(self) -> None:
-        try:
-            async with asyncio.timeout(self._interval):
-                await self._stopping.wait()
-        except TimeoutError:
-            pass
+        if self._spacing:
+            await _wait(self._stopping, self._spacing)
+        await _wait(self._woken, self._interval - self._spacing)
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        pass
