@@ -24,10 +24,14 @@ __all__ = [
     "FOLLOW_LIMIT",
     "FULL_CHANNEL_RETRY",
     "LEASE_MARGIN",
+    "LOOKS_PER_CHANNEL",
     "MAX_BACKOFF",
+    "POLLS_LEAST",
     "POLLS_MOST",
     "POLLS_PER_CHANNEL",
     "POLL_LEASE",
+    "POLL_MEMORY",
+    "POLL_PROMPT",
     "PROBE_TIMEOUT",
     "QUEUE_DEADLINE",
     "SUBMITS_PER_CHANNEL",
@@ -84,7 +88,8 @@ POLL_LEASE = timedelta(seconds=45)
 """Longer than a poll (20 s), a look into the finished video (5 s) and the write after it."""
 
 PROBE_TIMEOUT = timedelta(seconds=5)
-"""Total, for reading what a finished video really is from its header; then it stays unknown."""
+"""Total, for reading what a finished video really is from its header, waiting for a turn included;
+then it stays unknown."""
 
 SUBMIT_TRIES = 3
 """Sends of one attempt of which not a byte was written, or of which the provider twice says that
@@ -129,17 +134,34 @@ FOLLOW_INTERVAL = timedelta(minutes=10)
 FOLLOW_LIMIT = timedelta(hours=24)
 """How long after its deadline such a job is followed."""
 
+POLLS_LEAST = 32
+"""Polls of one channel under way at once in one process, however badly its provider answers: enough
+to notice that it answers again, few enough to hang without a loss."""
+
 POLLS_PER_CHANNEL = 128
-"""Polls of one channel under way at once in one process: a hung provider cannot take them all."""
+"""Likewise at first, before anything is known of the provider."""
 
 POLLS_MOST = 1024
-"""Connections that the polls of one channel may have: more than there ever are polls."""
+"""Likewise at the most: with answers that take 3 s it carries 5,000 jobs, each asked about every
+15 s. So many connections, too, can be held by a provider that hangs."""
+
+POLL_PROMPT = timedelta(seconds=1)
+"""An answer within this is prompt, whatever others took."""
+
+POLL_MEMORY = timedelta(minutes=1)
+"""How long trouble with a provider makes us careful, and how far back its quickest answer is
+remembered."""
+
+LOOKS_PER_CHANNEL = 64
+"""Looks into finished videos of one channel under way at once in one process, so that one whose
+result host is slow leaves connections to it for others."""
 
 SUBMITS_PER_CHANNEL = 32
 """Background submits of one channel under way at once in one process."""
 
 CLAIM_BATCH = 200
-"""Attempts leased at once: enough that claiming costs little, few enough to work on at once."""
+"""Attempts leased at once: enough that claiming costs little, few enough to work on at once. The
+channels where something is due have equal shares of it."""
 
 DEADLINE_GRACE = timedelta(minutes=10)
 """After a job's deadline, while its provider cannot be asked: an outage of ours fails no task."""

@@ -69,6 +69,10 @@ _log = structlog.get_logger(__name__)
 _WORK_INTERVAL = timedelta(seconds=0.25)
 """Between two looks for due work: what it adds to the lag of a task is half of it on average."""
 
+_REFILL_SPACING = timedelta(seconds=0.025)
+"""Between two looks for due work where places became free for it: some are filled at a time, and
+still they stand empty only for a small part of what an answer takes."""
+
 _WATCH_INTERVAL = timedelta(seconds=2)
 """Between two looks whether the embedded server lives."""
 
@@ -439,7 +443,16 @@ def build_services(
         Loop("callbacks", callbacks.round, CALLBACK_SPACING),
     ]
     if settings.worker:
-        loops.append(Loop("worker", worker.round, _WORK_INTERVAL))
+        loops.append(
+            Loop(
+                "questions",
+                worker.ask,
+                _WORK_INTERVAL,
+                woken=worker.wanted,
+                spacing=_REFILL_SPACING,
+            )
+        )
+        loops.append(Loop("submits", worker.submit, _WORK_INTERVAL))
         loops.append(
             Loop("idempotency keys", lambda: repetitions.purge(clock.now()), _PURGE_INTERVAL)
         )

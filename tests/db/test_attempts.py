@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -196,9 +197,45 @@ async def test_busy_channels_are_left_alone(
     await running(attempts, tasks, channel)
     wanted = await running(attempts, tasks, other)
 
-    claimed = await attempts.claim(lease=lease(), now=NOW, busy=[channel.id], limit=9)
+    claimed = await attempts.claim(lease=lease(), now=NOW, rooms={channel.id: 0}, limit=9)
 
     assert [one.id for one in claimed] == [wanted.id]
+
+
+async def test_a_channel_gives_no_more_than_it_has_room_for(
+    attempts: AttemptStore, tasks: TaskStore, channel: Channel, database: Database
+) -> None:
+    others = [await make_channel(database, name) for name in ("two", "three")]
+    for one in (channel, *others):
+        for _ in range(4):
+            await running(attempts, tasks, one)
+
+    claimed = await attempts.claim(
+        lease=lease(), now=NOW, rooms={channel.id: 3, others[0].id: 1}, limit=2
+    )
+
+    counts = Counter(one.channel_id for one in claimed)
+    assert counts == {channel.id: 3, others[0].id: 1, others[1].id: 2}
+
+
+async def test_a_busy_channel_leaves_the_others_their_share(
+    attempts: AttemptStore, tasks: TaskStore, channel: Channel, database: Database
+) -> None:
+    quiet = await make_channel(database, "two")
+    full = await make_channel(database, "three")
+    idle = await make_channel(database, "four")
+    for one, count in ((channel, 9), (quiet, 1), (full, 9)):
+        for _ in range(count):
+            await running(attempts, tasks, one)
+    attempt, held = await create(tasks, idle)
+    await accept(attempts, attempt, held, due_at=NOW + MINUTE)
+
+    claimed = await attempts.claim(lease=lease(), now=NOW, rooms={full.id: 0}, limit=9, batch=6)
+
+    # Those that have room and something that is due, and no others, share the batch.
+    assert Counter(one.channel_id for one in claimed) == {channel.id: 3, quiet.id: 1}
+    again = await attempts.claim(lease=lease(), now=NOW, rooms={full.id: 9}, limit=9, batch=1)
+    assert Counter(one.channel_id for one in again) == {channel.id: 1, full.id: 1}
 
 
 async def test_what_is_due_longest_goes_first(
@@ -552,7 +589,7 @@ ANALYZE = Statement(text("ANALYZE attempts"))
 @pytest.mark.parametrize(
     ("name", "index"),
     [
-        ("CLAIM", "attempts_due_at_idx"),
+        ("CLAIM", "attempts_channel_due_idx"),
         ("COUNT_SLOTS", "attempts_channel_live_idx"),
         ("WAITING", "attempts_"),
         ("START_WAITING", "attempts_"),
@@ -568,7 +605,9 @@ async def test_work_is_found_by_index_among_many_rows(
     statement: Statement = getattr(attempt_statements, name)
     binds: dict[str, Any] = {
         "now": NOW + 5 * MINUTE,
-        "busy": [],
+        "channels": [],
+        "rooms": [],
+        "batch": 200,
         "limit": 200,
         "lease_id": new_id(),
         "lease_until": NOW + 6 * MINUTE,

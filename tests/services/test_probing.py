@@ -4,6 +4,7 @@ from unittest.mock import create_autospec
 
 import pytest
 
+from vidgate.models.ids import new_id
 from vidgate.models.outcomes import VideoResult
 from vidgate.providers.guard import GuardedFetcher
 from vidgate.services.probing import Prober
@@ -19,6 +20,6 @@ from vidgate.services.probing import Prober
 async def test_what_is_known_or_needs_a_key_is_not_fetched(result: VideoResult) -> None:
     fetcher = create_autospec(GuardedFetcher, instance=True)
 
-    assert await Prober(fetcher).complete(result) == result
+    assert await Prober(fetcher).complete(result, new_id()) == result
 
     fetcher.get_range.assert_not_called()

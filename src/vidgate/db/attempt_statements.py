@@ -1,5 +1,7 @@
 """The statements of attempts: claimed by lease, written back by compare-and-set."""
 
+from typing import Any
+
 from sqlalchemy import (
     ARRAY,
     CTE,
@@ -9,18 +11,20 @@ from sqlalchemy import (
     Double,
     Integer,
     Interval,
+    Select,
     Text,
     Uuid,
-    all_,
     and_,
     bindparam,
     cast,
+    column,
     delete,
     func,
     insert,
     literal,
     or_,
     select,
+    true,
     update,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -160,7 +164,6 @@ COUNT_SLOTS = Statement(
 # work that is due and the work that a dead worker left behind.
 
 _is_due = attempts.c.due_at <= bindparam("now", type_=_TIME)
-_not_busy = attempts.c.channel_id != all_(bindparam("busy", type_=ARRAY(Uuid)))
 
 
 def _first_due(*conditions: ColumnElement[bool], name: str) -> CTE:
@@ -174,7 +177,6 @@ def _first_due(*conditions: ColumnElement[bool], name: str) -> CTE:
     )
 
 
-_due = _first_due(attempts.c.status != "pending", _not_busy, name="due")
 _overdue = _first_due(
     attempts.c.status == "pending",
     attempts.c.deadline_at <= bindparam("now", type_=_TIME),
@@ -185,8 +187,61 @@ _leased = {
     "lease_until": bindparam("lease_until", type_=_TIME),
     "due_at": bindparam("lease_until", type_=_TIME),
 }
+
+# A channel's attempts are found at its own place in the index, and never more of them than it has
+# room for: neither what is due at a busy channel nor how much of it costs the others anything.
+
+_has_job = and_(attempts.c.due_at.is_not(None), attempts.c.status != "pending")
+
+
+def _first_of_channel(*conditions: ColumnElement[bool]) -> Select[tuple[Any, Any]]:
+    """The channel that comes next in the index, and when the first of its attempts is due."""
+    return (
+        select(attempts.c.channel_id, attempts.c.due_at)
+        .where(_has_job, *conditions)
+        .order_by(attempts.c.channel_id, attempts.c.due_at)
+        .limit(1)
+    )
+
+
+_first = _first_of_channel().subquery("first")
+_heads = select(_first.c.channel_id, _first.c.due_at).cte("heads", recursive=True)
+_next = _first_of_channel(attempts.c.channel_id > _heads.c.channel_id).lateral("next")
+_heads = _heads.union_all(
+    select(_next.c.channel_id, _next.c.due_at).select_from(_heads.join(_next, true()))
+)
+_rooms = (
+    func.unnest(bindparam("channels", type_=ARRAY(Uuid)), bindparam("rooms", type_=ARRAY(Integer)))
+    .table_valued(column("channel_id", Uuid), column("room", Integer))
+    .render_derived("rooms")
+)
+_room = func.coalesce(_rooms.c.room, bindparam("limit", type_=Integer))
+_open = (
+    select(
+        _heads.c.channel_id,
+        _room.label("room"),
+        # Of a batch every channel has the same share, and one at least.
+        func.greatest(bindparam("batch", type_=Integer) // func.count().over(), 1).label("share"),
+    )
+    .select_from(_heads.outerjoin(_rooms, _rooms.c.channel_id == _heads.c.channel_id))
+    .where(_heads.c.due_at <= bindparam("now", type_=_TIME), _room > 0)
+    .cte("open")
+)
+_of_channel = (
+    select(attempts.c.id)
+    .where(attempts.c.channel_id == _open.c.channel_id, _has_job, _is_due)
+    .order_by(attempts.c.due_at)
+    .limit(func.least(_open.c.room, _open.c.share))
+    .with_for_update(skip_locked=True)
+    .lateral("of_channel")
+)
+_due = select(_of_channel.c.id).select_from(_open.join(_of_channel, true())).cte("due")
 CLAIM = Statement(
-    update(attempts).values(_leased).where(attempts.c.id == _due.c.id).returning(*COLUMNS)
+    update(attempts)
+    .values(_leased)
+    # As an array, so that no guess at how many there are leads to a scan of all attempts.
+    .where(attempts.c.id == func.any(func.array(select(_due.c.id).scalar_subquery())))
+    .returning(*COLUMNS)
 )
 
 CLAIM_OVERDUE = Statement(

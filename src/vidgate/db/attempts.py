@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
+from vidgate.constants import CLAIM_BATCH
 from vidgate.db import attempt_statements as sql
 from vidgate.db.documents import write_result
 from vidgate.db.engine import Database, Record, Transaction
@@ -16,6 +17,7 @@ from vidgate.models.tasks import AttemptStatus, TaskError, TaskStatus
 
 __all__ = ["AttemptStore", "NewAttempt", "insert_attempt", "to_attempt"]
 
+_NO_ROOMS: Final[Mapping[UUID, int]] = {}
 _CANCELLED = TaskError("cancelled", "The task was cancelled before it was submitted.")
 
 
@@ -126,21 +128,31 @@ class AttemptStore:
     # Claiming
 
     async def claim(
-        self, *, lease: Lease, now: datetime, busy: Sequence[UUID] = (), limit: int
+        self,
+        *,
+        lease: Lease,
+        now: datetime,
+        rooms: Mapping[UUID, int] = _NO_ROOMS,
+        limit: int,
+        batch: int = CLAIM_BATCH,
     ) -> list[Attempt]:
-        """Lease attempts that are due to be asked about or recovered.
+        """Lease attempts that are due to be asked about or recovered, longest due first.
 
         Args:
             lease: What they are leased under.
             now: Database time.
-            busy: Channels that are left alone.
-            limit: How many at most.
+            rooms: How many of a channel's attempts are taken at most, by channel.
+            limit: Likewise for every channel that is missing there.
+            batch: How many are taken in all. Channels where something is due have equal shares of
+                it, of at least one attempt.
         """
         rows = await self._database.fetch(
             sql.CLAIM,
             now=now,
-            busy=list(busy),
+            channels=list(rooms),
+            rooms=list(rooms.values()),
             limit=limit,
+            batch=batch,
             lease_id=lease.id,
             lease_until=lease.until,
         )

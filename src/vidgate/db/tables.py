@@ -301,6 +301,13 @@ attempts = Table(
         "due_at",
         postgresql_where=text("due_at IS NOT NULL AND status <> 'pending'"),
     ),
+    # Each channel is looked at by itself, and no more of it is read than is taken.
+    Index(
+        "attempts_channel_due_idx",
+        "channel_id",
+        "due_at",
+        postgresql_where=text("due_at IS NOT NULL AND status <> 'pending'"),
+    ),
     # What waits is asked about by channel, and when it has waited for too long.
     Index(
         "attempts_waiting_idx",

@@ -22,6 +22,7 @@ from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from vidgate import __version__
+from vidgate.constants import LOOKS_PER_CHANNEL
 from vidgate.exceptions import NotSentError, ProviderProtocolError, UnansweredError, VidgateError
 from vidgate.providers.client import AnswerStream, PooledResolver
 from vidgate.providers.downloads import StalledError
@@ -48,8 +49,8 @@ REDIRECT_LIMIT: Final = 3
 SKIP_LIMIT_BYTES: Final = 1024 * 1024
 """What is read and thrown away of a server that ignores `Range`, to reach a later part."""
 
-CONNECTIONS_PER_HOST: Final = 8
-"""So that one slow receiver cannot hold every connection."""
+CONNECTIONS_PER_HOST: Final = 2 * LOOKS_PER_CHANNEL
+"""So that one slow host cannot hold every connection, and one channel not every one of a host."""
 
 LOOKUP_THREADS: Final = 32
 """Threads that ask for names from outside, apart from those for the operator's own channels: a name

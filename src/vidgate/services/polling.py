@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
+import httpx
 import structlog
 
 from vidgate.constants import (
@@ -44,6 +45,7 @@ from vidgate.services.faults import to_task_error
 from vidgate.services.metrics import Metrics
 from vidgate.services.pacing import backoff, doubt_backoff, doubt_ends_at, next_interval
 from vidgate.services.probing import Prober
+from vidgate.services.rooms import Place
 
 __all__ = ["Poller"]
 
@@ -88,6 +90,11 @@ class Poller:
         self._pace = pace
         self._random = randomness
 
+    def width(self, attempt: Attempt) -> int:
+        """How many attempts like this one a request can ask about."""
+        assert attempt.ref is not None  # noqa: S101 - set with the state RUNNING
+        return self._providers[attempt.provider].batch_size(attempt.ref)
+
     def batches(self, attempts: Sequence[Attempt]) -> list[list[Attempt]]:
         """Group attempts that one request can ask about."""
         groups: dict[tuple[object, ...], list[Attempt]] = {}
@@ -97,15 +104,21 @@ class Poller:
             groups.setdefault(key, []).append(attempt)
         batches = []
         for group in groups.values():
-            first = group[0].ref
-            assert first is not None  # noqa: S101 - as above
-            size = self._providers[group[0].provider].batch_size(first)
+            size = self.width(group[0])
             batches += [group[start : start + size] for start in range(0, len(group), size)]
         return batches
 
-    async def poll(self, batch: Sequence[Attempt], lease: Lease) -> None:
-        """Ask about attempts of one batch, all held under one lease."""
-        outcomes = await self._ask(batch)
+    async def poll(self, batch: Sequence[Attempt], lease: Lease, place: Place) -> None:
+        """Ask about attempts of one batch, all held under one lease.
+
+        Args:
+            batch: What one request can ask about.
+            lease: Of all of them.
+            place: Of the request; it is free as soon as there is an answer, so that nobody waits
+                for what is made of that.
+        """
+        outcomes = await self._ask(batch, place)
+        place.leave()
 
         async def record(attempt: Attempt) -> None:
             assert attempt.ref is not None  # noqa: S101 - set with the state RUNNING
@@ -121,7 +134,7 @@ class Poller:
             if failure is not None:
                 raise failure
 
-    async def _ask(self, batch: Sequence[Attempt]) -> Mapping[UpstreamRef, Outcome]:
+    async def _ask(self, batch: Sequence[Attempt], place: Place) -> Mapping[UpstreamRef, Outcome]:
         first = batch[0]
         provider = self._providers[first.provider]
         refs = [attempt.ref for attempt in batch if attempt.ref is not None]
@@ -136,7 +149,9 @@ class Poller:
                 lane=Lane.POLLS,
             )
             outcomes = provider.read_poll(sent, response, refs)
+            place.answered(is_trouble=_is_trouble(response))
         except (UpstreamError, ConfigurationError) as error:
+            place.answered(is_trouble=isinstance(error, UpstreamError))
             wait = error.retry_after_seconds if isinstance(error, ProviderProtocolError) else None
             return dict.fromkeys(refs, Unreadable(str(error), wait))
         except DatabaseUnavailableError:
@@ -167,7 +182,7 @@ class Poller:
                 assert_never(outcome)
 
     async def _succeed(self, attempt: Attempt, lease: Lease, outcome: Succeeded) -> None:
-        result = await self._prober.complete(outcome.result)
+        result = await self._prober.complete(outcome.result, attempt.channel_id)
         final = await self._attempts.finish(
             replace(attempt, polls=attempt.polls + 1),
             lease,
@@ -317,3 +332,8 @@ class Poller:
         if final:
             self._metrics.task(attempt.provider, status.value)
             _log.info("A task is final", status=status.value)
+
+
+def _is_trouble(response: httpx.Response) -> bool:
+    """Whether the provider says that it is asked too much, or is not well."""
+    return response.status_code == httpx.codes.TOO_MANY_REQUESTS or response.is_server_error

@@ -3,10 +3,12 @@
 import asyncio
 from dataclasses import replace
 from typing import TypeVar
+from uuid import UUID
+from weakref import WeakValueDictionary
 
 import structlog
 
-from vidgate.constants import PROBE_TIMEOUT
+from vidgate.constants import LOOKS_PER_CHANNEL, PROBE_TIMEOUT
 from vidgate.exceptions import VidgateError
 from vidgate.models.outcomes import VideoResult
 from vidgate.providers.guard import GuardedFetcher
@@ -20,18 +22,26 @@ _log = structlog.get_logger(__name__)
 class Prober:
     """Reads a video's own header by ranged reads through the guard.
 
+    Each channel has so many looks under way at once; further ones wait for their turn, as long as a
+    look may take.
+
     Args:
         fetcher: It connects only to what the guard allows.
     """
 
     def __init__(self, fetcher: GuardedFetcher) -> None:
         self._fetcher = fetcher
+        self._turns: WeakValueDictionary[UUID, asyncio.Semaphore] = WeakValueDictionary()
 
-    async def complete(self, result: VideoResult) -> VideoResult:
+    async def complete(self, result: VideoResult, channel_id: UUID) -> VideoResult:
         """Fill in duration, frame rate, width and height where the provider left them out.
 
         What cannot be read in time stays unknown; the task is not held up for it. Nor is anything
         fetched that answers to the channel's credential only.
+
+        Args:
+            result: What the provider said.
+            channel_id: Whose job it was.
         """
         known = (result.duration_seconds, result.fps, result.width, result.height)
         if None not in known or result.protected:
@@ -43,8 +53,11 @@ class Prober:
             )
             return answer.content, answer.total_bytes
 
+        turns = self._turns.get(channel_id)
+        if turns is None:
+            turns = self._turns[channel_id] = asyncio.Semaphore(LOOKS_PER_CHANNEL)
         try:
-            async with asyncio.timeout(PROBE_TIMEOUT.total_seconds()):
+            async with asyncio.timeout(PROBE_TIMEOUT.total_seconds()), turns:
                 facts = await probe_mp4(read)
         except (VidgateError, TimeoutError) as error:
             _log.info("A finished video could not be looked into", reason=str(error))

@@ -1,7 +1,7 @@
 """The worker: claims what is due and gives it to those who know what to do."""
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Coroutine, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -26,6 +26,7 @@ from vidgate.providers.base import Provider
 from vidgate.services.directory import Directory
 from vidgate.services.polling import Poller
 from vidgate.services.recovering import Recoverer
+from vidgate.services.rooms import Place, Rooms
 from vidgate.services.routing import is_usable
 from vidgate.services.submitting import Submitter
 
@@ -39,6 +40,9 @@ class Worker:
 
     Work is claimed in batches and done concurrently; what a channel has under way here is limited,
     so that one that hangs never keeps the others waiting.
+
+    Attributes:
+        wanted: Set when there is room again at a channel where work waits for it.
     """
 
     def __init__(
@@ -59,19 +63,61 @@ class Worker:
         self._poller = poller
         self._recoverer = recoverer
         self._clock = clock
-        self._asking: Counter[UUID] = Counter()
+        self.wanted = asyncio.Event()
+        self._rooms = Rooms(clock, self.wanted.set)
         self._submitting: Counter[UUID] = Counter()
         self._questions: dict[asyncio.Task[None], tuple[list[Attempt], Lease]] = {}
         self._submits: set[asyncio.Task[None]] = set()
 
     async def round(self) -> bool:
-        """Claim what is due and start on it.
+        """Claim whatever is due and start on it. For tests and one-off runs.
+
+        Returns:
+            Whether there may be more.
+        """
+        more = await self.ask()
+        return await self.submit() or more
+
+    async def ask(self) -> bool:
+        """Claim what is due to be asked about, as far as there is room, and start on it.
+
+        Returns:
+            Whether there may be more that has room, so that the next round should follow at once.
+        """
+        now = self._clock.now()
+        lease = Lease(new_id(), now + POLL_LEASE)
+        places = self._rooms.places()
+        rooms = {one: count * self._rooms.width(one) for one, count in places.items()}
+        claimed = await self._attempts.claim(
+            lease=lease, now=now, rooms=rooms, limit=POLLS_PER_CHANNEL
+        )
+        by_channel: defaultdict[UUID, list[Attempt]] = defaultdict(list)
+        for attempt in claimed:
+            by_channel[attempt.channel_id].append(attempt)
+        share = max(1, CLAIM_BATCH // max(1, len(by_channel)))
+        more = False
+        surplus: list[Attempt] = []
+        for channel_id in {*rooms, *by_channel}:
+            attempts = by_channel[channel_id]
+            room = rooms.get(channel_id, POLLS_PER_CHANNEL)
+            self._rooms.claimed(channel_id, self._width(attempts), is_wanted=len(attempts) >= room)
+            before = self._rooms.free(channel_id)
+            surplus += self._start_questions(channel_id, attempts, lease)
+            started = before - self._rooms.free(channel_id)
+            # Places that became free meanwhile are for the next round, which they have asked for.
+            if len(attempts) >= min(room, share):
+                more = more or started < places.get(channel_id, POLLS_PER_CHANNEL)
+        if surplus:
+            await self._attempts.return_leases({one.id: lease for one in surplus}, now)
+        return more
+
+    async def submit(self) -> bool:
+        """Start on submits that waited, and end what has waited for too long.
 
         Returns:
             Whether there may be more, so that the next round should follow at once.
         """
-        more = await self._start_questions()
-        more = await self._end_overdue() or more
+        more = await self._end_overdue()
         return await self._start_submits() or more
 
     async def idle(self) -> None:
@@ -100,64 +146,69 @@ class Worker:
 
     # Polls and recoveries
 
-    async def _start_questions(self) -> bool:
-        now = self._clock.now()
-        lease = Lease(new_id(), now + POLL_LEASE)
-        busy = [channel for channel, count in self._asking.items() if count >= POLLS_PER_CHANNEL]
-        claimed = await self._attempts.claim(lease=lease, now=now, busy=busy, limit=CLAIM_BATCH)
-        if not claimed:
-            return False
+    def _width(self, attempts: Sequence[Attempt]) -> int | None:
+        """How many attempts like these each question asks about; `None` if that is not known."""
+        if any(attempt.status is AttemptStatus.SUBMITTING for attempt in attempts):
+            return 1
+        known = [attempt for attempt in attempts if attempt.provider in self._providers]
+        return min(map(self._poller.width, known), default=None)
+
+    def _start_questions(
+        self, channel_id: UUID, attempts: Sequence[Attempt], lease: Lease
+    ) -> list[Attempt]:
+        """Start on claimed attempts of one channel; those without room are given back."""
         polls: list[Attempt] = []
         surplus: list[Attempt] = []
-        for attempt in claimed:
+        for attempt in attempts:
             if attempt.provider not in self._providers:
                 # Made by a newer version: its lease keeps it away from here for a while.
                 _log.error("There is no such provider", provider=attempt.provider)
-                continue
-            if self._asking[attempt.channel_id] >= POLLS_PER_CHANNEL:
+            elif attempt.status is not AttemptStatus.SUBMITTING:
+                polls.append(attempt)
+            elif place := self._rooms.take(channel_id):
+                self._recover(attempt, lease, place)
+            else:
                 surplus.append(attempt)
-                continue
-            self._asking[attempt.channel_id] += 1
-            match attempt.status:
-                case AttemptStatus.SUBMITTING:
-                    self._recover(attempt, lease)
-                case _:
-                    polls.append(attempt)
         for batch in self._poller.batches(polls):
-            self._ask(batch, lease, self._poller.poll(batch, lease))
-        if surplus:
-            await self._attempts.return_leases({one.id: lease for one in surplus}, now)
-        return len(claimed) == CLAIM_BATCH
+            if place := self._rooms.take(channel_id):
+                self._hold(batch, lease, self._poller.poll(batch, lease, place), place)
+            else:
+                surplus += batch
+        return surplus
 
     async def _end_overdue(self) -> bool:
         now = self._clock.now()
         lease = Lease(new_id(), now + POLL_LEASE)
         overdue = await self._attempts.claim_overdue(lease=lease, now=now, limit=CLAIM_BATCH)
         for attempt in overdue:
-            self._asking[attempt.channel_id] += 1
-            self._ask([attempt], lease, self._recoverer.expire(attempt, lease))
+            self._hold([attempt], lease, self._recoverer.expire(attempt, lease))
         return len(overdue) == CLAIM_BATCH
 
-    def _recover(self, attempt: Attempt, lease: Lease) -> None:
+    def _recover(self, attempt: Attempt, lease: Lease, place: Place) -> None:
         # It may end in a submit, which is not to be cut off when the worker stops.
         work = asyncio.create_task(_logged(self._recoverer.recover(attempt, lease)))
         self._submits.add(work)
 
         def done(work: asyncio.Task[None]) -> None:
             self._submits.discard(work)
-            self._asking[attempt.channel_id] -= 1
+            place.leave()
 
         work.add_done_callback(done)
 
-    def _ask(
-        self, attempts: Sequence[Attempt], lease: Lease, work: Coroutine[Any, Any, None]
+    def _hold(
+        self,
+        attempts: Sequence[Attempt],
+        lease: Lease,
+        work: Coroutine[Any, Any, None],
+        place: Place | None = None,
     ) -> None:
         question = asyncio.create_task(_logged(work))
         self._questions[question] = (list(attempts), lease)
 
         def done(question: asyncio.Task[None]) -> None:
             del self._questions[question]
-            self._asking.subtract(attempt.channel_id for attempt in attempts)
+            if place is not None:
+                place.leave()
 
         question.add_done_callback(done)
 
