@@ -566,6 +566,94 @@ async def test_a_cancelled_job_is_a_cancelled_task(
     assert task.status is TaskStatus.CANCELLED
 
 
+# Given back together
+
+
+async def test_leases_are_given_back_together_and_each_as_it_should_be(
+    attempts: AttemptStore, tasks: TaskStore, channel: Channel
+) -> None:
+    for _ in range(9):
+        await running(attempts, tasks, channel)
+    mine, theirs = lease(), lease(2)
+    held = await attempts.claim(lease=mine, now=NOW, limit=9)
+    await attempts.return_leases({held[0].id: mine}, NOW)
+    [lost] = await attempts.claim(lease=theirs, now=NOW, limit=9)
+
+    results = await asyncio.gather(
+        *(
+            attempts.release(
+                replace(
+                    one,
+                    polls=number,
+                    last_reason=f"reason {number}" if number % 2 else None,
+                    find_page={"page": number} if number % 3 else None,
+                    due_at=NOW + number * MINUTE,
+                ),
+                mine,
+                NOW,
+            )
+            for number, one in enumerate(held)
+        ),
+        return_exceptions=True,
+    )
+
+    assert [type(result) for result in results] == [LeaseLostError] + 8 * [type(None)]
+    for number, one in enumerate(held):
+        found = await attempts.one(one.id)
+        assert found is not None
+        if one.id == lost.id:
+            assert (found.polls, found.due_at) == (0, theirs.until)
+            continue
+        assert (found.polls, found.due_at) == (number, NOW + number * MINUTE)
+        assert found.last_reason == (f"reason {number}" if number % 2 else None)
+        assert found.find_page == ({"page": number} if number % 3 else None)
+
+
+async def test_one_that_cannot_be_written_keeps_no_other_from_it(
+    attempts: AttemptStore, tasks: TaskStore, channel: Channel
+) -> None:
+    for _ in range(3):
+        await running(attempts, tasks, channel)
+    mine = lease()
+    held = await attempts.claim(lease=mine, now=NOW, limit=9)
+
+    results = await asyncio.gather(
+        *(
+            attempts.release(
+                replace(one, last_reason="\0" if number == 1 else "fine", polls=7), mine, NOW
+            )
+            for number, one in enumerate(held)
+        ),
+        return_exceptions=True,
+    )
+
+    assert [result is None for result in results] == [True, False, True]
+    polls = [found.polls for one in held if (found := await attempts.one(one.id))]
+    assert polls == [7, 0, 7]
+
+
+async def test_who_goes_away_leaves_the_others_written(
+    attempts: AttemptStore, tasks: TaskStore, channel: Channel
+) -> None:
+    for _ in range(4):
+        await running(attempts, tasks, channel)
+    mine = lease()
+    held = await attempts.claim(lease=mine, now=NOW, limit=9)
+    writes = [
+        asyncio.create_task(attempts.release(replace(one, due_at=NOW, polls=7), mine, NOW))
+        for one in held
+    ]
+    await asyncio.sleep(0)  # the first is under way, and the others wait
+    for write in writes[:2]:
+        write.cancel()
+
+    results = await asyncio.gather(*writes, return_exceptions=True)
+    await attempts.return_leases({one.id: mine for one in held}, NOW)
+
+    assert [type(one) for one in results] == 2 * [asyncio.CancelledError] + 2 * [type(None)]
+    assert len(await attempts.claim(lease=lease(), now=NOW, limit=9)) == 4
+
+
 # Many rows
 
 

@@ -317,10 +317,25 @@ RELEASED = (
     "fault_code",
     "fault_message",
 )
+# Every bind is an array with an element for each attempt.
+_releases: dict[str, Any] = {"attempt_id": Uuid(), "lease_id": Uuid(), "now": _TIME} | {
+    name: attempts.c[name].type for name in RELEASED
+}
+_release = (
+    func.unnest(*(bindparam(name, type_=ARRAY(type_)) for name, type_ in _releases.items()))
+    .table_valued(*(column(name, type_) for name, type_ in _releases.items()))
+    .render_derived("release")
+)
 RELEASE = Statement(
     update(attempts)
-    .values({name: bindparam(name, type_=attempts.c[name].type) for name in RELEASED} | _unleased)
-    .where(_still_mine)
+    .values({name: _release.c[name] for name in RELEASED} | _unleased)
+    .where(
+        attempts.c.id == func.any(bindparam("attempt_id", type_=ARRAY(Uuid))),
+        attempts.c.id == _release.c.attempt_id,
+        attempts.c.lease_id == _release.c.lease_id,
+        attempts.c.lease_until > _release.c.now,
+    )
+    .returning(attempts.c.id)
 )
 
 RESUBMIT = Statement(

@@ -10,6 +10,7 @@ from vidgate.constants import CLAIM_BATCH
 from vidgate.db import attempt_statements as sql
 from vidgate.db.documents import write_result
 from vidgate.db.engine import Database, Record, Transaction
+from vidgate.db.releases import Releases
 from vidgate.exceptions import LeaseLostError
 from vidgate.models.attempts import Attempt, Lease
 from vidgate.models.outcomes import Fault, UpstreamRef, VideoResult
@@ -124,6 +125,7 @@ class AttemptStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._releases = Releases(database)
 
     # Claiming
 
@@ -232,15 +234,10 @@ class AttemptStore:
 
     async def release(self, attempt: Attempt, lease: Lease, now: datetime) -> None:
         """Write the attempt's counters, state and next due time, and give the lease back."""
-        changed = await self._database.execute(
-            sql.RELEASE,
-            attempt_id=attempt.id,
-            lease_id=lease.id,
-            now=now,
-            **{name: getattr(attempt, name) for name in sql.RELEASED if name != "status"},
-            status=attempt.status.value,
-        )
-        _expect_one(changed)
+        values = {name: getattr(attempt, name) for name in sql.RELEASED}
+        values |= {"attempt_id": attempt.id, "lease_id": lease.id, "now": now}
+        if not await self._releases.write({**values, "status": attempt.status.value}):
+            raise LeaseLostError
 
     async def restart(
         self, attempt: Attempt, lease: Lease, *, new: Lease, submit_ends_at: datetime, now: datetime
@@ -413,6 +410,7 @@ class AttemptStore:
     async def return_leases(self, held: Mapping[UUID, Lease], now: datetime) -> None:
         """Make attempts due at once for other workers, when this one stops. Submits keep theirs."""
         if held:
+            await self._releases.settle()  # two statements over many rows may lock each other out
             await self._database.execute(
                 sql.RETURN_LEASES,
                 ids=list(held),
