@@ -15,6 +15,7 @@ __all__ = [
     "CALLBACK_SPACING",
     "CALLBACK_TRIES",
     "CLAIM_BATCH",
+    "DATABASE_RETRY",
     "DEADLINE_GRACE",
     "DOUBT_DELAY",
     "DOUBT_LIMIT",
@@ -86,6 +87,9 @@ LEASE_MARGIN = timedelta(seconds=15)
 
 POLL_LEASE = timedelta(seconds=45)
 """Longer than a poll (20 s), a look into the finished video (5 s) and the write after it."""
+
+DATABASE_RETRY = timedelta(seconds=1)
+"""Until an attempt is asked about again where PostgreSQL did not answer in time on the way."""
 
 PROBE_TIMEOUT = timedelta(seconds=5)
 """Total, for reading what a finished video really is from its header, waiting for a turn included;

@@ -27,7 +27,7 @@ from vidgate.providers.base import NextRequest
 from vidgate.providers.client import CHANNEL_CONNECTIONS, UpstreamClient
 from vidgate.providers.guard import GuardedFetcher, RangeAnswer
 from vidgate.providers.kling import Kling
-from vidgate.services import probing
+from vidgate.services import directory, probing
 
 RENAME = Statement(text("UPDATE attempts SET provider = 'sora'"))
 
@@ -303,6 +303,25 @@ async def test_a_freed_place_is_filled_and_no_lease_is_given_back(engine: Engine
     for _ in range(POLLS_PER_CHANNEL + 3):
         turns.release()
     await worker.idle()
+
+
+async def test_what_a_slow_database_kept_from_being_asked_is_asked_soon(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await engine.channel("kling")
+    fake = Upstream(engine.router, "kling")
+    created = await engine.create(MODELS["kling"])
+    fake.on_poll = ["succeeded"]
+    with monkeypatch.context() as patch:
+        patch.setattr(directory, "CACHE_STALE", timedelta())  # what was just read is too old
+        await engine.tick(minutes=1)
+    assert fake.polls == []
+
+    await engine.tick(seconds=0.9)
+    assert fake.polls == []
+    await engine.tick(seconds=0.1)
+
+    assert (await engine.task(created)).status is TaskStatus.SUCCEEDED
 
 
 TROUBLE: Mapping[str, Answer] = {

@@ -547,7 +547,7 @@ CHANNELS_USED = Statement(
 )
 RETURN_LEASES = Statement(
     update(attempts)
-    .values(due_at=bindparam("now", type_=_TIME), **_unleased)
+    .values(due_at=bindparam("due_at", type_=_TIME), **_unleased)
     .where(
         attempts.c.id == func.any(bindparam("ids", type_=ARRAY(Uuid))),
         attempts.c.lease_id == func.any(bindparam("lease_ids", type_=ARRAY(Uuid))),

@@ -407,15 +407,15 @@ class AttemptStore:
         )
         _expect_one(changed)
 
-    async def return_leases(self, held: Mapping[UUID, Lease], now: datetime) -> None:
-        """Make attempts due at once for other workers, when this one stops. Submits keep theirs."""
+    async def return_leases(self, held: Mapping[UUID, Lease], due_at: datetime) -> None:
+        """Leave attempts to whoever claims them from then on. Submits keep their leases."""
         if held:
             await self._releases.settle()  # two statements over many rows may lock each other out
             await self._database.execute(
                 sql.RETURN_LEASES,
                 ids=list(held),
                 lease_ids=[lease.id for lease in held.values()],
-                now=now,
+                due_at=due_at,
             )
 
     async def hasten(self, ids: Sequence[UUID], now: datetime) -> list[UUID]:

@@ -11,6 +11,7 @@ import structlog
 
 from vidgate.constants import (
     CLAIM_BATCH,
+    DATABASE_RETRY,
     LEASE_MARGIN,
     POLL_LEASE,
     POLLS_PER_CHANNEL,
@@ -202,7 +203,7 @@ class Worker:
         work: Coroutine[Any, Any, None],
         place: Place | None = None,
     ) -> None:
-        question = asyncio.create_task(_logged(work))
+        question = asyncio.create_task(_logged(self._ask_or_give_back(attempts, lease, work)))
         self._questions[question] = (list(attempts), lease)
 
         def done(question: asyncio.Task[None]) -> None:
@@ -211,6 +212,17 @@ class Worker:
                 place.leave()
 
         question.add_done_callback(done)
+
+    async def _ask_or_give_back(
+        self, attempts: Sequence[Attempt], lease: Lease, work: Coroutine[Any, Any, None]
+    ) -> None:
+        try:
+            await work
+        except DatabaseUnavailableError:
+            # Most often it was only slow: nobody has to wait for the end of the lease.
+            held = {attempt.id: lease for attempt in attempts}
+            await self._attempts.return_leases(held, self._clock.now() + DATABASE_RETRY)
+            raise
 
     # Submits of what waited
 
