@@ -4,7 +4,7 @@
 #   ARGS='…'            more arguments for demo, test and bench
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench lock build clean
+.PHONY: help install demo test check bench lag lock build clean
 
 PYTHON ?=
 ARGS ?=
@@ -35,6 +35,9 @@ check: $(STAMP) ## Check format, lint, types and imports
 
 bench: $(STAMP) ## Measure requests a second, as ratios to a bare function
 	@exec $(BIN)/python bench/run.py $(ARGS)
+
+lag: $(STAMP) ## Measure how late 5,000 jobs at one slow channel are known to be done
+	@exec $(BIN)/python bench/lag.py $(ARGS)
 
 # Without index URLs, and for every system and Python.
 lock: $(STAMP) ## Pin the newest versions in requirements.lock

@@ -33,11 +33,14 @@ POST_BODY = json.dumps(
 
 
 @contextmanager
-def process(command: list[str], core: int, **variables: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a process on one core, and stop it by its own id at the end."""
+def process(
+    command: list[str], core: int | None = None, **variables: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process, on one core if one is named, and stop it by its own id at the end."""
+    pinned = [] if core is None else ["taskset", "-c", str(core)]
     with tempfile.TemporaryFile() as log:
         running = subprocess.Popen(
-            ["taskset", "-c", str(core), *command],
+            [*pinned, *command],
             env=os.environ | variables,
             cwd=HERE,
             stdout=log,
