@@ -12,6 +12,7 @@ VidgateError
 └── RequestError                       what a client is told, with status, type and code
     ├── InvalidParameterError          400
     │   ├── MalformedBodyError
+    │   ├── TooManyValuesError
     │   ├── UnsupportedParameterError  a value the chosen model cannot honour
     │   ├── RefusedParameterError      the provider refused a value
     │   └── ContentPolicyError         the provider refused the content
@@ -71,6 +72,7 @@ __all__ = [
     "RequestError",
     "StorageUnavailableError",
     "TaskNotFoundError",
+    "TooManyValuesError",
     "UnansweredError",
     "UnavailableError",
     "UnsupportedParameterError",
@@ -160,6 +162,12 @@ class MalformedBodyError(InvalidParameterError):
     """The body is not one JSON object."""
 
     default_code = "invalid_json"
+
+
+class TooManyValuesError(InvalidParameterError):
+    """The JSON has more values than any request needs."""
+
+    default_code = "too_many_values"
 
 
 class UnsupportedParameterError(InvalidParameterError):

@@ -1,6 +1,7 @@
 """What a body holds, and how a multipart one is read."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,8 +10,13 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from vidgate.api.nested_fields import FieldPath, place, split_name
 from vidgate.api.plain_values import read_object, read_plain
-from vidgate.api.strict_json import BESIDE_INLINE_BYTES
-from vidgate.exceptions import BodyTooLargeError, InvalidParameterError, MalformedBodyError
+from vidgate.api.strict_json import BESIDE_INLINE_BYTES, MOST_VALUES, count_values
+from vidgate.exceptions import (
+    BodyTooLargeError,
+    InvalidParameterError,
+    MalformedBodyError,
+    TooManyValuesError,
+)
 
 __all__ = ["Form", "UnexpectedFileError", "is_multipart", "parse_multipart"]
 
@@ -20,6 +26,7 @@ _PICTURES = frozenset({"image", "images", "input_reference"})
 """Fields that may be files, and may come more than once."""
 
 _JSON_FIELD = "metadata"
+_LIKE_JSON = re.compile(rb"\s*+[\[{]")
 
 
 class UnexpectedFileError(InvalidParameterError):
@@ -59,10 +66,13 @@ def parse_multipart(body: bytes | bytearray, content_type: str) -> Form:
         BodyTooLargeError: Its text is over the limit of JSON.
         InvalidParameterError: A field comes twice, or is a file and may not be, or its name cannot
             be read.
+        TooManyValuesError: Its JSON texts have more than 10,000 values together.
     """
     fields: dict[str, Any] = {}
     text_bytes = 0
-    for part in _split(body, content_type):
+    parts = _split(body, content_type)
+    _check_values(parts)
+    for part in parts:
         path, is_file = _describe(part)
         if is_file and not part.content:
             continue  # what a browser sends for a file that was not chosen
@@ -148,6 +158,18 @@ class _Collector:
 
     def end(self) -> None:
         self.is_complete = True
+
+
+def _check_values(parts: Sequence[_Part]) -> None:
+    """Count the values of all that may be read as JSON, before any of it is."""
+    values = 0
+    for part in parts:
+        if _LIKE_JSON.match(part.content):
+            values += count_values(part.content)
+        if values > MOST_VALUES:
+            raise TooManyValuesError(
+                f"The form has more than {MOST_VALUES:,} JSON values; no model needs as many."
+            )
 
 
 def _describe(part: _Part) -> tuple[FieldPath, bool]:

@@ -5,12 +5,16 @@ import math
 import re
 from typing import Any, NoReturn
 
-from vidgate.exceptions import BodyTooLargeError, MalformedBodyError
+from vidgate.exceptions import BodyTooLargeError, MalformedBodyError, TooManyValuesError
 
-__all__ = ["BESIDE_INLINE_BYTES", "parse_object"]
+__all__ = ["BESIDE_INLINE_BYTES", "MOST_VALUES", "count_values", "parse_object"]
 
 BESIDE_INLINE_BYTES = 2 * 1024 * 1024
 """JSON beside inline media: no request needs more, and parsed it takes many times its size."""
+
+MOST_VALUES = 10_000
+"""Of one body: objects, arrays, strings, numbers and words, keys apart. Vendors' largest bodies
+have a few hundred, and each value costs as much as a hundred bytes of text."""
 
 _INLINE_BYTES = 4096
 """From this length on a string of base64, or a `data:` URI, counts as inline media."""
@@ -23,7 +27,13 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=\\"
 """With the backslash, since some write `/` as an escape."""
 
-_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"|(?P<opening>[\[{])|[\]}]', re.DOTALL)
+_LEXEME = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[{]\s*+[\]}]|[,\[{\]}]', re.DOTALL)
+"""A string, an empty array or object, or what begins, parts or ends one that is not."""
+
+_MOST_LEXEMES = 5 * MOST_VALUES
+"""Valid JSON has at most so many for its values: a key and a string, a comma, two brackets."""
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _DOUBTFUL_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
 _KINDS = {list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
@@ -37,18 +47,25 @@ def parse_object(body: bytes | bytearray) -> dict[str, Any]:
     Raises:
         MalformedBodyError: It is anything else; the message names the problem.
         BodyTooLargeError: There is more than 2 MiB beside inline media.
+        TooManyValuesError: There are more than 10,000 values.
     """
     if body.startswith(_BYTE_ORDER_MARK):
         raise MalformedBodyError("The body begins with a byte order mark; send plain UTF-8.")
     if len(body) > BESIDE_INLINE_BYTES:
         _check_beside_inline(body)
+    values, levels = _look(body)
+    if levels > _MAX_LEVELS:
+        raise MalformedBodyError(f"The body has more than {_MAX_LEVELS} levels.")
+    if values > MOST_VALUES:
+        raise TooManyValuesError(
+            f"The body has more than {MOST_VALUES:,} JSON values; no model needs as many."
+        )
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
         raise MalformedBodyError(f"The body is not UTF-8 at byte {error.start}.") from None
     if not text or text.isspace():
         raise MalformedBodyError("The body is empty; send a JSON object.")
-    _check_levels(text)
     value = _parse(text)
     if not isinstance(value, dict):
         kind = _KINDS.get(type(value), "a number")
@@ -93,17 +110,38 @@ def _finite(text: str) -> float:
     return value
 
 
-def _check_levels(text: str) -> None:
-    if text.count("[") + text.count("{") <= _MAX_LEVELS:
-        return
-    level = 0
-    for token in _TOKEN.finditer(text):
-        if token["opening"]:
+def count_values(body: bytes | bytearray) -> int:
+    """Count the values of a JSON text without making any; beyond the limit it stops."""
+    return _look(body)[0]
+
+
+def _look(body: bytes | bytearray) -> tuple[int, int]:
+    """Count values and levels, until there are too many of either; at least, if that is enough."""
+    openings = _count(body, b"[") + _count(body, b"{")
+    most = 1 + _count(body, b",") + openings  # in strings as well
+    if most <= MOST_VALUES and openings <= _MAX_LEVELS:
+        return most, openings
+    values, level, levels = 1, 0, 0
+    for lexemes, found in enumerate(_LEXEME.finditer(body)):
+        lexeme = found[0]
+        if lexeme == b",":
+            values += 1
+        elif lexeme in {b"[", b"{"}:
+            values += 1
             level += 1
-            if level > _MAX_LEVELS:
-                raise MalformedBodyError(f"The body has more than {_MAX_LEVELS} levels.")
-        elif token[0] in "]}":
+            levels = max(levels, level)
+        elif lexeme in {b"]", b"}"}:
             level -= 1
+        if lexemes > _MOST_LEXEMES:  # no valid JSON, or too many all the same
+            values = MOST_VALUES + 1
+        if values > MOST_VALUES or levels > _MAX_LEVELS:
+            break
+    return values, levels
+
+
+def _count(body: bytes | bytearray, character: bytes) -> int:
+    starts = range(0, len(body), _SLICE_BYTES)
+    return sum(body.count(character, start, start + _SLICE_BYTES) for start in starts)
 
 
 def _check_characters(value: Any) -> None:
@@ -112,7 +150,7 @@ def _check_characters(value: Any) -> None:
         case str():
             if "\0" in value:
                 raise MalformedBodyError("The body has \\u0000 in a string.")
-            if not value.isascii() and any("\ud800" <= one <= "\udfff" for one in value):
+            if not value.isascii() and _LONE_SURROGATE.search(value):
                 raise MalformedBodyError("The body has a lone surrogate in a string.")
         case dict():
             for key, member in value.items():
