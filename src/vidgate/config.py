@@ -108,7 +108,9 @@ class Settings(BaseSettings):
         title="A factor on every first ask, interval and back-off: 0.05 asks twenty times sooner",
     )
     body_memory: int = Field(
-        default=512 * 1024 * 1024, ge=1024 * 1024, title="Bytes of bodies being read at once"
+        default=512 * 1024 * 1024,
+        ge=1024 * 1024,
+        title="Bytes of bodies being read at once; one account has a quarter",
     )
     allowed_networks: Annotated[tuple[Network, ...], NoDecode] = Field(
         default=(),

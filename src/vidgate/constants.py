@@ -24,6 +24,7 @@ __all__ = [
     "FOLLOW_INTERVAL",
     "FOLLOW_LIMIT",
     "FULL_CHANNEL_RETRY",
+    "HEAVY_BYTES",
     "LEASE_MARGIN",
     "LOOKS_PER_CHANNEL",
     "MAX_BACKOFF",
@@ -116,6 +117,10 @@ QUEUE_DEADLINE = timedelta(hours=24)
 
 FULL_CHANNEL_RETRY = timedelta(seconds=5)
 """Until a channel that said it is full or too busy is tried again; doubled each time."""
+
+HEAVY_BYTES = 256 * 1024
+"""From this size of its body on a request is read, translated and stored in a thread: done by the
+event loop it would hold up everybody else."""
 
 DOUBT_DELAY = timedelta(seconds=10)
 """Until a doubtful failure is asked for once more; then as long as it was doubted so far, at most

@@ -11,6 +11,7 @@ from uuid import UUID
 import httpx
 from pydantic import SecretStr
 from starlette.types import ASGIApp, Receive, Scope, Send
+from tests.support.serving import serve
 
 from vidgate.api.bodies import BodyBudget, BodyReader
 from vidgate.config import Settings
@@ -48,6 +49,7 @@ __all__ = [
     "build_task",
     "call",
     "open_api",
+    "open_served_api",
     "serve_lifespan",
 ]
 
@@ -78,9 +80,14 @@ def build_task(**changes: Any) -> TaskSnapshot:
 
 
 class FakeDirectory:
-    """Knows one token and the access keys it was given, and can lose its database."""
+    """Knows a token, those of others and access keys it was given; can lose its database.
+
+    Attributes:
+        others: The accounts of other tokens, by their keys.
+    """
 
     def __init__(self) -> None:
+        self.others: dict[str, UUID] = {}
         self.account_id = UUID(int=1)
         self.is_up = True
         self.access_keys: dict[str, SecretStr] = {}
@@ -92,6 +99,10 @@ class FakeDirectory:
     async def authenticate(self, key: str) -> Caller | None:
         if not self.is_up:
             raise DatabaseUnavailableError("down")
+        if key in self.others:
+            return replace(
+                self.caller, token=replace(self.caller.token, account_id=self.others[key])
+            )
         return self.caller if key == KEY else None
 
     async def access_key(self, access_key: str) -> AccessKey | None:
@@ -330,7 +341,12 @@ class Api:
     app: ASGIApp
     client: httpx.AsyncClient
     services: FakeServices
-    budget: BodyBudget
+    bodies: BodyReader
+
+    @property
+    def budget(self) -> BodyBudget:
+        """Of large bodies."""
+        return self.bodies.budget
 
 
 @asynccontextmanager
@@ -375,7 +391,15 @@ async def open_api(**changes: Any) -> AsyncIterator[Api]:
             base_url="http://gateway.test",
             headers={"Authorization": f"Bearer {KEY}"},
         ) as client:
-            yield Api(served, client, services, bodies.budget)
+            yield Api(served, client, services, bodies)
+
+
+@asynccontextmanager
+async def open_served_api(**changes: Any) -> AsyncIterator[tuple[int, FakeServices]]:
+    """Serve the application over real sockets; yield the port and what is behind it."""
+    services = FakeServices(build_settings(**changes))
+    async with serve(_app(services)) as port:
+        yield port, services
 
 
 @asynccontextmanager

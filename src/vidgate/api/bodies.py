@@ -6,35 +6,50 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, TypeVar, cast
+from uuid import UUID
 
 from starlette.requests import Request
 
 from vidgate.api.forms import Form, is_multipart, parse_multipart
 from vidgate.api.strict_json import parse_object
+from vidgate.constants import HEAVY_BYTES
 from vidgate.exceptions import BodyTooLargeError, MalformedBodyError, OverloadedError
+from vidgate.services.lanes import Lane
 
 __all__ = ["BodyBudget", "BodyReader"]
 
 T = TypeVar("T")
 
 _MAX_BODY_BYTES = 64 * 1024 * 1024
-_THREAD_BYTES = 256 * 1024
-"""From this size on parsing would hold up everybody else."""
-
 _PARSERS = 2
 """Large bodies parsed at once: each takes a few times its size while it is."""
 
 _INFLATE_BYTES = 256 * 1024
 """Decompressed in one go, about a millisecond's work."""
 
-_DEADLINE = timedelta(seconds=60)
-"""For a body to arrive: 64 MiB at ten megabits a second."""
+_SMALL_BYTES = 64 * 1024
+"""Up to this size, inflated, a body is apart from the large ones: whoever sends those must not keep
+others from sending an ordinary request."""
+
+_SMALL_DEADLINE = timedelta(seconds=60)
+"""For a small body to arrive, over whatever connection."""
+
+_DEADLINE = timedelta(minutes=5)
+"""For any body to arrive: a picture of 10 MB at 0.4 megabits a second."""
+
+_WINDOW = timedelta(seconds=10)
+_WINDOW_BYTES = 160 * 1024
+"""What must arrive of a large body in each such time, or all that is left of it: 0.13 megabits a
+second, a third of what the slowest upload that the deadline allows needs."""
+
+_SHARE = 4
+"""One account has at most this part of the memory."""
 
 _GZIP = 16 + zlib.MAX_WBITS
 
 
 class BodyBudget:
-    """The memory that all bodies of the process share.
+    """The memory that all bodies of the process share, and each account has a quarter of.
 
     Args:
         size_bytes: All there is.
@@ -43,53 +58,132 @@ class BodyBudget:
     def __init__(self, size_bytes: int) -> None:
         self.size_bytes = size_bytes
         self.used_bytes = 0
+        self._used_by: dict[UUID | None, int] = {}
 
-    def take(self, count: int) -> None:
+    def take(self, count: int, account_id: UUID | None) -> None:
         """Take some.
 
         Raises:
-            OverloadedError: There is not as much left.
+            OverloadedError: There is not as much left, or not for this account.
         """
+        used = self._used_by.get(account_id, 0) + count
         if self.used_bytes + count > self.size_bytes:
             raise OverloadedError("Too many large requests at once; try again in a moment.")
+        if used > self.size_bytes // _SHARE:
+            raise OverloadedError(
+                "Too many large requests of this account at once; wait for the answers of some."
+            )
         self.used_bytes += count
+        self._used_by[account_id] = used
 
-    def give_back(self, count: int) -> None:
+    def give_back(self, count: int, account_id: UUID | None) -> None:
         """Give back what was taken."""
         self.used_bytes -= count
+        left = self._used_by.get(account_id, 0) - count
+        if left:
+            self._used_by[account_id] = left
+        else:
+            self._used_by.pop(account_id, None)
 
 
 class _Body:
-    """The bytes of one body, as they add up."""
+    """The bytes of one body, as they add up.
 
-    def __init__(self, budget: BodyBudget) -> None:
-        self._budget = budget
+    Attributes:
+        is_large: Whether it takes of the memory for large ones.
+    """
+
+    def __init__(self, large: BodyBudget, small: BodyBudget, account_id: UUID | None) -> None:
+        self._large = large
+        self._small = small
+        self._account_id = account_id
         self._taken = 0
+        self.is_large = False
         self.content = bytearray()
 
     def add(self, chunk: bytes) -> None:
-        if self._taken + len(chunk) > _MAX_BODY_BYTES:
+        count = len(chunk)
+        if self._taken + count > _MAX_BODY_BYTES:
             raise BodyTooLargeError("The body may have at most 64 MiB, decompressed.")
-        self._budget.take(len(chunk))
-        self._taken += len(chunk)
+        if not self.is_large and self._taken + count > _SMALL_BYTES:
+            self._large.take(self._taken, self._account_id)
+            self._small.give_back(self._taken, self._account_id)
+            self.is_large = True
+        self._budget.take(count, self._account_id)
+        self._taken += count
         self.content += chunk
 
     def give_back(self) -> None:
-        self._budget.give_back(self._taken)
+        self._budget.give_back(self._taken, self._account_id)
+
+    @property
+    def _budget(self) -> BodyBudget:
+        return self._large if self.is_large else self._small
+
+
+class _Patience:
+    """When a body that does not come is given up.
+
+    Args:
+        body: As far as it has come.
+        deadline: For all of it, if it is large.
+        window: In which so many bytes must arrive of a large one.
+    """
+
+    def __init__(self, body: _Body, *, deadline: timedelta, window: timedelta) -> None:
+        self._body = body
+        self._window = window.total_seconds()
+        self._started = self._window_from = asyncio.get_running_loop().time()
+        self._deadline = self._started + deadline.total_seconds()
+        small = min(deadline, _SMALL_DEADLINE).total_seconds()
+        self._arrived: int | None = None  # since the window began, None while it is small
+        self.timeout = asyncio.timeout_at(self._started + small)
+
+    async def watch(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Pass the chunks on as they arrive."""
+        async for chunk in chunks:
+            yield chunk
+            if not self._body.is_large:
+                continue
+            if self._arrived is None or self._arrived + len(chunk) >= _WINDOW_BYTES:
+                self._arrived = 0
+                ends = asyncio.get_running_loop().time() + self._window
+                self.timeout.reschedule(min(ends, self._deadline))
+            else:
+                self._arrived += len(chunk)
+
+    def describe(self) -> str:
+        """Say what was missed."""
+        now = asyncio.get_running_loop().time()
+        if self._arrived is not None and now < self._deadline:
+            return (
+                f"Of the body less than {_WINDOW_BYTES // 1024} KiB arrived in "
+                f"{self._window:g} seconds; send it faster, or URLs in place of pictures."
+            )
+        return f"The body did not arrive within {now - self._started:.3g} seconds."
 
 
 class BodyReader:
     """Reads and parses bodies.
 
     Args:
-        budget: What all of them share.
+        budget: What all large ones share; the small ones have a quarter as much beside it.
         deadline: For one body to arrive.
+        window: In which a part of a large one must arrive.
     """
 
-    def __init__(self, budget: BodyBudget, *, deadline: timedelta = _DEADLINE) -> None:
+    def __init__(
+        self,
+        budget: BodyBudget,
+        *,
+        deadline: timedelta = _DEADLINE,
+        window: timedelta = _WINDOW,
+    ) -> None:
         self.budget = budget
+        self.small_budget = BodyBudget(max(budget.size_bytes // _SHARE, _SHARE * _SMALL_BYTES))
         self._deadline = deadline
-        self._parsers = asyncio.Semaphore(_PARSERS)
+        self._window = window
+        self._lane = Lane(_PARSERS)
 
     @asynccontextmanager
     async def read(self, request: Request, convert: Callable[[Form], T]) -> AsyncIterator[T]:
@@ -102,47 +196,59 @@ class BodyReader:
         Raises:
             MalformedBodyError: It cannot be read, or did not arrive in time.
             BodyTooLargeError: It is over a limit.
-            OverloadedError: There is no memory left for it.
+            OverloadedError: There is no memory left for it, or none for its account.
             ClientDisconnect: The client went away.
         """
-        body = _Body(self.budget)
+        account_id = _account_of(request)
+        body = _Body(self.budget, self.small_budget, account_id)
         try:
             await self._receive(request, body)
-            yield await self._parse(body, request.headers.get("content-type", ""), convert)
+            content_type = request.headers.get("content-type", "")
+            yield await self._parse(body, content_type, convert, account_id)
         finally:
             body.give_back()
 
     async def _receive(self, request: Request, body: _Body) -> None:
         length = request.headers.get("content-length", "")
-        if length.isdecimal() and int(length) > _MAX_BODY_BYTES:
+        if length.isdecimal() and int(length[:20]) > _MAX_BODY_BYTES:
             raise BodyTooLargeError("The body may have at most 64 MiB.")
         encoding = request.headers.get("content-encoding", "").strip().lower()
+        patience = _Patience(body, deadline=self._deadline, window=self._window)
+        chunks = patience.watch(request.stream())
         try:
-            async with asyncio.timeout(self._deadline.total_seconds()):
+            async with patience.timeout:
                 match encoding:
                     case "" | "identity":
-                        async for chunk in request.stream():
+                        async for chunk in chunks:
                             body.add(chunk)
                     case "gzip" | "x-gzip":
-                        await _inflate(request.stream(), body)
+                        await _inflate(chunks, body)
                     case _:
                         raise MalformedBodyError(
                             "Of content encodings only gzip is understood.",
                             code="unknown_content_encoding",
                         )
         except TimeoutError:
-            raise MalformedBodyError(
-                f"The body did not arrive within {self._deadline.total_seconds():g} seconds.",
-                code="body_timeout",
-            ) from None
+            raise MalformedBodyError(patience.describe(), code="body_timeout") from None
 
-    async def _parse(self, body: _Body, content_type: str, convert: Callable[[Form], T]) -> T:
+    async def _parse(
+        self,
+        body: _Body,
+        content_type: str,
+        convert: Callable[[Form], T],
+        account_id: UUID | None,
+    ) -> T:
         content = body.content
         body.content = bytearray()
-        if len(content) < _THREAD_BYTES:
+        if len(content) < HEAVY_BYTES:
             return convert(_to_form(content, content_type))
-        async with self._parsers:
-            return await asyncio.to_thread(_convert, content, content_type, convert)
+        return await self._lane.run(account_id, _convert, content, content_type, convert)
+
+
+def _account_of(request: Request) -> UUID | None:
+    """Whose the request is; `None` where no token was asked for."""
+    caller = request.scope.get("state", {}).get("caller")
+    return None if caller is None else caller.account_id
 
 
 def _convert(content: bytearray, content_type: str, convert: Callable[[Form], T]) -> T:

@@ -132,6 +132,8 @@ def _look(body: bytes | bytearray) -> tuple[int, int]:
             levels = max(levels, level)
         elif lexeme in {b"]", b"}"}:
             level -= 1
+        elif lexeme[:1] != b'"':
+            levels = max(levels, level + 1)
         if lexemes > _MOST_LEXEMES:  # no valid JSON, or too many all the same
             values = MOST_VALUES + 1
         if values > MOST_VALUES or levels > _MAX_LEVELS:
