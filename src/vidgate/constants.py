@@ -43,7 +43,10 @@ __all__ = [
     "UNREACHABLE_DEADLINE",
     "UNREACHABLE_TRIES",
     "VIEW_AGE",
-    "VIEW_LIMIT",
+    "VIEW_BASE_BYTES",
+    "VIEW_BYTES",
+    "VIEW_MOST_BYTES",
+    "VIEW_SHARE",
 ]
 
 CACHE_REFRESH = timedelta(seconds=0.5)
@@ -184,5 +187,14 @@ UNREACHABLE_TRIES = 15
 VIEW_AGE = timedelta(seconds=2)
 """How long an unfinished task's state is answered from memory."""
 
-VIEW_LIMIT = 20_000
-"""States kept in memory, at about 4 KiB each."""
+VIEW_BYTES = 64 * 1024 * 1024
+"""States kept in memory, with what the dialects made of them: some 13,000 usual ones."""
+
+VIEW_SHARE = 4
+"""One account has at most this part of it."""
+
+VIEW_MOST_BYTES = 64 * 1024
+"""A larger state is read anew each time: it would push out many others."""
+
+VIEW_BASE_BYTES = 3 * 1024
+"""What a state takes beside its JSON, as objects: measured."""

@@ -75,18 +75,19 @@ async def test_a_hint_makes_it_read_anew(engine: Engine, reader: TaskReader) -> 
     assert reader.cached(task.public_id, task.account_id) is view
 
 
-async def test_what_was_read_longest_ago_is_forgotten_first(
-    engine: Engine, reader: TaskReader, monkeypatch: pytest.MonkeyPatch
+async def test_a_task_too_large_for_memory_is_read_anew_each_time(
+    engine: Engine, reader: TaskReader
 ) -> None:
-    monkeypatch.setattr("vidgate.services.reading.VIEW_LIMIT", 2)
-    await made(engine)
-    tasks = [(await engine.create(MODELS["kling"])).snapshot for _ in range(3)]
+    await engine.channel("vidu")
+    Upstream(engine.router, "vidu")
+    metadata = {"payload": "p" * 100_000}
+    task = (await engine.create(MODELS["vidu"], metadata=metadata)).snapshot
+    first = await reader.read(task.public_id, task.account_id)
 
-    for task in tasks:
-        await reader.read(task.public_id, task.account_id)
-
-    known = [reader.cached(task.public_id, task.account_id) is not None for task in tasks]
-    assert known == [False, True, True]
+    assert first.snapshot.echo == metadata
+    assert reader.cached(task.public_id, task.account_id) is None
+    assert first.keep("newapi", b"{}") == b"{}"
+    assert (await reader.read(task.public_id, task.account_id)).snapshot == first.snapshot
 
 
 async def test_a_change_is_seen_at_once_by_the_process_that_made_it(engine: Engine) -> None:

@@ -71,7 +71,7 @@ async def answer_poll(
         view = await services.reader.read(task_id, account_id)
     body = view.encodings.get(dialect)
     if body is None:
-        body = view.encodings[dialect] = write(view, services)
+        body = view.keep(dialect, write(view, services))
     headers = _HEADERS if view.snapshot.status.is_final else _UNFINISHED_HEADERS
     await send(
         {

@@ -1,35 +1,22 @@
 """Tasks as clients read them, mostly from memory."""
 
-from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from uuid import UUID
 
-from vidgate.constants import CACHE_WINDOW, VIEW_AGE, VIEW_LIMIT
+from vidgate.constants import CACHE_WINDOW, VIEW_AGE
 from vidgate.db.tasks import TaskStore
 from vidgate.exceptions import ConflictError, TaskNotFoundError
 from vidgate.models.ids import parse_public_id, public_id
 from vidgate.models.tasks import TaskPage, TaskQuery, TaskSnapshot
 from vidgate.services.content_links import ContentLinks
+from vidgate.services.views import TaskView, ViewCache
 
 __all__ = ["TaskReader", "TaskView"]
 
 
-@dataclass(slots=True)
-class TaskView:
-    """A state of a task, and what dialects made of it.
-
-    Attributes:
-        encodings: By dialect, the bytes it answers with; filled by the dialects.
-    """
-
-    snapshot: TaskSnapshot
-    read_at: float
-    encodings: dict[str, bytes] = field(default_factory=dict)
-
-
 class TaskReader:
-    """Remembers states: unfinished ones for two seconds, final ones until there are too many.
+    """Remembers states: unfinished ones for two seconds, final ones while there is room.
 
     A state never goes back in time here: one with a lower revision than the last is not used.
 
@@ -49,7 +36,7 @@ class TaskReader:
         self._links = links
         self._monotonic = monotonic
         self._refreshed = float("-inf")
-        self._views: OrderedDict[str, TaskView] = OrderedDict()
+        self._views = ViewCache()
 
     def cached(self, public_id: str, account_id: UUID) -> TaskView | None:
         """The state if memory has it; costs no await. `None` says nothing about the task."""
@@ -126,7 +113,7 @@ class TaskReader:
 
     def forget(self, task_id: UUID) -> None:
         """Read a task anew next time, also one that is final."""
-        self._views.pop(public_id("task_", task_id), None)
+        self._views.drop(public_id("task_", task_id))
 
     def evict(self, public_id: str) -> None:
         """Read anew next time, because something changed; the last revision stays known."""
@@ -136,9 +123,9 @@ class TaskReader:
 
     def evict_all(self) -> None:
         """Read everything unfinished anew: hints may have been missed."""
-        for name, view in self._views.items():
+        for view in self._views:
             if not view.snapshot.status.is_final:
-                self.evict(name)
+                view.read_at = float("-inf")
 
     def _publish(self, task: TaskSnapshot) -> TaskSnapshot:
         return task if self._links is None else self._links.publish(task)
@@ -148,10 +135,7 @@ class TaskReader:
         if known is not None and _is_older(view.snapshot, known.snapshot):
             known.read_at = view.read_at
             return known
-        self._views[public_id] = view
-        self._views.move_to_end(public_id)
-        if len(self._views) > VIEW_LIMIT:
-            self._views.popitem(last=False)
+        self._views.put(public_id, view)
         return view
 
 

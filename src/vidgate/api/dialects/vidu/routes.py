@@ -141,7 +141,7 @@ async def read_creations(
     view = await services.reader.read(request.path_params["task_id"], caller.account_id)
     body = view.encodings.get(_DIALECT)
     if body is None:
-        body = view.encodings[_DIALECT] = encode(_native(services, view.snapshot))
+        body = view.keep(_DIALECT, encode(_native(services, view.snapshot)))
     return Response(body, media_type="application/json")
 
 
