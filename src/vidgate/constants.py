@@ -26,6 +26,7 @@ __all__ = [
     "FULL_CHANNEL_RETRY",
     "HEAVY_BYTES",
     "LEASE_MARGIN",
+    "LIST_BYTES",
     "LOOKS_PER_CHANNEL",
     "MAX_BACKOFF",
     "POLLS_LEAST",
@@ -183,6 +184,9 @@ UNREACHABLE_DEADLINE = timedelta(minutes=10)
 
 UNREACHABLE_TRIES = 15
 """And how often it is tried at least: about as long, for one that waited for a slot before."""
+
+LIST_BYTES = 4 * 1024 * 1024
+"""The longest part of a list that is read or answered at once; a part has at least one entry."""
 
 VIEW_AGE = timedelta(seconds=2)
 """How long an unfinished task's state is answered from memory."""

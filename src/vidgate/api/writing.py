@@ -1,16 +1,19 @@
 """What all vendor-neutral dialects write of a task in the same way."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import orjson
 
+from vidgate.constants import LIST_BYTES
 from vidgate.models.outcomes import VideoResult
 from vidgate.models.tasks import TaskError, TaskSnapshot, TaskStatus
 
 __all__ = [
+    "Part",
     "encode",
     "facts_of",
     "failure_of",
@@ -18,6 +21,7 @@ __all__ = [
     "seed_of",
     "unix_seconds",
     "write_failure",
+    "write_part",
 ]
 
 _CANCELLED = TaskError("cancelled", "The task was cancelled.")
@@ -29,6 +33,38 @@ def encode(answer: Mapping[str, Any]) -> bytes:
         return orjson.dumps(answer)
     except TypeError:  # an integer of more than 64 bits, which only a client can have sent
         return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """As much of a list as one answer holds.
+
+    Attributes:
+        entries: Written; to be put in an answer that `encode` writes.
+        names: The ids of those tasks.
+        is_cut: Whether some were left out.
+    """
+
+    entries: list[orjson.Fragment]
+    names: list[str]
+    is_cut: bool
+
+
+def write_part(
+    tasks: Iterable[TaskSnapshot], write: Callable[[TaskSnapshot], Mapping[str, Any]]
+) -> Part:
+    """Write tasks as entries of a list, until the answer is long enough; at least one."""
+    entries: list[orjson.Fragment] = []
+    names: list[str] = []
+    size = 0
+    for task in tasks:
+        entry = encode(write(task))
+        size += len(entry) + 1
+        if entries and size > LIST_BYTES:
+            return Part(entries, names, is_cut=True)
+        entries.append(orjson.Fragment(entry))
+        names.append(task.public_id)
+    return Part(entries, names, is_cut=False)
 
 
 def facts_of(result: VideoResult | None) -> dict[str, Any]:

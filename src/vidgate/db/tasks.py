@@ -1,7 +1,7 @@
 """Tasks and their outputs: stored once, read often."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -19,12 +19,14 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
+    literal,
     or_,
     select,
     update,
 )
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
+from vidgate.constants import LIST_BYTES
 from vidgate.db.attempts import NewAttempt, insert_attempt
 from vidgate.db.documents import StoredInput, read_request, read_result, write_result
 from vidgate.db.engine import Database, Record, Statement
@@ -138,16 +140,15 @@ _SNAPSHOT_COLUMNS = [
     outputs.c.error_message.label("output_error_message"),
     attempts.c.progress.label("progress"),
 ]
-_snapshots = select(*_SNAPSHOT_COLUMNS).select_from(
-    tasks.join(outputs, outputs.c.task_id == tasks.c.id).outerjoin(
-        attempts,
-        and_(
-            attempts.c.task_id == tasks.c.id,
-            attempts.c.position == outputs.c.position,
-            attempts.c.status == "running",
-        ),
-    )
+_sources = tasks.join(outputs, outputs.c.task_id == tasks.c.id).outerjoin(
+    attempts,
+    and_(
+        attempts.c.task_id == tasks.c.id,
+        attempts.c.position == outputs.c.position,
+        attempts.c.status == "running",
+    ),
 )
+_snapshots = select(*_SNAPSHOT_COLUMNS).select_from(_sources)
 _SNAPSHOT = Statement(
     _snapshots.where(tasks.c.id == bindparam("task_id", type_=Uuid)).order_by(outputs.c.position)
 )
@@ -200,20 +201,55 @@ _matching = (
     .limit(bindparam("limit", type_=Integer))
 )
 _after = bindparam("after", type_=Uuid)
-_newest = (
-    _matching.where(or_(_after.is_(None), tasks.c.id < _after))
-    .order_by(tasks.c.id.desc())
-    .cte("page")
-)
-_oldest = (
-    _matching.where(or_(_after.is_(None), tasks.c.id > _after)).order_by(tasks.c.id).cte("page")
-)
-_NEWEST = Statement(
-    _snapshots.where(tasks.c.id == _newest.c.id).order_by(tasks.c.id.desc(), outputs.c.position)
-)
-_OLDEST = Statement(
-    _snapshots.where(tasks.c.id == _oldest.c.id).order_by(tasks.c.id, outputs.c.position)
-)
+_SIZE = func.octet_length(tasks.c.echo.cast(Text)) + func.octet_length(tasks.c.request.cast(Text))
+_EXTERNAL_ID = "external_task_id"
+_SLIM_COLUMNS = [
+    *(column for column in _SNAPSHOT_COLUMNS if column.name not in {"echo", "asked"}),
+    func.jsonb_strip_nulls(
+        func.jsonb_build_object(_EXTERNAL_ID, tasks.c.echo[_EXTERNAL_ID]), type_=JSONB
+    ).label("echo"),
+    tasks.c.request.delete_path(["images"])
+    .delete_path(["metadata"])
+    .delete_path(["prompt"])
+    .label("asked"),
+]
+_LISTED_AT_ONCE = 33
+"""Rows read at once: all of most lists, and not too many of large tasks."""
+
+
+def _listing(*, newest_first: bool, slim: bool) -> Statement:
+    """A part of a list; not a slim one ends with the row that makes it too large."""
+    behind = tasks.c.id < _after if newest_first else tasks.c.id > _after
+    order = tasks.c.id.desc() if newest_first else tasks.c.id.asc()
+    page = _matching.where(or_(_after.is_(None), behind)).order_by(order).cte("page")
+    if slim:
+        return Statement(
+            select(*_SLIM_COLUMNS, literal(0).label("upto"))
+            .select_from(_sources)
+            .where(tasks.c.id == page.c.id)
+            .order_by(order, outputs.c.position)
+        )
+    page_order = page.c.id.desc() if newest_first else page.c.id.asc()
+    sized = (
+        select(
+            page.c.id, func.sum(_SIZE).over(order_by=page_order).label("upto"), _SIZE.label("own")
+        )
+        .where(tasks.c.id == page.c.id)
+        .cte("sized")
+    )
+    return Statement(
+        select(*_SNAPSHOT_COLUMNS, sized.c.upto)
+        .select_from(_sources)
+        .where(tasks.c.id == sized.c.id, sized.c.upto - sized.c.own < LIST_BYTES)
+        .order_by(order, outputs.c.position)
+    )
+
+
+_LISTINGS = {
+    (newest_first, slim): _listing(newest_first=newest_first, slim=slim)
+    for newest_first in (True, False)
+    for slim in (True, False)
+}
 _REMOVE = Statement(
     update(tasks)
     .values(removed_at=func.now(), amended_at=func.now())
@@ -354,12 +390,33 @@ class TaskStore:
             query: Which; its `after` was looked up.
             after: Behind which to begin.
         """
-        rows = await self._database.fetch(
-            _NEWEST if query.newest_first else _OLDEST,
+        found: list[TaskSnapshot] = []
+        size, wanted = 0, query.limit + 1  # one too many shows that something follows
+        while True:
+            # A few at once: nobody holds a connection, or memory, for a list of large tasks.
+            limit = min(wanted - len(found), _LISTED_AT_ONCE)
+            rows = await self._listed(account_id, query, after=after, limit=limit)
+            part = [_to_snapshot(list(group)) for _, group in groupby(rows, lambda row: row["id"])]
+            found += part
+            size += int(rows[-1]["upto"]) if rows else 0
+            if len(found) == wanted or (len(part) < limit and size < LIST_BYTES):
+                break
+            after, query = part[-1].id, replace(query, offset=0)
+            if size >= LIST_BYTES:
+                rest = replace(query, slim=True)
+                has_more = bool(await self._listed(account_id, rest, after=after, limit=1))
+                return TaskPage(tasks=tuple(found), has_more=has_more)
+        return TaskPage(tasks=tuple(found[: query.limit]), has_more=len(found) > query.limit)
+
+    async def _listed(
+        self, account_id: UUID, query: TaskQuery, *, after: UUID | None, limit: int
+    ) -> list[Record]:
+        return await self._database.fetch(
+            _LISTINGS[query.newest_first, query.slim],
             account_id=account_id,
             after=after,
             offset=query.offset,
-            limit=query.limit + 1,  # by the one too many it is seen that something follows
+            limit=limit,
             statuses=[status.value for status in query.statuses] or None,
             models=None if query.model is None else [query.model],
             users=None if query.user is None else [query.user],
@@ -368,8 +425,6 @@ class TaskStore:
             created_from=query.created_from,
             created_until=query.created_until,
         )
-        found = [_to_snapshot(list(group)) for _, group in groupby(rows, lambda row: row["id"])]
-        return TaskPage(tasks=tuple(found[: query.limit]), has_more=len(found) > query.limit)
 
     async def remove(self, task_id: UUID) -> bool:
         """Hide a final task from its client; `False` if it is not final, or removed already."""

@@ -146,6 +146,8 @@ class TaskQuery:
         origin: A provider where they run, or a dialect of the same name that they were made in.
         created_from: The earliest moment of creation, included.
         created_until: The latest, excluded.
+        slim: Whether to leave out what may be long: the prompt, and of `echo` all but the client's
+            own id. A page of such tasks is never cut.
     """
 
     after: str | None = None
@@ -159,6 +161,7 @@ class TaskQuery:
     actions: tuple[str, ...] = ()
     created_from: datetime | None = None
     created_until: datetime | None = None
+    slim: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +169,7 @@ class TaskPage:
     """A part of a list, in the order asked for.
 
     Attributes:
+        tasks: As many as were asked for, or fewer where more would be too much to hold at once.
         has_more: Whether something follows.
     """
 

@@ -28,6 +28,7 @@ from vidgate.api.dialects.openai.schemas import (
     body_schema,
 )
 from vidgate.api.dialects.openai.writing import write_list, write_video
+from vidgate.api.writing import encode
 from vidgate.exceptions import (
     ConflictError,
     ContentPolicyError,
@@ -403,7 +404,7 @@ async def test_the_list_goes_on_behind_its_last(api: Api) -> None:
 async def test_a_list_shows_what_a_get_shows() -> None:
     done = task(TaskStatus.SUCCEEDED)
 
-    answer = write_list(TaskPage(tasks=(done,), has_more=False))
+    answer = json.loads(encode(write_list(TaskPage(tasks=(done,), has_more=False))))
 
     assert answer["data"] == [write_video(done)]
     VideoList.model_validate(answer)

@@ -1,6 +1,7 @@
 """Finding tasks: by our ids, by the client's own, in pages."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
@@ -16,6 +17,7 @@ from vidgate.models.tasks import TaskPage, TaskQuery, TaskSnapshot, TaskStatus
 
 __all__ = ["find_many", "find_one", "numbered_page", "page_query", "read_page"]
 
+_EXTERNAL_ID = "external_task_id"
 _MOST_IDS = 20
 _DEFAULT_SIZE = 30
 _LARGEST_PAGE = 500
@@ -68,7 +70,7 @@ async def find_many(services: Services, account_id: UUID, query: QueryParams) ->
         )
     if bool(ids) == bool(external_ids):
         raise InvalidParameterError("Give either task_ids or external_task_ids.", param="task_ids")
-    found = [await _by_id(services, account_id, name) for name in ids]
+    found = [_slim(await _by_id(services, account_id, name)) for name in ids]
     if external_ids:
         known = await _by_external_ids(services, account_id, external_ids)
         found = [known.get(name) for name in external_ids]
@@ -93,6 +95,7 @@ async def numbered_page(
         actions=endpoint.actions,
         offset=(number - 1) * size,
         limit=size,
+        slim=True,
     )
     return await services.reader.page(account_id, asked)
 
@@ -113,12 +116,13 @@ def page_query(fields: Mapping[str, Any], now: datetime) -> TaskQuery | None:
     if cursor is not None:
         if not isinstance(cursor, str) or parse_public_id("task_", cursor) is None:
             raise _bad_cursor()
-        return TaskQuery(after=cursor, limit=limit, statuses=statuses)
+        return TaskQuery(after=cursor, limit=limit, statuses=statuses, slim=True)
     start = _moment(fields.get("start_time"), "start_time")
     end = _moment(fields.get("end_time"), "end_time")
     return TaskQuery(
         limit=limit,
         statuses=statuses,
+        slim=True,
         created_from=now - _WINDOW if start is None else start,
         created_until=None if end is None else end + timedelta(milliseconds=1),
     )
@@ -147,21 +151,29 @@ async def _by_id(services: Services, account_id: UUID, name: str) -> TaskSnapsho
     return view.snapshot
 
 
+def _slim(task: TaskSnapshot | None) -> TaskSnapshot | None:
+    """A task without what may be long, of which Kling shows nothing."""
+    if task is None:
+        return None
+    echo = {name: value for name, value in task.echo.items() if name == _EXTERNAL_ID}
+    return replace(task, echo=echo, asked={})
+
+
 async def _by_external_ids(
     services: Services, account_id: UUID, names: Sequence[str]
 ) -> dict[str, TaskSnapshot]:
     found: dict[str, TaskSnapshot] = {}
     wanted = set(names)
-    query = TaskQuery(limit=_SEARCHED)
+    query = TaskQuery(limit=_SEARCHED, slim=True)
     for _ in range(_SEARCHES):
         page = await services.reader.page(account_id, query)
         for task in page.tasks:
-            name = task.echo.get("external_task_id")
+            name = task.echo.get(_EXTERNAL_ID)
             if isinstance(name, str) and name in wanted:
                 found.setdefault(name, task)
         if not page.has_more or found.keys() == wanted:
             break
-        query = TaskQuery(limit=_SEARCHED, after=page.tasks[-1].public_id)
+        query = replace(query, after=page.tasks[-1].public_id)
     return found
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import structlog
 
+from vidgate.api.writing import write_part
 from vidgate.models.tasks import TaskPage, TaskSnapshot, TaskStatus
 from vidgate.providers.kling.native import (
     envelope,
@@ -57,13 +58,14 @@ def write_tasks(tasks: list[TaskSnapshot]) -> dict[str, Any]:
 
 
 def write_page(page: TaskPage) -> dict[str, Any]:
-    """Write a part of the new generation's list."""
-    cursor = page.tasks[-1].public_id if page.has_more and page.tasks else ""
+    """Write a part of the new generation's list, for `encode`."""
+    part = write_part(page.tasks, new_entry)
+    has_more = page.has_more or part.is_cut
     data = {
-        "result": [new_entry(task) for task in page.tasks],
-        "count": len(page.tasks),
-        "next_cursor": cursor,
-        "has_more": page.has_more,
+        "result": part.entries,
+        "count": len(part.entries),
+        "next_cursor": part.names[-1] if has_more and part.names else "",
+        "has_more": has_more,
     }
     return envelope(data, request_id())
 

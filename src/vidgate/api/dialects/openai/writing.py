@@ -10,6 +10,7 @@ from vidgate.api.writing import (
     seed_of,
     unix_seconds,
     write_failure,
+    write_part,
 )
 from vidgate.models.tasks import TaskPage, TaskSnapshot, TaskStatus
 
@@ -60,14 +61,14 @@ def write_video(task: TaskSnapshot) -> dict[str, Any]:
 
 
 def write_list(page: TaskPage) -> dict[str, Any]:
-    """Write a part of the list."""
-    videos = [write_video(task) for task in page.tasks]
+    """Write a part of the list, for `encode`."""
+    part = write_part(page.tasks, write_video)
     return {
         "object": "list",
-        "data": videos,
-        "first_id": videos[0]["id"] if videos else None,
-        "last_id": videos[-1]["id"] if videos else None,
-        "has_more": page.has_more,
+        "data": part.entries,
+        "first_id": part.names[0] if part.names else None,
+        "last_id": part.names[-1] if part.names else None,
+        "has_more": page.has_more or part.is_cut,
     }
 
 

@@ -1,6 +1,6 @@
 """Vidu's own dialect: its routes."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -31,7 +31,8 @@ from vidgate.api.dialects.vidu.schemas import (
 from vidgate.api.dialects.vidu.writing import write_created, write_listed
 from vidgate.api.idempotency import PARAMETER, with_once
 from vidgate.api.preferences import NOTES_DOCUMENTED, PREFER, is_strict, tell_notes
-from vidgate.api.writing import encode
+from vidgate.api.writing import encode, write_part
+from vidgate.constants import LIST_BYTES
 from vidgate.exceptions import InvalidParameterError, TaskNotFoundError
 from vidgate.models.accounts import Caller
 from vidgate.models.tasks import TaskSnapshot
@@ -179,8 +180,9 @@ async def list_tasks(
 ) -> Response:
     listing = read_listing(request.query_params, services.clock.now())
     tasks, has_more = await _listed(services, caller, listing)
-    written = [(task, _native(services, task)) for task in tasks]
-    return _answer(write_listed(written, tasks[-1].public_id if has_more else ""))
+    part = write_part(tasks, lambda task: write_listed(task, _native(services, task)))
+    token = part.names[-1] if part.names and (has_more or part.is_cut) else ""
+    return _answer({"next_page_token": token, "tasks": part.entries})
 
 
 @router.post(
@@ -208,24 +210,34 @@ async def cancel_task(
 
 async def _listed(
     services: Services, caller: Caller, listing: Listing
-) -> tuple[list[TaskSnapshot], bool]:
+) -> tuple[Sequence[TaskSnapshot], bool]:
     """The tasks of a list, and whether something follows."""
-    if listing.task_ids is not None:
-        return await _named(services, caller, listing), False
     try:
+        if listing.task_ids is not None:
+            return await _named(services, caller, listing, listing.task_ids)
         page = await services.reader.page(caller.account_id, listing.query)
     except TaskNotFoundError:
         name = "pager.page_token"
         raise InvalidParameterError(
             f"{name} is none that a list here has answered.", param=name
         ) from None
-    return list(page.tasks), page.has_more
+    return page.tasks, page.has_more
 
 
-async def _named(services: Services, caller: Caller, listing: Listing) -> list[TaskSnapshot]:
-    tasks = []
+async def _named(
+    services: Services, caller: Caller, listing: Listing, names: Sequence[str]
+) -> tuple[list[TaskSnapshot], bool]:
+    """Tasks in the order of their names, behind the one that the answer before ended with."""
     query = listing.query
-    for task_id in listing.task_ids or ():
+    if query.after is not None:
+        if query.after not in names:
+            raise TaskNotFoundError("The token is none of the tasks.")
+        names = names[names.index(query.after) + 1 :]
+    tasks: list[TaskSnapshot] = []
+    size = 0
+    for task_id in names:
+        if size > LIST_BYTES:
+            return tasks, True
         try:
             task = (await services.reader.read(task_id, caller.account_id)).snapshot
         except TaskNotFoundError:
@@ -234,7 +246,8 @@ async def _named(services: Services, caller: Caller, listing: Listing) -> list[T
             not query.statuses or task.status in query.statuses
         ):
             tasks.append(task)
-    return tasks
+            size += len(encode({"echo": task.echo, "asked": task.asked}))
+    return tasks, False
 
 
 def _native(services: Services, task: TaskSnapshot) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Tasks, as Vidu answers them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC
 from typing import Any
 
@@ -29,17 +29,14 @@ def write_created(task: TaskSnapshot, native: Mapping[str, Any]) -> dict[str, An
     }
 
 
-def write_listed(
-    tasks: Sequence[tuple[TaskSnapshot, Mapping[str, Any]]], next_page_token: str
-) -> dict[str, Any]:
-    """Write a list of tasks, each with what the vendor's query would answer."""
-    return {
-        "next_page_token": next_page_token,
-        "tasks": [
-            {**_echo(task), **native, "model": task.model, "created_at": _timestamp(task)}
-            for task, native in tasks
-        ],
-    }
+def write_listed(task: TaskSnapshot, native: Mapping[str, Any]) -> dict[str, Any]:
+    """Write a task in a list.
+
+    Args:
+        task: As it stands.
+        native: What the vendor's query would answer of it.
+    """
+    return {**_echo(task), **native, "model": task.model, "created_at": _timestamp(task)}
 
 
 def _echo(task: TaskSnapshot) -> dict[str, Any]:
