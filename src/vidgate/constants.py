@@ -123,8 +123,8 @@ FULL_CHANNEL_RETRY = timedelta(seconds=5)
 """Until a channel that said it is full or too busy is tried again; doubled each time."""
 
 HEAVY_BYTES = 256 * 1024
-"""From this size of its body on a request is read, translated and stored in a thread: done by the
-event loop it would hold up everybody else."""
+"""From this size of its body on, 100 bytes more for each JSON value, a request is read, translated
+and stored in a thread: done by the event loop it would hold up everybody else."""
 
 DOUBT_DELAY = timedelta(seconds=10)
 """Until a doubtful failure is asked for once more; then as long as it was doubted so far, at most

@@ -486,6 +486,7 @@ async def test_a_large_body_is_written_in_a_thread(
     monkeypatch.setattr(asyncio, "to_thread", to_thread)
     await ask(engine)
     assert threaded == []
-    await ask(engine, body={"video_url": "x" * 300_000})
-    assert threaded == ["aside_request"]
+    body = {"video_url": "x" * 300_000}
+    await engine.services.asides.ask(engine.caller, "kling", FACES, body, work_bytes=300_100)
+    assert threaded == ["_change_names", "aside_request", "_named"]
     assert len(kling.asked) == 2

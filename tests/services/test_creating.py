@@ -17,7 +17,6 @@ from vidgate.models.outcomes import FaultKind
 from vidgate.models.requests import Image, VideoRequest
 from vidgate.models.tasks import AttemptStatus, TaskStatus
 from vidgate.services.creating import Created
-from vidgate.services.submitting import inline_bytes
 
 ROWS = Statement(
     text(
@@ -398,19 +397,24 @@ async def test_many_at_once_at_two_full_channels_all_get_their_ids(
 # Heavy requests
 
 
-PICTURE = "A" * 400_000
+async def test_what_was_stored_of_a_heavy_request_is_heavy_when_it_is_read(engine: Engine) -> None:
+    await engine.channel("kling", max_concurrency=1)
+    Upstream(engine.router, "kling")
+    light = await engine.create(MODELS["kling"])
+    texts = {f"field {number}": "x" * 4000 for number in range(100)}
+    heavy = await engine.create(MODELS["kling"], metadata=texts, work_bytes=410_000)
+    media = await engine.create(MODELS["kling"], metadata={"image": "x" * 400_000})
+
+    requests = [await engine.office.tasks.request(one.snapshot.id) for one in (light, heavy, media)]
+
+    assert [one.is_heavy for one in requests] == [False, True, True]
+    assert requests[0].work_bytes < 2000
+    assert 400_000 < requests[1].work_bytes < 430_000
+    assert requests[1].metadata == texts
 
 
-@pytest.mark.parametrize(
-    "request_",
-    [
-        VideoRequest(model="m", metadata={"image": PICTURE}),
-        VideoRequest(model="m", metadata={"binary_data_base64": [PICTURE]}),
-        VideoRequest(model="m", metadata={"a": {"b": [{"c": PICTURE}]}}),
-        VideoRequest(model="m", images=(Image(content=PICTURE.encode()),)),
-        VideoRequest(model="m", prompt=PICTURE),
-    ],
-    ids=["text", "list", "nested", "picture", "prompt"],
-)
-def test_inline_media_are_counted_wherever_they_are(request_: VideoRequest) -> None:
-    assert 400_000 <= inline_bytes(request_) < 410_000
+def test_pictures_that_came_in_no_body_are_counted() -> None:
+    image = Image(content=bytes(400_000))
+
+    assert VideoRequest(model="m", images=(image,)).is_heavy
+    assert not VideoRequest(model="m", images=(Image(url="https://a.test/b.png"),)).is_heavy

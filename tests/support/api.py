@@ -194,8 +194,15 @@ class FakeAsides:
         self.error: Exception | None = None
 
     async def ask(
-        self, caller: Caller, provider: str, name: str, body: Mapping[str, Any]
+        self,
+        caller: Caller,
+        provider: str,
+        name: str,
+        body: Mapping[str, Any],
+        *,
+        work_bytes: int = 0,
     ) -> dict[str, Any]:
+        del work_bytes
         self.asked.append((caller, provider, name, body))
         if self.error is not None:
             raise self.error

@@ -4,6 +4,7 @@ import asyncio
 import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, TypeVar, cast
 from uuid import UUID
@@ -11,7 +12,7 @@ from uuid import UUID
 from starlette.requests import Request
 
 from vidgate.api.forms import Form, is_multipart, parse_multipart
-from vidgate.api.strict_json import parse_object
+from vidgate.api.strict_json import estimate_work, parse_object
 from vidgate.constants import HEAVY_BYTES
 from vidgate.exceptions import BodyTooLargeError, MalformedBodyError, OverloadedError
 from vidgate.services.lanes import Lane
@@ -240,9 +241,10 @@ class BodyReader:
     ) -> T:
         content = body.content
         body.content = bytearray()
-        if len(content) < HEAVY_BYTES:
-            return convert(_to_form(content, content_type))
-        return await self._lane.run(account_id, _convert, content, content_type, convert)
+        work = estimate_work(content)
+        if work < HEAVY_BYTES:
+            return _convert(content, content_type, work, convert)
+        return await self._lane.run(account_id, _convert, content, content_type, work, convert)
 
 
 def _account_of(request: Request) -> UUID | None:
@@ -251,8 +253,10 @@ def _account_of(request: Request) -> UUID | None:
     return None if caller is None else caller.account_id
 
 
-def _convert(content: bytearray, content_type: str, convert: Callable[[Form], T]) -> T:
-    form = _to_form(content, content_type)
+def _convert(
+    content: bytearray, content_type: str, work_bytes: int, convert: Callable[[Form], T]
+) -> T:
+    form = replace(_to_form(content, content_type), work_bytes=work_bytes)
     content.clear()
     return convert(form)
 

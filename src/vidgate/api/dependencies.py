@@ -73,7 +73,13 @@ class _Submissions(Protocol):
 
 class _Asides(Protocol):
     async def ask(
-        self, caller: Caller, provider: str, name: str, body: Mapping[str, Any]
+        self,
+        caller: Caller,
+        provider: str,
+        name: str,
+        body: Mapping[str, Any],
+        *,
+        work_bytes: int = ...,
     ) -> dict[str, Any]: ...
 
 

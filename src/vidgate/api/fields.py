@@ -21,10 +21,12 @@ class FieldReader:
 
     Attributes:
         is_text: Whether the fields came as text.
+        work_bytes: As of the form.
     """
 
     def __init__(self, form: Form) -> None:
         self.is_text = form.is_text
+        self.work_bytes = form.work_bytes
         self.rest = {name: value for name, value in form.fields.items() if value is not None}
 
     def raw(self, name: str) -> Any:

@@ -120,6 +120,7 @@ def read_video_request(
         user=user or None,
         metadata=metadata,
         strict=strict,
+        work_bytes=fields.work_bytes,
     )
     return Asked(request, ignored)
 

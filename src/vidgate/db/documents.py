@@ -57,6 +57,8 @@ def write_request(request: VideoRequest) -> tuple[dict[str, Any], list[StoredInp
     def take(value: Any) -> Any:
         if isinstance(value, str) and len(value) >= _INLINE_CHARACTERS:
             return keep(None, value.encode())
+        if value is None or isinstance(value, str | int | float):  # asking about Mapping is slow
+            return value
         if isinstance(value, Mapping):
             if value.keys() == {_MARK}:  # the client's own: a list says that it is meant literally
                 return {_MARK: [take(value[_MARK])]}

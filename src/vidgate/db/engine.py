@@ -33,6 +33,7 @@ __all__ = [
     "UNAVAILABLE",
     "Database",
     "DeadlockDetected",
+    "Json",
     "Record",
     "SerializationFailure",
     "Statement",
@@ -207,7 +208,20 @@ def _affected(status: str) -> int:
     return int(count) if count.isdecimal() else 0
 
 
+class Json(str):
+    """JSON that is text already, for a `jsonb` column; `of` may be called in a thread."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> "Json":
+        """Write an object."""
+        return cls(_dump_json(dict(document)))
+
+
 def _dump_json(value: Any) -> str:
+    if isinstance(value, Json):
+        return value
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 

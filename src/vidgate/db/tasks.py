@@ -1,5 +1,7 @@
 """Tasks and their outputs: stored once, read often."""
 
+import asyncio
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -26,10 +28,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
-from vidgate.constants import LIST_BYTES
+from vidgate.constants import HEAVY_BYTES, LIST_BYTES
 from vidgate.db.attempts import NewAttempt, insert_attempt
 from vidgate.db.documents import StoredInput, read_request, read_result, write_result
-from vidgate.db.engine import Database, Record, Statement
+from vidgate.db.engine import Database, Json, Record, Statement
 from vidgate.db.once import claim_key, is_acknowledged, release_key
 from vidgate.db.tables import attempts, inputs, outputs, tasks
 from vidgate.models.attempts import Attempt
@@ -55,6 +57,7 @@ class NewTask:
         document: The request as `write_request` wrote it.
         inputs: The inline media that go with it.
         facts: What is run, as JSON.
+        is_heavy: Whether writing its JSON would hold up everybody else.
     """
 
     id: UUID
@@ -73,6 +76,7 @@ class NewTask:
     seed: int | None = None
     callback_url: str | None = None
     created_at: datetime
+    is_heavy: bool = False
 
 
 _TIME = DateTime(timezone=True)
@@ -213,6 +217,9 @@ _SLIM_COLUMNS = [
     .delete_path(["prompt"])
     .label("asked"),
 ]
+_VALUE_BYTES = 100
+"""What a JSON value counts for, beside its text, in how much work a request is."""
+
 _LISTED_AT_ONCE = 33
 """Rows read at once: all of most lists, and not too many of large tasks."""
 
@@ -262,8 +269,9 @@ _REMOVE = Statement(
 _AMENDED = Statement(
     select(tasks.c.id).where(tasks.c.amended_at > func.now() - bindparam("window", type_=Interval))
 )
+# As text: a large one is read in a thread.
 _REQUEST = Statement(
-    select(tasks.c.request, tasks.c.account_id, tasks.c.status).where(
+    select(tasks.c.request.cast(Text).label("request")).where(
         tasks.c.id == bindparam("task_id", type_=Uuid)
     )
 )
@@ -331,10 +339,11 @@ class TaskStore:
             RepeatedError: There is a task of that key already; nothing was stored.
             DatabaseUnavailableError: It may or may not have been stored.
         """
+        binds = await _bind(task)
         async with self._database.transaction() as transaction:
             if once is not None:
                 await claim_key(transaction, once, task.account_id, task.id, task.created_at)
-            await transaction.execute(_INSERT, **_task_binds(task))
+            await transaction.execute(_INSERT, **binds)
             for position, media_type, content in task.inputs:
                 await transaction.execute(
                     _INSERT_INPUT,
@@ -353,10 +362,11 @@ class TaskStore:
             was told of it, and it runs.
         """
         task_id = task.id
+        binds = await _bind(task)
         async with self._database.transaction() as transaction:
             # The commit may still be under way at the server: a row of the same id waits for its
             # end, and before that nobody can say that there is nothing.
-            if await transaction.execute(_PLACEHOLDER, **_task_binds(task)):
+            if await transaction.execute(_PLACEHOLDER, **binds):
                 await transaction.execute(_DELETE_TASK, task_id=task_id)
                 return True
             if once is not None and await is_acknowledged(
@@ -447,7 +457,14 @@ class TaskStore:
         inline: list[StoredInput] = [
             (one["position"], one["media_type"], one["content"]) for one in stored
         ]
-        return read_request(row["request"], inline)
+        text: str = row["request"]
+        size = len(text) + sum(len(content) for _, _, content in inline)
+        work = size + _VALUE_BYTES * text.count(",")
+        if work >= HEAVY_BYTES:
+            request = await asyncio.to_thread(_to_request, text, inline)
+        else:
+            request = _to_request(text, inline)
+        return replace(request, work_bytes=work)
 
     async def renew_result(self, task_id: UUID, position: int, result: VideoResult) -> bool:
         """Put new links in the place of a finished video's old ones; its state stays.
@@ -467,6 +484,14 @@ class TaskStore:
         return [_to_snapshot(list(group)) for _, group in groupby(rows, lambda row: row["id"])]
 
 
+def _to_request(text: str, inline: list[StoredInput]) -> VideoRequest:
+    return read_request(json.loads(text), inline)
+
+
+async def _bind(task: NewTask) -> dict[str, Any]:
+    return await asyncio.to_thread(_task_binds, task) if task.is_heavy else _task_binds(task)
+
+
 def _task_binds(task: NewTask) -> dict[str, Any]:
     return {
         "id": task.id,
@@ -476,10 +501,10 @@ def _task_binds(task: NewTask) -> dict[str, Any]:
         "model": task.model,
         "provider": task.provider,
         "upstream_model": task.upstream_model,
-        "request": dict(task.document),
-        "details": dict(task.details),
-        "echo": dict(task.echo),
-        "facts": dict(task.facts),
+        "request": Json.of(task.document),
+        "details": Json.of(task.details),
+        "echo": Json.of(task.echo),
+        "facts": Json.of(task.facts),
         "end_user": task.end_user,
         "seed": task.seed,
         "callback_url": task.callback_url,

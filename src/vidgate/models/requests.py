@@ -6,6 +6,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from vidgate.constants import HEAVY_BYTES
+
 __all__ = ["Image", "Once", "VideoRequest"]
 
 
@@ -50,6 +52,8 @@ class VideoRequest:
             `None` for any.
         words: The provider in whose own words `metadata` is written, so that no other's adapter
             could make anything of it; `None` for the fields that all of them know.
+        work_bytes: The size of the body that it came in, and for each JSON value of it 100 more:
+            how much work it is to handle.
     """
 
     model: str
@@ -68,6 +72,17 @@ class VideoRequest:
     strict: bool = False
     channel_id: UUID | None = None
     words: str | None = None
+    work_bytes: int = field(default=0, compare=False)
+
+    @property
+    def is_heavy(self) -> bool:
+        """Whether handling it would hold up everybody else, so that it is a thread's business."""
+        return max(self.work_bytes, self.picture_bytes) >= HEAVY_BYTES
+
+    @property
+    def picture_bytes(self) -> int:
+        """The size of its inline pictures."""
+        return sum(len(image.content) for image in self.images if image.content)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,6 @@ from vidgate.services.naming import VideoNames, change_leaves
 from vidgate.services.permitting import check_model, check_token
 from vidgate.services.routing import Router
 from vidgate.services.sessions import Sessions
-from vidgate.services.submitting import is_heavy
 
 __all__ = ["Asides"]
 
@@ -70,7 +69,13 @@ class Asides:
         self._monotonic = monotonic
 
     async def ask(
-        self, caller: Caller, provider: str, name: str, body: Mapping[str, Any]
+        self,
+        caller: Caller,
+        provider: str,
+        name: str,
+        body: Mapping[str, Any],
+        *,
+        work_bytes: int = 0,
     ) -> dict[str, Any]:
         """Ask a provider, by whichever of its channels answers.
 
@@ -79,6 +84,7 @@ class Asides:
             provider: Whose own question it is.
             name: One of its `capabilities.asides`.
             body: In its own words; videos and sessions are named by our names of them.
+            work_bytes: Of the body, as it came.
 
         Returns:
             The provider's data as it came, but with our names of sessions.
@@ -93,12 +99,16 @@ class Asides:
         check_token(caller, self._clock.now())
         check_model(caller, adapter.family(model), model)
         request = await self._names.resolve(
-            VideoRequest(model=model, metadata=body, words=provider), caller.account_id
+            VideoRequest(model=model, metadata=body, words=provider, work_bytes=work_bytes),
+            caller.account_id,
         )
         channel, data = await self._first_answer(
             adapter, name, request, await self._channels(provider, request)
         )
-        return self._named(adapter, data, body, channel, caller)
+        named = (adapter, data, body, channel, caller)
+        if request.is_heavy:
+            return await asyncio.to_thread(self._named, *named)
+        return self._named(*named)
 
     async def _channels(self, provider: str, request: VideoRequest) -> list[Channel]:
         channels = await self._router.candidates(
@@ -149,7 +159,7 @@ class Asides:
             proxy = await self._directory.proxy(channel.id)
             now = self._clock.now()
             ask = (name, request.metadata, access, now)
-            if is_heavy(request):
+            if request.is_heavy:
                 sent = await asyncio.to_thread(adapter.aside_request, *ask)
             else:
                 sent = adapter.aside_request(*ask)

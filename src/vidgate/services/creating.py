@@ -198,7 +198,10 @@ class Submissions:
         options = await self._translated(request, channels)
         channel, translation = options[0]
         now = self._clock.now()
-        document, inputs = write_request(request)
+        if request.is_heavy:
+            document, inputs = await asyncio.to_thread(write_request, request)
+        else:
+            document, inputs = write_request(request)
         task = NewTask(
             id=new_id(),
             account_id=caller.account_id,
@@ -216,6 +219,7 @@ class Submissions:
             seed=_asked_seed(request),
             callback_url=callback_url,
             created_at=now,
+            is_heavy=request.is_heavy,
         )
         attempts = [
             self._submitter.new_attempt(

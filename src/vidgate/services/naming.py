@@ -1,5 +1,6 @@
 """Videos and sessions that a request names as ours, in the words of the provider that made them."""
 
+import asyncio
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -88,7 +89,7 @@ class VideoNames:
             names[name] = field
             return name
 
-        self._change_names(request.metadata, note)
+        await self._changed(request, note)
         if not names:
             return request
         upstream: dict[str, str] = {}
@@ -110,7 +111,7 @@ class VideoNames:
                 f"The account that made what {field} names does not offer the model "
                 f"{request.model!r}; name one of the same provider's.",
             )
-        metadata = self._change_names(request.metadata, lambda _, name: upstream[name])
+        metadata = await self._changed(request, lambda _, name: upstream[name])
         return replace(request, metadata=metadata, channel_id=channel_id)
 
     async def _look_up(self, name: str, field: str, account_id: UUID) -> tuple[str, UUID]:
@@ -130,6 +131,11 @@ class VideoNames:
         if attempt is None:
             raise TaskNotFoundError(f"There is no video {name!r}.", param=field)
         return result.upstream_id, attempt.channel_id
+
+    async def _changed(self, request: VideoRequest, change: Callable[[str, str], str]) -> Any:
+        if request.is_heavy:
+            return await asyncio.to_thread(self._change_names, request.metadata, change)
+        return self._change_names(request.metadata, change)
 
     def _change_names(self, document: Mapping[str, Any], change: Callable[[str, str], str]) -> Any:
         def change_name(field: str, value: Any) -> Any:
@@ -152,6 +158,9 @@ def change_leaves(document: Any, change: Callable[[str, Any], Any], field: str =
         change: From the field that a value stands in, and the value.
         field: The one that the document itself stands in.
     """
+    # Most are of these, and asking about Mapping takes ten times as long.
+    if isinstance(document, str | int | float):
+        return change(field, document)
     if isinstance(document, Mapping):
         return {key: change_leaves(member, change, key) for key, member in document.items()}
     if isinstance(document, list):

@@ -60,14 +60,10 @@ __all__ = [
     "Submitter",
     "facts_document",
     "for_channel",
-    "is_heavy",
     "translate",
 ]
 
 _log = structlog.get_logger(__name__)
-
-_HEAVY_BYTES = 256 * 1024
-"""From this much inline media on a translation is done in a thread."""
 
 _UPLOAD_BYTES_PER_SECOND = 500_000
 """What a submit's deadline allows for the body, beside the provider's own time."""
@@ -109,34 +105,13 @@ class _RefusalError(Exception):
         self.fault = fault
 
 
-def inline_bytes(request: VideoRequest) -> int:
-    """How much inline media a request carries, roughly, in bytes."""
-    pictures = sum(len(image.content) for image in request.images if image.content)
-    return pictures + len(request.prompt) + _characters(request.metadata)
-
-
-def is_heavy(request: VideoRequest) -> bool:
-    """Whether putting it in a provider's words would hold up everybody else."""
-    return inline_bytes(request) > _HEAVY_BYTES
-
-
-def _characters(value: Any) -> int:
-    if isinstance(value, str):
-        return len(value)
-    if isinstance(value, Mapping):
-        return sum(_characters(member) for member in value.values())
-    if isinstance(value, list):
-        return sum(_characters(member) for member in value)
-    return 0
-
-
 async def translate(provider: Provider, request: VideoRequest) -> Translation:
     """Translate a request, in a thread if it is heavy.
 
     Raises:
         UnsupportedParameterError: The model cannot honour a value.
     """
-    if is_heavy(request):
+    if request.is_heavy:
         return await asyncio.to_thread(provider.translate, request)
     return provider.translate(request)
 
@@ -189,7 +164,8 @@ class Submitter:
 
     def allowed(self, provider: str, request: VideoRequest) -> timedelta:
         """The total deadline of a submit: the provider's own time, and time to upload."""
-        upload = inline_bytes(request) * 4 / 3 / _UPLOAD_BYTES_PER_SECOND
+        # A form has pictures as they are, and the provider gets them as text.
+        upload = max(request.work_bytes, request.picture_bytes) * 4 / 3 / _UPLOAD_BYTES_PER_SECOND
         own = self._submit_timeout or self._providers[provider].capabilities.submit_timeout
         return own + timedelta(seconds=upload)
 
@@ -398,7 +374,7 @@ class Submitter:
             return provider.submit_request(translation, access, ids, self._clock.now())
 
         try:
-            sent = await asyncio.to_thread(write) if is_heavy(request) else write()
+            sent = await asyncio.to_thread(write) if request.is_heavy else write()
         except ConfigurationError as error:
             raise _RefusalError(Fault(FaultKind.CREDENTIAL, "credential", str(error))) from error
         for _ in range(_STEPS):

@@ -114,16 +114,25 @@ def check_weight(body: Mapping[str, Any]) -> None:
         )
 
 
-def _size_bytes(value: Any) -> int:
+def _size_bytes(body: Mapping[str, Any]) -> int:
     """How large the JSON will be, without writing the pictures a second time."""
-    if isinstance(value, Mapping):
-        members = value.items()
-        return 2 + sum(_size_bytes(key) + _size_bytes(item) + 2 for key, item in members)
-    if isinstance(value, list | tuple):
-        return 2 + sum(_size_bytes(item) + 1 for item in value)
-    if isinstance(value, str) and len(value) > _LONG_TEXT and _is_plain(value):
-        return len(value) + 2
-    return len(to_json(value))
+    long_characters = 0
+
+    def without_long(value: Any) -> Any:
+        nonlocal long_characters
+        if isinstance(value, str) and len(value) > _LONG_TEXT and _is_plain(value):
+            long_characters += len(value)
+            return ""
+        if value is None or isinstance(value, str | int | float):  # asking about Mapping is slow
+            return value
+        if isinstance(value, Mapping):
+            return {key: without_long(member) for key, member in value.items()}
+        if isinstance(value, list | tuple):
+            return [without_long(member) for member in value]
+        return value
+
+    rest = without_long(body)
+    return len(to_json(rest)) + long_characters
 
 
 def _is_plain(text: str) -> bool:

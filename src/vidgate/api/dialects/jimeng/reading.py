@@ -39,6 +39,7 @@ def read_submit(form: Form) -> VideoRequest:
         prompt=prompt if isinstance(prompt, str) else "",
         metadata={name: value for name, value in fields.items() if _is_meant(name, value)},
         words="jimeng",
+        work_bytes=form.work_bytes,
     )
 
 

@@ -42,7 +42,8 @@ def read_legacy(form: Form, endpoint: Legacy) -> VideoRequest:
     model = next((name for name in named if name not in (None, "")), endpoint.model)
     if not endpoint.has_models:
         model = endpoint.model
-    return _request(_model(model), f"{_LEGACY_ROOT}{endpoint.name}", body)
+    path = f"{_LEGACY_ROOT}{endpoint.name}"
+    return _request(_model(model), path, body, work_bytes=form.work_bytes)
 
 
 def read_new(form: Form, endpoint: New, model: str) -> VideoRequest:
@@ -61,11 +62,11 @@ def read_new(form: Form, endpoint: New, model: str) -> VideoRequest:
         value = (options or {}).get(name)
         if value not in (None, ""):
             body[name] = value
-    return _request(_model(model), f"/{endpoint.name}", body)
+    return _request(_model(model), f"/{endpoint.name}", body, work_bytes=form.work_bytes)
 
 
-def read_aside(form: Form) -> dict[str, Any]:
-    """Read the body of a call that makes no task.
+def read_aside(form: Form) -> tuple[dict[str, Any], int]:
+    """Read the body of a call that makes no task, and its size in bytes.
 
     Raises:
         MalformedBodyError: It is a form.
@@ -73,7 +74,7 @@ def read_aside(form: Form) -> dict[str, Any]:
     """
     body = read_fields(form)
     check_inline_sizes(body, within="")
-    return body
+    return body, form.work_bytes
 
 
 def prompt_echo(request: VideoRequest) -> dict[str, str]:
@@ -86,12 +87,13 @@ def prompt_echo(request: VideoRequest) -> dict[str, str]:
     return {"prompt": prompt} if prompt and isinstance(prompt, str) else {}
 
 
-def _request(model: str, path: str, body: dict[str, Any]) -> VideoRequest:
+def _request(model: str, path: str, body: dict[str, Any], *, work_bytes: int) -> VideoRequest:
     external_id = body.get("external_task_id")
     if external_id is not None and not isinstance(external_id, str):
         raise InvalidParameterError("external_task_id must be a string.", param="external_task_id")
     check_inline_sizes(body, within="")
-    return VideoRequest(model=model, metadata={**body, "action": path}, words="kling")
+    metadata = {**body, "action": path}
+    return VideoRequest(model=model, metadata=metadata, words="kling", work_bytes=work_bytes)
 
 
 def _model(name: Any) -> str:

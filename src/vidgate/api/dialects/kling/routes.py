@@ -238,8 +238,10 @@ def _add_aside(endpoint: Aside) -> None:
         services: ServicesDependency,
         bodies: BodiesDependency,
     ) -> Response:
-        async with bodies.read(request, read_aside) as fields:
-            data = await services.asides.ask(caller, _DIALECT, endpoint.name, fields)
+        async with bodies.read(request, read_aside) as (fields, work_bytes):
+            data = await services.asides.ask(
+                caller, _DIALECT, endpoint.name, fields, work_bytes=work_bytes
+            )
         return _answer(envelope(data, request_id()))
 
     router.add_api_route(

@@ -88,6 +88,7 @@ def read_request(form: Form, endpoint: Endpoint) -> Asked:
         duration_seconds=_seconds(body.get("duration")) if endpoint.has_prompt else None,
         metadata={**metadata, "action": endpoint.name},
         words="vidu",
+        work_bytes=form.work_bytes,
     )
     echo = {name: _short(body[name]) for name in body.keys() & _ECHOED}
     return Asked(request, {"request": {**echo, "model": "" if endpoint.model else model}})
