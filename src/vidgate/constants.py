@@ -20,6 +20,7 @@ __all__ = [
     "DOUBT_DELAY",
     "DOUBT_LIMIT",
     "DOUBT_LIMIT_ALIVE",
+    "EXTERNAL_ID_CHARACTERS",
     "FIND_AGAIN",
     "FOLLOW_INTERVAL",
     "FOLLOW_LIMIT",
@@ -108,6 +109,10 @@ tell."""
 UNKNOWN_GRACE = timedelta(seconds=30)
 """After a submit's own deadline, where the provider cannot tell what became of it: a late answer of
 the process that sent it still counts, then the task fails."""
+
+EXTERNAL_ID_CHARACTERS = 512
+"""The longest `external_task_id` of a client's; Kling states no limit, and real ones are order
+numbers."""
 
 FIND_AGAIN = timedelta(seconds=15)
 """Between the two times a provider must say that it has no such job before it is submitted again:

@@ -127,6 +127,10 @@ class ProviderProtocolError(UpstreamError):
         self.retry_after_seconds = retry_after_seconds
 
 
+def _shortened(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
+
+
 class RequestError(VidgateError):
     """What a client is told.
 
@@ -139,13 +143,18 @@ class RequestError(VidgateError):
     status: int = 500
     type: str = "server_error"
     default_code: ClassVar[str] = "internal_error"
+    longest_message: ClassVar[int] = 4000
+    longest_param: ClassVar[int] = 200
+    """Characters: what a client sent may be part of either, and is not sent back at length."""
+
     upstream_called: ClassVar[bool] = False
     """Whether a provider may have been called: the answer then says `x-should-retry: false`."""
 
     def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
+        message = _shortened(message, self.longest_message)
         super().__init__(message)
         self.message = message
-        self.param = param
+        self.param = param and _shortened(param, self.longest_param)
         self.code = code or self.default_code
         self.retry_after_seconds: int | None = None
 

@@ -147,7 +147,15 @@ async def port(engine: Engine) -> AsyncIterator[int]:
         yield port
 
 
-async def post(port: int, key: str, path: str, content: bytes, headers: dict[str, str]) -> bytes:
+async def post(
+    port: int,
+    key: str,
+    path: str,
+    content: bytes,
+    headers: dict[str, str],
+    *,
+    method: str = "POST",
+) -> bytes:
     """Send a request in pieces, as a network would bring it; the answer as it comes."""
     lines = {
         "Host": "vidgate.test",
@@ -156,7 +164,7 @@ async def post(port: int, key: str, path: str, content: bytes, headers: dict[str
         "Connection": "close",
         **headers,
     }
-    head = f"POST {path} HTTP/1.1\r\n" + "".join(f"{name}: {lines[name]}\r\n" for name in lines)
+    head = f"{method} {path} HTTP/1.1\r\n" + "".join(f"{name}: {lines[name]}\r\n" for name in lines)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(head.encode() + b"\r\n" + content)
     answer = await reader.read()

@@ -2,16 +2,19 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
+from uuid import UUID
 
 import structlog
 
 from vidgate.config import Network
+from vidgate.constants import EXTERNAL_ID_CHARACTERS
 from vidgate.db.attempts import NewAttempt
 from vidgate.db.clock import Clock
 from vidgate.db.documents import write_request
@@ -60,6 +63,11 @@ _MODEL_FIELDS = ("model_name", "model")
 
 _ECHO_FIELDS = ("payload", "external_task_id")
 """Members of `metadata` that the client gets back as it sent them, while the vendor gets ours."""
+
+_MODEL_CHARACTERS = 200
+_WAITING_AT_ONCE = 16
+"""Repetitions of one account that wait for their first request at once: each asks the database
+several times a second. Beyond it the task is answered as it is."""
 
 _REPEAT_PAUSE = timedelta(seconds=0.25)
 """Between two looks at what the first of two equal requests came to."""
@@ -120,6 +128,7 @@ class Submissions:
         self._submit_wait = submit_wait.total_seconds()
         self._allowed_networks = allowed_networks
         self._running: set[asyncio.Task[Any]] = set()
+        self._waiting: Counter[UUID] = Counter()
 
     async def follow_up(
         self,
@@ -187,6 +196,7 @@ class Submissions:
         callback_url = self._callback_url(request)
         echo = {name: request.metadata[name] for name in _ECHO_FIELDS if name in request.metadata}
         echo |= asked_echo
+        _check_external_id(echo.get("external_task_id"))
         own = {*_MODEL_FIELDS, "callback_url"}
         request = replace(
             request,
@@ -354,16 +364,24 @@ class Submissions:
             `None` where the first came to nothing and its key is free again.
         """
         waits_until = time.monotonic() + self._submit_wait
-        while True:
-            try:
+        account_id = caller.account_id
+        if self._waiting[account_id] >= _WAITING_AT_ONCE:
+            waits_until = 0
+        self._waiting[account_id] += 1
+        try:
+            while True:
                 task = await self._repetitions.answer(
-                    first, once, caller.account_id, patient=time.monotonic() < waits_until
+                    first, once, account_id, patient=time.monotonic() < waits_until
                 )
-            except UndoneError:
-                return None
-            if task is not None:
-                return Created(task, replayed=True)
-            await asyncio.sleep(_REPEAT_PAUSE.total_seconds())
+                if task is not None:
+                    return Created(task, replayed=True)
+                await asyncio.sleep(_REPEAT_PAUSE.total_seconds())
+        except UndoneError:
+            return None
+        finally:
+            self._waiting[account_id] -= 1
+            if not self._waiting[account_id]:
+                del self._waiting[account_id]
 
     async def _store(self, task: NewTask, attempts: list[NewAttempt], once: Once | None) -> Attempt:
         try:
@@ -418,11 +436,24 @@ def _asked_model(request: VideoRequest) -> str:
         value = request.metadata.get(name)
         if value is None:
             continue
+        param = f"metadata.{name}"
         if not isinstance(value, str) or not value:
-            param = f"metadata.{name}"
             raise InvalidParameterError(f"{param} must be the name of a model.", param=param)
+        if len(value) > _MODEL_CHARACTERS:
+            raise InvalidParameterError(
+                f"{param} may have at most {_MODEL_CHARACTERS} characters.", param=param
+            )
         return value
     return request.model
+
+
+def _check_external_id(name: Any) -> None:
+    """Hold the client's own id of a task to the same length in every dialect."""
+    if isinstance(name, str) and len(name) > EXTERNAL_ID_CHARACTERS:
+        param = "metadata.external_task_id"
+        raise InvalidParameterError(
+            f"{param} may have at most {EXTERNAL_ID_CHARACTERS} characters.", param=param
+        )
 
 
 def _asked_seed(request: VideoRequest) -> int | None:

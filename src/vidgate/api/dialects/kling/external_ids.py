@@ -5,6 +5,7 @@ Clients that lost an answer submit again by the same id and count on being refus
 Source: https://kling.ai/document-api/api/video/, read 2026-09-20.
 """
 
+import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -16,6 +17,7 @@ from vidgate.models.requests import Once, VideoRequest
 __all__ = ["claimed"]
 
 _NAME = "external_task_id"
+_LONGEST_PLAIN_BYTES = 255
 _LIFETIME = timedelta(days=30)
 """As long as Kling keeps a job."""
 
@@ -37,7 +39,7 @@ async def claimed(asked: VideoRequest, once: Once | None) -> AsyncIterator[Once 
         return
     # No request is like another here: whatever comes second by this id is refused.
     claim = Once(
-        key=f"kling:{_NAME}:{name}",
+        key=_key(name),
         fingerprint=uuid4().bytes,
         lifetime=_LIFETIME,
         frees_refused=True,
@@ -46,6 +48,14 @@ async def claimed(asked: VideoRequest, once: Once | None) -> AsyncIterator[Once 
         yield claim
     except IdempotencyError:
         raise InvalidParameterError(
-            f"External_task_id {name} already exists; ask for that task, or take another id.",
+            f"External_task_id {name[:100]} already exists; ask for that task, or take another id.",
             param=_NAME,
         ) from None
+
+
+def _key(name: str) -> str:
+    """What is claimed; an index takes no long rows, and short ones stay as they always were."""
+    written = name.encode()
+    if len(written) <= _LONGEST_PLAIN_BYTES:
+        return f"kling:{_NAME}:{name}"
+    return f"kling:{_NAME}_sha256:{hashlib.sha256(written).hexdigest()}"

@@ -5,6 +5,7 @@ from typing import Any
 from vidgate.api.dialects.kling.endpoints import Legacy, New
 from vidgate.api.forms import Form
 from vidgate.api.pictures import check_inline_sizes
+from vidgate.constants import EXTERNAL_ID_CHARACTERS
 from vidgate.exceptions import InvalidParameterError, MalformedBodyError
 from vidgate.models.requests import VideoRequest
 
@@ -91,6 +92,11 @@ def _request(model: str, path: str, body: dict[str, Any], *, work_bytes: int) ->
     external_id = body.get("external_task_id")
     if external_id is not None and not isinstance(external_id, str):
         raise InvalidParameterError("external_task_id must be a string.", param="external_task_id")
+    if external_id and len(external_id) > EXTERNAL_ID_CHARACTERS:
+        raise InvalidParameterError(
+            f"external_task_id may have at most {EXTERNAL_ID_CHARACTERS} characters.",
+            param="external_task_id",
+        )
     check_inline_sizes(body, within="")
     metadata = {**body, "action": path}
     return VideoRequest(model=model, metadata=metadata, words="kling", work_bytes=work_bytes)
