@@ -23,6 +23,7 @@ def _as_it_was() -> Iterator[None]:
         ("Authorization: Bearer abcdefghijklmnop1234", "Authorization: Bearer ***"),
         ("Token: vda_abcdefghijklmnop", "Token: ***"),
         ("jwt eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJhIn0.c2ln", "jwt ***"),
+        ("jwt a-eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJhIn0.c2ln", "jwt a-***"),
         ("key=AKLTabcdefgh|U0tabcdefgh==", "***|***"),
         ("postgresql://user:hunter22@db/x", "postgresql://user:***@db/x"),
         ("nothing | to hide, token by token", "nothing | to hide, token by token"),
@@ -31,6 +32,18 @@ def _as_it_was() -> Iterator[None]:
 )
 def test_what_looks_like_a_secret_is_masked(text: str, masked: str) -> None:
     assert mask(text) == masked
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["x", "eyJ-", "eyJ.", "token ", "token:  ", "sk-", "://a:", "/callbacks/", "/content/", "|"],
+)
+def test_masking_a_long_line_takes_no_longer_for_each_letter(word: str) -> None:
+    # If it did, this would take hours.
+    line = word * (4_000_000 // len(word))
+
+    assert len(mask(line)) <= len(line)
+    assert mask(f"{line} key {KEY}").endswith(" key sk-***")
 
 
 def test_machines_get_a_line_of_json(capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,6 +22,9 @@ _SANE_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _CLIENT_GONE = 499
 """What is counted where a client went away before its answer: there is no official number."""
 
+_LOGGED_CHARACTERS = 1000
+"""Of a path; ours have a hundred."""
+
 _ERRORS = 400
 _READS = frozenset({"GET", "HEAD"})
 
@@ -83,7 +86,7 @@ def _loggable(path: str) -> str:
         head, separator, _ = path.partition(f"{prefix}/")
         if separator:
             return f"{head}{separator}***"
-    return path
+    return path[:_LOGGED_CHARACTERS]
 
 
 def _read_headers(scope: Scope) -> tuple[bytes, bool]:
