@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.support.engine import Engine, open_engine
-from tests.support.upstreams import MODELS, Upstream, refusal
+from tests.support.upstreams import MODELS, Reply, Upstream, refusal
 
 from vidgate.db.once import OnceStore
 from vidgate.exceptions import (
@@ -152,6 +152,32 @@ async def test_a_repetition_waits_for_the_first(engine: Engine) -> None:
 
     results = await asyncio.gather(first, again, return_exceptions=True)
     assert [getattr(result, "status", None) for result in results] == [400, 400]
+
+
+async def test_only_some_repetitions_of_one_account_wait_at_once(engine: Engine) -> None:
+    gate = asyncio.Event()
+    arrived = asyncio.Event()
+
+    async def slow(_: httpx.Request) -> httpx.Response:
+        arrived.set()
+        await gate.wait()
+        return Reply({"code": 0, "data": {"task_id": "1"}}).response()
+
+    await engine.channel("kling")
+    engine.router.post("http://kling.test/v1/videos/text2video").mock(side_effect=slow)
+    first = asyncio.create_task(create(engine))
+    await arrived.wait()
+    waiting = [asyncio.create_task(create(engine)) for _ in range(20)]
+    answered: set[asyncio.Task[Created]] = set()
+    while len(answered) < 4:
+        answered, _ = await asyncio.wait(waiting, timeout=0.05)
+
+    gate.set()
+    results = await asyncio.gather(first, *waiting)
+
+    assert len(answered) == 4
+    assert len({result.snapshot.id for result in results}) == 1
+    assert [result.replayed for result in results] == [False] + [True] * 20
 
 
 async def test_a_repetition_of_what_waits_for_a_slot_is_answered_at_once(engine: Engine) -> None:
