@@ -28,7 +28,6 @@ from vidgate.providers.base import Provider
 from vidgate.providers.client import UpstreamClient
 from vidgate.providers.guard import GuardedFetcher
 from vidgate.providers.registry import build_providers
-from vidgate.services.asides import Asides
 from vidgate.services.calling_back import CallbackAddresses, CallbackReceiver
 from vidgate.services.cancelling import Canceller
 from vidgate.services.cataloguing import Catalogue
@@ -38,6 +37,7 @@ from vidgate.services.content import Content
 from vidgate.services.content_links import ContentLinks, base_url_of
 from vidgate.services.content_ways import ContentWays
 from vidgate.services.creating import Submissions
+from vidgate.services.direct_calls import DirectCalls
 from vidgate.services.directory import Directory
 from vidgate.services.metrics import Metrics
 from vidgate.services.naming import VideoNames
@@ -52,6 +52,7 @@ from vidgate.services.routing import Router
 from vidgate.services.secrets import SecretBox, read_secret_keys
 from vidgate.services.sessions import Sessions
 from vidgate.services.submitting import Submitter
+from vidgate.services.upstream import Upstream
 from vidgate.services.working import Worker
 
 __all__ = [
@@ -108,7 +109,7 @@ class Services:
     providers: Mapping[str, Provider]
     directory: Directory
     submissions: Submissions
-    asides: Asides
+    direct_calls: DirectCalls
     canceller: Canceller
     reader: TaskReader
     catalogue: Catalogue
@@ -215,12 +216,17 @@ async def open_checker(office: Office) -> AsyncIterator[ChannelChecker]:
     clock = DatabaseClock()
     try:
         await clock.sync(office.database)
-        yield ChannelChecker(
+        directory = Directory(
+            accounts=office.accounts,
             channels=office.channels,
             box=office.box,
-            providers=office.providers,
-            client=client,
             clock=clock,
+            monotonic=time.monotonic,
+        )
+        yield ChannelChecker(
+            channels=office.channels,
+            providers=office.providers,
+            upstream=Upstream(directory=directory, client=client, clock=clock),
         )
     finally:
         await client.aclose()
@@ -303,6 +309,7 @@ def build_services(
     links = ContentLinks(base_url=base_url_of(settings), box=office.box)
     reader = TaskReader(office.tasks, monotonic=time.monotonic, links=links)
     changes = Changes(reader, notifier)
+    upstream = Upstream(directory=directory, client=client, clock=clock)
     router = Router(directory=directory, providers=office.providers, randomness=randomness)
     addresses = CallbackAddresses(public_url=settings.public_url, box=office.box)
     submitter = Submitter(
@@ -311,7 +318,7 @@ def build_services(
         directory=directory,
         providers=office.providers,
         router=router,
-        client=client,
+        upstream=upstream,
         clock=clock,
         metrics=metrics,
         changes=changes,
@@ -322,9 +329,8 @@ def build_services(
     )
     poller = Poller(
         attempts=office.attempts,
-        directory=directory,
         providers=office.providers,
-        client=client,
+        upstream=upstream,
         prober=Prober(fetcher),
         clock=clock,
         metrics=metrics,
@@ -338,7 +344,7 @@ def build_services(
         directory=directory,
         providers=office.providers,
         submitter=submitter,
-        client=client,
+        upstream=upstream,
         clock=clock,
         metrics=metrics,
         changes=changes,
@@ -378,22 +384,20 @@ def build_services(
         submit_wait=settings.submit_wait,
         allowed_networks=settings.allowed_networks,
     )
-    asides = Asides(
+    direct_calls = DirectCalls(
         names=names,
         sessions=sessions,
         router=router,
-        directory=directory,
         providers=office.providers,
-        client=client,
+        upstream=upstream,
         clock=clock,
         monotonic=time.monotonic,
     )
     canceller = Canceller(
         attempts=office.attempts,
         reader=reader,
-        directory=directory,
         providers=office.providers,
-        client=client,
+        upstream=upstream,
         clock=clock,
         metrics=metrics,
         changes=changes,
@@ -411,9 +415,8 @@ def build_services(
         tasks=office.tasks,
         ways=ContentWays(
             attempts=office.attempts,
-            directory=directory,
             providers=office.providers,
-            client=client,
+            upstream=upstream,
             fetcher=fetcher,
             clock=clock,
         ),
@@ -421,10 +424,8 @@ def build_services(
         renewer=LinkRenewer(
             tasks=office.tasks,
             attempts=office.attempts,
-            directory=directory,
             providers=office.providers,
-            client=client,
-            clock=clock,
+            upstream=upstream,
             changes=changes,
         ),
         links=links,
@@ -463,7 +464,7 @@ def build_services(
         providers=office.providers,
         directory=directory,
         submissions=submissions,
-        asides=asides,
+        direct_calls=direct_calls,
         canceller=canceller,
         reader=reader,
         catalogue=catalogue,

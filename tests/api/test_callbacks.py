@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -40,8 +39,6 @@ NOTICE = json.dumps({"status": "succeed", "id": "somebody-else"}).encode()
 
 class CallingKling(Kling):
     """Signs the address and the body with the channel's callback secret, or with its key."""
-
-    capabilities = replace(Kling.capabilities, callback=True)
 
     @override
     def check_callback(
@@ -412,8 +409,6 @@ async def test_the_callbacks_are_documented() -> None:
 @pytest.mark.parametrize("provider", ["kling", "vidu"])
 async def test_the_real_adapters_pass_the_address_on(database_url: str, provider: str) -> None:
     async with open_engine(database_url, public_url=PUBLIC_URL) as engine:
-        if not engine.office.providers[provider].capabilities.callback:
-            pytest.skip("it does not call back")
         await engine.channel(provider)
         upstream = Upstream(engine.router, provider)
         created = await engine.create(MODELS[provider])

@@ -16,7 +16,7 @@ from vidgate.models.channels import ChannelAccess
 from vidgate.models.ids import new_id, public_id
 from vidgate.models.outcomes import Submission
 from vidgate.models.requests import Image, VideoRequest
-from vidgate.providers.base import NextRequest, Provider, SubmitIds
+from vidgate.providers.base import Call, Provider, SubmitIds
 from vidgate.providers.registry import build_providers
 from vidgate.sandbox.app import create_sandbox
 from vidgate.sandbox.settings import SANDBOX_KEYS, SANDBOX_MODELS, SandboxSettings
@@ -121,14 +121,14 @@ async def submit(provider: Provider, request: VideoRequest) -> Any:
     access = ChannelAccess(base_url, SecretStr(SANDBOX_KEYS[provider.name]))
     translation = provider.translate(request)
     ids = SubmitIds(correlation=public_id("vg_", new_id()))
-    sent = provider.submit_request(translation, access, ids, datetime.now(UTC))
+    call = provider.submit(translation, access, ids, datetime.now(UTC))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(sandbox)) as client:
         while True:
-            response = await client.send(sent)
-            answer = provider.read_submission(sent, response)
-            if not isinstance(answer, NextRequest):
+            response = await client.send(call.request)
+            answer = call.read(response)
+            if not isinstance(answer, Call):
                 return translation, response.text, answer
-            sent = answer.request
+            call = answer
 
 
 @pytest.mark.parametrize("provider", PROVIDERS.values(), ids=PROVIDERS)

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
+from tests.support.calls import read_answer
 from tests.support.engine import KEYS
 from tests.support.upstreams import MODELS
 
@@ -35,13 +36,14 @@ from vidgate.models.outcomes import (
 )
 from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import OutputSnapshot, TaskError, TaskSnapshot, TaskStatus
-from vidgate.providers.base import NextRequest, Provider, SubmitIds
+from vidgate.providers.base import AnswersDirectly, Call, Finds, LostSubmit, Provider, SubmitIds
 from vidgate.providers.registry import PROVIDERS, build_providers
 
 DATA = Path(__file__).parents[1] / "data"
 SOURCE = Path(vidgate.providers.__file__).parent
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 IDS = SubmitIds(correlation="vg_0123456789abcdef")
+LOST = LostSubmit(endpoint="/e", ids=IDS, sent_at=NOW)
 ADAPTERS = build_providers(map_retired_models=True)
 
 
@@ -166,20 +168,19 @@ def access(name: str) -> ChannelAccess:
     return ChannelAccess(f"http://{name}.test", SecretStr(KEYS[name]))
 
 
-def submit(name: str) -> httpx.Request:
+def submit(name: str) -> Call[Submission | Rejected]:
     adapter = ADAPTERS[name]
     translation = adapter.translate(VideoRequest(model=MODELS[name], prompt="a boat"))
-    return adapter.submit_request(translation, access(name), IDS, NOW)
+    return adapter.submit(translation, access(name), IDS, NOW)
 
 
-def read_submission(name: str, response: httpx.Response) -> Submission | Rejected | NextRequest:
-    return ADAPTERS[name].read_submission(submit(name), response)
+def read_submission(name: str, response: httpx.Response) -> Submission | Rejected:
+    return read_answer(submit(name), response)
 
 
 def read_poll(name: str, response: httpx.Response) -> Outcome:
     ref = FILES[name].ref
-    sent = ADAPTERS[name].poll_request([ref], access(name), NOW)
-    outcomes = ADAPTERS[name].read_poll(sent, response, [ref])
+    outcomes = read_answer(ADAPTERS[name].poll([ref], access(name), NOW), response)
     assert set(outcomes) == {ref}
     return outcomes[ref]
 
@@ -282,7 +283,7 @@ def test_a_poll_that_could_not_ask(name: str) -> None:
 @EVERY
 def test_a_poll_carries_the_credential_and_no_ids_of_ours(name: str) -> None:
     ref = FILES[name].ref
-    sent = ADAPTERS[name].poll_request([ref], access(name), NOW)
+    sent = ADAPTERS[name].poll([ref], access(name), NOW).request
 
     assert sent.url.host == f"{name}.test"
     assert sent.headers["Authorization"]
@@ -293,18 +294,15 @@ def test_a_poll_carries_the_credential_and_no_ids_of_ours(name: str) -> None:
 
 
 @EVERY
-def test_find_exists_where_it_is_said_to(name: str) -> None:
+def test_a_find_that_could_not_ask(name: str) -> None:
     adapter = ADAPTERS[name]
 
-    if adapter.capabilities.find:
-        sent = adapter.find_request("/e", access(name), IDS, NOW, NOW + timedelta(minutes=2))
-        assert sent.method == "GET"
+    if isinstance(adapter, Finds):
+        call = adapter.find(LOST, access(name), NOW + timedelta(minutes=2))
+        assert call.request.method == "GET"
         for file in (*FILES[name].html, FILES[name].malformed, FILES[name].server_error):
             with pytest.raises(ProviderProtocolError):
-                adapter.read_find(sent, answer(name, file), "/e", IDS)
-    else:
-        with pytest.raises(NotImplementedError):
-            adapter.find_request("/e", access(name), IDS, NOW, NOW)
+                call.read(answer(name, file))
 
 
 # Nothing at all escapes but the one error that is promised
@@ -356,7 +354,7 @@ def test_no_answer_is_too_odd(name: str, body: object, status: int, retry_after:
         return httpx.Response(status, headers=headers, content=content)
 
     try:
-        assert isinstance(read_submission(name, response()), Submission | Rejected | NextRequest)
+        assert isinstance(read_submission(name, response()), Submission | Rejected)
     except ProviderProtocolError as error:
         str(error).encode()
     try:
@@ -366,10 +364,9 @@ def test_no_answer_is_too_odd(name: str, body: object, status: int, retry_after:
         f"{outcome}".encode()
     except ProviderProtocolError as error:
         str(error).encode()
-    if adapter.capabilities.find:
-        sent = adapter.find_request("/e", access(name), IDS, NOW, NOW)
+    if isinstance(adapter, Finds):
         try:
-            assert isinstance(adapter.read_find(sent, response(), "/e", IDS), Found)
+            assert isinstance(adapter.find(LOST, access(name), NOW).read(response()), Found)
         except ProviderProtocolError as error:
             str(error).encode()
 
@@ -474,10 +471,10 @@ def test_a_credential_that_cannot_be_one_is_refused_unquoted(name: str) -> None:
 
 @EVERY
 def test_a_submit_carries_our_correlation_where_it_can_be_found(name: str) -> None:
-    sent = submit(name)
+    sent = submit(name).request
 
     assert sent.method == "POST"
-    assert (IDS.correlation.encode() in sent.content) is ADAPTERS[name].capabilities.find
+    assert (IDS.correlation.encode() in sent.content) is isinstance(ADAPTERS[name], Finds)
     assert b"callback" not in sent.content
 
 
@@ -555,26 +552,35 @@ def test_an_adapter_has_no_clock_no_chance_no_environment(adapter: type[Provider
         assert not {"now", "utcnow", "today", "getenv", "environ"} & set(calls), path
 
 
-ASIDES = [(name, aside) for name in ADAPTERS for aside in ADAPTERS[name].capabilities.asides]
+DIRECT_CALLS = [
+    (name, direct_call)
+    for name, adapter in ADAPTERS.items()
+    if isinstance(adapter, AnswersDirectly)
+    for direct_call in adapter.direct_calls
+]
 
 
-@pytest.mark.parametrize(("name", "aside"), ASIDES)
-def test_a_call_without_a_job_is_signed_and_refused_like_others(name: str, aside: str) -> None:
+@pytest.mark.parametrize(("name", "direct_call"), DIRECT_CALLS)
+def test_a_call_without_a_job_is_signed_and_refused_like_others(
+    name: str, direct_call: str
+) -> None:
     adapter, files = ADAPTERS[name], FILES[name]
+    assert isinstance(adapter, AnswersDirectly)
 
-    sent = adapter.aside_request(aside, {"x": "a boat"}, access(name), NOW)
+    call = adapter.ask(direct_call, {"x": "a boat"}, access(name), NOW)
+    sent = call.request
 
-    assert adapter.capabilities.asides[aside] in adapter.capabilities.models
-    assert sent.headers["Authorization"] == submit(name).headers["Authorization"]
+    assert adapter.direct_calls[direct_call] in ADAPTERS[name].capabilities.models
+    assert sent.headers["Authorization"] == submit(name).request.headers["Authorization"]
     assert str(sent.url).startswith(f"http://{name}.test/")
     assert b"a boat" in sent.content
     for kind, file in files.rejected.items():
-        rejected = adapter.read_aside(sent, answer(name, file))
+        rejected = call.read(answer(name, file))
         assert isinstance(rejected, Rejected)
         assert rejected.fault.kind is kind
     for file in (files.server_error, *files.html, files.malformed):
         with pytest.raises(ProviderProtocolError):
-            adapter.read_aside(sent, answer(name, file))
+            call.read(answer(name, file))
 
 
 def test_the_registry_is_whole() -> None:

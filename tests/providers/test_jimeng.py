@@ -8,6 +8,7 @@ from uuid import UUID
 import httpx
 import pytest
 from pydantic import SecretStr
+from tests.support.calls import read_answer
 
 from vidgate.exceptions import ProviderProtocolError
 from vidgate.models.channels import ChannelAccess
@@ -24,7 +25,7 @@ from vidgate.models.outcomes import (
 )
 from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import OutputSnapshot, TaskError, TaskSnapshot, TaskStatus
-from vidgate.providers.base import SubmitIds
+from vidgate.providers.base import Call, SubmitIds
 from vidgate.providers.jimeng import Jimeng
 
 DATA = Path(__file__).parent.parent / "data" / "jimeng"
@@ -51,18 +52,17 @@ def answer(status: int, body: Any, **headers: str) -> httpx.Response:
     return httpx.Response(status, headers=headers, content=json.dumps(body).encode())
 
 
-def sent_submit(model: str = "jimeng_v30_pro") -> httpx.Request:
+def sent_submit(model: str = "jimeng_v30_pro") -> Call[Submission | Rejected]:
     translation = JIMENG.translate(VideoRequest(model=model, prompt="a boat"))
-    return JIMENG.submit_request(translation, access(), IDS, NOW)
+    return JIMENG.submit(translation, access(), IDS, NOW)
 
 
 def submit(response: httpx.Response) -> Submission | Rejected:
-    return JIMENG.read_submission(sent_submit(), response)
+    return read_answer(sent_submit(), response)
 
 
 def poll(response: httpx.Response) -> Outcome:
-    sent = JIMENG.poll_request([REF], access(), NOW)
-    return JIMENG.read_poll(sent, response, [REF])[REF]
+    return read_answer(JIMENG.poll([REF], access(), NOW), response)[REF]
 
 
 VIDEO_URL = "https://v3-vvecloud.yangyi08.com/abc/video.mp4?a=7073&sig=%2Fx%3D"

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 from pydantic import SecretStr
-from tests.support.api import build_task
+from tests.support.calls import read_answer
 
 from vidgate.exceptions import (
     ConfigurationError,
@@ -18,13 +18,13 @@ from vidgate.models.outcomes import (
     Failed,
     FaultKind,
     Pending,
+    Rejected,
     Submission,
     Succeeded,
     UpstreamRef,
 )
 from vidgate.models.requests import Image, VideoRequest
-from vidgate.models.tasks import FollowUp, TaskStatus
-from vidgate.providers.base import Callback, CancelAnswer, SubmitIds
+from vidgate.providers.base import Call, Callback, CancelAnswer, SubmitIds
 from vidgate.providers.jimeng import Jimeng
 from vidgate.providers.jimeng.questions import Question, read_kind, write_kind
 
@@ -58,13 +58,15 @@ def gateway(status: int, code: str) -> httpx.Response:
     return answer(status, {"ResponseMetadata": {"Error": {"Code": code, "Message": "said"}}})
 
 
-def submitted(request: VideoRequest, callback_url: str | None = None) -> httpx.Request:
+def submitted(
+    request: VideoRequest, callback_url: str | None = None
+) -> Call[Submission | Rejected]:
     ids = SubmitIds(correlation="attempt_1", callback_url=callback_url)
-    return JIMENG.submit_request(JIMENG.translate(request), ACCESS, ids, NOW)
+    return JIMENG.submit(JIMENG.translate(request), ACCESS, ids, NOW)
 
 
 def ref_of(request: VideoRequest) -> UpstreamRef:
-    submission = JIMENG.read_submission(submitted(request), reply("submit_accepted"))
+    submission = read_answer(submitted(request), reply("submit_accepted"))
     assert isinstance(submission, Submission)
     return submission.ref
 
@@ -80,27 +82,18 @@ def avatar(**metadata: Any) -> VideoRequest:
 def test_avatar_is_polled_by_the_pair_it_was_made_with() -> None:
     ref = ref_of(avatar())
 
-    sent = JIMENG.poll_request([ref], ACCESS, NOW)
+    call = JIMENG.poll([ref], ACCESS, NOW)
+    sent = call.request
 
     assert sent.url.query == b"Action=CVGetResult&Version=2022-08-31"
     assert json.loads(sent.content) == {"req_key": AVATAR, "task_id": ref.id}
-    outcome = JIMENG.read_poll(sent, reply("poll_avatar_done"), [ref])[ref]
+    outcome = read_answer(call, reply("poll_avatar_done"))[ref]
     assert isinstance(outcome, Succeeded)
     assert outcome.result.expires_at == datetime(2026, 11, 20, 9, 5, tzinfo=UTC)
-    assert JIMENG.read_poll(sent, reply("poll_processing"), [ref])[ref] == Pending(started=False)
-    late = JIMENG.read_poll(sent, reply("poll_input_refused"), [ref])[ref]
+    assert read_answer(call, reply("poll_processing"))[ref] == Pending(started=False)
+    late = read_answer(call, reply("poll_input_refused"))[ref]
     assert isinstance(late, Failed)
     assert late.fault.kind is FaultKind.BAD_PARAMETER
-
-
-def test_avatar_that_lost_its_extensions_is_still_polled_by_its_pair() -> None:
-    sent = submitted(avatar())
-    bare = httpx.Request("POST", sent.url, headers=sent.headers, content=sent.content)
-
-    submission = JIMENG.read_submission(bare, reply("submit_accepted"))
-
-    assert isinstance(submission, Submission)
-    assert read_kind(submission.ref.kind) == Question(req_key=AVATAR, action="CVGetResult")
 
 
 @pytest.mark.parametrize(
@@ -145,8 +138,8 @@ def test_label_goes_out_with_every_poll_and_not_with_the_submit(
 ) -> None:
     request = VideoRequest(model=TEXT, prompt="p", metadata=metadata)
 
-    body = json.loads(submitted(request).content)
-    polled = json.loads(JIMENG.poll_request([ref_of(request)], ACCESS, NOW).content)
+    body = json.loads(submitted(request).request.content)
+    polled = json.loads(JIMENG.poll([ref_of(request)], ACCESS, NOW).request.content)
 
     assert body == {"req_key": TEXT, "prompt": "p"}
     assert polled["req_key"] == TEXT
@@ -157,7 +150,7 @@ def test_label_written_as_text_goes_out_as_it_was_written() -> None:
     text = '{ "return_url" : true }'
     ref = ref_of(VideoRequest(model=TEXT, prompt="p", metadata={"req_json": text}))
 
-    assert json.loads(JIMENG.poll_request([ref], ACCESS, NOW).content)["req_json"] == text
+    assert json.loads(JIMENG.poll([ref], ACCESS, NOW).request.content)["req_json"] == text
 
 
 @pytest.mark.parametrize(
@@ -214,7 +207,7 @@ def test_our_address_is_given_to_the_key_that_takes_one(
 ) -> None:
     sent = submitted(request_, "https://gateway.example/callbacks/jimeng/x")
 
-    body = json.loads(sent.content)
+    body = json.loads(sent.request.content)
     assert body.get("callback_url") == (
         "https://gateway.example/callbacks/jimeng/x" if is_given else None
     )
@@ -231,24 +224,22 @@ def test_callback_is_taken_as_it_comes() -> None:
 
     JIMENG.check_callback(callback, ACCESS, None)
     JIMENG.check_callback(callback, ACCESS, SecretStr("secret"))
-    assert JIMENG.capabilities.callback
 
 
 # Cancelling
 
 
 def cancel(response: httpx.Response) -> CancelAnswer:
-    return JIMENG.read_cancel(JIMENG.cancel_request(REF, ACCESS, NOW), response)
+    return read_answer(JIMENG.cancel(REF, ACCESS, NOW), response)
 
 
 def test_cancel_request() -> None:
-    sent = JIMENG.cancel_request(ref_of(avatar(aigc_meta=META)), ACCESS, NOW)
+    sent = JIMENG.cancel(ref_of(avatar(aigc_meta=META)), ACCESS, NOW).request
 
     assert sent.method == "POST"
     assert sent.url.query == b"Action=CVCancelTask&Version=2024-06-06"
     assert json.loads(sent.content) == {"req_key": AVATAR, "task_id": "7512000000000000001"}
     assert sent.headers["authorization"].startswith("HMAC-SHA256 Credential=AKLTEXAMPLE/20261120/")
-    assert JIMENG.capabilities.cancel
 
 
 @pytest.mark.parametrize(
@@ -303,16 +294,15 @@ def test_cancel_is_told_how_long_to_wait() -> None:
 
 
 def test_probe_asks_about_a_task_that_nobody_has() -> None:
-    sent = JIMENG.probe_request(ACCESS, NOW)
+    sent = JIMENG.test(ACCESS, NOW).request
 
     assert sent.url.query == b"Action=CVSync2AsyncGetResult&Version=2022-08-31"
     assert set(json.loads(sent.content)) == {"req_key", "task_id"}
-    assert JIMENG.capabilities.probe
 
 
 def test_probe_needs_a_credential_in_its_form() -> None:
     with pytest.raises(ConfigurationError):
-        JIMENG.probe_request(ChannelAccess(ACCESS.base_url, SecretStr("one-part")), NOW)
+        JIMENG.test(ChannelAccess(ACCESS.base_url, SecretStr("one-part")), NOW)
 
 
 @pytest.mark.parametrize(
@@ -353,7 +343,7 @@ def test_probe_says_what_is_wrong_in_one_sentence(
     works: bool,  # noqa: FBT001
     said: str,
 ) -> None:
-    found = JIMENG.read_probe(JIMENG.probe_request(ACCESS, NOW), response)
+    found = read_answer(JIMENG.test(ACCESS, NOW), response)
 
     assert found.works is works
     assert said in found.sentence
@@ -366,20 +356,9 @@ def test_probe_by_number_of_the_gateway() -> None:
     error = {"CodeN": 100010, "Message": "said"}
     response = answer(401, {"ResponseMetadata": {"Error": error}})
 
-    found = JIMENG.read_probe(JIMENG.probe_request(ACCESS, NOW), response)
+    found = read_answer(JIMENG.test(ACCESS, NOW), response)
 
     assert "secret key is not its own" in found.sentence
-
-
-# Following up
-
-
-@pytest.mark.parametrize("kind", list(FollowUp))
-def test_nothing_can_be_made_of_a_finished_video(kind: FollowUp) -> None:
-    task = build_task(status=TaskStatus.SUCCEEDED, provider="jimeng")
-
-    with pytest.raises(UnsupportedParameterError, match=kind.value):
-        JIMENG.follow_up(kind, task, VideoRequest(model="", prompt="p"))
 
 
 # Time to finish

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 from pydantic import SecretStr
+from tests.support.calls import read_answer
 
 from vidgate.exceptions import ProviderProtocolError
 from vidgate.models.channels import ChannelAccess
@@ -59,8 +60,7 @@ def gateway_error(status: int, **error: Any) -> httpx.Response:
 
 
 def poll(response: httpx.Response) -> Outcome:
-    sent = JIMENG.poll_request([REF], access(), NOW)
-    return JIMENG.read_poll(sent, response, [REF])[REF]
+    return read_answer(JIMENG.poll([REF], access(), NOW), response)[REF]
 
 
 GATEWAY = [
@@ -219,13 +219,3 @@ def test_5xx_on_poll_is_not_believed_whatever_it_says() -> None:
     for http_status in (500, 502, 503, 504, 599):
         with pytest.raises(ProviderProtocolError):
             poll(service_error(http_status, 50411))
-
-
-def test_ref_that_was_not_asked_for_is_unreadable() -> None:
-    other = UpstreamRef("2", REF.kind)
-    sent = JIMENG.poll_request([REF], access(), NOW)
-
-    outcomes = JIMENG.read_poll(sent, reply("poll_in_queue"), [REF, other])
-
-    assert outcomes[REF] == Pending(started=False)
-    assert isinstance(outcomes[other], Unreadable)

@@ -12,6 +12,7 @@ import httpx
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
+from tests.support.calls import read_answer
 
 from vidgate.exceptions import ProviderProtocolError, UnsupportedParameterError
 from vidgate.models.channels import ChannelAccess
@@ -239,7 +240,8 @@ def assert_can_be_sent(translation: Translation, token: str, callback_url: str |
     )
     ids = SubmitIds(correlation="attempt_1", callback_url=callback_url)
 
-    sent = JIMENG.submit_request(translation, channel, ids, NOW)
+    call = JIMENG.submit(translation, channel, ids, NOW)
+    sent = call.request
 
     assert signature_holds(sent)
     members = members_of(sent.content)
@@ -247,15 +249,15 @@ def assert_can_be_sent(translation: Translation, token: str, callback_url: str |
     assert "action" not in members
     assert Action(translation.details["action"])
     accepted = httpx.Response(200, json={"code": 10000, "data": {"task_id": "7512"}})
-    submission = JIMENG.read_submission(sent, accepted)
+    submission = read_answer(call, accepted)
     assert isinstance(submission, Submission)
-    polled = JIMENG.poll_request([submission.ref], channel, NOW)
+    polled = JIMENG.poll([submission.ref], channel, NOW).request
     assert signature_holds(polled)
     question = members_of(polled.content)
     assert question["req_key"] == members["req_key"]
     assert question["task_id"] == "7512"
     assert isinstance(question.get("req_json", ""), str)
-    assert signature_holds(JIMENG.cancel_request(submission.ref, channel, NOW))
+    assert signature_holds(JIMENG.cancel(submission.ref, channel, NOW).request)
 
 
 # Answers
@@ -315,25 +317,25 @@ def test_any_answer_is_an_outcome_or_a_protocol_error(
     response = httpx.Response(status, headers=headers, content=content)
     ids = SubmitIds(correlation="attempt_1")
     translation = JIMENG.translate(VideoRequest(model="jimeng_v30", prompt="a boat"))
-    submit = JIMENG.submit_request(translation, CHANNEL, ids, NOW)
-    poll = JIMENG.poll_request([REF], CHANNEL, NOW)
-    cancel = JIMENG.cancel_request(REF, CHANNEL, NOW)
-    probe = JIMENG.probe_request(CHANNEL, NOW)
+    submit = JIMENG.submit(translation, CHANNEL, ids, NOW)
+    poll = JIMENG.poll([REF], CHANNEL, NOW)
+    cancel = JIMENG.cancel(REF, CHANNEL, NOW)
+    probe = JIMENG.test(CHANNEL, NOW)
 
     try:
-        assert isinstance(JIMENG.read_submission(submit, response), Submission | Rejected)
+        assert isinstance(submit.read(response), Submission | Rejected)
     except ProviderProtocolError as error:
         str(error).encode()
     try:
-        outcome = JIMENG.read_poll(poll, response, [REF])[REF]
+        outcome = read_answer(poll, response)[REF]
         assert isinstance(outcome, Pending | Succeeded | Failed | Unreadable)
         f"{outcome}".encode()
     except ProviderProtocolError as error:
         str(error).encode()
     try:
-        assert isinstance(JIMENG.read_cancel(cancel, response), CancelAnswer)
+        assert isinstance(cancel.read(response), CancelAnswer)
     except ProviderProtocolError as error:
         str(error).encode()
-    found = JIMENG.read_probe(probe, response)
+    found = read_answer(probe, response)
     assert found.sentence.isprintable()
     found.sentence.encode()

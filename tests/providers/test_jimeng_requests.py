@@ -73,7 +73,8 @@ def test_request(name: str) -> None:
     translation = JIMENG.translate(to_request(data["request"]))
     channel = access(data["base_url"], data["session_token"])
     ids = SubmitIds(correlation="attempt_1", callback_url=data.get("callback_url"))
-    sent = JIMENG.submit_request(translation, channel, ids, NOW)
+    call = JIMENG.submit(translation, channel, ids, NOW)
+    sent = call.request
 
     assert json.loads(sent.content) == expected["body"]
     assert sent.method == expected["method"]
@@ -93,14 +94,14 @@ def test_request(name: str) -> None:
         "upstream_model": expected["facts"]["model"],
         "action": expected["action"],
     }
-    submission = JIMENG.read_submission(sent, reply("submit_accepted"))
+    submission = call.read(reply("submit_accepted"))
     assert submission == Submission(UpstreamRef("7512000000000000001", expected["ref_kind"]))
 
 
 def test_half_a_surrogate_pair_goes_out_escaped() -> None:
     translation = JIMENG.translate(VideoRequest(model="jimeng_t2v_v30", prompt="\ud83d 船"))
 
-    sent = JIMENG.submit_request(translation, access(), IDS, NOW)
+    sent = JIMENG.submit(translation, access(), IDS, NOW).request
 
     assert json.loads(sent.content)["prompt"] == "\ud83d 船"
     assert sent.headers["x-content-sha256"] == hashlib.sha256(sent.content).hexdigest()

@@ -149,7 +149,7 @@ def test_poll_is_signed_as_another_implementation_signs_it() -> None:
     channel = ChannelAccess(BASE_URL, SecretStr("AKTEST|SKTEST"))
     ref = UpstreamRef("abc", "jimeng_vgfm_t2v_l20")
 
-    sent = JIMENG.poll_request([ref], channel, datetime(2024, 1, 15, 12, tzinfo=UTC))
+    sent = JIMENG.poll([ref], channel, datetime(2024, 1, 15, 12, tzinfo=UTC)).request
 
     assert sent.method == "POST"
     assert str(sent.url) == f"{BASE_URL}/?Action=CVSync2AsyncGetResult&Version=2022-08-31"
@@ -176,7 +176,7 @@ def test_poll_is_signed_as_another_implementation_signs_it() -> None:
     ],
 )
 def test_signs_the_host_and_path_that_are_requested(base_url: str, host: str, path: str) -> None:
-    sent = JIMENG.poll_request([REF], access(base_url), NOW)
+    sent = JIMENG.poll([REF], access(base_url), NOW).request
 
     headers = {name: sent.headers[name] for name in ("x-content-sha256", "x-date")}
     lines = canonical_request(sent.url, headers)[0].split("\n")
@@ -196,8 +196,8 @@ def test_signs_in_utc_whatever_the_zone_of_the_clock() -> None:
     east = NOW.astimezone(tz=datetime.fromisoformat("2026-01-01T00:00:00+08:00").tzinfo)
 
     assert (
-        JIMENG.poll_request([REF], access(), east).headers
-        == JIMENG.poll_request([REF], access(), NOW).headers
+        JIMENG.poll([REF], access(), east).request.headers
+        == JIMENG.poll([REF], access(), NOW).request.headers
     )
 
 
@@ -230,4 +230,4 @@ def test_credential_has_no_secret_in_its_repr() -> None:
 
 def test_refuses_a_base_url_that_is_none() -> None:
     with pytest.raises(ConfigurationError):
-        JIMENG.poll_request([REF], access("https://visual.example:port"), NOW)
+        JIMENG.poll([REF], access("https://visual.example:port"), NOW)

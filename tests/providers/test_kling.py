@@ -14,6 +14,7 @@ import httpx
 import jwt
 import pytest
 from pydantic import SecretStr
+from tests.support.calls import read_answer, to_endpoint
 
 from vidgate.exceptions import (
     ConfigurationError,
@@ -36,7 +37,7 @@ from vidgate.models.outcomes import (
 )
 from vidgate.models.requests import Image, VideoRequest
 from vidgate.models.tasks import OutputSnapshot, TaskError, TaskSnapshot, TaskStatus
-from vidgate.providers.base import Action, NextRequest, SubmitIds
+from vidgate.providers.base import Action, Call, LostSubmit, SubmitIds
 from vidgate.providers.kling import Kling
 
 DATA = Path(__file__).parents[1] / "data"
@@ -69,7 +70,7 @@ def video(model: str = "kling-v2-5-turbo", prompt: str = "a boat", **fields: Any
 
 
 def submit(request: VideoRequest, credential: str = API_KEY, ids: SubmitIds = IDS) -> httpx.Request:
-    return kling.submit_request(kling.translate(request), channel(credential), ids, NOW)
+    return kling.submit(kling.translate(request), channel(credential), ids, NOW).request
 
 
 def answer(name: str) -> httpx.Response:
@@ -84,22 +85,29 @@ def reply(body: Any, status: int = 200, headers: dict[str, str] | None = None) -
     return httpx.Response(status, headers=headers, content=json.dumps(body).encode())
 
 
-def sent_to(path: str) -> httpx.Request:
-    return httpx.Request("POST", HOST + path, headers={"Authorization": f"Bearer {API_KEY}"})
+def sent_to(path: str, base: str = HOST) -> Call[Submission | Rejected]:
+    return kling.submit(to_endpoint(path), ChannelAccess(base, SecretStr(API_KEY)), IDS, NOW)
 
 
-def read_submission(name: str, path: str = IMAGE) -> Submission | Rejected | NextRequest:
-    return kling.read_submission(sent_to(path), answer(name))
+def asked(*refs: UpstreamRef) -> Call[Mapping[UpstreamRef, Outcome]]:
+    return kling.poll(refs, channel(), NOW)
+
+
+def find(endpoint: str, credential: str = API_KEY) -> Call[Found]:
+    lost = LostSubmit(endpoint=endpoint, ids=IDS, sent_at=NOW)
+    return kling.find(lost, channel(credential), NOW)
+
+
+def read_submission(name: str, path: str = IMAGE) -> Submission | Rejected:
+    return read_answer(sent_to(path), answer(name))
 
 
 def read_poll(name: str, *refs: UpstreamRef) -> Mapping[UpstreamRef, Outcome]:
-    sent = kling.poll_request(refs, channel(), NOW)
-    return kling.read_poll(sent, answer(name), refs)
+    return read_answer(asked(*refs), answer(name))
 
 
 def read_find(name: str, endpoint: str) -> Found:
-    sent = kling.find_request(endpoint, channel(), IDS, NOW, NOW)
-    return kling.read_find(sent, answer(name), endpoint, IDS)
+    return read_answer(find(endpoint), answer(name))
 
 
 # Golden requests: what goes out, byte for byte but for the order of keys
@@ -457,7 +465,7 @@ def test_the_documented_example() -> None:
     )
 
     translation = kling.translate(request)
-    sent = kling.submit_request(translation, channel(), IDS, NOW)
+    sent = kling.submit(translation, channel(), IDS, NOW).request
 
     assert (sent.method, str(sent.url)) == ("POST", HOST + IMAGE)
     assert json.loads(sent.content) == {
@@ -495,7 +503,7 @@ def test_submitting_leaves_the_translation_as_it_is() -> None:
         video("kling-3.0", metadata={"options": {"watermark_info": {"enabled": True}}})
     )
 
-    kling.submit_request(translation, channel(), IDS, NOW)
+    kling.submit(translation, channel(), IDS, NOW)
 
     assert translation.body["options"] == {"watermark_info": {"enabled": True}}
 
@@ -522,9 +530,9 @@ def test_an_access_key_is_refused_on_new_paths() -> None:
     with pytest.raises(ConfigurationError, match="API key"):
         submit(video("kling-3.0"), ACCESS_AND_SECRET)
     with pytest.raises(ConfigurationError):
-        kling.poll_request([NEW_REF], channel(ACCESS_AND_SECRET), NOW)
+        kling.poll([NEW_REF], channel(ACCESS_AND_SECRET), NOW)
     with pytest.raises(ConfigurationError):
-        kling.find_request("/text-to-video/kling-3.0", channel(ACCESS_AND_SECRET), IDS, NOW, NOW)
+        find("/text-to-video/kling-3.0", ACCESS_AND_SECRET)
 
 
 @pytest.mark.parametrize("credential", [API_KEY, ACCESS_AND_SECRET, "a|b|c"])
@@ -773,9 +781,7 @@ def test_capabilities_are_complete() -> None:
 @pytest.mark.parametrize("base", [HOST, "http://127.0.0.1:9/v1/kling"])
 @pytest.mark.parametrize("path", [TEXT, IMAGE, OMNI])
 def test_a_legacy_job_is_remembered_with_its_path(base: str, path: str) -> None:
-    submission = kling.read_submission(
-        httpx.Request("POST", base + path), answer("legacy_submitted")
-    )
+    submission = sent_to(path, base).read(answer("legacy_submitted"))
 
     assert submission == Submission(UpstreamRef("930000000000000003", path))
 
@@ -854,12 +860,12 @@ def test_an_answer_after_which_a_job_may_exist_is_no_refusal(name: str, path: st
 )
 def test_an_unknown_code_is_a_refusal_only_with_a_refusing_status(status: int, code: int) -> None:
     with pytest.raises(ProviderProtocolError):
-        kling.read_submission(sent_to(IMAGE), reply({"code": code, "message": "?"}, status))
+        sent_to(IMAGE).read(reply({"code": code, "message": "?"}, status))
 
 
 @pytest.mark.parametrize("status", [200, 201, 400])
 def test_an_unknown_code_without_a_job_is_a_refusal(status: int) -> None:
-    rejected = kling.read_submission(sent_to(IMAGE), reply({"code": 1999, "message": "?"}, status))
+    rejected = sent_to(IMAGE).read(reply({"code": 1999, "message": "?"}, status))
 
     assert isinstance(rejected, Rejected)
     assert (rejected.fault.kind, rejected.fault.code) == (FaultKind.FAULT, "1999")
@@ -871,19 +877,19 @@ def test_a_refusal_that_names_a_job_is_unclear(code: int) -> None:
         body = {"code": code, "message": "?", "data": data}
         for status in (200, 400):
             with pytest.raises(ProviderProtocolError):
-                kling.read_submission(sent_to(IMAGE), reply(body, status))
+                sent_to(IMAGE).read(reply(body, status))
 
 
 @pytest.mark.parametrize("identifier", [None, "", True, {}, "../../x", "a b", "x" * 200, "a,b"])
 def test_an_id_that_cannot_be_one_is_not_kept(identifier: Any) -> None:
     with pytest.raises(ProviderProtocolError):
-        kling.read_submission(sent_to(IMAGE), reply({"code": 0, "data": {"task_id": identifier}}))
+        sent_to(IMAGE).read(reply({"code": 0, "data": {"task_id": identifier}}))
 
 
 def test_an_id_written_as_a_number_is_text() -> None:
     body = {"code": "0", "data": {"task_id": 930000000000000003}}
 
-    submission = kling.read_submission(sent_to(IMAGE), reply(body))
+    submission = sent_to(IMAGE).read(reply(body))
 
     assert submission == Submission(LEGACY_REF)
 
@@ -891,7 +897,7 @@ def test_an_id_written_as_a_number_is_text() -> None:
 def test_retry_after_is_honoured() -> None:
     response = reply({"code": 1303, "message": ""}, 429, {"Retry-After": "7"})
 
-    rejected = kling.read_submission(sent_to(IMAGE), response)
+    rejected = sent_to(IMAGE).read(response)
 
     assert isinstance(rejected, Rejected)
     assert rejected.fault.retry_after_seconds == 7
@@ -917,7 +923,7 @@ def test_retry_after_is_honoured() -> None:
     ],
 )
 def test_plain_words_of_the_vendor_are_passed_on(message: str, sentence: str) -> None:
-    rejected = kling.read_submission(sent_to(IMAGE), reply({"code": 1201, "message": message}))
+    rejected = sent_to(IMAGE).read(reply({"code": 1201, "message": message}))
 
     assert isinstance(rejected, Rejected)
     assert rejected.fault.safe_message == sentence
@@ -942,7 +948,7 @@ def test_plain_words_of_the_vendor_are_passed_on(message: str, sentence: str) ->
     ],
 )
 def test_words_that_may_name_something_are_not_passed_on(message: str) -> None:
-    rejected = kling.read_submission(sent_to(IMAGE), reply({"code": 1201, "message": message}))
+    rejected = sent_to(IMAGE).read(reply({"code": 1201, "message": message}))
 
     assert isinstance(rejected, Rejected)
     assert rejected.fault.safe_message == f"{REFUSED}."
@@ -952,7 +958,7 @@ def test_words_that_may_name_something_are_not_passed_on(message: str) -> None:
 def test_text_that_a_database_would_refuse_is_cleaned() -> None:
     body = {"code": 1200, "message": "a\0b\ud800"}
 
-    rejected = kling.read_submission(sent_to(IMAGE), reply(body))
+    rejected = sent_to(IMAGE).read(reply(body))
 
     assert isinstance(rejected, Rejected)
     assert rejected.fault.message == "a b?"
@@ -962,7 +968,7 @@ def test_text_that_a_database_would_refuse_is_cleaned() -> None:
 
 
 def test_a_legacy_job_is_asked_for_at_its_path() -> None:
-    sent = kling.poll_request([LEGACY_REF], channel(ACCESS_AND_SECRET), NOW)
+    sent = kling.poll([LEGACY_REF], channel(ACCESS_AND_SECRET), NOW).request
 
     assert sent.method == "GET"
     assert str(sent.url) == f"{HOST}{IMAGE}/930000000000000003"
@@ -974,7 +980,7 @@ def test_a_legacy_job_is_asked_for_at_its_path() -> None:
 def test_new_jobs_are_asked_for_together() -> None:
     refs = [UpstreamRef(str(number), "tasks") for number in range(20)]
 
-    sent = kling.poll_request(refs, channel(), NOW)
+    sent = kling.poll(refs, channel(), NOW).request
 
     assert str(sent.url) == f"{HOST}/tasks?task_ids={','.join(map(str, range(20)))}"
     assert sent.headers["Authorization"] == f"Bearer {API_KEY}"
@@ -1029,7 +1035,7 @@ def test_an_odd_field_beside_a_url_does_not_hide_the_video() -> None:
     data: dict[str, Any] = {"task_id": LEGACY_REF.id, "task_status": "succeed", "updated_at": "-"}
     data |= {"task_result": {"videos": [7, video_]}, "final_unit_deduction": "free"}
 
-    outcomes = kling.read_poll(sent_to(IMAGE), reply({"code": 0, "data": data}), [LEGACY_REF])
+    outcomes = read_answer(asked(LEGACY_REF), reply({"code": 0, "data": data}))
 
     assert outcomes[LEGACY_REF] == Succeeded(VideoResult(url="https://cdn.example/a.mp4"))
 
@@ -1043,7 +1049,7 @@ def test_several_bills_are_added() -> None:
     ]
     entry = {"id": NEW_REF.id, "status": "succeeded", "outputs": outputs, "billing": billing}
 
-    outcome = kling.read_poll(sent_to("/tasks"), reply({"code": 0, "data": [entry]}), [NEW_REF])
+    outcome = read_answer(asked(NEW_REF), reply({"code": 0, "data": [entry]}))
 
     assert outcome[NEW_REF] == Succeeded(
         VideoResult(url="https://cdn.example/a.mp4", cost="3.3", cost_unit="units")
@@ -1124,7 +1130,7 @@ def test_what_says_nothing_of_a_job_is_unreadable(name: str, ref: UpstreamRef) -
 def test_results_of_another_shape_are_unreadable(result: Any) -> None:
     data = {"task_id": LEGACY_REF.id, "task_status": "succeed", "task_result": result}
 
-    outcomes = kling.read_poll(sent_to(IMAGE), reply({"code": 0, "data": data}), [LEGACY_REF])
+    outcomes = read_answer(asked(LEGACY_REF), reply({"code": 0, "data": data}))
 
     assert isinstance(outcomes[LEGACY_REF], Unreadable)
 
@@ -1177,9 +1183,9 @@ def test_not_found_from_an_overloaded_server_is_not_believed(status: int) -> Non
     response = reply({"code": 1201, "message": "Task not found by id: 1"}, status)
 
     with pytest.raises(ProviderProtocolError):
-        kling.read_poll(sent_to(IMAGE), response, [LEGACY_REF])
+        asked(LEGACY_REF).read(response)
     with pytest.raises(ProviderProtocolError):
-        kling.read_find(sent_to(IMAGE), response, IMAGE, IDS)
+        find(IMAGE).read(response)
 
 
 def test_a_poll_tells_when_to_ask_again() -> None:
@@ -1196,8 +1202,8 @@ def test_a_poll_tells_when_to_ask_again() -> None:
 
 
 def test_a_submit_is_looked_for_by_our_id() -> None:
-    legacy = kling.find_request(TEXT, channel(), IDS, NOW, NOW)
-    new = kling.find_request("/text-to-video/kling-3.0", channel(), IDS, NOW, NOW)
+    legacy = find(TEXT).request
+    new = find("/text-to-video/kling-3.0").request
 
     assert (legacy.method, str(legacy.url)) == ("GET", f"{HOST}{TEXT}/{CORRELATION}")
     assert (new.method, str(new.url)) == ("GET", f"{HOST}/tasks?external_task_ids={CORRELATION}")
@@ -1255,7 +1261,7 @@ def test_a_list_that_is_not_about_our_job_decides_nothing(data: Any) -> None:
     response = reply({"code": 0, "data": data})
 
     with pytest.raises(ProviderProtocolError):
-        kling.read_find(sent_to("/tasks"), response, "/omni-video/kling-o1", IDS)
+        find("/omni-video/kling-o1").read(response)
 
 
 @pytest.mark.parametrize(
@@ -1263,7 +1269,7 @@ def test_a_list_that_is_not_about_our_job_decides_nothing(data: Any) -> None:
 )
 def test_a_job_that_is_not_ours_decides_nothing(data: Any) -> None:
     with pytest.raises(ProviderProtocolError):
-        kling.read_find(sent_to(TEXT), reply({"code": 0, "data": data}), TEXT, IDS)
+        find(TEXT).read(reply({"code": 0, "data": data}))
 
 
 # Kling's own answer
@@ -1394,19 +1400,19 @@ def test_any_bytes_are_an_outcome_or_unreadable() -> None:
         endpoint = IMAGE if ref is LEGACY_REF else "/image-to-video/kling-2.6"
         response = httpx.Response(status, content=content)
         try:
-            submission = kling.read_submission(sent_to(endpoint), response)
+            submission = sent_to(endpoint).read(response)
             assert isinstance(submission, Submission | Rejected)
             read += 1
         except ProviderProtocolError:
             pass
         try:
-            outcomes = kling.read_poll(sent_to(endpoint), response, [ref])
+            outcomes = read_answer(asked(ref), response)
             assert set(outcomes) == {ref}
             read += 1
         except ProviderProtocolError:
             pass
         try:
-            assert isinstance(kling.read_find(sent_to(endpoint), response, endpoint, IDS), Found)
+            assert isinstance(find(endpoint).read(response), Found)
             read += 1
         except ProviderProtocolError:
             pass
@@ -1474,4 +1480,4 @@ def test_any_metadata_is_sent_or_refused_by_name() -> None:
 )
 def test_hostile_json_is_unreadable(content: bytes) -> None:
     with pytest.raises(ProviderProtocolError):
-        kling.read_submission(sent_to(IMAGE), httpx.Response(200, content=content))
+        sent_to(IMAGE).read(httpx.Response(200, content=content))

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from pydantic import SecretStr
+from tests.support.calls import to_endpoint
 
 from vidgate.exceptions import ConfigurationError, UnsupportedParameterError
 from vidgate.models.channels import ChannelAccess
@@ -233,9 +234,10 @@ def test_everything_else_is_the_vendors_to_judge(request_: VideoRequest) -> None
 
 
 def refusal(status: int, code: int, message: str, path: str = "/v1/videos/text2video") -> Any:
-    sent = httpx.Request("POST", HOST + path)
+    channel = ChannelAccess(HOST, SecretStr("api-key-kling-0123456789abcdef"))
+    sent = kling.submit(to_endpoint(path), channel, IDS, NOW)
     answer = httpx.Response(status, json={"code": code, "message": message})
-    rejected = kling.read_submission(sent, answer)
+    rejected = sent.read(answer)
     assert isinstance(rejected, Rejected)
     return rejected.fault
 
@@ -294,8 +296,9 @@ def test_what_a_model_cannot_do_is_no_missing_model(message: str) -> None:
 def test_a_host_without_the_paths_of_the_new_generation_says_nothing_of_the_model(
     content: bytes,
 ) -> None:
-    sent = httpx.Request("POST", f"{HOST}/text-to-video/kling-3.0")
-    rejected = kling.read_submission(sent, httpx.Response(404, content=content))
+    channel = ChannelAccess(HOST, SecretStr("api-key-kling-0123456789abcdef"))
+    sent = kling.submit(to_endpoint("/text-to-video/kling-3.0"), channel, IDS, NOW)
+    rejected = sent.read(httpx.Response(404, content=content))
 
     assert isinstance(rejected, Rejected)
     assert rejected.fault.kind is FaultKind.FAULT
@@ -307,14 +310,14 @@ def test_a_host_without_the_paths_of_the_new_generation_says_nothing_of_the_mode
 def test_an_access_key_is_told_that_the_model_needs_an_api_key() -> None:
     channel = ChannelAccess(HOST, SecretStr(ACCESS_AND_SECRET))
     with pytest.raises(ConfigurationError, match="This model needs an API key"):
-        kling.submit_request(kling.translate(video("kling-3.0")), channel, IDS, NOW)
+        kling.submit(kling.translate(video("kling-3.0")), channel, IDS, NOW)
 
 
 def test_a_short_secret_signs_without_a_warning() -> None:
     channel = ChannelAccess(HOST, SecretStr(ACCESS_AND_SECRET))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        sent = kling.submit_request(kling.translate(video("kling-v3")), channel, IDS, NOW)
+        sent = kling.submit(kling.translate(video("kling-v3")), channel, IDS, NOW).request
 
     assert sent.headers["Authorization"].count(".") == 2
 
@@ -325,7 +328,7 @@ def test_videos_of_ours_are_named_by_video_id() -> None:
         "kling-lip-sync", video_id="930000000000000002", audio_id="8", sound_end_time=3000
     )
     channel = ChannelAccess(HOST, SecretStr("api-key-kling-0123456789abcdef"))
-    sent = kling.submit_request(kling.translate(request), channel, IDS, NOW)
+    sent = kling.submit(kling.translate(request), channel, IDS, NOW).request
     assert json.loads(sent.content) == {"video_id": "930000000000000002"}
 
 

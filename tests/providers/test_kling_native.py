@@ -120,7 +120,7 @@ def test_what_was_written_for_a_path_goes_there_as_it_is(
 ) -> None:
     channel = ChannelAccess(HOST, SecretStr("api-key-kling-0123456789abcdef"))
     translation = kling.translate(native(model, path, **body, external_task_id="theirs"))
-    sent = kling.submit_request(translation, channel, IDS, NOW)
+    sent = kling.submit(translation, channel, IDS, NOW).request
 
     is_legacy = path.startswith("/v1/")
     expected: dict[str, Any] = dict(body)

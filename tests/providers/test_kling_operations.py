@@ -13,6 +13,7 @@ import httpx
 import jwt
 import pytest
 from pydantic import SecretStr
+from tests.support.calls import read_answer
 
 from vidgate.exceptions import CallbackRefusedError, ConfigurationError, ProviderProtocolError
 from vidgate.models.channels import ChannelAccess
@@ -33,7 +34,7 @@ def channel(credential: str = API_KEY) -> ChannelAccess:
 
 def bearer(kling: Kling, credential: str, seconds: float = 0) -> str:
     now = NOW + timedelta(seconds=seconds)
-    sent = kling.poll_request([LEGACY_REF], channel(credential), now)
+    sent = kling.poll([LEGACY_REF], channel(credential), now).request
     return sent.headers["Authorization"].removeprefix("Bearer ")
 
 
@@ -78,14 +79,14 @@ def test_a_clock_that_is_set_back_signs_anew() -> None:
 @pytest.mark.parametrize("code", [1003, 1004])
 def test_a_token_that_kling_refuses_is_not_used_again(code: int) -> None:
     kling = Kling()
-    sent = kling.poll_request([LEGACY_REF], channel(f"AK|{SECRET}"), NOW)
+    call = kling.poll([LEGACY_REF], channel(f"AK|{SECRET}"), NOW)
     refused = httpx.Response(401, content=json.dumps({"code": code, "message": "?"}).encode())
 
     with pytest.raises(ProviderProtocolError):
-        kling.read_poll(sent, refused, [LEGACY_REF])
+        call.read(refused)
 
     again = bearer(kling, f"AK|{SECRET}", 60)
-    assert f"Bearer {again}" != sent.headers["Authorization"]
+    assert f"Bearer {again}" != call.request.headers["Authorization"]
 
 
 def test_not_every_token_is_kept_for_ever() -> None:
@@ -119,7 +120,7 @@ def test_a_secret_that_cannot_sign_is_refused_before_it_is_stored(secret: str) -
     with pytest.raises(ConfigurationError, match="cannot sign") as caught:
         kling.check_credential(f"AK|{secret}")
     with pytest.raises(ConfigurationError, match="cannot sign"):
-        kling.probe_request(channel(f"AK|{secret}"), NOW)
+        kling.test(channel(f"AK|{secret}"), NOW)
     assert secret not in str(caught.value)
 
 
@@ -128,9 +129,9 @@ def test_a_secret_that_cannot_sign_is_refused_before_it_is_stored(secret: str) -
 
 def probe(body: Any, status: int = 200, credential: str = API_KEY) -> tuple[bool, str]:
     kling = Kling()
-    sent = kling.probe_request(channel(credential), NOW)
+    call = kling.test(channel(credential), NOW)
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    answer = kling.read_probe(sent, httpx.Response(status, content=content))
+    answer = read_answer(call, httpx.Response(status, content=content))
     assert answer.sentence.endswith(".")
     assert credential not in answer.sentence
     return answer.works, answer.sentence
@@ -147,7 +148,7 @@ def costs(*states: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("credential", [API_KEY, f"AK|{SECRET}"])
 def test_the_probe_reads_and_makes_nothing(credential: str) -> None:
-    sent = Kling().probe_request(channel(credential), NOW)
+    sent = Kling().test(channel(credential), NOW).request
 
     end = int(NOW.timestamp() * 1000)
     assert sent.method == "GET"

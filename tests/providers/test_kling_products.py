@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from pydantic import SecretStr
+from tests.support.calls import read_answer, to_endpoint
 
 from vidgate.exceptions import ProviderProtocolError, UnsupportedParameterError
 from vidgate.models.channels import ChannelAccess
@@ -21,7 +22,7 @@ from vidgate.models.outcomes import (
     UpstreamRef,
 )
 from vidgate.models.requests import Image, VideoRequest
-from vidgate.providers.base import Action, NextRequest, SubmitIds, Translation
+from vidgate.providers.base import Action, Call, LostSubmit, SubmitIds, Translation
 from vidgate.providers.kling import Kling
 
 DATA = Path(__file__).parents[1] / "data" / "kling"
@@ -56,7 +57,7 @@ def video(model: str, prompt: str = "", **fields: Any) -> VideoRequest:
 
 
 def submit(request: VideoRequest, ids: SubmitIds = IDS, credential: str = API_KEY) -> httpx.Request:
-    return kling.submit_request(kling.translate(request), channel(credential), ids, NOW)
+    return kling.submit(kling.translate(request), channel(credential), ids, NOW).request
 
 
 def answer(name: str) -> httpx.Response:
@@ -778,9 +779,9 @@ FACE_ANSWER = {
 }
 
 
-def step(body: Any, status: int = 200) -> Submission | Rejected | NextRequest:
+def step(body: Any, status: int = 200) -> Submission | Rejected | Call[Submission | Rejected]:
     response = httpx.Response(status, content=json.dumps(body).encode())
-    return kling.read_submission(submit(TWO_STEPS), response)
+    return kling.submit(kling.translate(TWO_STEPS), channel(), IDS, NOW).read(response)
 
 
 @pytest.mark.parametrize("credential", [API_KEY, ACCESS_AND_SECRET])
@@ -789,14 +790,15 @@ def test_a_lip_sync_finds_the_face_first(base: str, credential: str) -> None:
     ids = SubmitIds(correlation=CORRELATION, callback_url="https://ours.example/callbacks/1")
     translation = kling.translate(TWO_STEPS)
 
-    first = kling.submit_request(translation, channel(credential, base), ids, NOW)
+    call = kling.submit(translation, channel(credential, base), ids, NOW)
+    first = call.request
     content = json.dumps({"code": 0, "data": FACE_ANSWER}).encode()
-    following = kling.read_submission(first, httpx.Response(200, content=content))
+    following = call.read(httpx.Response(200, content=content))
 
     assert translation.endpoint == LIP_SYNC
     assert str(first.url) == base + FACES
     assert json.loads(first.content) == {"video_url": DANCE}
-    assert isinstance(following, NextRequest)
+    assert isinstance(following, Call)
     second = following.request
     assert (second.method, str(second.url)) == ("POST", base + LIP_SYNC)
     assert second.headers["Authorization"] == first.headers["Authorization"]
@@ -819,9 +821,9 @@ def test_a_lip_sync_finds_the_face_first(base: str, credential: str) -> None:
 
 def test_the_second_step_makes_the_job() -> None:
     following = step({"code": 0, "data": FACE_ANSWER})
-    assert isinstance(following, NextRequest)
+    assert isinstance(following, Call)
 
-    submission = kling.read_submission(following.request, answer("legacy_submitted"))
+    submission = following.read(answer("legacy_submitted"))
 
     assert submission == Submission(UpstreamRef("930000000000000003", LIP_SYNC))
 
@@ -858,17 +860,16 @@ def test_a_first_step_without_a_session_says_nothing(data: Any) -> None:
     ],
 )
 def test_a_lip_sync_is_looked_for_where_it_can_be_found(credential: str, path: str) -> None:
-    sent = kling.find_request(LIP_SYNC, channel(credential), IDS, NOW, NOW)
+    lost = LostSubmit(endpoint=LIP_SYNC, ids=IDS, sent_at=NOW)
+    call = kling.find(lost, channel(credential), NOW)
 
-    assert str(sent.url) == HOST + path
+    assert str(call.request.url) == HOST + path
     is_list = path.startswith("/tasks")
-    found = kling.read_find(
-        sent, answer("new_running" if is_list else "legacy_running"), LIP_SYNC, IDS
-    )
+    found = call.read(answer("new_running" if is_list else "legacy_running"))
     identifier = "930000000000000001" if is_list else "930000000000000003"
     assert found == Found(UpstreamRef(identifier, LIP_SYNC))
     none = answer("new_empty_list" if is_list else "legacy_not_found")
-    assert kling.read_find(sent, none, LIP_SYNC, IDS) == Found(None)
+    assert call.read(none) == Found(None)
 
 
 # Jobs of the products
@@ -876,22 +877,23 @@ def test_a_lip_sync_is_looked_for_where_it_can_be_found(credential: str, path: s
 
 @pytest.mark.parametrize("path", [MOTION, LIP_SYNC, AVATAR, EFFECTS, EDIT])
 def test_jobs_of_products_are_asked_for_at_their_path(path: str) -> None:
-    sent = httpx.Request("POST", HOST + path)
-    submission = kling.read_submission(sent, answer("legacy_submitted"))
+    sent = kling.submit(to_endpoint(path, session_id="s77"), channel(), IDS, NOW)
+    submission = read_answer(sent, answer("legacy_submitted"))
+    assert isinstance(submission, Submission)
     assert submission == Submission(UpstreamRef("930000000000000003", path))
 
-    poll = kling.poll_request([submission.ref], channel(), NOW)
+    poll = kling.poll([submission.ref], channel(), NOW)
 
-    assert str(poll.url) == f"{HOST}{path}/930000000000000003"
-    outcomes = kling.read_poll(poll, answer("legacy_running"), [submission.ref])
+    assert str(poll.request.url) == f"{HOST}{path}/930000000000000003"
+    outcomes = poll.read(answer("legacy_running"))
     assert outcomes == {submission.ref: Pending(started=True)}
 
 
 def test_an_effect_has_no_duration() -> None:
     ref = UpstreamRef("930000000000000003", EFFECTS)
-    sent = kling.poll_request([ref], channel(), NOW)
+    call = kling.poll([ref], channel(), NOW)
 
-    outcome = kling.read_poll(sent, answer("effect_succeeded"), [ref])[ref]
+    outcome = read_answer(call, answer("effect_succeeded"))[ref]
 
     assert isinstance(outcome, Succeeded)
     assert outcome.result.duration_seconds is None
@@ -929,9 +931,9 @@ def test_what_a_new_job_cost(billing: Any, cost: str | None, unit: str | None) -
     outputs = [{"type": "video", "url": "https://cdn.example/a.mp4"}]
     entry = {"id": ref.id, "status": "succeeded", "outputs": outputs, "billing": billing}
     content = json.dumps({"code": 0, "data": [entry]}).encode()
-    sent = kling.poll_request([ref], channel(), NOW)
+    call = kling.poll([ref], channel(), NOW)
 
-    outcome = kling.read_poll(sent, httpx.Response(200, content=content), [ref])[ref]
+    outcome = read_answer(call, httpx.Response(200, content=content))[ref]
 
     assert isinstance(outcome, Succeeded)
     assert (outcome.result.cost, outcome.result.cost_unit) == (cost, unit)
@@ -962,18 +964,18 @@ def test_what_a_legacy_job_cost(fields: dict[str, Any], cost: str | None, unit: 
     result = {"videos": [{"url": "https://cdn.example/a.mp4"}]}
     data = {"task_id": ref.id, "task_status": "succeed", "task_result": result, **fields}
     content = json.dumps({"code": 0, "data": data}).encode()
-    sent = kling.poll_request([ref], channel(), NOW)
+    call = kling.poll([ref], channel(), NOW)
 
-    outcome = kling.read_poll(sent, httpx.Response(200, content=content), [ref])[ref]
+    outcome = read_answer(call, httpx.Response(200, content=content))[ref]
 
     assert isinstance(outcome, Succeeded)
     assert (outcome.result.cost, outcome.result.cost_unit) == (cost, unit)
 
 
 def test_new_motion_jobs_are_asked_for_among_others() -> None:
-    sent = httpx.Request("POST", f"{HOST}/motion-control/kling-3.0")
+    sent = kling.submit(to_endpoint("/motion-control/kling-3.0"), channel(), IDS, NOW)
 
-    submission = kling.read_submission(sent, answer("new_submitted"))
+    submission = sent.read(answer("new_submitted"))
 
     assert submission == Submission(UpstreamRef("930000000000000001", "tasks"))
 
@@ -994,8 +996,6 @@ def test_long_products_have_a_longer_deadline() -> None:
 def test_capabilities_tell_what_each_model_takes() -> None:
     models = kling.capabilities.models
 
-    assert kling.capabilities.probe
-    assert kling.capabilities.callback
     assert models["kling-v3"].actions[Action.TEXT].negative_prompt
     assert models["kling-v3"].actions[Action.TEXT].sound
     assert not models["kling-3.0"].actions[Action.TEXT].negative_prompt

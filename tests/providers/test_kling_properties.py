@@ -10,6 +10,7 @@ import httpx
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
+from tests.support.calls import read_answer, to_endpoint
 
 from vidgate.exceptions import ProviderProtocolError, UnsupportedParameterError
 from vidgate.models.channels import ChannelAccess
@@ -24,7 +25,7 @@ from vidgate.models.outcomes import (
     UpstreamRef,
 )
 from vidgate.models.requests import Image, VideoRequest
-from vidgate.providers.base import Action, NextRequest, ProbeAnswer, SubmitIds
+from vidgate.providers.base import Action, Call, LostSubmit, ProbeAnswer, SubmitIds
 from vidgate.providers.kling import Kling
 
 HOST = "https://api-singapore.klingai.com"
@@ -171,7 +172,7 @@ def test_any_request_is_refused_by_name_or_sent(request: VideoRequest) -> None:
         told = error.param, error.message
         assert all(told)
         return
-    sent = kling.submit_request(translation, CHANNEL, IDS, NOW)
+    sent = kling.submit(translation, CHANNEL, IDS, NOW).request
 
     body = json.loads(sent.content)
     assert PATH.fullmatch(str(sent.url).removeprefix(HOST))
@@ -196,7 +197,7 @@ def test_a_translation_never_changes_the_request(request: VideoRequest) -> None:
     except UnsupportedParameterError:
         return
     body = repr(translation.body)
-    kling.submit_request(translation, CHANNEL, IDS, NOW)
+    kling.submit(translation, CHANNEL, IDS, NOW)
 
     assert repr(request) == before
     assert repr(translation.body) == body
@@ -265,20 +266,21 @@ def test_any_answer_is_an_outcome_or_unreadable(content: bytes, status: int, end
     kind = endpoint if endpoint.startswith("/v1/") else "tasks"
     ref = UpstreamRef("930000000000000003", kind)
     try:
-        said = kling.read_submission(httpx.Request("POST", HOST + endpoint), response)
+        said = kling.submit(to_endpoint(endpoint, session_id="s77"), CHANNEL, IDS, NOW).read(
+            response
+        )
         assert isinstance(said, Submission | Rejected)
     except ProviderProtocolError as error:
         str(error).encode()
     try:
-        sent = kling.poll_request([ref], CHANNEL, NOW)
-        outcomes = kling.read_poll(sent, response, [ref])
+        outcomes = read_answer(kling.poll([ref], CHANNEL, NOW), response)
         assert set(outcomes) == {ref}
         assert isinstance(outcomes[ref], Pending | Succeeded | Failed | Unreadable)
     except ProviderProtocolError as error:
         str(error).encode()
     try:
-        sent = kling.find_request(endpoint, CHANNEL, IDS, NOW, NOW)
-        assert isinstance(kling.read_find(sent, response, endpoint, IDS), Found)
+        lost = LostSubmit(endpoint=endpoint, ids=IDS, sent_at=NOW)
+        assert isinstance(kling.find(lost, CHANNEL, NOW).read(response), Found)
     except ProviderProtocolError as error:
         str(error).encode()
 
@@ -289,15 +291,14 @@ def test_any_answer_to_a_first_step_or_a_probe_is_told(content: bytes, status: i
     response = httpx.Response(status, content=content)
     metadata = {"video_url": "https://x.example/a.mp4", "audio_id": "7"}
     request = VideoRequest(model="kling-v3", duration_seconds=3, metadata=metadata)
-    sent = kling.submit_request(kling.translate(request), CHANNEL, IDS, NOW)
+    call = kling.submit(kling.translate(request), CHANNEL, IDS, NOW)
     try:
-        said = kling.read_submission(sent, response)
-        assert isinstance(said, NextRequest | Rejected)
-        if isinstance(said, NextRequest):
+        said = call.read(response)
+        assert isinstance(said, Call | Rejected)
+        if isinstance(said, Call):
             assert json.loads(said.request.content)["face_choose"][0]["face_id"] is not None
     except ProviderProtocolError as error:
         str(error).encode()
-    probe = kling.probe_request(CHANNEL, NOW)
-    answer = kling.read_probe(probe, response)
+    answer = kling.test(CHANNEL, NOW).read(response)
     assert isinstance(answer, ProbeAnswer)
     answer.sentence.encode()

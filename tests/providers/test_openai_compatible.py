@@ -31,7 +31,7 @@ def request_of(**members: Any) -> VideoRequest:
 
 
 def submit(**members: Any) -> httpx.Request:
-    return ADAPTER.submit_request(ADAPTER.translate(request_of(**members)), ACCESS, IDS, NOW)
+    return ADAPTER.submit(ADAPTER.translate(request_of(**members)), ACCESS, IDS, NOW).request
 
 
 GOLDEN: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
@@ -311,8 +311,8 @@ def test_what_is_ignored_is_said() -> None:
 def test_v1_is_not_there_twice(base: str) -> None:
     access = ChannelAccess(base, ACCESS.credential)
 
-    poll = ADAPTER.poll_request([UpstreamRef("video_1")], access, NOW)
-    probe = ADAPTER.probe_request(access, NOW)
+    poll = ADAPTER.poll([UpstreamRef("video_1")], access, NOW).request
+    probe = ADAPTER.test(access, NOW).request
 
     assert (poll.method, str(poll.url)) == ("GET", "https://gate.test/v1/videos/video_1")
     assert poll.headers["Authorization"] == "Bearer sk-key-of-the-channel"
@@ -321,7 +321,7 @@ def test_v1_is_not_there_twice(base: str) -> None:
 
 
 def test_an_id_cannot_leave_its_place_in_the_path() -> None:
-    sent = ADAPTER.poll_request([UpstreamRef("video_a/b+c==?x#y")], ACCESS, NOW)
+    sent = ADAPTER.poll([UpstreamRef("video_a/b+c==?x#y")], ACCESS, NOW).request
 
     assert sent.url.raw_path == b"/v1/videos/video_a%2Fb%2Bc%3D%3D%3Fx%23y"
 
@@ -329,16 +329,18 @@ def test_an_id_cannot_leave_its_place_in_the_path() -> None:
 def test_the_key_goes_to_the_channel_alone() -> None:
     own = VideoResult(url="https://gate.test/v1/videos/1/content", protected=True)
 
-    sent = ADAPTER.content_request(own, ACCESS, NOW)
+    sent = ADAPTER.content(None, own, ACCESS, NOW)
 
+    assert sent is not None
     assert (sent.method, str(sent.url)) == ("GET", own.url)
     assert sent.headers["Authorization"] == "Bearer sk-key-of-the-channel"
     for url in (VIDEO, "https://gate.test.evil/x", "http://gate.test/v1/videos/1/content"):
-        sent = ADAPTER.content_request(VideoResult(url=url, protected=True), ACCESS, NOW)
+        sent = ADAPTER.content(None, VideoResult(url=url, protected=True), ACCESS, NOW)
+        assert sent is not None
         assert "Authorization" not in sent.headers
 
 
 @pytest.mark.parametrize("credential", ["Bearer sk-1", "", "sk-ü", "sk\n"])
 def test_a_key_that_cannot_be_one_signs_nothing(credential: str) -> None:
     with pytest.raises(ConfigurationError, match="API key alone"):
-        ADAPTER.probe_request(ChannelAccess("https://gate.test", SecretStr(credential)), NOW)
+        ADAPTER.test(ChannelAccess("https://gate.test", SecretStr(credential)), NOW)

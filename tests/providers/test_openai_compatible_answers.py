@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from pydantic import SecretStr
+from tests.support.calls import read_answer
 
 from vidgate.exceptions import ProviderProtocolError
 from vidgate.models.channels import ChannelAccess
@@ -55,13 +56,12 @@ def recorded(name: str) -> httpx.Response:
 
 def submitted(response: httpx.Response) -> Submission | Rejected:
     translation = ADAPTER.translate(VideoRequest(model="clip-1", prompt="a boat"))
-    sent = ADAPTER.submit_request(translation, ACCESS, SubmitIds(correlation="vg_1"), NOW)
-    return ADAPTER.read_submission(sent, response)
+    sent = ADAPTER.submit(translation, ACCESS, SubmitIds(correlation="vg_1"), NOW)
+    return read_answer(sent, response)
 
 
 def polled(response: httpx.Response) -> Outcome:
-    sent = ADAPTER.poll_request([REF], ACCESS, NOW)
-    return ADAPTER.read_poll(sent, response, [REF])[REF]
+    return read_answer(ADAPTER.poll([REF], ACCESS, NOW), response)[REF]
 
 
 def result_of(**members: Any) -> VideoResult:
@@ -328,9 +328,10 @@ def test_a_field_is_named_and_nothing_else_is_repeated() -> None:
 
 def test_a_key_of_any_form_is_not_kept() -> None:
     access = ChannelAccess("https://gate.test", SecretStr("a-resellers-own-key"))
-    sent = ADAPTER.probe_request(access, NOW)
+    translation = ADAPTER.translate(VideoRequest(model="clip-1", prompt="a boat"))
+    sent = ADAPTER.submit(translation, access, SubmitIds(correlation="vg_1"), NOW)
 
-    answer = ADAPTER.read_submission(sent, reply(error("x", text="key a-resellers-own-key"), 400))
+    answer = sent.read(reply(error("x", text="key a-resellers-own-key"), 400))
 
     assert isinstance(answer, Rejected)
     assert answer.fault.message == "key [key]"
@@ -536,17 +537,6 @@ def test_a_job_that_is_not_known_is_asked_for_once_more(body: Any) -> None:
     assert outcome.fault.code
 
 
-def test_one_question_is_about_one_job() -> None:
-    other = UpstreamRef("video_2")
-    sent = ADAPTER.poll_request([REF], ACCESS, NOW)
-
-    outcomes = ADAPTER.read_poll(sent, reply({"id": "1", "status": "queued"}), [REF, other])
-
-    assert outcomes[REF] == Pending(started=False)
-    assert isinstance(outcomes[other], Unreadable)
-    assert ADAPTER.read_poll(sent, reply({"id": "1", "status": "queued"}), []) == {}
-
-
 @pytest.mark.parametrize(
     "body",
     [
@@ -728,7 +718,7 @@ def test_facts_are_read_or_left_unknown(members: Any, expected: dict[str, Any]) 
     ],
 )
 def test_a_probe(response: httpx.Response, works: bool, said: str) -> None:  # noqa: FBT001 - a table
-    answer = ADAPTER.read_probe(ADAPTER.probe_request(ACCESS, NOW), response)
+    answer = ADAPTER.test(ACCESS, NOW).read(response)
 
     assert isinstance(answer, ProbeAnswer)
     assert answer.works is works

@@ -10,11 +10,19 @@ from pydantic import SecretStr
 from tests.providers.test_openai_compatible import ACCESS, ADAPTER, IDS, NOW, PNG
 from tests.providers.test_openai_compatible_answers import error, reply
 from tests.support.api import open_api
+from tests.support.calls import read_answer
 
 from vidgate.exceptions import ProviderProtocolError, UnsupportedParameterError
 from vidgate.models.channels import ChannelAccess
 from vidgate.models.ids import new_id
-from vidgate.models.outcomes import FaultKind, Rejected, Remedy, Submission, UpstreamRef
+from vidgate.models.outcomes import (
+    FaultKind,
+    Rejected,
+    Remedy,
+    Submission,
+    UpstreamRef,
+    VideoResult,
+)
 from vidgate.models.requests import Image, VideoRequest
 from vidgate.models.tasks import FollowUp, TaskSnapshot, TaskStatus
 from vidgate.providers.base import SubmitIds
@@ -46,7 +54,7 @@ def resolved(request: VideoRequest, video: str = "video_1") -> VideoRequest:
 
 def submit(kind: FollowUp, video: str = "video_1", **members: Any) -> httpx.Request:
     translation = ADAPTER.translate(resolved(asked(kind, **members), video))
-    return ADAPTER.submit_request(translation, ACCESS, IDS, NOW)
+    return ADAPTER.submit(translation, ACCESS, IDS, NOW).request
 
 
 @pytest.mark.parametrize("kind", FollowUp)
@@ -182,7 +190,8 @@ def test_a_vendor_field_does_not_name_another_video() -> None:
 
 
 def answered(response: httpx.Response, kind: FollowUp = FollowUp.REMIX) -> Submission | Rejected:
-    return ADAPTER.read_submission(submit(kind), response)
+    translation = ADAPTER.translate(resolved(asked(kind)))
+    return read_answer(ADAPTER.submit(translation, ACCESS, IDS, NOW), response)
 
 
 @pytest.mark.parametrize("kind", FollowUp)
@@ -261,15 +270,18 @@ def test_after_these_a_job_may_exist(status: int, body: Any) -> None:
 
 def test_a_conflict_of_a_plain_submit_says_nothing_certain() -> None:
     translation = ADAPTER.translate(VideoRequest(model="clip-1", prompt="a boat"))
-    sent = ADAPTER.submit_request(translation, ACCESS, IDS, NOW)
+    sent = ADAPTER.submit(translation, ACCESS, IDS, NOW)
 
     with pytest.raises(ProviderProtocolError):
-        ADAPTER.read_submission(sent, reply(error("no_video"), 409))
+        sent.read(reply(error("no_video"), 409))
 
 
 def test_the_video_is_at_its_job_s_content_endpoint_too() -> None:
-    sent = ADAPTER.fallback_content_request(UpstreamRef("video_a/b"), ACCESS, NOW)
+    result = VideoResult(url="https://videos.test/a.mp4")
 
+    sent = ADAPTER.content(UpstreamRef("video_a/b"), result, ACCESS, NOW)
+
+    assert ADAPTER.content(None, result, ACCESS, NOW) is None
     assert sent is not None
     assert (sent.method, sent.url.raw_path) == ("GET", b"/v1/videos/video_a%2Fb/content")
     assert sent.headers["Authorization"] == "Bearer sk-key-of-the-channel"
@@ -319,16 +331,16 @@ async def test_the_stand_in_takes_it(kind: FollowUp) -> None:
     sandbox = create_sandbox(SandboxSettings(encode_ahead=False, clock=lambda: now))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(sandbox)) as client:
         made = await client.send(
-            ADAPTER.submit_request(
+            ADAPTER.submit(
                 ADAPTER.translate(VideoRequest(model="clip-1", prompt="a boat")), access, IDS, NOW
-            )
+            ).request
         )
         now += 3600
         translation = ADAPTER.translate(resolved(asked(kind), made.json()["id"]))
         ids = SubmitIds(correlation="vg_next")
-        sent = ADAPTER.submit_request(translation, access, ids, NOW)
-        response = await client.send(sent)
+        sent = ADAPTER.submit(translation, access, ids, NOW)
+        response = await client.send(sent.request)
 
-    answer = ADAPTER.read_submission(sent, response)
+    answer = sent.read(response)
     assert isinstance(answer, Submission), response.text
     assert response.json()["remixed_from_video_id"] == made.json()["id"]

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
+from tests.support.calls import read_answer
 
 from vidgate.api.forms import parse_multipart
 from vidgate.exceptions import ProviderProtocolError
@@ -65,16 +66,16 @@ STATUSES = st.sampled_from([200, 201, 204, 302, 400, 401, 403, 404, 409, 413, 42
 
 def read_both(response: httpx.Response) -> None:
     translation = ADAPTER.translate(VideoRequest(model="clip-1", prompt="a boat"))
-    sent = ADAPTER.submit_request(translation, ACCESS, IDS, NOW)
+    sent = ADAPTER.submit(translation, ACCESS, IDS, NOW)
     try:
-        submission = ADAPTER.read_submission(sent, response)
+        submission = sent.read(response)
         assert isinstance(submission, Submission | Rejected)
         f"{submission}".encode()
     except ProviderProtocolError as error:
         str(error).encode()
-    asked = ADAPTER.poll_request([REF], ACCESS, NOW)
+    asked = ADAPTER.poll([REF], ACCESS, NOW)
     try:
-        outcome = ADAPTER.read_poll(asked, response, [REF])[REF]
+        outcome = read_answer(asked, response)[REF]
         assert isinstance(outcome, Pending | Succeeded | Failed | Unreadable)
         assert "\0" not in f"{outcome}"
         f"{outcome}".encode()
@@ -82,7 +83,7 @@ def read_both(response: httpx.Response) -> None:
             assert outcome.doubtful
     except ProviderProtocolError as error:
         str(error).encode()
-    probe = ADAPTER.read_probe(ADAPTER.probe_request(ACCESS, NOW), response)
+    probe = read_answer(ADAPTER.test(ACCESS, NOW), response)
     assert probe.sentence.isprintable()
 
 
@@ -102,10 +103,10 @@ def test_no_json_is_too_odd(body: Any, status: int) -> None:
 @settings(max_examples=200, deadline=None)
 def test_a_finished_job_is_a_video_whatever_is_told_of_it(members: dict[str, Any]) -> None:
     body = {"id": "video_1", **members, "status": "completed"}
-    sent = ADAPTER.poll_request([REF], ACCESS, NOW)
+    sent = ADAPTER.poll([REF], ACCESS, NOW)
 
     response = httpx.Response(200, content=json.dumps(body).encode())
-    outcome = ADAPTER.read_poll(sent, response, [REF])[REF]
+    outcome = read_answer(sent, response)[REF]
 
     assert isinstance(outcome, Succeeded)
     assert outcome.result.url.startswith(("https://", "http://"))
@@ -134,7 +135,7 @@ def without_nulls(value: Any) -> Any:
 @settings(max_examples=150, deadline=None)
 def test_vendor_fields_arrive_in_json_as_they_are(fields: dict[str, Any]) -> None:
     translation = ADAPTER.translate(VideoRequest(model="m", prompt="p", metadata=fields))
-    sent = ADAPTER.submit_request(translation, ACCESS, IDS, NOW)
+    sent = ADAPTER.submit(translation, ACCESS, IDS, NOW).request
 
     body = json.loads(sent.content)
 
@@ -150,7 +151,7 @@ def test_a_form_arrives_whole_at_a_vidgate(
     request = VideoRequest(
         model="m", prompt=prompt, images=(Image(content=content),), metadata=fields
     )
-    sent = ADAPTER.submit_request(ADAPTER.translate(request), ACCESS, IDS, NOW)
+    sent = ADAPTER.submit(ADAPTER.translate(request), ACCESS, IDS, NOW).request
 
     form = parse_multipart(sent.content, sent.headers["Content-Type"]).fields
 
@@ -161,7 +162,7 @@ def test_a_form_arrives_whole_at_a_vidgate(
 
 def test_a_form_is_one_to_the_standard_library_too() -> None:
     request = VideoRequest(model="m", prompt="p", images=(Image(content=PNG),))
-    sent = ADAPTER.submit_request(ADAPTER.translate(request), ACCESS, IDS, NOW)
+    sent = ADAPTER.submit(ADAPTER.translate(request), ACCESS, IDS, NOW).request
 
     head = f"Content-Type: {sent.headers['Content-Type']}\r\n\r\n".encode()
     parts: list[Message] = message_from_bytes(head + sent.content).get_payload()  # type: ignore[assignment]
@@ -198,12 +199,12 @@ class Talk:
         given = {"model": "clip-1", "prompt": "a boat", "duration_seconds": 1, **members}
         translation = ADAPTER.translate(VideoRequest(**given))
         ids = SubmitIds(correlation=correlation)
-        sent = ADAPTER.submit_request(translation, self.access, ids, NOW)
-        return ADAPTER.read_submission(sent, await self.client.send(sent))
+        sent = ADAPTER.submit(translation, self.access, ids, NOW)
+        return read_answer(sent, await self.client.send(sent.request))
 
     async def poll(self, ref: UpstreamRef) -> Outcome:
-        sent = ADAPTER.poll_request([ref], self.access, NOW)
-        return ADAPTER.read_poll(sent, await self.client.send(sent), [ref])[ref]
+        sent = ADAPTER.poll([ref], self.access, NOW)
+        return read_answer(sent, await self.client.send(sent.request))[ref]
 
     async def fault(self, operation: str, kind: str) -> None:
         fault = {"provider": "openai_compatible", "operation": operation, "kind": kind}
@@ -233,7 +234,9 @@ async def test_a_job_from_submit_to_its_video(talk: Talk) -> None:
     assert done.result.protected
     assert (done.result.duration_seconds, done.result.width) == (1, 64)
     assert done.result.expires_at is not None
-    video = await talk.client.send(ADAPTER.content_request(done.result, talk.access, NOW))
+    sent = ADAPTER.content(submission.ref, done.result, talk.access, NOW)
+    assert sent is not None
+    video = await talk.client.send(sent)
     assert video.content[4:8] == b"ftyp"
     assert (await talk.client.get(done.result.url)).status_code == 401
 
@@ -364,8 +367,8 @@ async def test_a_job_that_fails(talk: Talk, word: str, kind: FaultKind) -> None:
 
 
 async def test_a_probe(talk: Talk) -> None:
-    sent = ADAPTER.probe_request(talk.access, NOW)
-    assert ADAPTER.read_probe(sent, await talk.client.send(sent)).works
+    sent = ADAPTER.test(talk.access, NOW)
+    assert read_answer(sent, await talk.client.send(sent.request)).works
     stranger = ChannelAccess(talk.access.base_url, SecretStr("sk-nobody"))
-    sent = ADAPTER.probe_request(stranger, NOW)
-    assert not ADAPTER.read_probe(sent, await talk.client.send(sent)).works
+    sent = ADAPTER.test(stranger, NOW)
+    assert not read_answer(sent, await talk.client.send(sent.request)).works

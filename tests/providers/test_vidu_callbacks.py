@@ -61,10 +61,6 @@ def sign(*lines: str, key: str = KEY) -> str:
     return base64.b64encode(hmac.new(key.encode(), text.encode(), hashlib.sha256).digest()).decode()
 
 
-def test_it_is_offered() -> None:
-    assert VIDU.capabilities.callback
-
-
 @pytest.mark.parametrize(
     ("url", "signature"),
     [

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from pydantic import SecretStr
+from tests.support.calls import read_answer
 
 from vidgate.exceptions import ConfigurationError, ProviderProtocolError
 from vidgate.models.channels import ChannelAccess
@@ -33,23 +34,18 @@ def error(status: int, reason: Any) -> httpx.Response:
 
 
 def read_cancel(response: httpx.Response) -> CancelAnswer:
-    return VIDU.read_cancel(VIDU.cancel_request(REF, CHANNEL, NOW), response)
+    return read_answer(VIDU.cancel(REF, CHANNEL, NOW), response)
 
 
 def read_probe(response: httpx.Response) -> ProbeAnswer:
-    return VIDU.read_probe(VIDU.probe_request(CHANNEL, NOW), response)
-
-
-def test_both_are_offered() -> None:
-    assert VIDU.capabilities.cancel
-    assert VIDU.capabilities.probe
+    return read_answer(VIDU.test(CHANNEL, NOW), response)
 
 
 # Cancelling
 
 
 def test_cancel_request() -> None:
-    sent = VIDU.cancel_request(REF, CHANNEL, NOW)
+    sent = VIDU.cancel(REF, CHANNEL, NOW).request
     assert sent.method == "POST"
     assert str(sent.url) == "https://api.vidu.com/ent/v2/tasks/900000000000000001/cancel"
     assert sent.headers["authorization"] == f"Token {KEY}"
@@ -105,7 +101,7 @@ def test_cancel_answers_that_do_not_say(response: httpx.Response) -> None:
 
 
 def test_probe_request() -> None:
-    sent = VIDU.probe_request(CHANNEL, NOW)
+    sent = VIDU.test(CHANNEL, NOW).request
     assert sent.method == "GET"
     assert str(sent.url) == "https://api.vidu.com/ent/v2/credits?show_detail=false"
     assert sent.headers["authorization"] == f"Token {KEY}"
@@ -113,7 +109,7 @@ def test_probe_request() -> None:
 
 def test_probe_needs_a_key() -> None:
     with pytest.raises(ConfigurationError):
-        VIDU.probe_request(ChannelAccess("https://api.vidu.com", SecretStr("Token x")), NOW)
+        VIDU.test(ChannelAccess("https://api.vidu.com", SecretStr("Token x")), NOW)
 
 
 def remains(*amounts: Any, kind: str = "metered", name: str = "remains") -> httpx.Response:

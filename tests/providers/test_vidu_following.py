@@ -6,8 +6,11 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
+from tests.support.calls import read_answer
 
 from vidgate.exceptions import UnsupportedParameterError
+from vidgate.models.channels import ChannelAccess
 from vidgate.models.ids import new_id
 from vidgate.models.outcomes import Succeeded, UpstreamRef, VideoResult
 from vidgate.models.requests import VideoRequest
@@ -45,8 +48,9 @@ def test_the_video_is_named_by_the_id_of_its_creation() -> None:
         "state": "success",
         "creations": [{"id": "900000000000000002", "url": "https://cdn.example.test/c.mp4"}],
     }
-    sent = httpx.Request("GET", "https://api.vidu.cn/ent/v2/tasks/900000000000000001/creations")
-    outcome = VIDU.read_poll(sent, httpx.Response(200, json=body), [ref])[ref]
+    channel = ChannelAccess("https://api.vidu.cn", SecretStr("vda_key"))
+    sent = VIDU.poll([ref], channel, datetime(2026, 11, 20, tzinfo=UTC))
+    outcome = read_answer(sent, httpx.Response(200, json=body))[ref]
     assert isinstance(outcome, Succeeded)
     assert outcome.result.upstream_id == "900000000000000002"
     assert VIDU.capabilities.object_fields == {"video_creation_id"}

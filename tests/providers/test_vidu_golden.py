@@ -285,7 +285,7 @@ GOLDEN: dict[str, tuple[VideoRequest, str, dict[str, Any]]] = {
 @pytest.mark.parametrize("name", GOLDEN)
 def test_golden_request(name: str) -> None:
     request, endpoint, expected = GOLDEN[name]
-    sent = VIDU.submit_request(VIDU.translate(request), CHANNEL, IDS, NOW)
+    sent = VIDU.submit(VIDU.translate(request), CHANNEL, IDS, NOW).request
     assert sent.method == "POST"
     assert str(sent.url) == f"https://api.vidu.cn/ent/v2/{endpoint}"
     assert dict(sent.headers) == {

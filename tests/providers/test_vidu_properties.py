@@ -11,6 +11,7 @@ import httpx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
+from tests.support.calls import read_answer
 
 from vidgate.exceptions import (
     CallbackRefusedError,
@@ -29,7 +30,14 @@ from vidgate.models.outcomes import (
     UpstreamRef,
 )
 from vidgate.models.requests import Image, VideoRequest
-from vidgate.providers.base import Action, Callback, CancelAnswer, ProbeAnswer, SubmitIds
+from vidgate.providers.base import (
+    Action,
+    Callback,
+    CancelAnswer,
+    LostSubmit,
+    ProbeAnswer,
+    SubmitIds,
+)
 from vidgate.providers.vidu import Vidu
 
 VIDU = Vidu()
@@ -169,7 +177,7 @@ def test_a_named_error_or_a_request_to_a_known_path(
         assert translation.param
         assert translation.message.endswith(".")
         return
-    sent = adapter.submit_request(translation, CHANNEL, IDS, NOW)
+    sent = adapter.submit(translation, CHANNEL, IDS, NOW).request
     assert sent.url.path in PATHS
     assert sent.url.path == translation.endpoint
     body = json.loads(sent.content, parse_constant=no_constant)
@@ -237,18 +245,19 @@ OUTCOMES = (
 @given(content=ANSWERS, status=STATUSES, retry_after=st.sampled_from(["", "7", "nan", "1e400"]))
 def test_an_outcome_or_a_protocol_error(content: bytes, status: int, retry_after: str) -> None:
     translation = VIDU.translate(VideoRequest(model="viduq2", prompt="a boat"))
-    submit = VIDU.submit_request(translation, CHANNEL, IDS, NOW)
-    poll = VIDU.poll_request([REF], CHANNEL, NOW)
-    find = VIDU.find_request("/ent/v2/text2video", CHANNEL, IDS, NOW, NOW)
-    cancel = VIDU.cancel_request(REF, CHANNEL, NOW)
-    probe = VIDU.probe_request(CHANNEL, NOW)
+    submit = VIDU.submit(translation, CHANNEL, IDS, NOW)
+    poll = VIDU.poll([REF], CHANNEL, NOW)
+    lost = LostSubmit(endpoint="/ent/v2/text2video", ids=IDS, sent_at=NOW)
+    find = VIDU.find(lost, CHANNEL, NOW)
+    cancel = VIDU.cancel(REF, CHANNEL, NOW)
+    probe = VIDU.test(CHANNEL, NOW)
     response = httpx.Response(status, content=content, headers={"retry-after": retry_after})
     reads: list[Callable[[], Any]] = [
-        lambda: VIDU.read_submission(submit, response),
-        lambda: VIDU.read_poll(poll, response, [REF])[REF],
-        lambda: VIDU.read_find(find, response, "/ent/v2/text2video", IDS),
-        lambda: VIDU.read_cancel(cancel, response),
-        lambda: VIDU.read_probe(probe, response),
+        lambda: submit.read(response),
+        lambda: read_answer(poll, response)[REF],
+        lambda: find.read(response),
+        lambda: cancel.read(response),
+        lambda: probe.read(response),
     ]
     for read in reads:
         outcome = attempt(read, ProviderProtocolError)

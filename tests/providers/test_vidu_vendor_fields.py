@@ -1,14 +1,19 @@
 """The Vidu adapter: what is refused of vendor fields, and what is left to the vendor."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
+from tests.support.calls import to_endpoint
 
 from vidgate.exceptions import UnsupportedParameterError
+from vidgate.models.channels import ChannelAccess
 from vidgate.models.outcomes import FaultKind, Rejected
 from vidgate.models.requests import Image, VideoRequest
+from vidgate.providers.base import SubmitIds
 from vidgate.providers.vidu import Vidu
 
 VIDU = Vidu()
@@ -348,8 +353,10 @@ def test_the_older_name_of_a_subjects_name() -> None:
 
 
 def refuse(status: int, body: dict[str, Any]) -> Rejected:
-    sent = httpx.Request("POST", "https://api.vidu.cn/ent/v2/text2video")
-    answer = VIDU.read_submission(sent, httpx.Response(status, json=body))
+    channel = ChannelAccess("https://api.vidu.cn", SecretStr("vda_key"))
+    now = datetime(2026, 11, 20, tzinfo=UTC)
+    sent = VIDU.submit(to_endpoint("/ent/v2/text2video"), channel, SubmitIds(correlation="x"), now)
+    answer = sent.read(httpx.Response(status, json=body))
     assert isinstance(answer, Rejected)
     return answer
 

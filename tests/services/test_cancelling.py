@@ -374,7 +374,7 @@ async def test_a_key_that_cannot_be_used_says_nothing_certain(
     def cannot(*_: object) -> NoReturn:
         raise ConfigurationError("It has no second part.")
 
-    monkeypatch.setattr(engine.services.providers["vidu"], "cancel_request", cannot)
+    monkeypatch.setattr(engine.services.providers["vidu"], "cancel", cannot)
 
     assert (await refuse(engine, created)).code == "cancel_outcome_unknown"
 

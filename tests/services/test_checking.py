@@ -2,7 +2,6 @@
 
 import socket
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -15,26 +14,25 @@ from typing_extensions import override
 
 from vidgate.exceptions import ConfigurationError, ProviderProtocolError
 from vidgate.models.channels import ChannelAccess
-from vidgate.providers.base import ProbeAnswer
+from vidgate.providers.base import Call, ProbeAnswer
 from vidgate.providers.client import UpstreamClient
 from vidgate.providers.kling import Kling
 from vidgate.services.checking import ChannelCheck, ChannelChecker
+from vidgate.services.upstream import Upstream
 
 
 class ProbedKling(Kling):
     """Asks for an account."""
 
-    capabilities = replace(Kling.capabilities, probe=True)
-
     @override
-    def probe_request(self, channel: ChannelAccess, now: datetime) -> httpx.Request:
+    def test(self, channel: ChannelAccess, now: datetime) -> Call[ProbeAnswer]:
         if channel.credential.get_secret_value() == "unusable":
             raise ConfigurationError("It has no second part.")
         headers = {"Authorization": f"Bearer {channel.credential.get_secret_value()}"}
-        return httpx.Request("GET", f"{channel.base_url}/account", headers=headers)
+        return Call(httpx.Request("GET", f"{channel.base_url}/account", headers=headers), self.read)
 
-    @override
-    def read_probe(self, sent: httpx.Request, response: httpx.Response) -> ProbeAnswer:
+    @staticmethod
+    def read(response: httpx.Response) -> ProbeAnswer:
         match response.status_code:
             case 200:
                 return ProbeAnswer(works=True, sentence="The key works.")
@@ -58,10 +56,10 @@ def checker(engine: Engine, client: UpstreamClient | None = None) -> ChannelChec
     mocked = UpstreamClient(transport_factory=lambda: httpx.MockTransport(handler))
     return ChannelChecker(
         channels=engine.office.channels,
-        box=engine.office.box,
         providers=providers,
-        client=client or mocked,
-        clock=engine.clock,
+        upstream=Upstream(
+            directory=engine.services.directory, client=client or mocked, clock=engine.clock
+        ),
     )
 
 
@@ -145,12 +143,8 @@ async def test_it_goes_by_the_channel_s_proxy(engine: Engine, client: UpstreamCl
 async def test_what_cannot_be_tested_is_the_operators_to_know(engine: Engine) -> None:
     test = checker(engine)
     providers: Any = engine.office.providers
-    providers["vidu"] = type(
-        "Plain",
-        (type(providers["vidu"]),),
-        {"capabilities": replace(providers["vidu"].capabilities, probe=False)},
-    )()
     await engine.channel("vidu")
+    providers["vidu"] = object()  # all of ours can do it
 
     with pytest.raises(ConfigurationError, match="without making a video"):
         await test.check("vidu")

@@ -1,7 +1,7 @@
 """Links that end and are renewed, and videos that only a channel's credential opens."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
@@ -21,8 +21,9 @@ from vidgate.exceptions import ConfigurationError, NotSentError, RequestError
 from vidgate.logs import mask
 from vidgate.models.channels import ChannelAccess
 from vidgate.models.ids import new_id
-from vidgate.models.outcomes import Succeeded, UpstreamRef, VideoResult
+from vidgate.models.outcomes import Outcome, Succeeded, UpstreamRef, VideoResult
 from vidgate.models.tasks import OutputSnapshot, TaskStatus
+from vidgate.providers.base import Call, ServesContent
 from vidgate.providers.client import AiohttpTransport
 from vidgate.providers.kling import Kling
 from vidgate.services.content import Variant
@@ -222,11 +223,13 @@ async def test_a_new_cover_comes_with_the_new_link(
         protected=True,
     )
 
-    def read_poll(_: object, __: object, refs: list[UpstreamRef]) -> dict[UpstreamRef, Succeeded]:
-        return {refs[0]: Succeeded(new)}
-
     provider = house.engine.services.providers["kling"]
-    monkeypatch.setattr(provider, "read_poll", read_poll)
+    ask = provider.poll
+
+    def poll(refs: list[UpstreamRef], *given: Any) -> Call[Mapping[UpstreamRef, Outcome]]:
+        return Call(ask(refs, *given).request, lambda _: {refs[0]: Succeeded(new)})
+
+    monkeypatch.setattr(provider, "poll", poll)
     old = VideoResult(url=house.link, cover_url="http://x.test/a.png", watermarked_url="http://a/")
 
     assert await house.engine.services.content.renewer.renew(house.task.id, 0, old) == new
@@ -243,7 +246,7 @@ async def test_a_key_that_cannot_be_used_cannot_ask(
     def refuse(*_: object) -> NoReturn:
         raise ConfigurationError("It has no second part.")
 
-    monkeypatch.setattr(house.engine.services.providers["kling"], "poll_request", refuse)
+    monkeypatch.setattr(house.engine.services.providers["kling"], "poll", refuse)
 
     with pytest.raises(CannotAskError):
         await house.engine.services.content.renewer.renew(
@@ -254,12 +257,12 @@ async def test_a_key_that_cannot_be_used_cannot_ask(
 # Protected videos
 
 
-class ProtectedKling(Kling):
+class ProtectedKling(Kling, ServesContent):
     """Opens a video to whoever shows the channel's key."""
 
     @override
-    def content_request(
-        self, result: VideoResult, channel: ChannelAccess, now: datetime
+    def content(
+        self, ref: UpstreamRef | None, result: VideoResult, channel: ChannelAccess, now: datetime
     ) -> httpx.Request:
         key = channel.credential.get_secret_value()
         return httpx.Request("GET", result.url, headers={"Authorization": f"Bearer {key}"})
@@ -268,7 +271,7 @@ class ProtectedKling(Kling):
 def use_protected(house: House) -> None:
     providers: Any = house.engine.office.providers
     providers["kling"] = ProtectedKling()
-    client: Any = house.engine.services.content.ways._client
+    client: Any = house.engine.services.content.ways._upstream._client
     client._transport_factory = AiohttpTransport
     client._slots.clear()
 
@@ -345,7 +348,7 @@ async def test_it_is_fetched_by_the_channels_proxy(protected: House) -> None:
     proxy = "http://proxy.test:3128"
     await protected.engine.office.provisioning.set_proxy("kling", proxy)
     await protected.engine.services.directory.load()
-    client: Any = protected.engine.services.content.ways._client
+    client: Any = protected.engine.services.content.ways._upstream._client
     ways: list[str] = []
 
     async def opening(_: httpx.Request, **named: Any) -> NoReturn:
@@ -381,7 +384,7 @@ async def test_who_goes_away_ends_it_there_too(protected: House) -> None:
         assert answer.status_code == 200
 
     await protected.host.idle()
-    slots: Any = protected.engine.services.content.ways._client
+    slots: Any = protected.engine.services.content.ways._upstream._client
     assert [slot.calls for slot in slots._slots.values()] == [0]
 
 
@@ -398,15 +401,16 @@ async def test_links_are_not_logged(protected: House) -> None:
 # Links that lead nowhere, where the channel has a way of its own
 
 
-class RoundaboutKling(Kling):
+class RoundaboutKling(Kling, ServesContent):
     """Serves a job's video to whoever shows the channel's key, whatever its link says."""
 
     base_url = ""
 
     @override
-    def fallback_content_request(
-        self, ref: UpstreamRef, channel: ChannelAccess, now: datetime
+    def content(
+        self, ref: UpstreamRef | None, result: VideoResult, channel: ChannelAccess, now: datetime
     ) -> httpx.Request | None:
+        assert ref is not None
         key = channel.credential.get_secret_value()
         url = f"{self.base_url}/own/{ref.id}"
         return httpx.Request("GET", url, headers={"Authorization": f"Bearer {key}"})

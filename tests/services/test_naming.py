@@ -272,7 +272,7 @@ async def test_where_nothing_is_offered_it_is_a_400(engine: Engine) -> None:
     created = await engine.create(MODELS["jimeng"])
     await engine.tick(minutes=5)
 
-    with pytest.raises(UnsupportedParameterError):
+    with pytest.raises(UnsupportedParameterError, match="nothing that can extend"):
         await engine.services.submissions.follow_up(
             engine.caller,
             FollowUp.EXTEND,

@@ -193,7 +193,7 @@ async def test_every_call_goes_by_the_channels_proxy(engine: Engine) -> None:
     fake = Upstream(engine.router, "vidu")
     fake.on_submit = [fake.then(LOST["reset"])]
     engine.router.post(url__regex="/cancel$").mock(return_value=Reply({}).response())
-    client = engine.services.submissions._submitter._client
+    client = engine.services.submissions._submitter._upstream._client
     send = client.send
     ways: list[tuple[str, SecretStr | None]] = []
 

@@ -329,7 +329,7 @@ async def test_a_provider_that_cannot_be_asked_is_asked_less_and_less_often(
     async with open_engine(database_url, poll_pace=0.5) as engine:
         fake = await upstream(engine, name)
         fake.on_submit = [fake.then(LOST["reset"])]
-        monkeypatch.setattr(engine.services.providers[name], "find_request", refuse)
+        monkeypatch.setattr(engine.services.providers[name], "find", refuse)
         created = await engine.create(MODELS[name])
         for tries in range(1, 5):
             [attempt] = await engine.attempts(created)

@@ -150,7 +150,7 @@ async def test_a_key_that_cannot_be_used_sends_nothing(
     def refuse(*_: object) -> NoReturn:
         raise ConfigurationError("It has no second part.")
 
-    monkeypatch.setattr(engine.services.providers["jimeng"], "submit_request", refuse)
+    monkeypatch.setattr(engine.services.providers["jimeng"], "submit", refuse)
 
     error = await engine.refused(MODELS["jimeng"])
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import httpx
 import pytest
@@ -21,9 +21,10 @@ from vidgate.constants import LOOKS_PER_CHANNEL, POLLS_PER_CHANNEL
 from vidgate.db.engine import Statement
 from vidgate.exceptions import UnansweredError
 from vidgate.factory import build_services
+from vidgate.models.channels import ChannelAccess
 from vidgate.models.outcomes import Outcome, Rejected, Submission, UpstreamRef
 from vidgate.models.tasks import AttemptStatus, TaskStatus
-from vidgate.providers.base import NextRequest
+from vidgate.providers.base import Call, SubmitIds, Translation
 from vidgate.providers.client import CHANNEL_CONNECTIONS, UpstreamClient
 from vidgate.providers.guard import GuardedFetcher, RangeAnswer
 from vidgate.providers.kling import Kling
@@ -39,20 +40,34 @@ class Broken(Kling):
     breaks_poll = False
 
     @override
-    def read_submission(
-        self, sent: httpx.Request, response: httpx.Response
-    ) -> Submission | Rejected | NextRequest:
-        if self.breaks_submit:
-            raise AttributeError("a mistake")
-        return super().read_submission(sent, response)
+    def submit(
+        self, translation: Translation, channel: ChannelAccess, ids: SubmitIds, now: datetime
+    ) -> Call[Submission | Rejected]:
+        call = super().submit(translation, channel, ids, now)
+
+        def read(
+            response: httpx.Response,
+        ) -> Submission | Rejected | Call[Submission | Rejected]:
+            if self.breaks_submit:
+                raise AttributeError("a mistake")
+            return call.read(response)
+
+        return Call(call.request, read)
 
     @override
-    def read_poll(
-        self, sent: httpx.Request, response: httpx.Response, refs: Sequence[UpstreamRef]
-    ) -> Mapping[UpstreamRef, Outcome]:
-        if self.breaks_poll:
-            raise KeyError("a mistake")
-        return super().read_poll(sent, response, refs)
+    def poll(
+        self, refs: Sequence[UpstreamRef], channel: ChannelAccess, now: datetime
+    ) -> Call[Mapping[UpstreamRef, Outcome]]:
+        call = super().poll(refs, channel, now)
+
+        def read(
+            response: httpx.Response,
+        ) -> Mapping[UpstreamRef, Outcome] | Call[Mapping[UpstreamRef, Outcome]]:
+            if self.breaks_poll:
+                raise KeyError("a mistake")
+            return call.read(response)
+
+        return Call(call.request, read)
 
 
 class Fetcher(GuardedFetcher):

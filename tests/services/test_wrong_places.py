@@ -6,12 +6,14 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
+from tests.support.calls import read_answer
 from tests.support.engine import KEYS, Engine
 from tests.support.upstreams import MODELS, NAMES, Reply, Upstream
 
 from vidgate.exceptions import UpstreamRefusedError
 from vidgate.models.channels import ChannelAccess
 from vidgate.models.tasks import TaskStatus
+from vidgate.providers.base import Tests
 from vidgate.providers.registry import build_providers
 
 NGINX = "<html><head><title>404 Not Found</title></head><center>nginx/1.25</center></html>"
@@ -122,9 +124,10 @@ async def test_nor_is_an_unknown_model_blamed_for_a_wrong_base_url(
 def test_a_test_of_the_channel_names_the_url(name: str, place: str) -> None:
     provider = build_providers(map_retired_models=True)[name]
     access = ChannelAccess(f"http://user:pass@{name}.test/base", SecretStr(KEYS[name]))
-    sent = provider.probe_request(access, datetime(2030, 1, 1, tzinfo=UTC))
+    assert isinstance(provider, Tests)
+    call = provider.test(access, datetime(2030, 1, 1, tzinfo=UTC))
 
-    answer = provider.read_probe(sent, PLACES[place].response())
+    answer = read_answer(call, PLACES[place].response())
 
     assert not answer.works
     assert f"http://{name}.test/base" in answer.sentence

@@ -185,7 +185,7 @@ class FakeSubmissions:
         return request
 
 
-class FakeAsides:
+class FakeDirectCalls:
     """Remembers what it was asked, and answers what it was told to."""
 
     def __init__(self) -> None:
@@ -321,7 +321,7 @@ class FakeServices:
     settings: Settings
     directory: FakeDirectory = field(default_factory=FakeDirectory)
     submissions: FakeSubmissions = field(default_factory=FakeSubmissions)
-    asides: FakeAsides = field(default_factory=FakeAsides)
+    direct_calls: FakeDirectCalls = field(default_factory=FakeDirectCalls)
     reader: FakeReader = field(default_factory=FakeReader)
     clock: FakeClock = field(default_factory=FakeClock)
     catalogue: FakeCatalogue = field(default_factory=FakeCatalogue)

@@ -71,7 +71,7 @@ class _Submissions(Protocol):
     ) -> Created: ...
 
 
-class _Asides(Protocol):
+class _DirectCalls(Protocol):
     async def ask(
         self,
         caller: Caller,
@@ -141,7 +141,7 @@ class Services(Protocol):
         """Makes tasks."""
 
     @property
-    def asides(self) -> _Asides:
+    def direct_calls(self) -> _DirectCalls:
         """Asks what a provider answers at once."""
 
     @property

@@ -1,16 +1,15 @@
 """The seam every provider's adapter fills: a translator without I/O."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import httpx
 from pydantic import SecretStr
 
-from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.channels import ChannelAccess
 from vidgate.models.outcomes import Found, Outcome, Rejected, Submission, UpstreamRef, VideoResult
 from vidgate.models.requests import VideoRequest
@@ -19,18 +18,28 @@ from vidgate.models.tasks import FollowUp, TaskSnapshot
 __all__ = [
     "Action",
     "ActionCapabilities",
+    "AnswersDirectly",
+    "Call",
     "Callback",
+    "CallsBack",
     "CancelAnswer",
+    "Cancels",
     "Capabilities",
+    "Finds",
+    "FollowsUp",
+    "LostSubmit",
     "ModelCapabilities",
-    "NextRequest",
     "Pace",
     "ProbeAnswer",
     "Provider",
     "RunFacts",
+    "ServesContent",
     "SubmitIds",
+    "Tests",
     "Translation",
 ]
+
+T_co = TypeVar("T_co", covariant=True)
 
 
 class Action(StrEnum):
@@ -130,19 +139,10 @@ class Capabilities:
         base_url: The default, without the API prefix.
         credential_form: What an operator has to give, in words, such as `ACCESS|SECRET`.
         models: Those we know, by name; others are passed on and the provider judges.
-        find: Whether the provider can tell what became of a submit without an answer.
-        cancel: Whether it can cancel a job.
-        probe: Whether a credential can be checked without making a job.
-        callback: Whether it calls back when a job's state changes.
         object_fields: Vendor fields, anywhere in `metadata`, whose text names a video that was made
             before, such as `video_creation_id`. Where a client names one of its own videos, the
             provider's id (`VideoResult.upstream_id`) takes its place before `translate`, and the
             request goes to the channel that made it.
-        asides: Calls that are answered at once and make no job, such as the first step of a product
-            of several: the name of each, and the model whose channels and permission it needs.
-        session_fields: Fields, anywhere in a body or an answer, whose text names what such a call
-            opened, such as `session_id`. Clients know it by a name of ours, and a request with that
-            name goes to the channel that opened it.
         submit_timeout: The total deadline of a submit with a small body.
         poll_timeout: The total deadline of a poll or a find.
     """
@@ -151,13 +151,7 @@ class Capabilities:
     base_url: str
     credential_form: str
     models: Mapping[str, ModelCapabilities] = field(default_factory=dict)
-    find: bool = False
-    cancel: bool = False
-    probe: bool = False
-    callback: bool = False
     object_fields: frozenset[str] = frozenset()
-    asides: Mapping[str, str] = field(default_factory=dict)
-    session_fields: frozenset[str] = frozenset()
     submit_timeout: timedelta = timedelta(seconds=60)
     poll_timeout: timedelta = timedelta(seconds=20)
 
@@ -262,18 +256,43 @@ class Callback:
     received_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LostSubmit:
+    """A submit of which no answer came.
+
+    Attributes:
+        endpoint: `Translation.endpoint` of it.
+        ids: Those that it carried.
+        sent_at: When it was sent.
+    """
+
+    endpoint: str
+    ids: SubmitIds
+    sent_at: datetime
+
+
 @dataclass(frozen=True, slots=True)
-class NextRequest:
-    """The first step of a two-step product is done; this is the next one."""
+class Call(Generic[T_co]):
+    """One question to a provider: the request, and how to read its answer.
+
+    Attributes:
+        request: Signed and ready to send.
+        read: Makes of the answer what was asked for, or the call that has to follow: then this one
+            was only the first step. It raises `ProviderProtocolError` where the answer does not
+            say.
+    """
 
     request: httpx.Request
+    read: "Callable[[httpx.Response], T_co | Call[T_co]]"
 
 
 class Provider(ABC):
-    """A kind of upstream: request objects out, outcomes in.
+    """A kind of upstream: calls out, outcomes in.
 
     An adapter has no client, no clock and no randomness of its own, and never reads the
-    environment. It is made once and shared by all channels of its kind.
+    environment. It is made once and shared by all channels of its kind. What not every provider
+    can do is a class of its own below (`Finds`, `Cancels`, ...): an adapter that can derives from
+    it, and `isinstance` asks.
 
     Args:
         map_retired_models: Whether a model that the provider retired runs as its successor;
@@ -307,34 +326,6 @@ class Provider(ABC):
             ConfigurationError: It says what form is expected, never what was given.
         """
 
-    # Following up
-
-    def follow_up(
-        self,
-        kind: FollowUp,
-        source: TaskSnapshot,
-        request: VideoRequest,  # noqa: ARG002 - for those who have something
-    ) -> VideoRequest:
-        """Make of "do this with that video" a request like any other.
-
-        Args:
-            kind: What to do.
-            source: The task that made the video; it has succeeded.
-            request: What the client asks for: its prompt, and whatever else it sent; `model` is
-                empty where it named none.
-
-        Returns:
-            The request to run. It names the video by our id of it, `<public id>_<position>`, in
-            one of `capabilities.object_fields`, or by its URL, as the endpoint demands.
-
-        Raises:
-            UnsupportedParameterError: Nothing like it is offered for that video.
-        """
-        raise UnsupportedParameterError(
-            "video",
-            f"The provider of {source.public_id} has nothing that can {kind.value} a video.",
-        )
-
     # Submitting
 
     @abstractmethod
@@ -351,26 +342,18 @@ class Provider(ABC):
         """
 
     @abstractmethod
-    def submit_request(
+    def submit(
         self, translation: Translation, channel: ChannelAccess, ids: SubmitIds, now: datetime
-    ) -> httpx.Request:
-        """Write the request that makes the job, signed and ready to send.
+    ) -> Call[Submission | Rejected]:
+        """Make the job.
+
+        The answer is `Rejected` only where it is certain that no job exists. Where it says that
+        nobody can tell (HTML, truncated JSON, a 5xx after which the provider may have made the job
+        all the same), reading it raises `ProviderProtocolError`. A step before the last makes no
+        job.
 
         Raises:
             ConfigurationError: The credential cannot be used for this endpoint.
-        """
-
-    @abstractmethod
-    def read_submission(
-        self, sent: httpx.Request, response: httpx.Response
-    ) -> Submission | Rejected | NextRequest:
-        """Read the answer to a submit.
-
-        `Rejected` only where it is certain that no job exists.
-
-        Raises:
-            ProviderProtocolError: It does not tell whether a job exists: HTML, truncated JSON,
-                a 5xx after which the provider may have made it all the same.
         """
 
     # Polling
@@ -380,146 +363,90 @@ class Provider(ABC):
         return 1
 
     @abstractmethod
-    def poll_request(
+    def poll(
         self, refs: Sequence[UpstreamRef], channel: ChannelAccess, now: datetime
-    ) -> httpx.Request:
-        """Write the question about jobs that share one kind, at most `batch_size` of them."""
+    ) -> Call[Mapping[UpstreamRef, Outcome]]:
+        """Ask about jobs that share one kind, at most `batch_size` of them.
 
-    @abstractmethod
-    def read_poll(
-        self, sent: httpx.Request, response: httpx.Response, refs: Sequence[UpstreamRef]
-    ) -> Mapping[UpstreamRef, Outcome]:
-        """Read the answer; every ref that was asked for is a key.
-
-        A ref missing from the answer and a status word we do not know are `Unreadable`.
-
-        Raises:
-            ProviderProtocolError: We could not ask: 429, 5xx, a refused credential, HTML,
-                truncated JSON, garbage.
+        A ref missing from the answer and a status word we do not know are `Unreadable`. Where we
+        could not ask (429, 5xx, a refused credential, HTML, truncated JSON, garbage), reading the
+        answer raises `ProviderProtocolError`.
         """
 
-    # Finding a submit without an answer: the pair exists where `capabilities.find` says so
+    # Vendor-shaped answers
 
-    def find_request(
-        self,
-        translation_endpoint: str,
-        channel: ChannelAccess,
-        ids: SubmitIds,
-        sent_at: datetime,
-        now: datetime,
-        *,
-        page: Any = None,
-    ) -> httpx.Request:
-        """Write the question what became of a submit.
+    @abstractmethod
+    def native_answer(self, task: TaskSnapshot) -> dict[str, Any]:
+        """Write a task as the provider's own query would answer it, with our ids for its."""
+
+
+class FollowsUp(ABC):
+    """It can make something of a finished video."""
+
+    @abstractmethod
+    def follow_up(
+        self, kind: FollowUp, source: TaskSnapshot, request: VideoRequest
+    ) -> VideoRequest:
+        """Make of "do this with that video" a request like any other.
 
         Args:
-            translation_endpoint: `Translation.endpoint` of the submit.
+            kind: What to do.
+            source: The task that made the video; it has succeeded.
+            request: What the client asks for: its prompt, and whatever else it sent; `model` is
+                empty where it named none.
+
+        Returns:
+            The request to run. It names the video by our id of it, `<public id>_<position>`, in
+            one of `capabilities.object_fields`, or by its URL, as the endpoint demands.
+
+        Raises:
+            UnsupportedParameterError: Nothing like it is offered for that video.
+        """
+
+
+class Finds(ABC):
+    """It can tell what became of a submit without an answer."""
+
+    @abstractmethod
+    def find(
+        self, lost: LostSubmit, channel: ChannelAccess, now: datetime, *, page: Any = None
+    ) -> Call[Found]:
+        """Ask what became of a submit.
+
+        Args:
+            lost: What is looked for.
             channel: The attempt's own.
-            ids: Those the submit carried.
-            sent_at: When it was sent.
             now: The time to sign with.
             page: `Found.next_page` of the answer before, `None` for the first.
         """
-        raise NotImplementedError
 
-    def read_find(
-        self,
-        sent: httpx.Request,
-        response: httpx.Response,
-        translation_endpoint: str,
-        ids: SubmitIds,
-    ) -> Found:
-        """Read the answer.
 
-        Raises:
-            ProviderProtocolError: It does not say; ask again later.
-        """
-        raise NotImplementedError
+class Cancels(ABC):
+    """It can cancel a job."""
 
-    # Cancelling: the pair exists where `capabilities.cancel` says so
+    @abstractmethod
+    def cancel(self, ref: UpstreamRef, channel: ChannelAccess, now: datetime) -> Call[CancelAnswer]:
+        """Cancel a job. Where the answer does not say, the next poll tells."""
 
-    def cancel_request(
-        self, ref: UpstreamRef, channel: ChannelAccess, now: datetime
-    ) -> httpx.Request:
-        """Write the request that cancels a job."""
-        raise NotImplementedError
 
-    def read_cancel(self, sent: httpx.Request, response: httpx.Response) -> CancelAnswer:
-        """Read the answer.
+class Tests(ABC):
+    """A credential can be checked without making a job."""
 
-        Raises:
-            ProviderProtocolError: It does not say; the next poll tells.
-        """
-        raise NotImplementedError
+    __test__ = False  # a test module that imports it has no test of this name
 
-    # Asking aside: the pair exists for the names in `capabilities.asides`
-
-    def aside_request(
-        self, name: str, body: Mapping[str, Any], channel: ChannelAccess, now: datetime
-    ) -> httpx.Request:
-        """Write a call that is answered at once and makes no job.
-
-        Args:
-            name: One of `capabilities.asides`.
-            body: The vendor's own, with the vendor's names of sessions and videos.
-            channel: Where it goes.
-            now: The time to sign with.
-
-        Raises:
-            ConfigurationError: The credential cannot be used for it.
-        """
-        raise NotImplementedError
-
-    def read_aside(
-        self, sent: httpx.Request, response: httpx.Response
-    ) -> Mapping[str, Any] | Rejected:
-        """Read the answer: the vendor's own data, as it came.
-
-        Raises:
-            ProviderProtocolError: It is no answer to the question; another channel may have one.
-        """
-        raise NotImplementedError
-
-    # Probing a channel: the pair exists where `capabilities.probe` says so
-
-    def probe_request(self, channel: ChannelAccess, now: datetime) -> httpx.Request:
-        """Write the cheapest read there is that needs the credential.
+    @abstractmethod
+    def test(self, channel: ChannelAccess, now: datetime) -> Call[ProbeAnswer]:
+        """Ask the cheapest question there is that needs the credential.
 
         Raises:
             ConfigurationError: The credential cannot be in the provider's form.
         """
-        raise NotImplementedError
 
-    def read_probe(self, sent: httpx.Request, response: httpx.Response) -> ProbeAnswer:
-        """Say in one sentence whether the channel works, and what is wrong if it does not."""
-        raise NotImplementedError
 
-    # Content: it exists where results are protected
+class CallsBack(ABC):
+    """It calls back when a job's state changes."""
 
-    def content_request(
-        self, result: VideoResult, channel: ChannelAccess, now: datetime
-    ) -> httpx.Request:
-        """Write the request that downloads a protected video."""
-        raise NotImplementedError
-
-    def fallback_content_request(
-        self,
-        ref: UpstreamRef,  # noqa: ARG002 - for those who have something
-        channel: ChannelAccess,  # noqa: ARG002 - for those who have something
-        now: datetime,  # noqa: ARG002 - for those who have something
-    ) -> httpx.Request | None:
-        """Write the request that downloads a job's video where its public URL cannot be reached.
-
-        Returns:
-            `None` where there is no other way to it.
-
-        Raises:
-            ConfigurationError: The credential cannot be used.
-        """
-        return None
-
-    # Callbacks: it exists where `capabilities.callback` says so
-
+    @abstractmethod
     def check_callback(
         self, callback: Callback, channel: ChannelAccess, secret: SecretStr | None
     ) -> None:
@@ -534,10 +461,56 @@ class Provider(ABC):
         Raises:
             CallbackRefusedError: It is signed wrongly, too old, or not signed where it must be.
         """
-        raise NotImplementedError
 
-    # Vendor-shaped answers
+
+class AnswersDirectly(ABC):
+    """It has calls that are answered at once and make no job, as before a lip-sync.
+
+    Attributes:
+        direct_calls: The name of each, and the model whose channels and permission it needs.
+        session_fields: Fields, anywhere in a body or an answer, whose text names what such a call
+            opened, such as `session_id`. Clients know it by a name of ours, and a request with that
+            name goes to the channel that opened it.
+    """
+
+    direct_calls: ClassVar[Mapping[str, str]]
+    session_fields: ClassVar[frozenset[str]] = frozenset()
 
     @abstractmethod
-    def native_answer(self, task: TaskSnapshot) -> dict[str, Any]:
-        """Write a task as the provider's own query would answer it, with our ids for its."""
+    def ask(
+        self, name: str, body: Mapping[str, Any], channel: ChannelAccess, now: datetime
+    ) -> Call[Mapping[str, Any] | Rejected]:
+        """Ask for what is answered at once: the vendor's own data, as it came.
+
+        Args:
+            name: One of `direct_calls`.
+            body: The vendor's own, with the vendor's names of sessions and videos.
+            channel: Where it goes.
+            now: The time to sign with.
+
+        Raises:
+            ConfigurationError: The credential cannot be used for it.
+        """
+
+
+class ServesContent(ABC):
+    """Its channel's credential opens videos that nobody else can open, or reach."""
+
+    @abstractmethod
+    def content(
+        self, ref: UpstreamRef | None, result: VideoResult, channel: ChannelAccess, now: datetime
+    ) -> httpx.Request | None:
+        """Write the request that downloads a job's video with the credential.
+
+        Args:
+            ref: The job, `None` where nobody knows it any more.
+            result: Its video; where it is `protected` its URL answers to nobody else.
+            channel: Of the attempt that made it.
+            now: The time to sign with.
+
+        Returns:
+            `None` where there is no other way to it than the public URL.
+
+        Raises:
+            ConfigurationError: The credential cannot be used.
+        """

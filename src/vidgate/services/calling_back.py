@@ -12,7 +12,7 @@ from vidgate.db.clock import Clock
 from vidgate.exceptions import CallbackRefusedError, NotFoundError, PermissionDeniedError
 from vidgate.models.attempts import Attempt
 from vidgate.models.ids import public_id
-from vidgate.providers.base import Callback, Provider
+from vidgate.providers.base import Callback, CallsBack, Provider
 from vidgate.services.directory import Directory
 from vidgate.services.secrets import Purpose, SecretBox
 from vidgate.services.url_text import from_url_text, to_url_text
@@ -108,7 +108,7 @@ class CallbackReceiver:
         """
         known = self._providers.get(provider)
         attempt = None
-        if known is not None and known.capabilities.callback:
+        if known is not None and isinstance(known, CallsBack):
             attempt_id = self._addresses.attempt_id(provider, token)
             if attempt_id is not None:
                 attempt = await self._attempts.one(attempt_id)
@@ -132,11 +132,13 @@ class CallbackReceiver:
             body=body,
             received_at=self._clock.now(),
         )
+        provider = self._providers[attempt.provider]
+        assert isinstance(provider, CallsBack)  # noqa: S101 - or `find` would not have found it
         access = await self._directory.access(attempt.credential_id)
         secret = await self._directory.callback_secret(attempt.channel_id)
         with structlog.contextvars.bound_contextvars(task=public_id("task_", attempt.task_id)):
             try:
-                self._providers[attempt.provider].check_callback(callback, access, secret)
+                provider.check_callback(callback, access, secret)
             except CallbackRefusedError as error:
                 _log.warning("A callback was refused", provider=attempt.provider, reason=str(error))
                 raise PermissionDeniedError(

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -18,12 +19,11 @@ from vidgate.exceptions import (
 )
 from vidgate.models.attempts import Attempt
 from vidgate.models.tasks import AttemptStatus, TaskStatus
-from vidgate.providers.base import CancelAnswer, Provider
-from vidgate.providers.client import UpstreamClient
+from vidgate.providers.base import CancelAnswer, Cancels, Provider
 from vidgate.services.changes import Changes
-from vidgate.services.directory import Directory
 from vidgate.services.metrics import Metrics
 from vidgate.services.reading import TaskReader, TaskView
+from vidgate.services.upstream import Upstream
 
 __all__ = ["Canceller"]
 
@@ -55,9 +55,8 @@ class Canceller:
         *,
         attempts: AttemptStore,
         reader: TaskReader,
-        directory: Directory,
         providers: Mapping[str, Provider],
-        client: UpstreamClient,
+        upstream: Upstream,
         clock: Clock,
         metrics: Metrics,
         changes: Changes,
@@ -66,9 +65,8 @@ class Canceller:
     ) -> None:
         self._attempts = attempts
         self._reader = reader
-        self._directory = directory
         self._providers = providers
-        self._client = client
+        self._upstream = upstream
         self._clock = clock
         self._metrics = metrics
         self._changes = changes
@@ -163,17 +161,13 @@ class Canceller:
     async def _send(self, attempt: Attempt) -> CancelAnswer | None:
         """Ask the provider of one job; `None` where it has no such thing."""
         provider = self._providers.get(attempt.provider)
-        if provider is None or not provider.capabilities.cancel or attempt.ref is None:
+        if provider is None or not isinstance(provider, Cancels) or attempt.ref is None:
             return None
-        access = await self._directory.access(attempt.credential_id)
-        sent = provider.cancel_request(attempt.ref, access, self._clock.now())
-        response = await self._client.send(
-            sent,
-            channel_id=attempt.channel_id,
-            timeout_seconds=provider.capabilities.poll_timeout.total_seconds(),
-            proxy=await self._directory.proxy(attempt.channel_id),
+        answer = await self._upstream.ask(
+            attempt,
+            partial(provider.cancel, attempt.ref),
+            within=provider.capabilities.poll_timeout,
         )
-        answer = provider.read_cancel(sent, response)
         _log.info("A provider answered a cancellation", answer=answer.value)
         return answer
 

@@ -4,20 +4,16 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pydantic import SecretStr
-
 from vidgate.db.channels import ChannelStore
-from vidgate.db.clock import Clock
 from vidgate.exceptions import (
     ConfigurationError,
     NotSentError,
     ProviderProtocolError,
     UnansweredError,
 )
-from vidgate.models.channels import Channel, ChannelAccess
-from vidgate.providers.base import ProbeAnswer, Provider
-from vidgate.providers.client import UpstreamClient
-from vidgate.services.secrets import Purpose, SecretBox
+from vidgate.models.channels import Channel
+from vidgate.providers.base import ProbeAnswer, Provider, Tests
+from vidgate.services.upstream import Upstream
 
 __all__ = ["ChannelCheck", "ChannelChecker"]
 
@@ -40,26 +36,18 @@ class ChannelCheck:
 
 
 class ChannelChecker:
-    """Sends a channel's provider the cheapest read there is that needs the credential.
-
-    Args:
-        clock: For signatures.
-    """
+    """Sends a channel's provider the cheapest read there is that needs the credential."""
 
     def __init__(
         self,
         *,
         channels: ChannelStore,
-        box: SecretBox,
         providers: Mapping[str, Provider],
-        client: UpstreamClient,
-        clock: Clock,
+        upstream: Upstream,
     ) -> None:
         self._channels = channels
-        self._box = box
         self._providers = providers
-        self._client = client
-        self._clock = clock
+        self._upstream = upstream
 
     async def check(self, name: str) -> ChannelCheck:
         """Check a channel, a disabled one too.
@@ -72,32 +60,20 @@ class ChannelChecker:
         if channel is None:
             raise ConfigurationError(f"There is no channel {name!r}.")
         provider = self._providers.get(channel.provider)
-        if provider is None or not provider.capabilities.probe:
+        if provider is None or not isinstance(provider, Tests):
             raise ConfigurationError(
                 f"A channel of {channel.provider!r} cannot be tested without making a video."
             )
-        stored = await self._channels.credential(channel.credential_id)
-        if stored is None:
-            raise ConfigurationError(f"The channel {name!r} has no key; give it one anew.")
-        access = ChannelAccess(stored[0], self._read(stored[1]))
-        proxy = self._read(channel.proxy) if channel.proxy else None
+        await self._upstream.line(channel)  # what is wrong here is not the provider's answer
         started = time.perf_counter()
-        answer = await self._ask(provider, channel, access, proxy)
+        answer = await self._ask(provider, channel)
         seconds = time.perf_counter() - started
         return ChannelCheck(channel, answer.works, answer.sentence, seconds)
 
-    async def _ask(
-        self, provider: Provider, channel: Channel, access: ChannelAccess, proxy: SecretStr | None
-    ) -> ProbeAnswer:
+    async def _ask(self, provider: Tests, channel: Channel) -> ProbeAnswer:
+        within = self._providers[channel.provider].capabilities.poll_timeout
         try:
-            sent = provider.probe_request(access, self._clock.now())
-            response = await self._client.send(
-                sent,
-                channel_id=channel.id,
-                timeout_seconds=provider.capabilities.poll_timeout.total_seconds(),
-                proxy=proxy,
-            )
-            return provider.read_probe(sent, response)
+            return await self._upstream.ask(channel, provider.test, within=within)
         except NotSentError as error:
             return ProbeAnswer(works=False, sentence=f"The provider cannot be reached: {error}")
         except UnansweredError as error:
@@ -110,6 +86,3 @@ class ChannelChecker:
             )
         except ConfigurationError as error:
             return ProbeAnswer(works=False, sentence=f"The key cannot be used: {error}")
-
-    def _read(self, secret: bytes) -> SecretStr:
-        return SecretStr(self._box.decrypt(Purpose.CREDENTIAL, secret))

@@ -12,11 +12,10 @@ from vidgate.db.attempts import AttemptStore
 from vidgate.db.clock import Clock
 from vidgate.exceptions import ProviderProtocolError
 from vidgate.models.outcomes import VideoResult
-from vidgate.providers.base import Provider
-from vidgate.providers.client import UpstreamClient
+from vidgate.providers.base import Provider, ServesContent
 from vidgate.providers.downloads import Span, download_headers
 from vidgate.providers.guard import GuardedFetcher, UnsafeUrlError
-from vidgate.services.directory import Directory
+from vidgate.services.upstream import Upstream
 
 __all__ = ["ContentWays", "NoOtherWayError"]
 
@@ -36,7 +35,7 @@ class ContentWays:
 
     Args:
         fetcher: The way to links that anybody may open.
-        client: The way to videos that only a channel's credential opens.
+        upstream: The way to videos that only a channel's credential opens.
         idle_timeout: Without a byte from the host.
     """
 
@@ -44,17 +43,15 @@ class ContentWays:
         self,
         *,
         attempts: AttemptStore,
-        directory: Directory,
         providers: Mapping[str, Provider],
-        client: UpstreamClient,
+        upstream: Upstream,
         fetcher: GuardedFetcher,
         clock: Clock,
         idle_timeout: timedelta = IDLE_TIMEOUT,
     ) -> None:
         self._attempts = attempts
-        self._directory = directory
         self._providers = providers
-        self._client = client
+        self._upstream = upstream
         self._fetcher = fetcher
         self._clock = clock
         self.idle_seconds = idle_timeout.total_seconds()
@@ -86,24 +83,15 @@ class ContentWays:
         provider = self._providers.get(attempt.provider) if attempt else None
         if attempt is None or provider is None:
             raise NoOtherWayError("Nobody knows any more which channel made it.")
-        access = await self._directory.access(attempt.credential_id)
-        proxy = await self._directory.proxy(attempt.channel_id)
-        now = self._clock.now()
+        line = await self._upstream.line(attempt)
         request: httpx.Request | None = None
-        if result.protected:
-            request = provider.content_request(result, access, now)
-        elif attempt.ref is not None:
-            request = provider.fallback_content_request(attempt.ref, access, now)
+        if isinstance(provider, ServesContent):
+            request = provider.content(attempt.ref, result, line.access, self._clock.now())
         if request is None:
             raise NoOtherWayError("Its provider has no other way to it.")
         for _ in range(_CHANNEL_REDIRECTS + 1):
             request.headers.update(download_headers(span))
-            response = await self._client.open(
-                request,
-                channel_id=attempt.channel_id,
-                timeout_seconds=self.idle_seconds,
-                proxy=proxy,
-            )
+            response = await self._upstream.open(line, request, timeout_seconds=self.idle_seconds)
             if response.status_code not in _REDIRECTS:
                 return response
             await response.aclose()

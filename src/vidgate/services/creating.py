@@ -38,7 +38,7 @@ from vidgate.models.tasks import (
     TaskSnapshot,
     TaskStatus,
 )
-from vidgate.providers.base import Provider, Translation
+from vidgate.providers.base import FollowsUp, Provider, Translation
 from vidgate.providers.guard import UnsafeUrlError, check_url
 from vidgate.services.changes import Changes
 from vidgate.services.naming import VideoNames
@@ -161,6 +161,11 @@ class Submissions:
         provider = self._providers.get(task.provider or "")
         if provider is None:  # made by a newer version, or by one with more providers
             raise UnsupportedParameterError("video", "Nothing can be done with this video here.")
+        if not isinstance(provider, FollowsUp):
+            raise UnsupportedParameterError(
+                "video",
+                f"The provider of {task.public_id} has nothing that can {kind.value} a video.",
+            )
         request = provider.follow_up(kind, task, request)
         return await self.create(caller, request, dialect=dialect, echo=echo, once=once)
 

@@ -16,7 +16,7 @@ from vidgate.exceptions import (
 )
 from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import TaskSnapshot, TaskStatus
-from vidgate.providers.base import Provider
+from vidgate.providers.base import AnswersDirectly, Provider
 from vidgate.services.reading import TaskReader
 from vidgate.services.routing import Router
 from vidgate.services.sessions import Sessions
@@ -46,7 +46,9 @@ class VideoNames:
         # A value is only touched where it looks like an id of ours, so one set serves them all.
         offers = [provider.capabilities for provider in providers.values()]
         self._fields = frozenset[str]().union(*(offer.object_fields for offer in offers))
-        self._session_fields = frozenset[str]().union(*(offer.session_fields for offer in offers))
+        self._session_fields = frozenset[str]().union(
+            *(one.session_fields for one in providers.values() if isinstance(one, AnswersDirectly))
+        )
 
     async def finished(self, name: str, account_id: UUID, *, param: str) -> TaskSnapshot:
         """The task behind an id of ours, which has made a video.

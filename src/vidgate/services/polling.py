@@ -5,9 +5,9 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import assert_never
 
-import httpx
 import structlog
 
 from vidgate.constants import (
@@ -19,7 +19,6 @@ from vidgate.db.attempts import AttemptStore
 from vidgate.db.clock import Clock
 from vidgate.exceptions import (
     ConfigurationError,
-    DatabaseUnavailableError,
     LeaseLostError,
     ProviderProtocolError,
     UpstreamError,
@@ -38,14 +37,14 @@ from vidgate.models.outcomes import (
 )
 from vidgate.models.tasks import AttemptStatus, TaskError, TaskStatus
 from vidgate.providers.base import Provider
-from vidgate.providers.client import Lane, UpstreamClient
+from vidgate.providers.client import Lane
 from vidgate.services.changes import Changes
-from vidgate.services.directory import Directory
 from vidgate.services.faults import to_task_error
 from vidgate.services.metrics import Metrics
 from vidgate.services.pacing import backoff, doubt_backoff, doubt_ends_at, next_interval
 from vidgate.services.probing import Prober
 from vidgate.services.rooms import Place
+from vidgate.services.upstream import Upstream
 
 __all__ = ["Poller"]
 
@@ -69,9 +68,8 @@ class Poller:
         self,
         *,
         attempts: AttemptStore,
-        directory: Directory,
         providers: Mapping[str, Provider],
-        client: UpstreamClient,
+        upstream: Upstream,
         prober: Prober,
         clock: Clock,
         metrics: Metrics,
@@ -80,9 +78,8 @@ class Poller:
         randomness: random.Random,
     ) -> None:
         self._attempts = attempts
-        self._directory = directory
         self._providers = providers
-        self._client = client
+        self._upstream = upstream
         self._prober = prober
         self._clock = clock
         self._metrics = metrics
@@ -139,26 +136,17 @@ class Poller:
         provider = self._providers[first.provider]
         refs = [attempt.ref for attempt in batch if attempt.ref is not None]
         try:
-            access = await self._directory.access(first.credential_id)
-            sent = provider.poll_request(refs, access, self._clock.now())
-            response = await self._client.send(
-                sent,
-                channel_id=first.channel_id,
-                timeout_seconds=provider.capabilities.poll_timeout.total_seconds(),
-                proxy=await self._directory.proxy(first.channel_id),
+            outcomes = await self._upstream.ask(
+                first,
+                partial(provider.poll, refs),
+                within=provider.capabilities.poll_timeout,
                 lane=Lane.POLLS,
             )
-            outcomes = provider.read_poll(sent, response, refs)
-            place.answered(is_trouble=_is_trouble(response))
+            place.answered(is_trouble=False)
         except (UpstreamError, ConfigurationError) as error:
             place.answered(is_trouble=isinstance(error, UpstreamError))
             wait = error.retry_after_seconds if isinstance(error, ProviderProtocolError) else None
             return dict.fromkeys(refs, Unreadable(str(error), wait))
-        except DatabaseUnavailableError:
-            raise
-        except Exception as error:  # noqa: BLE001 - a mistake of ours must not keep a task from its deadline
-            _log.exception("An answer could not be handled", provider=first.provider)
-            return dict.fromkeys(refs, Unreadable(f"{type(error).__name__} in the adapter."))
         return {ref: outcomes.get(ref, Unreadable("The answer left it out.")) for ref in refs}
 
     async def _record(self, attempt: Attempt, lease: Lease, outcome: Outcome) -> None:
@@ -332,8 +320,3 @@ class Poller:
         if final:
             self._metrics.task(attempt.provider, status.value)
             _log.info("A task is final", status=status.value)
-
-
-def _is_trouble(response: httpx.Response) -> bool:
-    """Whether the provider says that it is asked too much, or is not well."""
-    return response.status_code == httpx.codes.TOO_MANY_REQUESTS or response.is_server_error

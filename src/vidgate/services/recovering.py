@@ -4,6 +4,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -30,8 +31,8 @@ from vidgate.models.channels import OnUnknown
 from vidgate.models.ids import new_id, public_id
 from vidgate.models.outcomes import Fault, FaultKind, Found, Submission
 from vidgate.models.tasks import AttemptStatus, TaskError, TaskStatus
-from vidgate.providers.base import Provider, SubmitIds, Translation
-from vidgate.providers.client import Lane, UpstreamClient
+from vidgate.providers.base import Finds, LostSubmit, Provider, SubmitIds, Translation
+from vidgate.providers.client import Lane
 from vidgate.services.changes import Changes
 from vidgate.services.directory import Directory
 from vidgate.services.faults import NO_ANSWER, UNKNOWN_OUTCOME, to_unknown_outcome
@@ -43,6 +44,7 @@ from vidgate.services.submitting import (
     for_channel,
     translate,
 )
+from vidgate.services.upstream import Upstream
 
 __all__ = ["Recoverer"]
 
@@ -76,7 +78,7 @@ class Recoverer:
         directory: Directory,
         providers: Mapping[str, Provider],
         submitter: Submitter,
-        client: UpstreamClient,
+        upstream: Upstream,
         clock: Clock,
         metrics: Metrics,
         changes: Changes,
@@ -88,7 +90,7 @@ class Recoverer:
         self._directory = directory
         self._providers = providers
         self._submitter = submitter
-        self._client = client
+        self._upstream = upstream
         self._clock = clock
         self._metrics = metrics
         self._changes = changes
@@ -99,8 +101,9 @@ class Recoverer:
         """Go on with an attempt in state `SUBMITTING` that nobody works on."""
         with structlog.contextvars.bound_contextvars(task=public_id("task_", attempt.task_id)):
             try:
-                if self._providers[attempt.provider].capabilities.find:
-                    await self._look_up(attempt, lease)
+                provider = self._providers[attempt.provider]
+                if isinstance(provider, Finds):
+                    await self._look_up(attempt, lease, provider)
                 else:
                     await self._cannot_tell(attempt, lease)
             except LeaseLostError:
@@ -114,11 +117,11 @@ class Recoverer:
         )
         self._failed(attempt, final=final)
 
-    async def _look_up(self, attempt: Attempt, lease: Lease) -> None:
+    async def _look_up(self, attempt: Attempt, lease: Lease, provider: Finds) -> None:
         now = self._clock.now()
         sent_at, ends = _times(attempt)
         try:
-            found = await self._find(attempt, sent_at, lease)
+            found = await self._find(attempt, provider, sent_at, lease)
         except (UpstreamError, ConfigurationError) as error:
             _log.warning("A provider could not be asked about a submit", reason=str(error))
             if now > sent_at + UNCLEAR_DEADLINE:
@@ -150,26 +153,23 @@ class Recoverer:
         else:
             await self._submit_again(attempt, lease)
 
-    async def _find(self, attempt: Attempt, sent_at: datetime, lease: Lease) -> Found:
-        provider = self._providers[attempt.provider]
-        access = await self._directory.access(attempt.credential_id)
+    async def _find(
+        self, attempt: Attempt, provider: Finds, sent_at: datetime, lease: Lease
+    ) -> Found:
+        within = self._providers[attempt.provider].capabilities.poll_timeout
         ids = SubmitIds(correlation=attempt.correlation)
+        lost = LostSubmit(endpoint=attempt.endpoint, ids=ids, sent_at=sent_at)
         found: Found | None = None
         for _ in range(_PAGES):
-            if self._clock.now() + provider.capabilities.poll_timeout >= lease.until:
+            if self._clock.now() + within >= lease.until:
                 break
             page = attempt.find_page if found is None else found.next_page
-            sent = provider.find_request(
-                attempt.endpoint, access, ids, sent_at, self._clock.now(), page=page
-            )
-            response = await self._client.send(
-                sent,
-                channel_id=attempt.channel_id,
-                timeout_seconds=_find_seconds(provider),
-                proxy=await self._directory.proxy(attempt.channel_id),
+            found = await self._upstream.ask(
+                attempt,
+                partial(provider.find, lost, page=page),
+                within=within,
                 lane=Lane.POLLS,
             )
-            found = provider.read_find(sent, response, attempt.endpoint, ids)
             if found.ref is not None or found.next_page is None:
                 break
         if found is None:
@@ -279,7 +279,3 @@ def _times(attempt: Attempt) -> tuple[datetime, datetime]:
     assert attempt.sent_at is not None  # noqa: S101 - set with the state SUBMITTING
     assert attempt.submit_ends_at is not None  # noqa: S101 - likewise
     return attempt.sent_at, attempt.submit_ends_at
-
-
-def _find_seconds(provider: Provider) -> float:
-    return provider.capabilities.poll_timeout.total_seconds()

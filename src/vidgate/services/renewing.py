@@ -4,22 +4,21 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Final
 from uuid import UUID
 
 import structlog
 
 from vidgate.db.attempts import AttemptStore
-from vidgate.db.clock import Clock
 from vidgate.db.tasks import TaskStore
 from vidgate.exceptions import ConfigurationError, DatabaseUnavailableError, UpstreamError
 from vidgate.models.attempts import Attempt
 from vidgate.models.ids import public_id
 from vidgate.models.outcomes import Failed, Outcome, Succeeded, VideoResult
 from vidgate.providers.base import Provider
-from vidgate.providers.client import UpstreamClient
 from vidgate.services.changes import Changes
-from vidgate.services.directory import Directory
+from vidgate.services.upstream import Upstream
 
 __all__ = ["CannotAskError", "GoneError", "LinkRenewer"]
 
@@ -50,18 +49,14 @@ class LinkRenewer:
         *,
         tasks: TaskStore,
         attempts: AttemptStore,
-        directory: Directory,
         providers: Mapping[str, Provider],
-        client: UpstreamClient,
-        clock: Clock,
+        upstream: Upstream,
         changes: Changes,
     ) -> None:
         self._tasks = tasks
         self._attempts = attempts
-        self._directory = directory
         self._providers = providers
-        self._client = client
-        self._clock = clock
+        self._upstream = upstream
         self._changes = changes
         self._renewals: dict[tuple[UUID, int], asyncio.Task[VideoResult]] = {}
 
@@ -127,15 +122,12 @@ class LinkRenewer:
         assert attempt.ref is not None  # noqa: S101 - checked before
         provider = self._providers[attempt.provider]
         try:
-            access = await self._directory.access(attempt.credential_id)
-            sent = provider.poll_request([attempt.ref], access, self._clock.now())
-            response = await self._client.send(
-                sent,
-                channel_id=attempt.channel_id,
-                timeout_seconds=provider.capabilities.poll_timeout.total_seconds(),
-                proxy=await self._directory.proxy(attempt.channel_id),
+            outcomes = await self._upstream.ask(
+                attempt,
+                partial(provider.poll, [attempt.ref]),
+                within=provider.capabilities.poll_timeout,
             )
-            return provider.read_poll(sent, response, [attempt.ref])[attempt.ref]
+            return outcomes[attempt.ref]
         except (UpstreamError, ConfigurationError) as error:
             _log.warning("A link could not be renewed", reason=str(error))
             raise CannotAskError("The provider did not say.") from None

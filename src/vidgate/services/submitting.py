@@ -8,9 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import httpx
 import structlog
-from pydantic import SecretStr
 
 from vidgate.constants import (
     FULL_CHANNEL_RETRY,
@@ -35,13 +33,12 @@ from vidgate.exceptions import (
     UnsupportedParameterError,
 )
 from vidgate.models.attempts import Attempt, Lease
-from vidgate.models.channels import Channel
+from vidgate.models.channels import Channel, ChannelAccess
 from vidgate.models.ids import new_id, public_id
 from vidgate.models.outcomes import Fault, FaultKind, Rejected, Remedy, Submission
 from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import AttemptStatus, TaskStatus
-from vidgate.providers.base import NextRequest, Provider, SubmitIds, Translation
-from vidgate.providers.client import UpstreamClient
+from vidgate.providers.base import Call, CallsBack, Finds, Provider, SubmitIds, Translation
 from vidgate.services.calling_back import CallbackAddresses
 from vidgate.services.changes import Changes
 from vidgate.services.directory import Directory
@@ -54,6 +51,7 @@ from vidgate.services.faults import (
 from vidgate.services.metrics import Metrics
 from vidgate.services.pacing import pace_document
 from vidgate.services.routing import Router, is_usable
+from vidgate.services.upstream import Upstream
 
 __all__ = [
     "Refused",
@@ -71,11 +69,6 @@ _UPLOAD_BYTES_PER_SECOND = 500_000
 _RECORD_RETRY = timedelta(seconds=1)
 _RECORD_LIMIT = timedelta(minutes=10)
 """How long an acceptance is kept in memory while the database is away."""
-
-_UNRECORDED = "An accepted job could not be recorded"
-
-_STEPS = 4
-"""Requests that one submit may consist of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +132,7 @@ class Submitter:
         directory: Directory,
         providers: Mapping[str, Provider],
         router: Router,
-        client: UpstreamClient,
+        upstream: Upstream,
         clock: Clock,
         metrics: Metrics,
         changes: Changes,
@@ -155,7 +148,7 @@ class Submitter:
         self._directory = directory
         self._providers = providers
         self._router = router
-        self._client = client
+        self._upstream = upstream
         self._clock = clock
         self._metrics = metrics
         self._changes = changes
@@ -217,7 +210,7 @@ class Submitter:
 
     def _calls_back(self, provider: str, translation: Translation) -> bool:
         """Whether the provider is given an address to call, and so tells by itself."""
-        can = self._providers[provider].capabilities.callback and translation.callback
+        can = isinstance(self._providers[provider], CallsBack) and translation.callback
         return can and self._addresses.are_known
 
     async def run(
@@ -359,8 +352,6 @@ class Submitter:
         request: VideoRequest,
         lease: Lease,
     ) -> Submission:
-        access = await self._directory.access(attempt.credential_id)
-        proxy = await self._directory.proxy(attempt.channel_id)
         ids = SubmitIds(
             correlation=attempt.correlation,
             callback_url=self._addresses.of(attempt.provider, attempt.id)
@@ -369,54 +360,26 @@ class Submitter:
         )
         ends = attempt.submit_ends_at
         assert ends is not None  # noqa: S101 - set with the state SUBMITTING
+        if lease.until <= ends:
+            # The whole deadline must fit the lease: sending now could outlive it.
+            raise NotSentError("Too late to send under this lease.")
 
-        def write() -> httpx.Request:
-            return provider.submit_request(translation, access, ids, self._clock.now())
+        def write(access: ChannelAccess, now: datetime) -> Call[Submission | Rejected]:
+            return provider.submit(translation, access, ids, now)
 
         try:
-            sent = await asyncio.to_thread(write) if request.is_heavy else write()
+            answer = await self._upstream.ask(
+                attempt, write, within=ends - self._clock.now(), in_thread=request.is_heavy
+            )
         except ConfigurationError as error:
             raise _RefusalError(Fault(FaultKind.CREDENTIAL, "credential", str(error))) from error
-        for _ in range(_STEPS):
-            seconds = (ends - self._clock.now()).total_seconds()
-            if seconds <= 0 or lease.until <= ends:
-                # The whole deadline must fit the lease: sending now could outlive it.
-                raise NotSentError("Too late to send under this lease.")
-            answer = await self._exchange(provider, attempt, sent, seconds, proxy)
-            match answer:
-                case Submission():
-                    return answer
-                case Rejected(fault=fault):
-                    raise _RefusalError(fault)
-                case NextRequest(request=following):
-                    # Only the last step makes the job, so one that is not sent made none.
-                    sent = following
-        raise _UnclearError("The provider asked for more steps than a submit has.", UNCLEAR_ANSWER)
-
-    async def _exchange(
-        self,
-        provider: Provider,
-        attempt: Attempt,
-        sent: httpx.Request,
-        seconds: float,
-        proxy: SecretStr | None,
-    ) -> Submission | Rejected | NextRequest:
-        try:
-            response = await self._client.send(
-                sent, channel_id=attempt.channel_id, timeout_seconds=seconds, proxy=proxy
-            )
-            return provider.read_submission(sent, response)
-        except NotSentError:
-            raise
         except UnansweredError as error:
             raise _UnclearError(str(error), NO_ANSWER) from error
         except ProviderProtocolError as error:
             raise _UnclearError(str(error), UNCLEAR_ANSWER) from error
-        except Exception as error:
-            # A mistake of ours, after a job may have been made.
-            _log.exception("An answer could not be handled", provider=attempt.provider)
-            reason = f"{type(error).__name__} in the adapter."
-            raise _UnclearError(reason, UNCLEAR_ANSWER) from error
+        if isinstance(answer, Rejected):
+            raise _RefusalError(answer.fault)
+        return answer
 
     async def _unclear(
         self, attempt: Attempt, lease: Lease, error: "_UnclearError", provider: Provider
@@ -426,7 +389,7 @@ class Submitter:
         _log.warning("The outcome of a submit is unclear", reason=reason, attempt=str(attempt.id))
         assert attempt.submit_ends_at is not None  # noqa: S101 - set with the state SUBMITTING
         # A job that is found is found, however early; that there is none is believed only later.
-        due = now + timedelta(seconds=5) if provider.capabilities.find else attempt.submit_ends_at
+        due = now + timedelta(seconds=5) if isinstance(provider, Finds) else attempt.submit_ends_at
         unclear = replace(
             attempt,
             due_at=due,

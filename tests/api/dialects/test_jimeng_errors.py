@@ -24,6 +24,7 @@ from vidgate.exceptions import (
     UpstreamRefusedError,
 )
 from vidgate.models.outcomes import FaultKind, Rejected
+from vidgate.providers.jimeng.questions import Question
 from vidgate.providers.jimeng.replies import read_submission
 
 SUBMIT = "Action=CVSync2AsyncSubmitTask&Version=2022-08-31"
@@ -230,7 +231,9 @@ async def test_what_made_no_job_does_not_read_as_if_there_were_one(
     assert answer.status_code == status
     assert code is None or answer.json()["code"] == code
     # Our own adapter, which follows the vendor's table, may go to another channel after it.
-    read = read_submission(httpx.Request("POST", "https://a.example/", json=GOOD), answer)
+    sent = httpx.Request("POST", "https://a.example/", json=GOOD)
+    question = Question(req_key=GOOD["req_key"])
+    read = read_submission(sent, answer, question)
     assert isinstance(read, Rejected)
     assert read.fault.kind is kind
 

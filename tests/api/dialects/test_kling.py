@@ -13,8 +13,9 @@ import jwt
 import pytest
 from pydantic import SecretStr
 from tests.support.api import Api, build_task, open_api
+from tests.support.calls import read_answer, to_endpoint
 
-from vidgate.api.dialects.kling.endpoints import ABSENT, ASIDES, LEGACY, NEW
+from vidgate.api.dialects.kling.endpoints import ABSENT, DIRECT_CALLS, LEGACY, NEW
 from vidgate.api.dialects.kling.errors import write_error
 from vidgate.exceptions import (
     AuthenticationError,
@@ -39,7 +40,7 @@ from vidgate.exceptions import (
 from vidgate.models.channels import ChannelAccess
 from vidgate.models.outcomes import Found, Pending, Submission, Succeeded, UpstreamRef, VideoResult
 from vidgate.models.tasks import OutputSnapshot, TaskError, TaskStatus
-from vidgate.providers.base import SubmitIds
+from vidgate.providers.base import LostSubmit, SubmitIds
 from vidgate.providers.kling import Kling
 
 VIDEOS = "/kling/v1/videos"
@@ -315,15 +316,16 @@ async def test_an_adapter_for_kling_reads_these_answers(api: Api) -> None:
     kling, ids = Kling(), SubmitIds(correlation="vg_1")
     channel = ChannelAccess("http://gateway.test/kling", SecretStr("key"))
     made = await api.client.post(TEXT, json=BOAT)
-    submission = kling.read_submission(made.request, made)
+    submit = kling.submit(to_endpoint("/v1/videos/text2video"), channel, ids, datetime.now(UTC))
+    submission = submit.read(made)
     assert isinstance(submission, Submission)
     assert submission.ref.kind == "/v1/videos/text2video"
 
     async def ask(name: str) -> Any:
         ref = UpstreamRef(name, submission.ref.kind)
-        asked = kling.poll_request([ref], channel, datetime.now(UTC))
-        answer = await api.client.get(str(asked.url))
-        return kling.read_poll(asked, answer, [ref])[ref]
+        asked = kling.poll([ref], channel, datetime.now(UTC))
+        answer = await api.client.get(str(asked.request.url))
+        return read_answer(asked, answer)[ref]
 
     waiting = api.services.reader.add(build_task())
     finished = api.services.reader.add(done(echo={"external_task_id": "vg_1"}))
@@ -334,9 +336,10 @@ async def test_an_adapter_for_kling_reads_these_answers(api: Api) -> None:
     for correlation, expected in (("vg_1", finished), ("vg_2", None)):
         ids = SubmitIds(correlation=correlation)
         now = datetime.now(UTC)
-        asked = kling.find_request("/v1/videos/text2video", channel, ids, now, now)
-        answer = await api.client.get(str(asked.url))
-        found = kling.read_find(asked, answer, "/v1/videos/text2video", ids)
+        lost = LostSubmit(endpoint="/v1/videos/text2video", ids=ids, sent_at=now)
+        find = kling.find(lost, channel, now)
+        answer = await api.client.get(str(find.request.url))
+        found = find.read(answer)
         ref = None if expected is None else UpstreamRef(expected, "/v1/videos/text2video")
         assert found == Found(ref)
 
@@ -449,13 +452,14 @@ async def test_the_adapter_finds_that_its_credential_works(api: Api) -> None:
     token = api.client.headers["Authorization"].removeprefix("Bearer ")
     for credential in (f"AK1|{secret}", token):
         channel = ChannelAccess(base_url="http://test/kling", credential=SecretStr(credential))
-        sent = Kling().probe_request(channel, datetime.now(UTC))
+        call = Kling().test(channel, datetime.now(UTC))
+        sent = call.request
 
         answer = await api.client.get(
             sent.url.raw_path.decode(), headers={"Authorization": sent.headers["Authorization"]}
         )
 
-        probed = Kling().read_probe(sent, answer)
+        probed = read_answer(call, answer)
         assert probed.works, probed.sentence
     refused = await api.client.get("/kling/account/costs", headers={"Authorization": "Bearer x"})
     assert (refused.status_code, refused.json()["code"]) == (401, 1002)
@@ -553,7 +557,7 @@ async def test_every_route_is_described(api: Api) -> None:
 
     expected = {f"{VIDEOS}/{one.name}": {"get", "post"} for one in LEGACY}
     expected |= {f"{VIDEOS}/{one.name}/{{task_id}}": {"get"} for one in LEGACY}
-    expected |= {f"{VIDEOS}/{one.name}": {"post"} for one in ASIDES}
+    expected |= {f"{VIDEOS}/{one.name}": {"post"} for one in DIRECT_CALLS}
     expected |= {f"/kling/{one.name}/{{model}}": {"post"} for one in NEW}
     expected |= {"/kling/tasks": {"get", "post"}, "/kling/account/costs": {"get"}}
     assert {path: set(item) for path, item in paths.items()} == expected

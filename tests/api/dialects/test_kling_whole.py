@@ -396,7 +396,7 @@ async def test_a_lip_sync_by_a_gateway_behind_a_gateway(
             prompt="",
             metadata={"video_url": DANCE, "sound_file": SPEECH, "sound_end_time": 3000},
         )
-        faces = await front.services.asides.ask(
+        faces = await front.services.direct_calls.ask(
             front.caller, "kling", "identify-face", {"video_url": DANCE}
         )
         times = {"sound_start_time": 0, "sound_end_time": 3000, "sound_insert_time": 0}

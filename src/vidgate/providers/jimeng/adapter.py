@@ -11,24 +11,28 @@ from typing_extensions import override
 
 from vidgate.exceptions import ConfigurationError
 from vidgate.models.channels import ChannelAccess
-from vidgate.models.outcomes import Outcome, Rejected, Submission, Unreadable, UpstreamRef
+from vidgate.models.outcomes import Outcome, Rejected, Submission, UpstreamRef
 from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import TaskSnapshot, TaskStatus
 from vidgate.providers.base import (
+    Call,
     Callback,
+    CallsBack,
     CancelAnswer,
+    Cancels,
     ProbeAnswer,
     Provider,
     SubmitIds,
+    Tests,
     Translation,
 )
 from vidgate.providers.jimeng import checks, replies
-from vidgate.providers.jimeng.answers import ASKED_AT, SUCCESS
+from vidgate.providers.jimeng.answers import SUCCESS
 from vidgate.providers.jimeng.catalogue import CAPABILITIES
 from vidgate.providers.jimeng.families import family_names
 from vidgate.providers.jimeng.keys import KEYS, SYNC2ASYNC, calls_of
 from vidgate.providers.jimeng.labels import POLL_FIELD
-from vidgate.providers.jimeng.questions import Question, read_kind, write_kind
+from vidgate.providers.jimeng.questions import Question, read_kind
 from vidgate.providers.jimeng.signing import parse_credential, sign
 from vidgate.providers.jimeng.translation import asked_model, translate
 from vidgate.providers.jimeng.vocabulary import to_vocabulary
@@ -58,7 +62,7 @@ Source: https://www.volcengine.com/docs/85621/1777001, read 2026-11-20
 """
 
 
-class Jimeng(Provider):
+class Jimeng(Provider, Cancels, Tests, CallsBack):
     """Jimeng AI on Volcengine Visual."""
 
     name = "jimeng"
@@ -81,9 +85,9 @@ class Jimeng(Provider):
         return translate_words(request, to_vocabulary(request), translate)
 
     @override
-    def submit_request(
+    def submit(
         self, translation: Translation, channel: ChannelAccess, ids: SubmitIds, now: datetime
-    ) -> httpx.Request:
+    ) -> Call[Submission | Rejected]:
         body = dict(translation.body)
         name = body["req_key"]
         key = KEYS.get(name)
@@ -91,51 +95,31 @@ class Jimeng(Provider):
         if key and key.has_callback and ids.callback_url is not None:
             body["callback_url"] = ids.callback_url
         question = Question(req_key=name, action=calls_of(name).poll, req_json=label)
-        extensions = {replies.REF_KIND: write_kind(question)}
-        return _request(translation.endpoint, body, channel, now, extensions=extensions)
+        sent = _request(translation.endpoint, body, channel, now)
+        return Call(sent, lambda response: replies.read_submission(sent, response, question))
 
     @override
-    def read_submission(
-        self, sent: httpx.Request, response: httpx.Response
-    ) -> Submission | Rejected:
-        return replies.read_submission(sent, response)
-
-    @override
-    def poll_request(
+    def poll(
         self, refs: Sequence[UpstreamRef], channel: ChannelAccess, now: datetime
-    ) -> httpx.Request:
-        question = read_kind(refs[0].kind)
-        body = {"req_key": question.req_key, "task_id": refs[0].id}
+    ) -> Call[Mapping[UpstreamRef, Outcome]]:
+        ref = refs[0]
+        question = read_kind(ref.kind)
+        body = {"req_key": question.req_key, "task_id": ref.id}
         if question.req_json:
             body[POLL_FIELD] = question.req_json
-        return _request(question.action, body, channel, now)
+        sent = _request(question.action, body, channel, now)
+        return Call(sent, lambda response: {ref: replies.read_poll(sent, response, now)})
 
     @override
-    def read_poll(
-        self, sent: httpx.Request, response: httpx.Response, refs: Sequence[UpstreamRef]
-    ) -> Mapping[UpstreamRef, Outcome]:
-        outcome = replies.read_poll(sent, response)
-        not_asked: dict[UpstreamRef, Outcome] = dict.fromkeys(refs, Unreadable("was not asked for"))
-        return {**not_asked, refs[0]: outcome}
-
-    @override
-    def cancel_request(
-        self, ref: UpstreamRef, channel: ChannelAccess, now: datetime
-    ) -> httpx.Request:
+    def cancel(self, ref: UpstreamRef, channel: ChannelAccess, now: datetime) -> Call[CancelAnswer]:
         body = {"req_key": read_kind(ref.kind).req_key, "task_id": ref.id}
-        return _request(_CANCEL_ACTION, body, channel, now, version=_CANCEL_VERSION)
+        sent = _request(_CANCEL_ACTION, body, channel, now, version=_CANCEL_VERSION)
+        return Call(sent, lambda response: checks.read_cancel(sent, response))
 
     @override
-    def read_cancel(self, sent: httpx.Request, response: httpx.Response) -> CancelAnswer:
-        return checks.read_cancel(sent, response)
-
-    @override
-    def probe_request(self, channel: ChannelAccess, now: datetime) -> httpx.Request:
-        return _request(SYNC2ASYNC.poll, checks.PROBE_BODY, channel, now)
-
-    @override
-    def read_probe(self, sent: httpx.Request, response: httpx.Response) -> ProbeAnswer:
-        return checks.read_probe(sent, response)
+    def test(self, channel: ChannelAccess, now: datetime) -> Call[ProbeAnswer]:
+        sent = _request(SYNC2ASYNC.poll, checks.PROBE_BODY, channel, now)
+        return Call(sent, lambda response: checks.read_probe(sent, response))
 
     @override
     def check_callback(
@@ -192,7 +176,6 @@ def _request(
     now: datetime,
     *,
     version: str = _VERSION,
-    extensions: Mapping[str, Any] | None = None,
 ) -> httpx.Request:
     credential = parse_credential(channel.credential.get_secret_value())
     try:
@@ -202,8 +185,7 @@ def _request(
     content = _to_bytes(body)
     headers = {"content-type": "application/json"}
     sign(url, headers, content, credential, now)
-    carried = {ASKED_AT: now, **(extensions or {})}
-    return httpx.Request("POST", url, headers=headers, content=content, extensions=carried)
+    return httpx.Request("POST", url, headers=headers, content=content)
 
 
 def _to_bytes(body: Mapping[str, Any]) -> bytes:

@@ -14,7 +14,6 @@ from vidgate.models.outcomes import FaultKind
 from vidgate.providers.answers import parse_object, said, to_words
 
 __all__ = [
-    "ASKED_AT",
     "BAD_INPUT",
     "COULD_NOT_ASK",
     "INTERNAL",
@@ -24,15 +23,11 @@ __all__ = [
     "GatewayError",
     "Reply",
     "ServiceReply",
-    "asked_at",
     "parse_date",
     "read_reply",
     "secrets",
     "unclear",
 ]
-
-ASKED_AT = "vidgate.asked_at"
-"""The request extension that carries when it was signed, since an adapter has no clock."""
 
 SUCCESS = 10000
 
@@ -199,9 +194,3 @@ def parse_date(text: str) -> datetime | None:
         return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-
-
-def asked_at(sent: httpx.Request) -> datetime | None:
-    """When a request was signed, `None` where it lost that on its way."""
-    at = sent.extensions.get(ASKED_AT)
-    return at if isinstance(at, datetime) else None

@@ -75,10 +75,6 @@ CAPABILITIES = Capabilities(
     base_url="https://visual.volcengineapi.com",
     credential_form="ACCESS|SECRET or ACCESS|SECRET|SESSIONTOKEN",
     models={name: _model(name) for name in dict.fromkeys((*FAMILY_NAMES, *KEYS))},
-    find=False,
-    cancel=True,
-    probe=True,
     # Only some keys take an address; it is given to those.
-    callback=True,
 )
 """A submit without an answer cannot be found: there is no client token and no list."""

@@ -1,6 +1,5 @@
 """What the answers to a submit and to a poll mean, in no provider's words."""
 
-import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -39,20 +38,15 @@ from vidgate.providers.jimeng.answers import (
     GatewayError,
     Reply,
     ServiceReply,
-    asked_at,
     parse_date,
     read_reply,
     secrets,
     unclear,
 )
 from vidgate.providers.jimeng.catalogue import LINK_LIFETIME
-from vidgate.providers.jimeng.keys import calls_of
-from vidgate.providers.jimeng.questions import Question, read_kind, write_kind
+from vidgate.providers.jimeng.questions import Question, write_kind
 
-__all__ = ["REF_KIND", "read_poll", "read_submission"]
-
-REF_KIND = "vidgate.ref_kind"
-"""The request extension that carries how to ask about the job, which the answer does not say."""
+__all__ = ["read_poll", "read_submission"]
 
 _MODERATION: Mapping[int, str] = {
     50411: "The provider's moderation refused a picture of the request.",
@@ -92,8 +86,15 @@ _FIELDS = re.compile(
 """Fields that a refusal may name to a client, since they are words of the public documentation."""
 
 
-def read_submission(sent: httpx.Request, response: httpx.Response) -> Submission | Rejected:
+def read_submission(
+    sent: httpx.Request, response: httpx.Response, question: Question
+) -> Submission | Rejected:
     """Read the answer to a submit.
+
+    Args:
+        sent: The submit.
+        response: Its answer.
+        question: How to ask about the job, which the answer does not say.
 
     Raises:
         ProviderProtocolError: It does not tell whether a job exists.
@@ -112,9 +113,9 @@ def read_submission(sent: httpx.Request, response: httpx.Response) -> Submission
         fault = Fault(FaultKind.RATE, "429", "", retry_after_seconds=retry_after)
         return Rejected(fault)
     if isinstance(reply, ServiceReply) and reply.code == SUCCESS:
-        return Submission(UpstreamRef(_task_id(reply), _ref_kind(sent)))
+        return Submission(UpstreamRef(_task_id(reply), write_kind(question)))
 
-    kind = _refusal(sent, reply, response)
+    kind = _refusal(question.req_key, reply, response)
     if kind is None or (isinstance(reply, ServiceReply) and "task_id" in reply.data):
         raise unclear(sent, response, retry_after, f"{reply.code} {reply.message}")
     if response.status_code in NO_SUCH_PLACE and kind is FaultKind.FAULT:
@@ -123,7 +124,7 @@ def read_submission(sent: httpx.Request, response: httpx.Response) -> Submission
     return Rejected(_fault(kind, reply, retry_after))
 
 
-def read_poll(sent: httpx.Request, response: httpx.Response) -> Outcome:
+def read_poll(sent: httpx.Request, response: httpx.Response, asked_at: datetime) -> Outcome:
     """Read the answer to a question about one job.
 
     Raises:
@@ -137,7 +138,7 @@ def read_poll(sent: httpx.Request, response: httpx.Response) -> Outcome:
     if isinstance(reply, GatewayError):
         raise unclear(sent, response, retry_after, f"{reply.code} {reply.message}")
     if reply.code == SUCCESS:
-        return _read_status(sent, response, reply.data)
+        return _read_status(response, reply.data, asked_at)
     if reply.code in COULD_NOT_ASK:
         raise unclear(sent, response, retry_after, f"{reply.code} {reply.message}")
     return _read_failure(reply)
@@ -146,13 +147,13 @@ def read_poll(sent: httpx.Request, response: httpx.Response) -> Outcome:
 # Submitting
 
 
-def _refusal(sent: httpx.Request, reply: Reply, response: httpx.Response) -> FaultKind | None:
+def _refusal(req_key: str, reply: Reply, response: httpx.Response) -> FaultKind | None:
     """What a refusal is, `None` where a job may exist."""
     if isinstance(reply, GatewayError):
         if reply.word:
             return reply.kind
     else:
-        kind = _service_refusal(sent, reply)
+        kind = _service_refusal(req_key, reply)
         if kind is not None:
             return kind
         if reply.code in INTERNAL:
@@ -171,23 +172,19 @@ def _is_theirs(reply: Reply) -> bool:
     return is_server_error or _FAILED_INSIDE.search(reply.message) is not None
 
 
-def _service_refusal(sent: httpx.Request, reply: ServiceReply) -> FaultKind | None:
+def _service_refusal(req_key: str, reply: ServiceReply) -> FaultKind | None:
     if reply.code in _MODERATION:
         return FaultKind.CONTENT_POLICY
     if reply.code in BAD_INPUT:
         fields = _fields_in(reply.message)
-        is_key = fields[0] == _KEY_FIELD if fields else _asked_key(sent) in reply.message
+        # A service without the field's name may tell the key that it was given.
+        is_key = fields[0] == _KEY_FIELD if fields else req_key in reply.message
         return FaultKind.MODEL_UNAVAILABLE if is_key else FaultKind.BAD_PARAMETER
     if reply.code in NOT_OPENED:
         return FaultKind.MODEL_UNAVAILABLE
     if reply.code in _MODERATION_BROKEN:
         return FaultKind.FAULT
     return TOO_MANY.get(reply.code)
-
-
-def _asked_key(sent: httpx.Request) -> str:
-    """The key of a submit, which a service without it may name instead of the field."""
-    return read_kind(_ref_kind(sent)).req_key
 
 
 def _fault(kind: FaultKind, reply: Reply, retry_after: float | None = None) -> Fault:
@@ -219,29 +216,17 @@ def _task_id(reply: ServiceReply) -> str:
     return task_id
 
 
-def _ref_kind(sent: httpx.Request) -> str:
-    kind = sent.extensions.get(REF_KIND)
-    if isinstance(kind, str):
-        return kind
-    # A request that was rebuilt on its way: its body says what matters most.
-    try:
-        req_key = str(json.loads(sent.content)["req_key"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise ProviderProtocolError("Jimeng accepted a job that names no req_key.") from error
-    return write_kind(Question(req_key=req_key, action=calls_of(req_key).poll))
-
-
 # Polling
 
 
-def _read_status(sent: httpx.Request, response: httpx.Response, data: Mapping[str, Any]) -> Outcome:
+def _read_status(response: httpx.Response, data: Mapping[str, Any], asked_at: datetime) -> Outcome:
     match data.get("status"):
         case "processing" | "in_queue":  # OmniHuman says the first before the second
             return Pending(started=False)
         case "generating":
             return Pending(started=True)
         case "done":
-            return _read_video(sent, response, data.get("video_url"))
+            return _read_video(response, data.get("video_url"), asked_at)
         case "not_found":
             return Failed(Fault(FaultKind.NOT_FOUND, "not_found", ""), doubtful=True)
         case "expired":
@@ -251,12 +236,12 @@ def _read_status(sent: httpx.Request, response: httpx.Response, data: Mapping[st
             return Unreadable(f"unknown status {to_words(word, limit=60)!r}")
 
 
-def _read_video(sent: httpx.Request, response: httpx.Response, url: Any) -> Outcome:
+def _read_video(response: httpx.Response, url: Any, asked_at: datetime) -> Outcome:
     is_url = isinstance(url, str) and url.isprintable()
     if not is_url or not url.startswith(("https://", "http://")):
         fault = Fault(FaultKind.FAULT, "done", "The job is done and has no video_url.", NO_LINK)
         return Failed(fault, doubtful=True)
-    return Succeeded(VideoResult(url=url, expires_at=_expiry(sent, response)))
+    return Succeeded(VideoResult(url=url, expires_at=_expiry(response, asked_at)))
 
 
 def _read_failure(reply: ServiceReply) -> Outcome:
@@ -270,9 +255,9 @@ def _read_failure(reply: ServiceReply) -> Outcome:
     return Unreadable(f"code {reply.code} {reply.message}".rstrip())
 
 
-def _expiry(sent: httpx.Request, response: httpx.Response) -> datetime | None:
-    answered_at = parse_date(response.headers.get("date", "")) or asked_at(sent)
+def _expiry(response: httpx.Response, asked_at: datetime) -> datetime | None:
+    answered_at = parse_date(response.headers.get("date", "")) or asked_at
     try:
-        return answered_at + LINK_LIFETIME if answered_at else None
+        return answered_at + LINK_LIFETIME
     except OverflowError:
         return None

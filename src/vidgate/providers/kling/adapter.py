@@ -44,17 +44,28 @@ from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import FollowUp, TaskSnapshot
 from vidgate.providers.answers import NO_SUCH_PLACE, not_the_api, secret_of
 from vidgate.providers.base import (
+    AnswersDirectly,
+    Call,
     Callback,
+    CallsBack,
     Capabilities,
-    NextRequest,
+    Finds,
+    FollowsUp,
+    LostSubmit,
     ProbeAnswer,
     Provider,
     SubmitIds,
+    Tests,
     Translation,
 )
-from vidgate.providers.kling.asides import aside_path, read_data
 from vidgate.providers.kling.callbacks import check_callback
 from vidgate.providers.kling.capabilities import CAPABILITIES
+from vidgate.providers.kling.direct_calls import (
+    DIRECT_CALLS,
+    SESSION_FIELDS,
+    direct_path,
+    read_data,
+)
 from vidgate.providers.kling.envelope import Envelope, read_envelope
 from vidgate.providers.kling.following import follow_up
 from vidgate.providers.kling.jobs import Job, job_id, read_legacy_job, read_new_job
@@ -63,7 +74,7 @@ from vidgate.providers.kling.native import native_answer
 from vidgate.providers.kling.probing import probe_path, read_probe
 from vidgate.providers.kling.routing import effective_model
 from vidgate.providers.kling.signing import Signer, check_credential, has_api_key
-from vidgate.providers.kling.stepping import FOLLOWING, first_step, second_step
+from vidgate.providers.kling.stepping import first_step, second_step
 from vidgate.providers.kling.translation import translate
 from vidgate.providers.kling.vocabulary import VOCABULARY
 from vidgate.providers.words import translate_words
@@ -74,15 +85,11 @@ _NEW_KIND = "tasks"
 """`UpstreamRef.kind` of the new generation; of the legacy one it is the path that made the job."""
 
 _NEW_PATH = re.compile(r"/(text-to-video|image-to-video|omni-video|motion-control)/[^/]+$")
-_LEGACY_ROOT = "/v1/"
 
 _BATCH = 20
 """Ids in one question; with 21 it is refused."""
 
 _TASKS = "/tasks"
-
-_API_KEY = "vidgate_kling_api_key"
-"""Key in `httpx.Request.extensions`: whether a probe carries an API key."""
 
 _NO_SUCH_METHOD = 1202
 
@@ -90,11 +97,13 @@ _TOKEN_CODES = frozenset({1003, 1004})
 """The signed token is not valid yet, or not any more."""
 
 
-class Kling(Provider):
+class Kling(Provider, FollowsUp, Finds, Tests, CallsBack, AnswersDirectly):
     """Kling AI."""
 
     name: ClassVar[str] = "kling"
     capabilities: ClassVar[Capabilities] = CAPABILITIES
+    direct_calls: ClassVar[Mapping[str, str]] = DIRECT_CALLS
+    session_fields: ClassVar[frozenset[str]] = SESSION_FIELDS
 
     def __init__(self, *, map_retired_models: bool = True) -> None:
         super().__init__(map_retired_models=map_retired_models)
@@ -127,44 +136,46 @@ class Kling(Provider):
         )
 
     @override
-    def submit_request(
+    def submit(
         self, translation: Translation, channel: ChannelAccess, ids: SubmitIds, now: datetime
-    ) -> httpx.Request:
+    ) -> Call[Submission | Rejected]:
         ours = {"external_task_id": ids.correlation}
         if ids.callback_url is not None:
             ours["callback_url"] = ids.callback_url
-        endpoint, body, extensions = translation.endpoint, translation.body, {}
-        is_new = _is_new(endpoint)
-        if is_new:
+        endpoint, body = translation.endpoint, translation.body
+        headers = self._headers(channel, now, is_new=_is_new(endpoint))
+        if _is_new(endpoint):
             body = {**body, "options": {**body.get("options", {}), **ours}}
         else:
             body = {**body, **ours}
         steps = first_step(endpoint, body)
-        if steps is not None:
-            endpoint, (body, extensions[FOLLOWING]) = IDENTIFY_FACE, steps
-        return httpx.Request(
-            "POST",
-            channel.base_url + endpoint,
-            headers=self._headers(channel, now, is_new=is_new),
-            content=_encoded(body),
-            extensions=extensions,
-        )
+        if steps is None:
+            return self._submit(_post(channel, endpoint, headers, body), endpoint)
+        search, following = steps
+        sent = _post(channel, IDENTIFY_FACE, headers, search)
 
-    @override
-    def read_submission(
-        self, sent: httpx.Request, response: httpx.Response
-    ) -> Submission | Rejected | NextRequest:
-        path = sent.url.path
+        def read(response: httpx.Response) -> Rejected | Call[Submission | Rejected]:
+            envelope = self._envelope_of_submit(sent, response)
+            chosen = (
+                envelope if isinstance(envelope, Rejected) else second_step(following, envelope)
+            )
+            if isinstance(chosen, Rejected):
+                return chosen
+            return self._submit(_post(channel, endpoint, headers, chosen), endpoint)
+
+        return Call(sent, read)
+
+    def _submit(self, sent: httpx.Request, endpoint: str) -> Call[Submission | Rejected]:
+        return Call(sent, lambda response: self._read_submission(sent, response, endpoint))
+
+    def _read_submission(
+        self, sent: httpx.Request, response: httpx.Response, endpoint: str
+    ) -> Submission | Rejected:
+        is_new = _is_new(endpoint)
         is_nowhere = response.status_code in NO_SUCH_PLACE
-        try:
-            envelope = self._envelope(sent, response)
-        except ProviderProtocolError:
-            if is_nowhere:
-                return Rejected(not_the_api(sent, response, secret_of(sent)))
-            raise
-        if path.endswith(IDENTIFY_FACE):
-            return _next_step(sent, envelope)
-        is_new = _is_new(path)
+        envelope = self._envelope_of_submit(sent, response)
+        if isinstance(envelope, Rejected):
+            return envelope
         data = envelope.data if isinstance(envelope.data, Mapping) else {}
         if not envelope.is_accepted:
             fault = envelope.refusal()
@@ -179,8 +190,7 @@ class Kling(Provider):
         identifier = job_id(data.get("id" if is_new else "task_id"))
         if identifier is None:
             raise envelope.error("Kling accepted a job and gave no id")
-        kind = _NEW_KIND if is_new else path[max(path.rfind(_LEGACY_ROOT), 0) :]
-        return Submission(UpstreamRef(identifier, kind))
+        return Submission(UpstreamRef(identifier, _NEW_KIND if is_new else endpoint))
 
     # Polling
 
@@ -189,117 +199,53 @@ class Kling(Provider):
         return _BATCH if ref.kind == _NEW_KIND else 1
 
     @override
-    def poll_request(
+    def poll(
         self, refs: Sequence[UpstreamRef], channel: ChannelAccess, now: datetime
-    ) -> httpx.Request:
+    ) -> Call[Mapping[UpstreamRef, Outcome]]:
         is_new = refs[0].kind == _NEW_KIND
         identifiers = ",".join(quote(ref.id, safe="") for ref in refs)
         path = f"/tasks?task_ids={identifiers}" if is_new else f"{refs[0].kind}/{identifiers}"
-        return self._question(path, channel, now, is_new=is_new)
-
-    @override
-    def read_poll(
-        self, sent: httpx.Request, response: httpx.Response, refs: Sequence[UpstreamRef]
-    ) -> Mapping[UpstreamRef, Outcome]:
-        envelope = self._envelope(sent, response)
-        if refs[0].kind == _NEW_KIND:
-            jobs = {job.id: job for job in _new_jobs(envelope)}
-        elif envelope.says_no_such_task:
-            return {ref: _no_such_job(envelope) for ref in refs}
-        else:
-            job = _legacy_job(envelope)
-            jobs = {job.id: job}
-        outcomes: dict[UpstreamRef, Outcome] = {}
-        for ref in refs:
-            found = jobs.get(ref.id)
-            outcomes[ref] = (
-                Unreadable("The job is missing from the answer.")
-                if found is None
-                else found.outcome()
-            )
-        return outcomes
+        sent = self._question(path, channel, now, is_new=is_new)
+        return Call(sent, lambda response: _read_poll(self._envelope(sent, response), refs))
 
     # Finding
 
     @override
-    def find_request(
-        self,
-        translation_endpoint: str,
-        channel: ChannelAccess,
-        ids: SubmitIds,
-        sent_at: datetime,
-        now: datetime,
-        *,
-        page: Any = None,
-    ) -> httpx.Request:
-        is_new = _is_new(translation_endpoint)
-        external_id = quote(ids.correlation, safe="")
+    def find(
+        self, lost: LostSubmit, channel: ChannelAccess, now: datetime, *, page: Any = None
+    ) -> Call[Found]:
+        is_new = _is_new(lost.endpoint)
+        external_id = quote(lost.ids.correlation, safe="")
         # Lip-syncs are not said to be found at their own path by an id of ours; the list of the new
         # generation has legacy jobs too, but is not open to an access key.
-        in_list = translation_endpoint == ADVANCED_LIP_SYNC and has_api_key(channel.credential)
-        if is_new or in_list:
+        in_list = is_new or (lost.endpoint == ADVANCED_LIP_SYNC and has_api_key(channel.credential))
+        if in_list:
             path = f"{_TASKS}?external_task_ids={external_id}"
         else:
-            path = f"{translation_endpoint}/{external_id}"
-        return self._question(path, channel, now, is_new=is_new)
-
-    @override
-    def read_find(
-        self,
-        sent: httpx.Request,
-        response: httpx.Response,
-        translation_endpoint: str,
-        ids: SubmitIds,
-    ) -> Found:
-        envelope = self._envelope(sent, response)
-        if _is_new(translation_endpoint) or sent.url.path.endswith(_TASKS):
-            kind, jobs = translation_endpoint, _new_jobs(envelope)
-            if _is_new(translation_endpoint):
-                kind = _NEW_KIND
-            if not envelope.data:
-                return Found(None)
-        elif envelope.says_no_such_task:
-            return Found(None)
-        else:
-            kind, jobs = translation_endpoint, [_legacy_job(envelope)]
-        # One that does not repeat our id is ours when it is the only answer to it.
-        ours = [job for job in jobs if job.external_id == ids.correlation] or [
-            job for job in jobs if not job.external_id and len(jobs) == 1
-        ]
-        if len(ours) != 1 or ours[0].id is None:
-            raise envelope.error("Kling answered about another job")
-        return Found(UpstreamRef(ours[0].id, kind))
-
-    # Asking aside
-
-    @override
-    def aside_request(
-        self, name: str, body: Mapping[str, Any], channel: ChannelAccess, now: datetime
-    ) -> httpx.Request:
-        return httpx.Request(
-            "POST",
-            channel.base_url + aside_path(name),
-            headers=self._headers(channel, now, is_new=False),
-            content=_encoded(body),
+            path = f"{lost.endpoint}/{external_id}"
+        sent = self._question(path, channel, now, is_new=is_new)
+        return Call(
+            sent,
+            lambda response: _read_find(self._envelope(sent, response), lost, in_list=in_list),
         )
 
-    @override
-    def read_aside(
-        self, sent: httpx.Request, response: httpx.Response
-    ) -> Mapping[str, Any] | Rejected:
-        return read_data(self._envelope(sent, response))
-
-    # Probing
+    # Direct calls
 
     @override
-    def probe_request(self, channel: ChannelAccess, now: datetime) -> httpx.Request:
+    def ask(
+        self, name: str, body: Mapping[str, Any], channel: ChannelAccess, now: datetime
+    ) -> Call[Mapping[str, Any] | Rejected]:
+        headers = self._headers(channel, now, is_new=False)
+        sent = _post(channel, direct_path(name), headers, body)
+        return Call(sent, lambda response: read_data(self._envelope(sent, response)))
+
+    # Testing a channel
+
+    @override
+    def test(self, channel: ChannelAccess, now: datetime) -> Call[ProbeAnswer]:
         sent = self._question(probe_path(now), channel, now, is_new=False)
-        sent.extensions[_API_KEY] = has_api_key(channel.credential)
-        return sent
-
-    @override
-    def read_probe(self, sent: httpx.Request, response: httpx.Response) -> ProbeAnswer:
-        return read_probe(sent, response, api_key=sent.extensions.get(_API_KEY, True))
+        api_key = has_api_key(channel.credential)
+        return Call(sent, lambda response: read_probe(sent, response, api_key=api_key))
 
     # Callbacks
 
@@ -328,6 +274,16 @@ class Kling(Provider):
         bearer = self._signer.bearer(channel.credential, now, is_new=is_new)
         return {"Authorization": f"Bearer {bearer}", "Content-Type": "application/json"}
 
+    def _envelope_of_submit(
+        self, sent: httpx.Request, response: httpx.Response
+    ) -> Envelope | Rejected:
+        try:
+            return self._envelope(sent, response)
+        except ProviderProtocolError:
+            if response.status_code in NO_SUCH_PLACE:
+                return Rejected(not_the_api(sent, response, secret_of(sent)))
+            raise
+
     def _envelope(self, sent: httpx.Request, response: httpx.Response) -> Envelope:
         envelope = read_envelope(sent, response)
         if envelope.code in _TOKEN_CODES:
@@ -348,14 +304,10 @@ def _no_such_model(message: str, code: str) -> Fault:
     )
 
 
-def _next_step(sent: httpx.Request, envelope: Envelope) -> Rejected | NextRequest:
-    following = second_step(sent.extensions.get(FOLLOWING, {}), envelope)
-    if isinstance(following, Rejected):
-        return following
-    url = str(sent.url).removesuffix(IDENTIFY_FACE) + ADVANCED_LIP_SYNC
-    names = ("Authorization", "Content-Type")
-    headers = {name: sent.headers[name] for name in names if name in sent.headers}
-    return NextRequest(httpx.Request("POST", url, headers=headers, content=_encoded(following)))
+def _post(
+    channel: ChannelAccess, path: str, headers: Mapping[str, str], body: Mapping[str, Any]
+) -> httpx.Request:
+    return httpx.Request("POST", channel.base_url + path, headers=headers, content=_encoded(body))
 
 
 def _encoded(body: Mapping[str, Any]) -> bytes:
@@ -365,6 +317,42 @@ def _encoded(body: Mapping[str, Any]) -> bytes:
     except UnicodeEncodeError:
         # Half a surrogate pair is no UTF-8; escaped it goes out as it came in.
         return json.dumps(body, separators=(",", ":")).encode()
+
+
+def _read_poll(envelope: Envelope, refs: Sequence[UpstreamRef]) -> Mapping[UpstreamRef, Outcome]:
+    if refs[0].kind == _NEW_KIND:
+        jobs = {job.id: job for job in _new_jobs(envelope)}
+    elif envelope.says_no_such_task:
+        return {ref: _no_such_job(envelope) for ref in refs}
+    else:
+        job = _legacy_job(envelope)
+        jobs = {job.id: job}
+    outcomes: dict[UpstreamRef, Outcome] = {}
+    for ref in refs:
+        found = jobs.get(ref.id)
+        outcomes[ref] = (
+            Unreadable("The job is missing from the answer.") if found is None else found.outcome()
+        )
+    return outcomes
+
+
+def _read_find(envelope: Envelope, lost: LostSubmit, *, in_list: bool) -> Found:
+    if in_list:
+        jobs = _new_jobs(envelope)
+        if not envelope.data:
+            return Found(None)
+    elif envelope.says_no_such_task:
+        return Found(None)
+    else:
+        jobs = [_legacy_job(envelope)]
+    # One that does not repeat our id is ours when it is the only answer to it.
+    ours = [job for job in jobs if job.external_id == lost.ids.correlation] or [
+        job for job in jobs if not job.external_id and len(jobs) == 1
+    ]
+    if len(ours) != 1 or ours[0].id is None:
+        raise envelope.error("Kling answered about another job")
+    kind = _NEW_KIND if _is_new(lost.endpoint) else lost.endpoint
+    return Found(UpstreamRef(ours[0].id, kind))
 
 
 def _new_jobs(envelope: Envelope) -> list[Job]:

@@ -8,7 +8,6 @@ from typing import Any
 
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.providers.base import Capabilities, ModelCapabilities, Pace
-from vidgate.providers.kling.asides import ASIDES, SESSION_FIELDS
 from vidgate.providers.kling.models import PRODUCT_NAMES, RETIRED, SUCCESSOR, Product, Traits
 from vidgate.providers.kling.tables import TRAITS, unknown_actions
 from vidgate.providers.kling.wire import is_given, objects
@@ -50,12 +49,7 @@ CAPABILITIES = Capabilities(
         {traits.name: _listed(traits, traits.name) for traits in TRAITS}
         | {name: _listed(_BY_NAME[SUCCESSOR], name, SUCCESSOR) for name in RETIRED}
     ),
-    find=True,
-    probe=True,
-    callback=True,
     object_fields=frozenset({"video_id"}),
-    asides=ASIDES,
-    session_fields=SESSION_FIELDS,
 )
 
 

@@ -1,7 +1,6 @@
 """The first step of a lip-sync: which faces are in the video.
 
-It makes no job, so whatever it answers nothing was made. What the second step will say waits in
-the first one's request, and needs no memory of ours.
+It makes no job, so whatever it answers nothing was made.
 
 Source: the face recognition and lip-sync pages under https://kling.ai/document-api/api/video/,
 read 2026-09-20.
@@ -15,10 +14,7 @@ from vidgate.providers.kling.envelope import Envelope, to_integer
 from vidgate.providers.kling.models import ADVANCED_LIP_SYNC
 from vidgate.providers.kling.wire import is_given, objects
 
-__all__ = ["FOLLOWING", "first_step", "second_step"]
-
-FOLLOWING = "vidgate_kling_following"
-"""Key in `httpx.Request.extensions`: the body of the second step."""
+__all__ = ["first_step", "second_step"]
 
 _SEARCHED = ("video_id", "video_url")
 

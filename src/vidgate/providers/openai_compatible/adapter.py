@@ -47,13 +47,22 @@ from vidgate.models.outcomes import (
     Rejected,
     Submission,
     Succeeded,
-    Unreadable,
     UpstreamRef,
     VideoResult,
 )
 from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import FollowUp, TaskSnapshot
-from vidgate.providers.base import Capabilities, ProbeAnswer, Provider, SubmitIds, Translation
+from vidgate.providers.base import (
+    Call,
+    Capabilities,
+    FollowsUp,
+    ProbeAnswer,
+    Provider,
+    ServesContent,
+    SubmitIds,
+    Tests,
+    Translation,
+)
 from vidgate.providers.openai_compatible.bodies import to_content
 from vidgate.providers.openai_compatible.following import OBJECT_FIELDS, to_follow_up
 from vidgate.providers.openai_compatible.native import to_native
@@ -66,7 +75,7 @@ from vidgate.providers.words import translate_words
 __all__ = ["OpenAICompatible"]
 
 
-class OpenAICompatible(Provider):
+class OpenAICompatible(Provider, FollowsUp, Tests, ServesContent):
     """Jobs at `/v1/videos` of whatever server the operator names."""
 
     name: ClassVar[str] = "openai_compatible"
@@ -74,7 +83,6 @@ class OpenAICompatible(Provider):
         model_patterns=(),
         base_url="",
         credential_form="API_KEY",
-        probe=True,
         object_fields=OBJECT_FIELDS,
     )
 
@@ -101,11 +109,11 @@ class OpenAICompatible(Provider):
         return translate_words(request, VOCABULARY, to_translation)
 
     @override
-    def submit_request(
+    def submit(
         self, translation: Translation, channel: ChannelAccess, ids: SubmitIds, now: datetime
-    ) -> httpx.Request:
+    ) -> Call[Submission | Rejected]:
         content_type, content = to_content(translation.body, ids.correlation)
-        return httpx.Request(
+        sent = httpx.Request(
             "POST",
             _base(channel) + translation.endpoint,
             headers={
@@ -115,61 +123,47 @@ class OpenAICompatible(Provider):
             },
             content=content,
         )
-
-    @override
-    def read_submission(
-        self, sent: httpx.Request, response: httpx.Response
-    ) -> Submission | Rejected:
-        return to_submission(sent, response)
+        return Call(sent, lambda response: to_submission(sent, response))
 
     # Polling
 
     @override
-    def poll_request(
+    def poll(
         self, refs: Sequence[UpstreamRef], channel: ChannelAccess, now: datetime
-    ) -> httpx.Request:
-        return httpx.Request("GET", _job_url(refs[0], channel), headers=self._headers(channel))
+    ) -> Call[Mapping[UpstreamRef, Outcome]]:
+        ref = refs[0]
+        sent = self._get(channel, _job_url(ref, channel))
 
-    @override
-    def read_poll(
-        self, sent: httpx.Request, response: httpx.Response, refs: Sequence[UpstreamRef]
-    ) -> Mapping[UpstreamRef, Outcome]:
-        outcomes: dict[UpstreamRef, Outcome] = {
-            ref: Unreadable("One question is about one job.") for ref in refs[1:]
-        }
-        if refs:
+        def read(response: httpx.Response) -> Mapping[UpstreamRef, Outcome]:
             outcome = to_outcome(sent, response)
             if isinstance(outcome, Succeeded):
                 # A job makes one video, and its id is the video's.
-                outcome = Succeeded(replace(outcome.result, upstream_id=refs[0].id))
-            outcomes[refs[0]] = outcome
-        return outcomes
+                outcome = Succeeded(replace(outcome.result, upstream_id=ref.id))
+            return {ref: outcome}
 
-    # Probing a channel
+        return Call(sent, read)
 
-    @override
-    def probe_request(self, channel: ChannelAccess, now: datetime) -> httpx.Request:
-        return httpx.Request("GET", _base(channel) + MODELS, headers=self._headers(channel))
+    # Testing a channel
 
     @override
-    def read_probe(self, sent: httpx.Request, response: httpx.Response) -> ProbeAnswer:
-        return to_probe_answer(sent, response)
+    def test(self, channel: ChannelAccess, now: datetime) -> Call[ProbeAnswer]:
+        sent = self._get(channel, _base(channel) + MODELS)
+        return Call(sent, lambda response: to_probe_answer(sent, response))
 
     # Content
 
     @override
-    def content_request(
-        self, result: VideoResult, channel: ChannelAccess, now: datetime
-    ) -> httpx.Request:
-        # The URL was made from the channel's own; should it ever lead elsewhere, the key does not.
-        is_theirs = urlsplit(result.url)[:2] == urlsplit(channel.base_url)[:2]
-        headers = self._headers(channel) if is_theirs else {}
-        return httpx.Request("GET", result.url, headers={**headers, "Accept": "*/*"})
-
-    @override
-    def fallback_content_request(
-        self, ref: UpstreamRef, channel: ChannelAccess, now: datetime
+    def content(
+        self, ref: UpstreamRef | None, result: VideoResult, channel: ChannelAccess, now: datetime
     ) -> httpx.Request | None:
+        if result.protected:
+            # The URL was made from the channel's own; should it ever lead elsewhere, the key does
+            # not.
+            is_theirs = urlsplit(result.url)[:2] == urlsplit(channel.base_url)[:2]
+            headers = self._headers(channel) if is_theirs else {}
+            return httpx.Request("GET", result.url, headers={**headers, "Accept": "*/*"})
+        if ref is None:
+            return None
         url = f"{_job_url(ref, channel)}/content"
         return httpx.Request("GET", url, headers={**self._headers(channel), "Accept": "*/*"})
 
@@ -178,6 +172,9 @@ class OpenAICompatible(Provider):
     @override
     def native_answer(self, task: TaskSnapshot) -> dict[str, Any]:
         return to_native(task)
+
+    def _get(self, channel: ChannelAccess, url: str) -> httpx.Request:
+        return httpx.Request("GET", url, headers=self._headers(channel))
 
     def _headers(self, channel: ChannelAccess) -> dict[str, str]:
         credential = channel.credential.get_secret_value()

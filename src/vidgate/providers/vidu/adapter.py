@@ -29,16 +29,23 @@ from typing_extensions import override
 
 from vidgate.exceptions import ConfigurationError
 from vidgate.models.channels import ChannelAccess
-from vidgate.models.outcomes import Found, Outcome, Rejected, Submission, Unreadable, UpstreamRef
+from vidgate.models.outcomes import Found, Outcome, Rejected, Submission, UpstreamRef
 from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import FollowUp, TaskSnapshot
 from vidgate.providers.base import (
+    Call,
     Callback,
+    CallsBack,
     CancelAnswer,
+    Cancels,
     Capabilities,
+    Finds,
+    FollowsUp,
+    LostSubmit,
     ProbeAnswer,
     Provider,
     SubmitIds,
+    Tests,
     Translation,
 )
 from vidgate.providers.vidu.callbacks import check_signature
@@ -49,9 +56,6 @@ from vidgate.providers.vidu.media import to_json
 from vidgate.providers.vidu.models import MODELS
 from vidgate.providers.vidu.native import to_native
 from vidgate.providers.vidu.replies import (
-    ASKED_AT,
-    FIND_PAGE,
-    FIND_SINCE,
     PAGE_SIZE,
     to_found,
     to_outcome,
@@ -70,7 +74,7 @@ _FIND_MARGIN = timedelta(seconds=60)
 """How far the provider's clock may be behind ours."""
 
 
-class Vidu(Provider):
+class Vidu(Provider, FollowsUp, Finds, Cancels, Tests, CallsBack):
     """Jobs at the endpoints of `endpoints.py`, each asked for at `/ent/v2/tasks`."""
 
     name: ClassVar[str] = "vidu"
@@ -79,10 +83,6 @@ class Vidu(Provider):
         base_url="https://api.vidu.com",
         credential_form="API_KEY",
         models=MODELS,
-        find=True,
-        cancel=True,
-        probe=True,
-        callback=True,
         object_fields=OBJECT_FIELDS,
     )
 
@@ -117,64 +117,33 @@ class Vidu(Provider):
         )
 
     @override
-    def submit_request(
+    def submit(
         self, translation: Translation, channel: ChannelAccess, ids: SubmitIds, now: datetime
-    ) -> httpx.Request:
+    ) -> Call[Submission | Rejected]:
         body = {**translation.body, "payload": ids.correlation}
         if ids.callback_url is not None:
             body["callback_url"] = ids.callback_url
-        return httpx.Request(
-            "POST",
-            channel.base_url + translation.endpoint,
-            headers={**self._headers(channel), "Content-Type": "application/json"},
-            content=to_json(body),
-        )
-
-    @override
-    def read_submission(
-        self, sent: httpx.Request, response: httpx.Response
-    ) -> Submission | Rejected:
-        return to_submission(sent, response)
+        sent = self._post(channel, translation.endpoint, body)
+        return Call(sent, lambda response: to_submission(sent, response))
 
     # Polling
 
     @override
-    def poll_request(
+    def poll(
         self, refs: Sequence[UpstreamRef], channel: ChannelAccess, now: datetime
-    ) -> httpx.Request:
-        job_id = quote(refs[0].id, safe="")
-        return httpx.Request(
-            "GET",
-            f"{channel.base_url}{_TASKS}/{job_id}/creations",
-            headers=self._headers(channel),
-            extensions={ASKED_AT: now},
-        )
-
-    @override
-    def read_poll(
-        self, sent: httpx.Request, response: httpx.Response, refs: Sequence[UpstreamRef]
-    ) -> Mapping[UpstreamRef, Outcome]:
-        outcomes: dict[UpstreamRef, Outcome] = {
-            ref: Unreadable("One question is about one job.") for ref in refs[1:]
-        }
-        if refs:
-            outcomes[refs[0]] = to_outcome(sent, response, refs[0])
-        return outcomes
+    ) -> Call[Mapping[UpstreamRef, Outcome]]:
+        ref = refs[0]
+        job_id = quote(ref.id, safe="")
+        sent = self._get(channel, f"{_TASKS}/{job_id}/creations")
+        return Call(sent, lambda response: {ref: to_outcome(sent, response, ref, now)})
 
     # Finding a submit without an answer
 
     @override
-    def find_request(
-        self,
-        translation_endpoint: str,
-        channel: ChannelAccess,
-        ids: SubmitIds,
-        sent_at: datetime,
-        now: datetime,
-        *,
-        page: Any = None,
-    ) -> httpx.Request:
-        since = (sent_at - _FIND_MARGIN).astimezone(UTC).replace(microsecond=0)
+    def find(
+        self, lost: LostSubmit, channel: ChannelAccess, now: datetime, *, page: Any = None
+    ) -> Call[Found]:
+        since = (lost.sent_at - _FIND_MARGIN).astimezone(UTC).replace(microsecond=0)
         page = page if isinstance(page, dict) else {"page": 0}
         query = {"created_at.from": since.strftime("%Y-%m-%dT%H:%M:%SZ")}
         if "token" in page:
@@ -182,50 +151,24 @@ class Vidu(Provider):
         else:
             query["pager.page"] = str(page.get("page", 0))
         query["pager.pagesz"] = str(PAGE_SIZE)
-        return httpx.Request(
-            "GET",
-            f"{channel.base_url}{_TASKS}?{urlencode(query)}",
-            headers=self._headers(channel),
-            extensions={FIND_PAGE: page, FIND_SINCE: since},
-        )
-
-    @override
-    def read_find(
-        self,
-        sent: httpx.Request,
-        response: httpx.Response,
-        translation_endpoint: str,
-        ids: SubmitIds,
-    ) -> Found:
-        return to_found(sent, response, ids.correlation)
+        sent = self._get(channel, f"{_TASKS}?{urlencode(query)}")
+        correlation = lost.ids.correlation
+        return Call(sent, lambda response: to_found(sent, response, correlation, since, page))
 
     # Cancelling
 
     @override
-    def cancel_request(
-        self, ref: UpstreamRef, channel: ChannelAccess, now: datetime
-    ) -> httpx.Request:
+    def cancel(self, ref: UpstreamRef, channel: ChannelAccess, now: datetime) -> Call[CancelAnswer]:
         job_id = quote(ref.id, safe="")
-        return httpx.Request(
-            "POST",
-            f"{channel.base_url}{_TASKS}/{job_id}/cancel",
-            headers={**self._headers(channel), "Content-Type": "application/json"},
-            content=to_json({"id": ref.id}),
-        )
+        sent = self._post(channel, f"{_TASKS}/{job_id}/cancel", {"id": ref.id})
+        return Call(sent, lambda response: to_cancel_answer(sent, response))
+
+    # Testing a channel
 
     @override
-    def read_cancel(self, sent: httpx.Request, response: httpx.Response) -> CancelAnswer:
-        return to_cancel_answer(sent, response)
-
-    # Probing a channel
-
-    @override
-    def probe_request(self, channel: ChannelAccess, now: datetime) -> httpx.Request:
-        return httpx.Request("GET", f"{channel.base_url}{_CREDITS}", headers=self._headers(channel))
-
-    @override
-    def read_probe(self, sent: httpx.Request, response: httpx.Response) -> ProbeAnswer:
-        return to_probe_answer(sent, response)
+    def test(self, channel: ChannelAccess, now: datetime) -> Call[ProbeAnswer]:
+        sent = self._get(channel, _CREDITS)
+        return Call(sent, lambda response: to_probe_answer(sent, response))
 
     # Callbacks
 
@@ -241,6 +184,15 @@ class Vidu(Provider):
     @override
     def native_answer(self, task: TaskSnapshot) -> dict[str, Any]:
         return to_native(task)
+
+    def _get(self, channel: ChannelAccess, path: str) -> httpx.Request:
+        return httpx.Request("GET", channel.base_url + path, headers=self._headers(channel))
+
+    def _post(self, channel: ChannelAccess, path: str, body: Mapping[str, Any]) -> httpx.Request:
+        headers = {**self._headers(channel), "Content-Type": "application/json"}
+        return httpx.Request(
+            "POST", channel.base_url + path, headers=headers, content=to_json(body)
+        )
 
     def _headers(self, channel: ChannelAccess) -> dict[str, str]:
         credential = channel.credential.get_secret_value()

@@ -40,23 +40,11 @@ from vidgate.providers.vidu.faults import (
 )
 
 __all__ = [
-    "ASKED_AT",
-    "FIND_PAGE",
-    "FIND_SINCE",
     "PAGE_SIZE",
     "to_found",
     "to_outcome",
     "to_submission",
 ]
-
-ASKED_AT = "vidgate_asked_at"
-"""Request extension: when a poll was written, a `datetime`; result URLs live from about then."""
-
-FIND_PAGE = "vidgate_find_page"
-"""Request extension: the page that a listing was asked for."""
-
-FIND_SINCE = "vidgate_find_since"
-"""Request extension: the beginning of the window of a listing, a `datetime`."""
 
 PAGE_SIZE = 100
 """The most that one page of the listing holds."""
@@ -138,7 +126,9 @@ _MAY_EXIST = frozenset({408, 499})
 # Poll
 
 
-def to_outcome(sent: httpx.Request, response: httpx.Response, ref: UpstreamRef) -> Outcome:
+def to_outcome(
+    sent: httpx.Request, response: httpx.Response, ref: UpstreamRef, asked_at: datetime
+) -> Outcome:
     """Read the answer to the question about one job.
 
     Raises:
@@ -153,16 +143,18 @@ def to_outcome(sent: httpx.Request, response: httpx.Response, ref: UpstreamRef) 
     told_id = body.get("id")
     if told_id not in (None, "") and _job_id(told_id) != ref.id:
         return Unreadable("The answer is about another job.")
-    return _by_state(sent, body, state)
+    return _by_state(sent, body, state, asked_at)
 
 
-def _by_state(sent: httpx.Request, body: Mapping[str, Any], state: str) -> Outcome:
+def _by_state(
+    sent: httpx.Request, body: Mapping[str, Any], state: str, asked_at: datetime
+) -> Outcome:
     if state in _WAITING:
         return Pending(started=False)
     if state == "processing":
         return Pending(started=True, progress=_progress(body.get("progress")))
     if state == "success":
-        return _finished(sent, body)
+        return _finished(body, asked_at)
     if state == "failed":
         code = clean(body.get("err_code"), sent, limit=100)
         message = clean(body.get("err_msg"), sent)
@@ -182,7 +174,7 @@ def _refused_poll(sent: httpx.Request, response: httpx.Response) -> Outcome:
     )
 
 
-def _finished(sent: httpx.Request, body: Mapping[str, Any]) -> Outcome:
+def _finished(body: Mapping[str, Any], asked_at: datetime) -> Outcome:
     creations = body.get("creations")
     if isinstance(creations, dict):
         creations = [creations]
@@ -198,7 +190,7 @@ def _finished(sent: httpx.Request, body: Mapping[str, Any]) -> Outcome:
             continue
         if not _is_url(url):
             return Unreadable("The finished job has a creation whose url is no URL.")
-        return Succeeded(_result(sent, body, creation, url))
+        return Succeeded(_result(body, creation, url, asked_at))
     fault = Fault(
         FaultKind.FAULT, code="no_url", message="success without a video", safe_message=NO_LINK
     )
@@ -206,7 +198,7 @@ def _finished(sent: httpx.Request, body: Mapping[str, Any]) -> Outcome:
 
 
 def _result(
-    sent: httpx.Request, body: Mapping[str, Any], creation: Mapping[str, Any], url: str
+    body: Mapping[str, Any], creation: Mapping[str, Any], url: str, asked_at: datetime
 ) -> VideoResult:
     video = creation.get("video")
     video = video if isinstance(video, dict) else {}
@@ -217,7 +209,7 @@ def _result(
         url=url,
         cover_url=_url_or_none(creation.get("cover_url")),
         watermarked_url=_url_or_none(creation.get("watermarked_url")),
-        expires_at=_expires_at(url, sent),
+        expires_at=_expires_at(url, asked_at),
         duration_seconds=_measure(video.get("duration")),
         fps=_measure(video.get("fps")),
         width=_pixels(size.get("width")),
@@ -232,11 +224,24 @@ def _result(
 # Find
 
 
-def to_found(sent: httpx.Request, response: httpx.Response, correlation: str) -> Found:
+def to_found(
+    sent: httpx.Request,
+    response: httpx.Response,
+    correlation: str,
+    since: datetime,
+    page: Mapping[str, Any],
+) -> Found:
     """Look for a submit in one page of the listing.
 
     That the provider has no such job is said only when the listing certainly was read to its end,
     and every job in its window told its `payload`.
+
+    Args:
+        sent: The question.
+        response: The page.
+        correlation: What the submit carried as `payload`.
+        since: Where the window of the listing begins.
+        page: Which page was asked for: its number, or its token.
 
     Raises:
         ProviderProtocolError: It does not say.
@@ -251,10 +256,9 @@ def to_found(sent: httpx.Request, response: httpx.Response, correlation: str) ->
     for job in jobs:
         if job.get("payload") == correlation:
             return _match(sent, response, job)
-    since = sent.extensions.get(FIND_SINCE)
     if any(not isinstance(job.get("payload"), str) and _is_within(job, since) for job in jobs):
         raise _unclear(sent, response, "a listed task without its payload")
-    return _next(sent, response, jobs, body.get("next_page_token"))
+    return _next(sent, response, jobs, body.get("next_page_token"), page)
 
 
 def _match(sent: httpx.Request, response: httpx.Response, job: Mapping[str, Any]) -> Found:
@@ -264,10 +268,10 @@ def _match(sent: httpx.Request, response: httpx.Response, job: Mapping[str, Any]
     return Found(UpstreamRef(job_id))
 
 
-def _is_within(job: Mapping[str, Any], since: Any) -> bool:
+def _is_within(job: Mapping[str, Any], since: datetime) -> bool:
     """Whether a job may be as young as the submit that is looked for."""
     created_at = job.get("created_at")
-    if not isinstance(created_at, str) or not isinstance(since, datetime):
+    if not isinstance(created_at, str):
         return True
     try:
         return datetime.fromisoformat(created_at) >= since
@@ -276,10 +280,12 @@ def _is_within(job: Mapping[str, Any], since: Any) -> bool:
 
 
 def _next(
-    sent: httpx.Request, response: httpx.Response, jobs: list[dict[str, Any]], token: Any
+    sent: httpx.Request,
+    response: httpx.Response,
+    jobs: list[dict[str, Any]],
+    token: Any,
+    page: Mapping[str, Any],
 ) -> Found:
-    page = sent.extensions.get(FIND_PAGE)
-    page = page if isinstance(page, dict) else {}
     if token not in (None, ""):
         if not isinstance(token, str) or not token.isprintable() or token == page.get("token"):
             raise _unclear(sent, response, "a listing that does not go on")
@@ -364,7 +370,7 @@ def _url_or_none(value: Any) -> str | None:
     return value if _is_url(value) else None
 
 
-def _expires_at(url: str, sent: httpx.Request) -> datetime | None:
+def _expires_at(url: str, asked_at: datetime) -> datetime:
     """When a result URL ends: what its signature says, else a day after it was asked for."""
     query = parse_qs(urlsplit(url).query)
 
@@ -382,5 +388,4 @@ def _expires_at(url: str, sent: httpx.Request) -> datetime | None:
             pass
     if epoch := digits("Expires", r"[0-9]{10}"):
         return datetime.fromtimestamp(int(epoch), tz=UTC)
-    asked_at = sent.extensions.get(ASKED_AT)
-    return asked_at + _URL_LIFETIME if isinstance(asked_at, datetime) else None
+    return asked_at + _URL_LIFETIME

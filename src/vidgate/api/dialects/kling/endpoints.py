@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-__all__ = ["ABSENT", "ASIDES", "LEGACY", "NEW", "Aside", "Legacy", "New"]
+__all__ = ["ABSENT", "DIRECT_CALLS", "LEGACY", "NEW", "DirectCall", "Legacy", "New"]
 
 _FRAMES = ("first_frame", "first_last_frame")
 
@@ -47,7 +47,7 @@ class New:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Aside:
+class DirectCall:
     """A call below `/kling/v1/videos/` that is answered at once and makes no task.
 
     Attributes:
@@ -200,8 +200,8 @@ NEW = (
 _POINTS = {"session_id": _SESSION, "frame_index": 12, "points": [{"x": 0.4, "y": 0.6}]}
 _SELECTED = {"status": 0, "session_id": _SESSION}
 
-ASIDES = (
-    Aside(
+DIRECT_CALLS = (
+    DirectCall(
         name="identify-face",
         title="the faces in a video, for a lip-sync",
         example={"video_url": _DANCE},
@@ -217,7 +217,7 @@ ASIDES = (
             ],
         },
     ),
-    Aside(
+    DirectCall(
         name="multi-elements/init-selection",
         title="begin to select objects in a video",
         example={"video_url": _DANCE},
@@ -228,25 +228,25 @@ ASIDES = (
             "normalized_video": "https://cdn.example.com/normalized.mp4",
         },
     ),
-    Aside(
+    DirectCall(
         name="multi-elements/add-selection",
         title="select an object",
         example=_POINTS,
         answer=_SELECTED,
     ),
-    Aside(
+    DirectCall(
         name="multi-elements/delete-selection",
         title="take points out of a selection",
         example=_POINTS,
         answer=_SELECTED,
     ),
-    Aside(
+    DirectCall(
         name="multi-elements/clear-selection",
         title="empty a selection",
         example={"session_id": _SESSION},
         answer=_SELECTED,
     ),
-    Aside(
+    DirectCall(
         name="multi-elements/preview-selection",
         title="see a selection",
         example={"session_id": _SESSION},

@@ -9,7 +9,7 @@ from vidgate.constants import EXTERNAL_ID_CHARACTERS
 from vidgate.exceptions import InvalidParameterError, MalformedBodyError
 from vidgate.models.requests import VideoRequest
 
-__all__ = ["prompt_echo", "read_aside", "read_fields", "read_legacy", "read_new"]
+__all__ = ["prompt_echo", "read_direct_call", "read_fields", "read_legacy", "read_new"]
 
 _MODEL_CHARACTERS = 200
 _MODEL_FIELDS = ("model_name", "model")
@@ -66,7 +66,7 @@ def read_new(form: Form, endpoint: New, model: str) -> VideoRequest:
     return _request(_model(model), f"/{endpoint.name}", body, work_bytes=form.work_bytes)
 
 
-def read_aside(form: Form) -> tuple[dict[str, Any], int]:
+def read_direct_call(form: Form) -> tuple[dict[str, Any], int]:
     """Read the body of a call that makes no task, and its size in bytes.
 
     Raises:

@@ -16,10 +16,10 @@ from vidgate.api.dependencies import (
 )
 from vidgate.api.dialects.kling.endpoints import (
     ABSENT,
-    ASIDES,
+    DIRECT_CALLS,
     LEGACY,
     NEW,
-    Aside,
+    DirectCall,
     Legacy,
     New,
 )
@@ -33,7 +33,7 @@ from vidgate.api.dialects.kling.listing import (
 )
 from vidgate.api.dialects.kling.reading import (
     prompt_echo,
-    read_aside,
+    read_direct_call,
     read_fields,
     read_legacy,
     read_new,
@@ -87,7 +87,7 @@ _CREATE = (
     "model may run as its successor. Answers once the provider has accepted the task, at the "
     "latest after 20 seconds."
 )
-_ASIDE = (
+_DIRECT_CALL = (
     "Answered at once, makes no task and may be repeated. The body is Kling's own and goes on as "
     "it comes; so does `data`, but for the `session_id`, which is ours: what is sent with it goes "
     "to the account at Kling that opened it. A `video_id` may name a video made here."
@@ -229,7 +229,7 @@ def _add_new(endpoint: New) -> None:
     )
 
 
-def _add_aside(endpoint: Aside) -> None:
+def _add_direct_call(endpoint: DirectCall) -> None:
     """Take a call that makes no task."""
 
     async def ask(
@@ -238,8 +238,8 @@ def _add_aside(endpoint: Aside) -> None:
         services: ServicesDependency,
         bodies: BodiesDependency,
     ) -> Response:
-        async with bodies.read(request, read_aside) as (fields, work_bytes):
-            data = await services.asides.ask(
+        async with bodies.read(request, read_direct_call) as (fields, work_bytes):
+            data = await services.direct_calls.ask(
                 caller, _DIALECT, endpoint.name, fields, work_bytes=work_bytes
             )
         return _answer(envelope(data, request_id()))
@@ -250,7 +250,7 @@ def _add_aside(endpoint: Aside) -> None:
         methods=["POST"],
         name=f"kling_ask_{endpoint.name.replace('/', '_').replace('-', '_')}",
         summary=f"Kling: {endpoint.title}",
-        description=_ASIDE,
+        description=_DIRECT_CALL,
         tags=["Kling, legacy generation"],
         responses=answer_of("Done.", envelope(endpoint.answer, _EXAMPLE_REQUEST))
         | errors(400, 401, 403, 404, 405, 409, 413, 429, 500, 503),
@@ -271,8 +271,8 @@ for _legacy in LEGACY:
     _add_legacy(_legacy)
 for _new in NEW:
     _add_new(_new)
-for _aside in ASIDES:
-    _add_aside(_aside)
+for _direct_call in DIRECT_CALLS:
+    _add_direct_call(_direct_call)
 for _name, _sentence in ABSENT.items():
     _add_absent(_name, _sentence)
 

@@ -76,7 +76,7 @@ async def hosts(engine: Engine, *names: str) -> list[Kling]:
 
 
 async def ask(engine: Engine, name: str = FACES, body: Any = None) -> dict[str, Any]:
-    answer = await engine.services.asides.ask(engine.caller, "kling", name, body or URL)
+    answer = await engine.services.direct_calls.ask(engine.caller, "kling", name, body or URL)
     assert isinstance(answer, dict)
     return answer
 
@@ -255,7 +255,7 @@ async def test_one_that_hangs_leaves_time_for_the_next_and_all_of_them_an_end(
     engine: Engine,
 ) -> None:
     await hosts(engine, "one", "second", "third")
-    asides, now, spans = engine.services.asides, 100.0, []
+    direct_calls, now, spans = engine.services.direct_calls, 100.0, []
 
     class Silence:
         """Gives no answer for as long as it may."""
@@ -266,7 +266,8 @@ async def test_one_that_hangs_leaves_time_for_the_next_and_all_of_them_an_end(
             spans.append(timeout_seconds)
             raise UnansweredError("slow")
 
-    asides._client, asides._monotonic = cast("Any", Silence()), lambda: now
+    direct_calls._upstream._client = cast("Any", Silence())
+    direct_calls._monotonic = lambda: now
 
     with pytest.raises(UpstreamUnavailableError):
         await ask(engine)
@@ -350,7 +351,7 @@ async def test_a_video_made_here_goes_by_its_makers_id_to_its_maker(engine: Engi
 
 async def test_it_goes_by_the_channels_proxy(engine: Engine) -> None:
     client = UpstreamClient()
-    engine.services.asides._client = client
+    engine.services.direct_calls._upstream._client = client
     proxy = SocksProxy(reply=5)
     try:
         async with proxy_server(proxy) as port:
@@ -480,13 +481,14 @@ async def test_a_large_body_is_written_in_a_thread(
     real = asyncio.to_thread
 
     async def to_thread(function: Any, *arguments: Any) -> Any:
-        threaded.append(function.__name__)
+        threaded.append(getattr(function, "func", function).__name__)
         return await real(function, *arguments)
 
     monkeypatch.setattr(asyncio, "to_thread", to_thread)
     await ask(engine)
     assert threaded == []
+    calls = engine.services.direct_calls
     body = {"video_url": "x" * 300_000}
-    await engine.services.asides.ask(engine.caller, "kling", FACES, body, work_bytes=300_100)
-    assert threaded == ["_change_names", "aside_request", "_named"]
+    await calls.ask(engine.caller, "kling", FACES, body, work_bytes=300_100)
+    assert threaded == ["_change_names", "ask", "_named"]
     assert len(kling.asked) == 2

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -18,16 +19,15 @@ from vidgate.models.accounts import Caller
 from vidgate.models.channels import Channel
 from vidgate.models.outcomes import Fault, FaultKind, Rejected, Remedy
 from vidgate.models.requests import VideoRequest
-from vidgate.providers.base import Provider
-from vidgate.providers.client import UpstreamClient
-from vidgate.services.directory import Directory
+from vidgate.providers.base import AnswersDirectly, Provider
 from vidgate.services.faults import to_request_error
 from vidgate.services.naming import VideoNames, change_leaves
 from vidgate.services.permitting import check_model, check_token
 from vidgate.services.routing import Router
 from vidgate.services.sessions import Sessions
+from vidgate.services.upstream import Upstream
 
-__all__ = ["Asides"]
+__all__ = ["DirectCalls"]
 
 _log = structlog.get_logger(__name__)
 
@@ -36,14 +36,14 @@ _DEADLINE = timedelta(seconds=30)
 and a gateway in front of this one give up."""
 
 
-class Asides:
+class DirectCalls:
     """Passes such questions on, and names the sessions that answers open.
 
     Nothing is stored or made by them, so that they may be repeated. Kling takes 0.05 units for a
     look at faces, a tenth of the cheapest lip-sync: one without an answer may cost that twice.
 
     Args:
-        clock: For signatures, and for tokens that expire.
+        clock: For tokens that expire.
         monotonic: Seconds that only grow.
     """
 
@@ -53,18 +53,16 @@ class Asides:
         names: VideoNames,
         sessions: Sessions,
         router: Router,
-        directory: Directory,
         providers: Mapping[str, Provider],
-        client: UpstreamClient,
+        upstream: Upstream,
         clock: Clock,
         monotonic: Callable[[], float],
     ) -> None:
         self._names = names
         self._sessions = sessions
         self._router = router
-        self._directory = directory
         self._providers = providers
-        self._client = client
+        self._upstream = upstream
         self._clock = clock
         self._monotonic = monotonic
 
@@ -82,7 +80,7 @@ class Asides:
         Args:
             caller: Who asks.
             provider: Whose own question it is.
-            name: One of its `capabilities.asides`.
+            name: One of its `direct_calls`.
             body: In its own words; videos and sessions are named by our names of them.
             work_bytes: Of the body, as it came.
 
@@ -95,9 +93,10 @@ class Asides:
             DatabaseUnavailableError: Something could not be read.
         """
         adapter = self._providers[provider]
-        model = adapter.capabilities.asides[name]
+        assert isinstance(adapter, AnswersDirectly)  # noqa: S101 - or there would be no such route
+        model = adapter.direct_calls[name]
         check_token(caller, self._clock.now())
-        check_model(caller, adapter.family(model), model)
+        check_model(caller, self._providers[provider].family(model), model)
         request = await self._names.resolve(
             VideoRequest(model=model, metadata=body, words=provider, work_bytes=work_bytes),
             caller.account_id,
@@ -124,7 +123,11 @@ class Asides:
         return channels
 
     async def _first_answer(
-        self, adapter: Provider, name: str, request: VideoRequest, channels: Sequence[Channel]
+        self,
+        adapter: AnswersDirectly,
+        name: str,
+        request: VideoRequest,
+        channels: Sequence[Channel],
     ) -> tuple[Channel, Mapping[str, Any]]:
         ends = self._monotonic() + _DEADLINE.total_seconds()
         refused: Fault | None = None
@@ -147,7 +150,7 @@ class Asides:
 
     async def _ask_one(
         self,
-        adapter: Provider,
+        adapter: AnswersDirectly,
         name: str,
         request: VideoRequest,
         channel: Channel,
@@ -155,18 +158,12 @@ class Asides:
     ) -> Mapping[str, Any] | Rejected:
         """Ask one channel; no answer is a fault of its provider's."""
         try:
-            access = await self._directory.access(channel.credential_id)
-            proxy = await self._directory.proxy(channel.id)
-            now = self._clock.now()
-            ask = (name, request.metadata, access, now)
-            if request.is_heavy:
-                sent = await asyncio.to_thread(adapter.aside_request, *ask)
-            else:
-                sent = adapter.aside_request(*ask)
-            response = await self._client.send(
-                sent, channel_id=channel.id, timeout_seconds=seconds, proxy=proxy
+            answer = await self._upstream.ask(
+                channel,
+                partial(adapter.ask, name, request.metadata),
+                within=timedelta(seconds=seconds),
+                in_thread=request.is_heavy,
             )
-            answer = adapter.read_aside(sent, response)
         except ConfigurationError as error:
             answer = Rejected(Fault(FaultKind.CREDENTIAL, "credential", str(error)))
         except UpstreamError as error:
@@ -184,14 +181,14 @@ class Asides:
 
     def _named(
         self,
-        adapter: Provider,
+        adapter: AnswersDirectly,
         data: Mapping[str, Any],
         body: Mapping[str, Any],
         channel: Channel,
         caller: Caller,
     ) -> dict[str, Any]:
         """Put our names of sessions in an answer: those that the client sent, or new ones."""
-        fields = adapter.capabilities.session_fields
+        fields = adapter.session_fields
         known: dict[str, str] = {}
 
         def note(field: str, value: Any) -> Any:

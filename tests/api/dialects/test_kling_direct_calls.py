@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 from tests.support.api import Api, open_api
 
-from vidgate.api.dialects.kling.endpoints import ASIDES
+from vidgate.api.dialects.kling.endpoints import DIRECT_CALLS
 from vidgate.exceptions import DatabaseUnavailableError, NotFoundError, UpstreamUnavailableError
 from vidgate.models.channels import ChannelAccess
 from vidgate.providers.kling import Kling
@@ -18,7 +18,7 @@ VIDEOS = "/kling/v1/videos"
 FACES = f"{VIDEOS}/identify-face"
 SECRET = "a secret of any length, long enough"
 
-EVERY = pytest.mark.parametrize("name", [endpoint.name for endpoint in ASIDES])
+EVERY = pytest.mark.parametrize("name", [endpoint.name for endpoint in DIRECT_CALLS])
 
 
 @pytest.fixture
@@ -28,13 +28,13 @@ async def api() -> AsyncIterator[Api]:
 
 
 def test_there_is_a_route_for_each_of_the_adapters() -> None:
-    assert {endpoint.name for endpoint in ASIDES} == Kling.capabilities.asides.keys()
+    assert {endpoint.name for endpoint in DIRECT_CALLS} == Kling.direct_calls.keys()
 
 
 @EVERY
 async def test_it_is_asked_as_it_came_and_answered_as_kling_does(api: Api, name: str) -> None:
     body = {"video_id": "7", "new": [1, {"x": None}], "model_name": "x", "callback_url": "y"}
-    api.services.asides.answer = {"session_id": "session_x", "new": [None]}
+    api.services.direct_calls.answer = {"session_id": "session_x", "new": [None]}
 
     for path in (f"{VIDEOS}/{name}", f"{VIDEOS}/{name}/"):
         answer = await api.client.post(path, json=body, headers={"X-Request-Id": "req-7"})
@@ -47,7 +47,7 @@ async def test_it_is_asked_as_it_came_and_answered_as_kling_does(api: Api, name:
             "data": {"session_id": "session_x", "new": [None]},
         }
     caller = api.services.directory.caller
-    assert api.services.asides.asked == [(caller, "kling", name, body)] * 2
+    assert api.services.direct_calls.asked == [(caller, "kling", name, body)] * 2
     assert api.services.submissions.requests == []
 
 
@@ -59,12 +59,12 @@ async def test_who_may_ask(api: Api, name: str) -> None:
     api.services.directory.access_keys["AK1"] = SecretStr(SECRET)
     claims = {"iss": "AK1", "exp": datetime.now(UTC) + timedelta(minutes=5)}
     token = jwt.encode(claims, SECRET, algorithm="HS256")
-    assert api.services.asides.asked == []
+    assert api.services.direct_calls.asked == []
     signed = await api.client.post(path, json={}, headers={"Authorization": f"Bearer {token}"})
 
     assert (bare.status_code, bare.json()["code"]) == (401, 1001)
     assert (unknown.status_code, unknown.json()["code"]) == (401, 1002)
-    assert (signed.status_code, len(api.services.asides.asked)) == (200, 1)
+    assert (signed.status_code, len(api.services.direct_calls.asked)) == (200, 1)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ async def test_bodies_that_are_none(
 ) -> None:
     answer = await api.client.post(FACES, **options)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
-    assert api.services.asides.asked == []
+    assert api.services.direct_calls.asked == []
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ async def test_bodies_that_are_none(
 async def test_why_not(
     api: Api, error: Exception, status: int, code: int, param: str | None
 ) -> None:
-    api.services.asides.error = error
+    api.services.direct_calls.error = error
     answer = await api.client.post(FACES, json={})
 
     told = answer.json()
@@ -120,9 +120,9 @@ async def test_they_are_only_posted(api: Api) -> None:
 async def test_our_own_adapter_asks_and_reads_them(api: Api) -> None:
     token = api.client.headers["Authorization"].removeprefix("Bearer ")
     channel = ChannelAccess("http://gateway.test/kling", SecretStr(token))
-    api.services.asides.answer = {"session_id": "session_x"}
-    for name in Kling.capabilities.asides:
-        sent = Kling().aside_request(name, {"a": 1}, channel, datetime.now(UTC))
-        answer = await api.client.send(sent)
-        assert Kling().read_aside(sent, answer) == {"session_id": "session_x"}
-    assert [name for _, _, name, _ in api.services.asides.asked] == list(Kling.capabilities.asides)
+    api.services.direct_calls.answer = {"session_id": "session_x"}
+    for name in Kling.direct_calls:
+        call = Kling().ask(name, {"a": 1}, channel, datetime.now(UTC))
+        answer = await api.client.send(call.request)
+        assert call.read(answer) == {"session_id": "session_x"}
+    assert [name for _, _, name, _ in api.services.direct_calls.asked] == list(Kling.direct_calls)

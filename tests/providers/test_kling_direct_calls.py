@@ -20,15 +20,20 @@ FACES = "identify-face"
 
 def write(name: str = FACES, body: Any = None, credential: str = "key") -> httpx.Request:
     channel = ChannelAccess("http://kling.test/base", SecretStr(credential))
-    return Kling().aside_request(name, body or {"video_id": "7"}, channel, NOW)
+    return Kling().ask(name, body or {"video_id": "7"}, channel, NOW).request
 
 
 def read(status: int, body: Any) -> Any:
+    channel = ChannelAccess("http://kling.test/base", SecretStr("key"))
     content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
-    return Kling().read_aside(write(), httpx.Response(status, content=content))
+    return (
+        Kling()
+        .ask(FACES, {"video_id": "7"}, channel, NOW)
+        .read(httpx.Response(status, content=content))
+    )
 
 
-@pytest.mark.parametrize("name", Kling.capabilities.asides)
+@pytest.mark.parametrize("name", Kling.direct_calls)
 def test_a_body_goes_out_as_it_came(name: str) -> None:
     body = {"video_url": "https://a.test/ü.mp4", "new": [{"x": None, "y": 0.5}], "session_id": "9"}
 
@@ -44,8 +49,8 @@ def test_a_body_goes_out_as_it_came(name: str) -> None:
 def test_there_is_one_for_each_documented_call() -> None:
     steps = ("init", "add", "delete", "clear", "preview")
     selections = {f"multi-elements/{step}-selection": "kling-multi-elements" for step in steps}
-    assert Kling.capabilities.asides == {FACES: "kling-lip-sync"} | selections
-    assert set(Kling.capabilities.asides.values()) <= Kling.capabilities.models.keys()
+    assert Kling.direct_calls == {FACES: "kling-lip-sync"} | selections
+    assert set(Kling.direct_calls.values()) <= Kling.capabilities.models.keys()
 
 
 def test_an_access_key_signs_them() -> None:
@@ -130,12 +135,13 @@ def test_what_is_no_answer_says_nothing(status: int, body: Any) -> None:
 def test_a_token_that_was_refused_is_signed_anew() -> None:
     kling = Kling()
     channel = ChannelAccess("http://kling.test", SecretStr("AK|a-secret"))
-    first = kling.aside_request(FACES, {}, channel, NOW)
+    call = kling.ask(FACES, {}, channel, NOW)
+    first = call.request
     later = datetime(2026, 11, 20, 12, 1, tzinfo=UTC)
-    kept = kling.aside_request(FACES, {}, channel, later)
+    kept = kling.ask(FACES, {}, channel, later).request
     assert kept.headers["Authorization"] == first.headers["Authorization"]
 
-    kling.read_aside(first, httpx.Response(401, json={"code": 1004, "message": "expired"}))
+    call.read(httpx.Response(401, json={"code": 1004, "message": "expired"}))
 
-    again = kling.aside_request(FACES, {}, channel, later)
+    again = kling.ask(FACES, {}, channel, later).request
     assert again.headers["Authorization"] != first.headers["Authorization"]

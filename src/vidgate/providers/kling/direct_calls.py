@@ -18,13 +18,13 @@ from vidgate.providers.answers import can_be_passed_on
 from vidgate.providers.kling.envelope import Envelope
 from vidgate.providers.kling.models import IDENTIFY_FACE, PRODUCT_NAMES, Product
 
-__all__ = ["ASIDES", "SESSION_FIELDS", "aside_path", "read_data"]
+__all__ = ["DIRECT_CALLS", "SESSION_FIELDS", "direct_path", "read_data"]
 
 _ROOT = "/v1/videos/"
 
 _SELECTIONS = ("init", "add", "delete", "clear", "preview")
 
-ASIDES = MappingProxyType(
+DIRECT_CALLS = MappingProxyType(
     {IDENTIFY_FACE.removeprefix(_ROOT): PRODUCT_NAMES[Product.LIP_SYNC]}
     | {
         f"multi-elements/{step}-selection": PRODUCT_NAMES[Product.MULTI_ELEMENTS]
@@ -36,7 +36,7 @@ ASIDES = MappingProxyType(
 SESSION_FIELDS = frozenset({"session_id"})
 
 
-def aside_path(name: str) -> str:
+def direct_path(name: str) -> str:
     """Where to send the call of this name."""
     return _ROOT + name
 
