@@ -28,32 +28,32 @@ from vidgate.providers.base import Provider
 from vidgate.providers.client import UpstreamClient
 from vidgate.providers.guard import GuardedFetcher
 from vidgate.providers.registry import build_providers
-from vidgate.services.calling_back import CallbackAddresses, CallbackReceiver
-from vidgate.services.cancelling import Canceller
-from vidgate.services.cataloguing import Catalogue
-from vidgate.services.changes import Changes
-from vidgate.services.checking import ChannelChecker
-from vidgate.services.content import Content
-from vidgate.services.content_links import ContentLinks, base_url_of
-from vidgate.services.content_ways import ContentWays
-from vidgate.services.creating import Submissions
-from vidgate.services.direct_calls import DirectCalls
-from vidgate.services.directory import Directory
+from vidgate.services.attempts.callbacks import CallbackAddresses, CallbackReceiver
+from vidgate.services.attempts.polling import Poller
+from vidgate.services.attempts.recovering import Recoverer
+from vidgate.services.attempts.submitting import Submitter
+from vidgate.services.attempts.video_header import Prober
+from vidgate.services.attempts.worker import Worker
+from vidgate.services.channels.catalogue import Catalogue
+from vidgate.services.channels.channel_test import ChannelChecker
+from vidgate.services.channels.directory import Directory
+from vidgate.services.channels.provisioning import Provisioning
+from vidgate.services.channels.routing import Router
+from vidgate.services.channels.upstream import Upstream
+from vidgate.services.content.link_renewal import LinkRenewer
+from vidgate.services.content.routes import ContentWays
+from vidgate.services.content.source import Content
 from vidgate.services.metrics import Metrics
-from vidgate.services.naming import VideoNames
-from vidgate.services.polling import Poller
-from vidgate.services.probing import Prober
-from vidgate.services.provisioning import Provisioning
-from vidgate.services.reading import TaskReader
-from vidgate.services.recovering import Recoverer
-from vidgate.services.renewing import LinkRenewer
-from vidgate.services.repeating import Repetitions
-from vidgate.services.routing import Router
 from vidgate.services.secrets import SecretBox, read_secret_keys
-from vidgate.services.sessions import Sessions
-from vidgate.services.submitting import Submitter
-from vidgate.services.upstream import Upstream
-from vidgate.services.working import Worker
+from vidgate.services.tasks.cancelling import Canceller
+from vidgate.services.tasks.creating import Submissions
+from vidgate.services.tasks.direct_calls import DirectCalls
+from vidgate.services.tasks.idempotency import Repetitions
+from vidgate.services.tasks.references import VideoNames
+from vidgate.services.tasks.sessions import Sessions
+from vidgate.services.views.changes import Changes
+from vidgate.services.views.content_links import ContentLinks, base_url_of
+from vidgate.services.views.reading import TaskReader
 
 __all__ = [
     "Office",

@@ -29,7 +29,7 @@ from vidgate.models.ids import new_id
 from vidgate.models.tasks import TaskStatus
 from vidgate.providers.base import Callback
 from vidgate.providers.kling import Kling
-from vidgate.services.calling_back import CallbackAddresses
+from vidgate.services.attempts.callbacks import CallbackAddresses
 from vidgate.services.secrets import SecretBox, read_secret_keys
 
 PUBLIC_URL = "https://gateway.test/base"

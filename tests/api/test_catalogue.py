@@ -20,7 +20,7 @@ from vidgate.providers.base import Action, ActionCapabilities, ModelCapabilities
 from vidgate.providers.kling import Kling
 from vidgate.providers.openai_compatible import OpenAICompatible
 from vidgate.providers.vidu import Vidu
-from vidgate.services.cataloguing import ModelOffer, list_models
+from vidgate.services.channels.catalogue import ModelOffer, list_models
 
 TEXT = ActionCapabilities(
     endpoint="/v1/text",

@@ -287,7 +287,7 @@ async def test_a_host_that_does_not_say_how_long(house: House, play: Play) -> No
 async def test_a_far_part_of_a_host_without_parts_is_all_of_it(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vidgate.services.reading_content.SKIP_LIMIT_BYTES", 1000)
+    monkeypatch.setattr("vidgate.services.content.stream.SKIP_LIMIT_BYTES", 1000)
     house.host.plays = [whole()]
 
     near = await house.get(Range="bytes=1000-1001")
@@ -656,7 +656,7 @@ async def test_only_what_succeeded_has_content(house: House) -> None:
 
 
 async def test_so_many_at_once_and_no_more(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vidgate.services.content.DOWNLOADS_PER_ACCOUNT", 1)
+    monkeypatch.setattr("vidgate.services.content.source.DOWNLOADS_PER_ACCOUNT", 1)
     house.host.plays = [breaking(300_000, hangs=True), ranged()]
 
     async with house.client.stream("GET", house.path):

@@ -32,9 +32,9 @@ from vidgate.models.outcomes import VideoResult
 from vidgate.models.requests import Once, VideoRequest
 from vidgate.models.tasks import FollowUp, OutputSnapshot, TaskStatus
 from vidgate.providers.kling import Kling
-from vidgate.services.cataloguing import ModelOffer
-from vidgate.services.creating import Created
-from vidgate.services.reading import TaskView
+from vidgate.services.channels.catalogue import ModelOffer
+from vidgate.services.tasks.creating import Created
+from vidgate.services.views.reading import TaskView
 
 pytestmark = pytest.mark.filterwarnings("ignore:The Sora API is scheduled:DeprecationWarning")
 

@@ -28,7 +28,7 @@ from vidgate.providers.client import (
     ANSWER_LIMIT_BYTES,
     CHANNEL_CONNECTIONS,
     AiohttpTransport,
-    Lane,
+    Pool,
     UpstreamClient,
 )
 
@@ -965,7 +965,7 @@ async def test_hanging_polls_leave_the_connections_of_submits(
                 httpx.Request("GET", server.url),
                 channel_id=channel_id,
                 timeout_seconds=LONG,
-                lane=Lane.POLLS,
+                pool=Pool.POLLS,
             )
         )
         for _ in range(count)

@@ -35,11 +35,11 @@ from vidgate.models.tasks import (
     TaskSnapshot,
     TaskStatus,
 )
-from vidgate.services.cataloguing import ModelOffer
-from vidgate.services.content import ContentSource, Variant
-from vidgate.services.creating import Created
+from vidgate.services.channels.catalogue import ModelOffer
+from vidgate.services.content.source import ContentSource, Variant
 from vidgate.services.metrics import Metrics
-from vidgate.services.reading import TaskView
+from vidgate.services.tasks.creating import Created
+from vidgate.services.views.reading import TaskView
 
 __all__ = [
     "KEY",

@@ -21,8 +21,8 @@ from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import TaskSnapshot
 from vidgate.providers.client import UpstreamClient
 from vidgate.providers.guard import GuardedFetcher
-from vidgate.services.creating import Created
-from vidgate.services.provisioning import NewChannel
+from vidgate.services.channels.provisioning import NewChannel
+from vidgate.services.tasks.creating import Created
 
 __all__ = ["KEYS", "SECRET_KEY", "Engine", "open_engine"]
 

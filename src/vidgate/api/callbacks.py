@@ -10,7 +10,7 @@ from vidgate.api.dependencies import ServicesDependency
 from vidgate.api.schemas import error_answers
 from vidgate.constants import CALLBACK_LIMIT_BYTES, CALLBACK_READ_TIMEOUT, CALLBACKS_AT_ONCE
 from vidgate.exceptions import BodyTooLargeError, MalformedBodyError, OverloadedError
-from vidgate.services.calling_back import CALLBACKS_PATH
+from vidgate.services.attempts.callbacks import CALLBACKS_PATH
 
 __all__ = ["router"]
 

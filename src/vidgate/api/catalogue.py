@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from vidgate.api.dependencies import TOKEN, CallerDependency, ServicesDependency
 from vidgate.api.schemas import error_answers
 from vidgate.providers.base import Action, ActionCapabilities
-from vidgate.services.cataloguing import ModelOffer
+from vidgate.services.channels.catalogue import ModelOffer
 
 __all__ = ["router"]
 

@@ -18,9 +18,9 @@ from vidgate.api.dependencies import ServicesDependency
 from vidgate.api.schemas import ErrorBody, error_answers
 from vidgate.exceptions import RangeNotSatisfiableError, UnansweredError
 from vidgate.providers.downloads import Span
-from vidgate.services.content import ContentSource
-from vidgate.services.content_links import CONTENT_PATH
-from vidgate.services.reading_content import ContentStream
+from vidgate.services.content.source import ContentSource
+from vidgate.services.content.stream import ContentStream
+from vidgate.services.views.content_links import CONTENT_PATH
 
 __all__ = ["CONTENT_ANSWERS", "CONTENT_ERRORS", "CONTENT_HEADERS", "ContentAnswer", "router"]
 

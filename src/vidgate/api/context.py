@@ -11,8 +11,8 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vidgate.api.dependencies import services_of
-from vidgate.services.calling_back import CALLBACKS_PATH
-from vidgate.services.content_links import CONTENT_PATH
+from vidgate.services.attempts.callbacks import CALLBACKS_PATH
+from vidgate.services.views.content_links import CONTENT_PATH
 
 __all__ = ["ContextLayer"]
 

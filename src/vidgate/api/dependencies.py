@@ -16,12 +16,12 @@ from vidgate.models.accounts import AccessKey, Caller
 from vidgate.models.attempts import Attempt
 from vidgate.models.requests import Once, VideoRequest
 from vidgate.models.tasks import FollowUp, TaskPage, TaskQuery, TaskSnapshot
-from vidgate.services.cataloguing import ModelOffer
-from vidgate.services.content import ContentSource, Variant
-from vidgate.services.creating import Created
+from vidgate.services.channels.catalogue import ModelOffer
+from vidgate.services.channels.permissions import check_token
+from vidgate.services.content.source import ContentSource, Variant
 from vidgate.services.metrics import Metrics
-from vidgate.services.permitting import check_token
-from vidgate.services.reading import TaskView
+from vidgate.services.tasks.creating import Created
+from vidgate.services.views.reading import TaskView
 
 __all__ = [
     "TOKEN",

@@ -7,7 +7,7 @@ from starlette.types import Scope, Send
 
 from vidgate.api.dependencies import Services, caller_of, services_of
 from vidgate.constants import VIEW_AGE
-from vidgate.services.reading import TaskView
+from vidgate.services.views.reading import TaskView
 
 __all__ = ["POLL_HEADERS", "POLL_HEADERS_DOCUMENTED", "REQUEST_ID_DOCUMENTED", "answer_poll"]
 

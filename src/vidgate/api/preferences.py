@@ -7,7 +7,7 @@ from typing import Any
 from starlette.requests import Request
 
 from vidgate.api.idempotency import REPLAYED, REPLAYED_DOCUMENTED
-from vidgate.services.creating import Created
+from vidgate.services.tasks.creating import Created
 
 __all__ = ["NOTES_DOCUMENTED", "PREFER", "is_strict", "tell_notes"]
 

@@ -13,7 +13,7 @@ from vidgate.exceptions import ConfigurationError
 from vidgate.factory import Office
 from vidgate.models.accounts import Account, Token
 from vidgate.models.ids import parse_public_id
-from vidgate.services.provisioning import DEFAULT_ACCOUNT
+from vidgate.services.channels.provisioning import DEFAULT_ACCOUNT
 
 __all__ = ["account_commands", "token_commands"]
 

@@ -7,7 +7,7 @@ from vidgate.cli.documents import model_document
 from vidgate.cli.output import JsonOption, print_json, print_table
 from vidgate.cli.running import with_office
 from vidgate.factory import Office
-from vidgate.services.cataloguing import ModelOffer, list_models
+from vidgate.services.channels.catalogue import ModelOffer, list_models
 
 __all__ = ["models"]
 

@@ -11,8 +11,8 @@ from vidgate.cli.running import read_key, read_patterns, with_office
 from vidgate.factory import Office, open_checker
 from vidgate.logs import mask
 from vidgate.models.channels import Channel, OnUnknown
-from vidgate.services.checking import ChannelCheck
-from vidgate.services.provisioning import NewChannel
+from vidgate.services.channels.channel_test import ChannelCheck
+from vidgate.services.channels.provisioning import NewChannel
 
 __all__ = ["commands"]
 

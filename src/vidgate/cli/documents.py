@@ -11,8 +11,8 @@ from vidgate.models.attempts import Attempt
 from vidgate.models.channels import Channel
 from vidgate.models.ids import public_id
 from vidgate.models.tasks import TaskError, TaskSnapshot
-from vidgate.services.cataloguing import ModelOffer
-from vidgate.services.checking import ChannelCheck
+from vidgate.services.channels.catalogue import ModelOffer
+from vidgate.services.channels.channel_test import ChannelCheck
 
 __all__ = [
     "TOKEN_PREFIX",

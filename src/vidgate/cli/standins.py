@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from vidgate.cli.servers import Server, bind, is_taken, running, server_config, url_of
 from vidgate.exceptions import ConfigurationError
 from vidgate.factory import Office
-from vidgate.services.provisioning import NewChannel
+from vidgate.services.channels.provisioning import NewChannel
 
 __all__ = ["DEMO_PREFIX", "retire_channels", "standing_in"]
 

@@ -46,7 +46,7 @@ __all__ = [
     "CHANNEL_CONNECTIONS",
     "AiohttpTransport",
     "AnswerStream",
-    "Lane",
+    "Pool",
     "PooledResolver",
     "UpstreamClient",
 ]
@@ -400,7 +400,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             await self._session.close()
 
 
-class Lane(Enum):
+class Pool(Enum):
     """What connections are for. Each kind has its own, so that none waits for another kind."""
 
     SUBMITS = "submits"
@@ -413,7 +413,7 @@ class Lane(Enum):
     """They last as long as their readers like."""
 
 
-_SlotKey: TypeAlias = tuple[UUID, SecretStr | None, Lane]
+_SlotKey: TypeAlias = tuple[UUID, SecretStr | None, Pool]
 """A channel, the proxy its provider is reached by, and what the connections are for."""
 
 
@@ -489,7 +489,7 @@ class UpstreamClient:
         channel_id: UUID,
         timeout_seconds: float,
         proxy: SecretStr | None = None,
-        lane: Lane = Lane.SUBMITS,
+        pool: Pool = Pool.SUBMITS,
     ) -> httpx.Response:
         """Send a request once and return its whole answer, body read.
 
@@ -500,13 +500,13 @@ class UpstreamClient:
             channel_id: Whose connections to use.
             timeout_seconds: From now to the last byte of the answer.
             proxy: The URL of the proxy to go by, `None` to go directly.
-            lane: Which of the channel's connections.
+            pool: Which of the channel's connections.
 
         Raises:
             NotSentError: No byte of it was written; it may be sent again.
             UnansweredError: It may have arrived.
         """
-        slot = self._take_slot(request, (channel_id, proxy, lane))
+        slot = self._take_slot(request, (channel_id, proxy, pool))
         try:
             return await _ask(slot.transport, request, timeout_seconds, is_whole=True)
         finally:
@@ -538,7 +538,7 @@ class UpstreamClient:
             StalledError: No answer came in time.
             UnansweredError: The connection broke.
         """
-        slot = self._take_slot(request, (channel_id, proxy, Lane.DOWNLOADS))
+        slot = self._take_slot(request, (channel_id, proxy, Pool.DOWNLOADS))
         request.extensions[_STREAMED] = True
         try:
             response = await _ask(slot.transport, request, timeout_seconds, is_whole=False)
@@ -584,12 +584,12 @@ class UpstreamClient:
         return slot
 
     def _make_transport(self, key: _SlotKey) -> httpx.AsyncBaseTransport:
-        _, proxy, lane = key
+        _, proxy, pool = key
         if proxy is not None and self._proxied_factory is not None:
             return self._proxied_factory(proxy)
         if proxy is None and self._transport_factory is not None:
             return self._transport_factory()
-        connections = POLL_CONNECTIONS if lane is Lane.POLLS else CHANNEL_CONNECTIONS
+        connections = POLL_CONNECTIONS if pool is Pool.POLLS else CHANNEL_CONNECTIONS
         return AiohttpTransport(connections=connections, proxy=proxy)
 
     def _drop_one_unused(self) -> None:

@@ -21,7 +21,7 @@ from vidgate.main import create_app
 from vidgate.models.tasks import TaskStatus
 from vidgate.sandbox.app import create_sandbox
 from vidgate.sandbox.settings import SandboxSettings
-from vidgate.services.provisioning import NewChannel
+from vidgate.services.channels.provisioning import NewChannel
 
 VIDEOS = "/kling/v1/videos"
 PICTURE = "https://pictures.example/a.png"

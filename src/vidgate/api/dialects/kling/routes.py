@@ -64,7 +64,7 @@ from vidgate.api.writing import encode
 from vidgate.exceptions import NotFoundError
 from vidgate.models.tasks import TaskPage
 from vidgate.providers.kling.native import envelope
-from vidgate.services.creating import Created
+from vidgate.services.tasks.creating import Created
 
 __all__ = ["router"]
 

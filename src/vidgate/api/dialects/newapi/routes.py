@@ -31,7 +31,7 @@ from vidgate.api.preferences import NOTES_DOCUMENTED, PREFER, is_strict, tell_no
 from vidgate.api.ready_route import ReadyRoute
 from vidgate.api.schemas import error_answers
 from vidgate.api.writing import encode
-from vidgate.services.reading import TaskView
+from vidgate.services.views.reading import TaskView
 
 __all__ = ["POLL_PATH", "poll_route", "router"]
 

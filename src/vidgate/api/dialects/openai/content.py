@@ -7,7 +7,7 @@ from vidgate.api.content import CONTENT_ANSWERS, CONTENT_ERRORS, CONTENT_HEADERS
 from vidgate.api.dependencies import TOKEN, CallerDependency, ServicesDependency
 from vidgate.api.dialects.openai.schemas import error_answers, to_openai_shape
 from vidgate.exceptions import UnsupportedParameterError
-from vidgate.services.content import Variant
+from vidgate.services.content.source import Variant
 
 __all__ = ["router"]
 

@@ -8,7 +8,7 @@ from vidgate.api.dialects.openai.writing import DIALECT, write_video
 from vidgate.api.polls import POLL_HEADERS_DOCUMENTED, answer_poll
 from vidgate.api.ready_route import ReadyRoute
 from vidgate.api.writing import encode
-from vidgate.services.reading import TaskView
+from vidgate.services.views.reading import TaskView
 
 __all__ = ["POLL_PATH", "TAG", "VIDEO_ID", "poll_route"]
 

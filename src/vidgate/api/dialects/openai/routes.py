@@ -49,7 +49,7 @@ from vidgate.api.writing import encode
 from vidgate.exceptions import InvalidParameterError, NotFoundError
 from vidgate.models.accounts import Caller
 from vidgate.models.tasks import FollowUp
-from vidgate.services.creating import Created
+from vidgate.services.tasks.creating import Created
 
 __all__ = ["router"]
 

@@ -1,0 +1,592 @@
+"""Submitting an attempt: the one place where a call that costs money is made."""
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from vidgate.constants import (
+    FULL_CHANNEL_RETRY,
+    LEASE_MARGIN,
+    MAX_BACKOFF,
+    QUEUE_DEADLINE,
+    SUBMIT_TRIES,
+    UNREACHABLE_DEADLINE,
+    UNREACHABLE_TRIES,
+)
+from vidgate.db.attempts import AttemptStore, NewAttempt
+from vidgate.db.clock import Clock
+from vidgate.db.tasks import TaskStore
+from vidgate.exceptions import (
+    ConfigurationError,
+    DatabaseUnavailableError,
+    LeaseLostError,
+    NotSentError,
+    ProviderProtocolError,
+    RequestError,
+    UnansweredError,
+    UnsupportedParameterError,
+)
+from vidgate.models.attempts import Attempt, Lease
+from vidgate.models.channels import Channel, ChannelAccess
+from vidgate.models.ids import new_id, public_id
+from vidgate.models.outcomes import Fault, FaultKind, Rejected, Remedy, Submission
+from vidgate.models.requests import VideoRequest
+from vidgate.models.tasks import AttemptStatus, TaskStatus
+from vidgate.providers.base import Call, CallsBack, Finds, Provider, SubmitIds, Translation
+from vidgate.services.attempts.callbacks import CallbackAddresses
+from vidgate.services.attempts.faults import (
+    NO_ANSWER,
+    UNCLEAR_ANSWER,
+    to_request_error,
+    to_task_error,
+)
+from vidgate.services.attempts.pacing import pace_document
+from vidgate.services.channels.directory import Directory
+from vidgate.services.channels.routing import Router, is_usable
+from vidgate.services.channels.upstream import Upstream
+from vidgate.services.metrics import Metrics
+from vidgate.services.views.changes import Changes
+
+__all__ = [
+    "Refused",
+    "Submitter",
+    "facts_document",
+    "for_channel",
+    "translate",
+]
+
+_log = structlog.get_logger(__name__)
+
+_UPLOAD_BYTES_PER_SECOND = 500_000
+"""What a submit's deadline allows for the body, beside the provider's own time."""
+
+_RECORD_RETRY = timedelta(seconds=1)
+_RECORD_LIMIT = timedelta(minutes=10)
+"""How long an acceptance is kept in memory while the database is away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """It is certain that no job exists or will exist; the task has failed."""
+
+    error: RequestError
+
+
+class _UnclearError(Exception):
+    """A job may exist.
+
+    Attributes:
+        code: `NO_ANSWER` or `UNCLEAR_ANSWER`.
+    """
+
+    def __init__(self, reason: str, code: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+class _RefusalError(Exception):
+    """No job exists, for certain."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.code)
+        self.fault = fault
+
+
+async def translate(provider: Provider, request: VideoRequest) -> Translation:
+    """Translate a request, in a thread if it is heavy.
+
+    Raises:
+        UnsupportedParameterError: The model cannot honour a value.
+    """
+    if request.is_heavy:
+        return await asyncio.to_thread(provider.translate, request)
+    return provider.translate(request)
+
+
+def facts_document(translation: Translation) -> dict[str, Any]:
+    """What is run, as JSON."""
+    return {key: value for key, value in asdict(translation.facts).items() if value is not None}
+
+
+class Submitter:
+    """Sends submits and records what came of them.
+
+    Args:
+        pace: The factor on every wait, from the settings.
+        submit_timeout: The operator's own deadline of a submit, `None` for each provider's.
+        randomness: Jitter.
+        addresses: Where providers may call.
+    """
+
+    def __init__(
+        self,
+        *,
+        attempts: AttemptStore,
+        tasks: TaskStore,
+        directory: Directory,
+        providers: Mapping[str, Provider],
+        router: Router,
+        upstream: Upstream,
+        clock: Clock,
+        metrics: Metrics,
+        changes: Changes,
+        pace: float,
+        submit_timeout: timedelta | None,
+        randomness: random.Random,
+        addresses: CallbackAddresses,
+    ) -> None:
+        self._addresses = addresses
+        self._submit_timeout = submit_timeout
+        self._attempts = attempts
+        self._tasks = tasks
+        self._directory = directory
+        self._providers = providers
+        self._router = router
+        self._upstream = upstream
+        self._clock = clock
+        self._metrics = metrics
+        self._changes = changes
+        self._pace = pace
+        self._random = randomness
+
+    def allowed(self, provider: str, request: VideoRequest) -> timedelta:
+        """The total deadline of a submit: the provider's own time, and time to upload."""
+        # A form has pictures as they are, and the provider gets them as text.
+        upload = max(request.work_bytes, request.picture_bytes) * 4 / 3 / _UPLOAD_BYTES_PER_SECOND
+        own = self._submit_timeout or self._providers[provider].capabilities.submit_timeout
+        return own + timedelta(seconds=upload)
+
+    def new_attempt(
+        self,
+        *,
+        task_id: UUID,
+        channel: Channel,
+        request: VideoRequest,
+        translation: Translation,
+        now: datetime,
+        number: int = 1,
+        position: int = 0,
+    ) -> NewAttempt:
+        """Make an attempt at a channel, with a lease that outlasts its submit."""
+        allowed = self.allowed(channel.provider, request)
+        ends = now + allowed
+        identifier = new_id()
+        return NewAttempt(
+            id=identifier,
+            task_id=task_id,
+            position=position,
+            number=number,
+            channel_id=channel.id,
+            credential_id=channel.credential_id,
+            provider=channel.provider,
+            upstream_model=translation.facts.model,
+            endpoint=translation.endpoint,
+            correlation=public_id("vg_", identifier),
+            pace=pace_document(
+                translation.pace,
+                submit=allowed,
+                calls_back=self._calls_back(channel.provider, translation),
+                usual=self._usual(channel.provider, translation),
+            ),
+            created_at=now,
+            deadline_at=now + QUEUE_DEADLINE,
+            submit_ends_at=ends,
+            lease=Lease(new_id(), ends + LEASE_MARGIN),
+            max_concurrency=channel.max_concurrency,
+        )
+
+    def _usual(self, provider: str, translation: Translation) -> timedelta | None:
+        """After which most jobs like this one are finished, `None` where nobody knows."""
+        if translation.facts.off_peak:
+            return translation.pace.deadline  # it runs whenever there is room
+        known = self._providers[provider].capabilities.models.get(translation.facts.model)
+        return known.usual if known else None
+
+    def _calls_back(self, provider: str, translation: Translation) -> bool:
+        """Whether the provider is given an address to call, and so tells by itself."""
+        can = isinstance(self._providers[provider], CallsBack) and translation.callback
+        return can and self._addresses.are_known
+
+    async def run(
+        self,
+        attempt: Attempt,
+        lease: Lease,
+        *,
+        request: VideoRequest | None = None,
+        is_patient: Callable[[], bool] = lambda: True,
+    ) -> Refused | None:
+        """Submit an attempt, moving to other channels as refusals demand.
+
+        Args:
+            attempt: In state `SUBMITTING`, held under `lease`.
+            lease: Its end lies beyond the submit's own deadline.
+            request: What the client asked for, `None` to read it from the database.
+            is_patient: Whether the client has its id already, so that a provider that cannot be
+                reached is waited for instead of being an error; asked when it matters.
+
+        Returns:
+            `Refused` where it is certain that no job exists or will. `None` otherwise: it was
+            accepted, waits for a slot or another try, or its outcome is unclear.
+        """
+        held: tuple[Attempt, Lease] | None = (attempt, lease)
+        if request is None:
+            request = await self._tasks.request(attempt.task_id)
+        refused: Refused | None = None
+        with structlog.contextvars.bound_contextvars(task=public_id("task_", attempt.task_id)):
+            try:
+                while held is not None and refused is None:
+                    held, refused = await self._try_once(*held, request, is_patient=is_patient)
+            except LeaseLostError:
+                _log.warning("The lease of a submit was lost; another worker goes on with it")
+            self._changes.changed(attempt.task_id)
+        return refused
+
+    async def go_on(
+        self, attempt: Attempt, lease: Lease, fault: Fault, *, request: VideoRequest
+    ) -> None:
+        """Go on elsewhere with an attempt of which it is certain that no job exists, or end it."""
+        held, _ = await self._refused(attempt, lease, request, fault)
+        if held is not None:
+            await self.run(*held, request=request)
+        self._changes.changed(attempt.task_id)
+
+    async def _try_once(
+        self,
+        attempt: Attempt,
+        lease: Lease,
+        request: VideoRequest,
+        *,
+        is_patient: Callable[[], bool],
+    ) -> tuple[tuple[Attempt, Lease] | None, Refused | None]:
+        channel = await self._directory.channel(attempt.channel_id)
+        provider = self._providers[attempt.provider]
+        try:
+            translation = await translate(provider, for_channel(request, channel))
+            submission = await self._converse(provider, attempt, translation, request, lease)
+        except UnsupportedParameterError as error:
+            # The first channel's translation was checked before the task was stored, so this is a
+            # channel that it moved to: not one that could serve after all.
+            fault = Fault(FaultKind.BAD_PARAMETER, error.code, error.message, error.message)
+            return await self._refused(attempt, lease, request, fault)
+        except _RefusalError as refusal:
+            return await self._refused(attempt, lease, request, refusal.fault)
+        except NotSentError as error:
+            return await self._not_sent(attempt, lease, request, error, is_patient=is_patient)
+        except _UnclearError as error:
+            await self._unclear(attempt, lease, error, provider)
+            return None, None
+        await self.accept(attempt, lease, submission, translation)
+        self._metrics.submit(attempt.provider, "accepted")
+        _log.info("Submitted", channel=channel.name, provider=attempt.provider)
+        return None, None
+
+    async def accept(
+        self,
+        attempt: Attempt,
+        lease: Lease,
+        submission: Submission,
+        translation: Translation | None,
+    ) -> None:
+        """Record that the job exists, however long the database takes to come back.
+
+        Args:
+            attempt: In state `SUBMITTING`.
+            lease: Under which it is held.
+            submission: What the provider said.
+            translation: What was sent, `None` to leave what the task says of it as it is.
+
+        Raises:
+            LeaseLostError: Another worker took the attempt over before it could be recorded.
+        """
+        now = self._clock.now()
+        give_up_at = now + _RECORD_LIMIT
+        is_unsure = False
+        while True:
+            try:
+                await self._attempts.accept(
+                    attempt,
+                    lease,
+                    ref=submission.ref,
+                    due_at=now + timedelta(seconds=attempt.pace["first"] * self._pace),
+                    deadline_at=now + timedelta(seconds=attempt.pace["deadline"]),
+                    details=translation.details if translation else None,
+                    facts=facts_document(translation) if translation else None,
+                    seed=submission.seed,
+                    now=now,
+                )
+            except LeaseLostError:
+                if is_unsure and await self._is_recorded(attempt, submission):
+                    return
+                # The one trace of a job that is paid for.
+                _log.exception(
+                    "An accepted job could not be recorded", upstream_task=submission.ref.id
+                )
+                raise
+            except DatabaseUnavailableError:
+                if self._clock.now() > give_up_at:
+                    _log.exception(
+                        "An accepted job could not be recorded", upstream_task=submission.ref.id
+                    )
+                    raise
+                is_unsure = True
+                await asyncio.sleep(_RECORD_RETRY.total_seconds())
+            else:
+                return
+
+    async def _is_recorded(self, attempt: Attempt, submission: Submission) -> bool:
+        """Whether a commit that went unanswered had gone through."""
+        found = await self._attempts.one(attempt.id)
+        return found is not None and found.ref == submission.ref
+
+    async def _converse(
+        self,
+        provider: Provider,
+        attempt: Attempt,
+        translation: Translation,
+        request: VideoRequest,
+        lease: Lease,
+    ) -> Submission:
+        ids = SubmitIds(
+            correlation=attempt.correlation,
+            callback_url=self._addresses.of(attempt.provider, attempt.id)
+            if self._calls_back(attempt.provider, translation)
+            else None,
+        )
+        ends = attempt.submit_ends_at
+        assert ends is not None  # noqa: S101 - set with the state SUBMITTING
+        if lease.until <= ends:
+            # The whole deadline must fit the lease: sending now could outlive it.
+            raise NotSentError("Too late to send under this lease.")
+
+        def write(access: ChannelAccess, now: datetime) -> Call[Submission | Rejected]:
+            return provider.submit(translation, access, ids, now)
+
+        try:
+            answer = await self._upstream.ask(
+                attempt, write, within=ends - self._clock.now(), in_thread=request.is_heavy
+            )
+        except ConfigurationError as error:
+            raise _RefusalError(Fault(FaultKind.CREDENTIAL, "credential", str(error))) from error
+        except UnansweredError as error:
+            raise _UnclearError(str(error), NO_ANSWER) from error
+        except ProviderProtocolError as error:
+            raise _UnclearError(str(error), UNCLEAR_ANSWER) from error
+        if isinstance(answer, Rejected):
+            raise _RefusalError(answer.fault)
+        return answer
+
+    async def _unclear(
+        self, attempt: Attempt, lease: Lease, error: "_UnclearError", provider: Provider
+    ) -> None:
+        now, reason = self._clock.now(), str(error)
+        self._metrics.submit(attempt.provider, "unclear")
+        _log.warning("The outcome of a submit is unclear", reason=reason, attempt=str(attempt.id))
+        assert attempt.submit_ends_at is not None  # noqa: S101 - set with the state SUBMITTING
+        # A job that is found is found, however early; that there is none is believed only later.
+        due = now + timedelta(seconds=5) if isinstance(provider, Finds) else attempt.submit_ends_at
+        unclear = replace(
+            attempt,
+            due_at=due,
+            last_reason=reason,
+            fault_kind=FaultKind.FAULT.value,
+            fault_code=error.code,
+            fault_message=reason,
+        )
+        await self._attempts.release(unclear, lease, now)
+
+    async def _not_sent(
+        self,
+        attempt: Attempt,
+        lease: Lease,
+        request: VideoRequest,
+        error: NotSentError,
+        *,
+        is_patient: Callable[[], bool],
+    ) -> tuple[tuple[Attempt, Lease] | None, Refused | None]:
+        self._metrics.submit(attempt.provider, "not_sent")
+        _log.warning("A submit could not be sent", reason=str(error), tries=attempt.tries + 1)
+        attempt = replace(attempt, tries=attempt.tries + 1, last_reason=str(error))
+        now = self._clock.now()
+        if attempt.tries < SUBMIT_TRIES:
+            wait = timedelta(seconds=0.2 * 2**attempt.tries * self._random.uniform(0.8, 1.2))
+            if attempt.submit_ends_at and now + 2 * wait < attempt.submit_ends_at:
+                await asyncio.sleep(wait.total_seconds())
+                return (attempt, lease), None
+        fault = Fault(FaultKind.FAULT, "unreachable", str(error))
+        moved = await self._elsewhere(attempt, lease, request, fault)
+        if moved is not None:
+            return moved
+        # A long wait for a slot is none for the provider: it has its tries all the same.
+        is_new = now < attempt.created_at + UNREACHABLE_DEADLINE
+        if is_patient() and (is_new or attempt.tries < UNREACHABLE_TRIES):
+            await self._wait(attempt, lease, attempt.last_reason or "", now=now)
+            return None, None
+        return await self._give_up(attempt, lease, request, fault)
+
+    async def _refused(
+        self,
+        attempt: Attempt,
+        lease: Lease,
+        request: VideoRequest,
+        fault: Fault,
+    ) -> tuple[tuple[Attempt, Lease] | None, Refused | None]:
+        self._metrics.submit(attempt.provider, fault.kind.value)
+        _log.warning(
+            "A provider refused a submit",
+            kind=fault.kind.value,
+            code=fault.code,
+            message=fault.message,
+        )
+        if fault.kind.remedy is not Remedy.FINAL:
+            moved = await self._elsewhere(attempt, lease, request, fault)
+            if moved is not None:
+                return moved
+        if fault.kind.remedy is Remedy.RETRY_HERE:
+            attempt = replace(attempt, tries=attempt.tries + 1)
+            await self._wait(
+                attempt,
+                lease,
+                f"{fault.kind.value}: {fault.message}",
+                now=self._clock.now(),
+                least=fault.retry_after_seconds,
+            )
+            return None, None
+        return await self._give_up(attempt, lease, request, fault)
+
+    async def _elsewhere(
+        self, attempt: Attempt, lease: Lease, request: VideoRequest, fault: Fault
+    ) -> tuple[tuple[Attempt, Lease] | None, Refused | None] | None:
+        """Go on at another channel; `None` if there is none that was not tried."""
+        try:
+            model = self._router.effective_model(request)
+            candidates = await self._router.candidates(
+                model, channel_id=request.channel_id, words=request.words
+            )
+        except RequestError:
+            return None
+        used = await self._attempts.channels_used(attempt.task_id, attempt.position)
+        for channel in candidates:
+            if channel.id in used:
+                continue
+            try:
+                translation = await translate(
+                    self._providers[channel.provider], for_channel(request, channel)
+                )
+            except UnsupportedParameterError:
+                continue
+            now = self._clock.now()
+            new = self.new_attempt(
+                task_id=attempt.task_id,
+                position=attempt.position,
+                number=attempt.number + 1,
+                channel=channel,
+                request=request,
+                translation=translation,
+                now=now,
+            )
+            made = await self._attempts.replace(attempt, lease, fault=fault, new=new)
+            _log.info("Moved to another channel", channel=channel.name)
+            waits = made.status is AttemptStatus.PENDING
+            return (None if waits else (made, new.lease)), None
+        return None
+
+    async def _wait(
+        self,
+        attempt: Attempt,
+        lease: Lease,
+        reason: str,
+        *,
+        now: datetime,
+        least: float | None = None,
+    ) -> None:
+        """Give the slot back and try again later."""
+        backoff = min(FULL_CHANNEL_RETRY * 2 ** min(attempt.tries - 1, 6), MAX_BACKOFF)
+        wait = backoff * self._pace * self._random.uniform(0.8, 1.2)
+        if least is not None:
+            wait = max(wait, timedelta(seconds=min(least, 3600)))
+        await self._attempts.release(
+            replace(attempt, status=AttemptStatus.PENDING, due_at=now + wait, last_reason=reason),
+            lease,
+            now,
+        )
+
+    async def _back_to_busy(
+        self, attempt: Attempt, lease: Lease, request: VideoRequest, fault: Fault
+    ) -> bool:
+        """Wait again at a channel that was only busy; `False` if there is none.
+
+        A second channel that turns out to be broken must not make worse what the first one alone
+        would have had an end to.
+        """
+        busy = {FaultKind.CONCURRENCY.value, FaultKind.RATE.value}
+        for earlier in reversed(await self._attempts.of_task(attempt.task_id)):
+            if earlier.position != attempt.position or earlier.fault_kind not in busy:
+                continue
+            channel = await self._directory.channel(earlier.channel_id)
+            if not is_usable(channel):
+                continue
+            try:
+                translation = await translate(
+                    self._providers[channel.provider], for_channel(request, channel)
+                )
+            except UnsupportedParameterError:  # its mapping or a table changed meanwhile
+                continue
+            now = self._clock.now()
+            new = self.new_attempt(
+                task_id=attempt.task_id,
+                position=attempt.position,
+                number=attempt.number + 1,
+                channel=channel,
+                request=request,
+                translation=translation,
+                now=now,
+            )
+            waits = replace(new, wait_until=now + FULL_CHANNEL_RETRY * self._pace)
+            await self._attempts.replace(attempt, lease, fault=fault, new=waits)
+            return True
+        return False
+
+    async def _give_up(
+        self, attempt: Attempt, lease: Lease, request: VideoRequest, fault: Fault
+    ) -> tuple[None, Refused | None]:
+        can_wait = fault.kind.remedy is not Remedy.FINAL
+        if can_wait and await self._back_to_busy(attempt, lease, request, fault):
+            return None, None
+        final = await self._attempts.finish(
+            attempt,
+            lease,
+            status=AttemptStatus.FAILED,
+            fault=fault,
+            error=to_task_error(fault),
+            now=self._clock.now(),
+        )
+        if final:
+            self._metrics.task(attempt.provider, TaskStatus.FAILED.value)
+        known = self._providers[attempt.provider].capabilities.models
+        is_known = attempt.upstream_model in known
+        return None, Refused(to_request_error(fault, knows_model=is_known))
+
+    async def move(self, attempt: Attempt, lease: Lease) -> None:
+        """Find another channel for a waiting attempt whose own is disabled or removed.
+
+        Where there is none it goes on waiting, until its deadline.
+        """
+        request = await self._tasks.request(attempt.task_id)
+        fault = Fault(FaultKind.FAULT, "channel_off", "The channel was disabled or removed.")
+        moved = await self._elsewhere(attempt, lease, request, fault)
+        if moved is None:
+            attempt = replace(attempt, tries=attempt.tries + 1)
+            await self._wait(attempt, lease, fault.message, now=self._clock.now())
+        elif moved[0] is not None:
+            await self.run(*moved[0], request=request)
+
+
+def for_channel(request: VideoRequest, channel: Channel) -> VideoRequest:
+    """The request with the model that the channel's mapping makes of it."""
+    return replace(request, model=channel.model_map.get(request.model, request.model))

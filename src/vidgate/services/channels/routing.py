@@ -1,0 +1,137 @@
+"""Which channels can serve a model, and in what order they are tried."""
+
+import random
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from uuid import UUID
+
+from vidgate.exceptions import ModelNotFoundError, NoChannelError
+from vidgate.models.channels import Channel
+from vidgate.models.requests import VideoRequest
+from vidgate.providers.base import Provider
+from vidgate.services.channels.directory import Directory
+
+__all__ = ["Router", "is_usable"]
+
+
+def is_usable(channel: Channel) -> bool:
+    """Whether new attempts may be made at it."""
+    return channel.enabled and not channel.removed
+
+
+class Router:
+    """Chooses among channels: the highest priority first, within one priority by weight.
+
+    Args:
+        randomness: Decides between channels of one priority.
+    """
+
+    def __init__(
+        self,
+        *,
+        directory: Directory,
+        providers: Mapping[str, Provider],
+        randomness: random.Random,
+    ) -> None:
+        self._directory = directory
+        self._providers = providers
+        self._random = randomness
+
+    async def may_serve(self, channel_id: UUID, model: str) -> bool:
+        """Whether a channel serves a model when it is usable."""
+        return self._serves(await self._directory.channel(channel_id), model)
+
+    async def candidates(
+        self, model: str, *, channel_id: UUID | None = None, words: str | None = None
+    ) -> list[Channel]:
+        """The usable channels that serve a model, in the order to try them.
+
+        Args:
+            model: What is asked for.
+            channel_id: The only one that will do, `None` where any will.
+            words: The provider in whose words the request is written, `None` where any
+                provider's adapter can translate it.
+
+        Raises:
+            ModelNotFoundError: No provider's models and no channel's list have it.
+            NoChannelError: Some do, and none of those channels is usable.
+        """
+        channels = list(await self._directory.channels())
+        channels = [one for one in channels if self._understands(one, words)]
+        serving = [one for one in channels if is_usable(one) and self._serves(one, model)]
+        if serving and channel_id is not None:
+            serving = [one for one in serving if one.id == channel_id]
+            if not serving:
+                raise NoChannelError(
+                    "What the request names was made by an account of the provider's that does "
+                    f"not serve the model {model!r} at the moment."
+                )
+        if serving:
+            return self._in_order(serving)
+        if self.providers_of(model) or any(one.lists(model) for one in channels if not one.removed):
+            raise NoChannelError(
+                f"No channel serves the model {model!r} at the moment; try again later, or ask "
+                "the operator to enable one."
+            )
+        raise ModelNotFoundError(
+            f"The model {model!r} does not exist here; check its spelling, or ask the operator "
+            "for it.",
+            param="model",
+        )
+
+    def check_words(self, model: str, words: str | None) -> None:
+        """Refuse a request in the words of a provider whose model this cannot be.
+
+        Raises:
+            ModelNotFoundError: By its name it is another provider's.
+        """
+        known = [one.name for one in self.providers_of(model)]
+        if words is not None and known and words not in known:
+            raise ModelNotFoundError(
+                f"The model {model!r} is another provider's and cannot be asked for in this "
+                "format; use POST /v1/video/generations or /v1/videos for it.",
+                param="model",
+            )
+
+    def providers_of(self, model: str) -> list[Provider]:
+        """The providers whose own models this could be, by its name."""
+        return [
+            provider
+            for provider in self._providers.values()
+            if any(fnmatchcase(model, name) for name in provider.capabilities.model_patterns)
+        ]
+
+    def effective_model(self, request: VideoRequest) -> str:
+        """The model that will run, where a vendor field other than a model name chooses it.
+
+        Raises:
+            UnsupportedParameterError: That field names a model of another family.
+        """
+        for provider in self.providers_of(request.model):
+            return provider.effective_model(request)
+        return request.model
+
+    def _understands(self, channel: Channel, words: str | None) -> bool:
+        """Whether a channel's provider is given what is written in a provider's own words.
+
+        Those without models of their own pass it on to whoever does.
+        """
+        provider = self._providers.get(channel.provider)
+        if words is None or provider is None:
+            return True
+        return channel.provider == words or not provider.capabilities.model_patterns
+
+    def _serves(self, channel: Channel, model: str) -> bool:
+        provider = self._providers.get(channel.provider)
+        if provider is None:  # made by a newer version, or by one with more providers
+            return False
+        patterns = channel.models or provider.capabilities.model_patterns
+        return model in channel.model_map or any(fnmatchcase(model, name) for name in patterns)
+
+    def _in_order(self, channels: Iterable[Channel]) -> list[Channel]:
+        def place(channel: Channel) -> tuple[int, float]:
+            # The largest of U^(1/w) is each channel with probability w / sum of weights.
+            chance = self._random.random() ** (1 / channel.weight) if channel.weight else -1.0
+            return channel.priority, chance
+
+        return sorted(channels, key=place, reverse=True)

@@ -1,0 +1,147 @@
+"""Tasks as clients read them, mostly from memory."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from uuid import UUID
+
+from vidgate.constants import CACHE_WINDOW, VIEW_AGE
+from vidgate.db.tasks import TaskStore
+from vidgate.exceptions import ConflictError, TaskNotFoundError
+from vidgate.models.ids import parse_public_id, public_id
+from vidgate.models.tasks import TaskPage, TaskQuery, TaskSnapshot
+from vidgate.services.views.cache import TaskView, ViewCache
+from vidgate.services.views.content_links import ContentLinks
+
+__all__ = ["TaskReader", "TaskView"]
+
+
+class TaskReader:
+    """Remembers states: unfinished ones for two seconds, final ones while there is room.
+
+    A state never goes back in time here: one with a lower revision than the last is not used.
+
+    Args:
+        monotonic: Seconds that only grow.
+        links: Stand in for what clients cannot open; `None` to show everything as it is.
+    """
+
+    def __init__(
+        self,
+        tasks: TaskStore,
+        *,
+        monotonic: Callable[[], float],
+        links: ContentLinks | None = None,
+    ) -> None:
+        self._tasks = tasks
+        self._links = links
+        self._monotonic = monotonic
+        self._refreshed = float("-inf")
+        self._views = ViewCache()
+
+    def cached(self, public_id: str, account_id: UUID) -> TaskView | None:
+        """The state if memory has it; costs no await. `None` says nothing about the task."""
+        view = self._views.get(public_id)
+        if view is None or view.snapshot.account_id != account_id:
+            return None
+        if view.snapshot.status.is_final and view.read_at > float("-inf"):
+            return view
+        age = self._monotonic() - view.read_at
+        return view if age < VIEW_AGE.total_seconds() else None
+
+    async def read(self, public_id: str, account_id: UUID) -> TaskView:
+        """The state of an account's task.
+
+        Raises:
+            TaskNotFoundError: There is no such task, or it is another account's.
+            DatabaseUnavailableError: It could not be read.
+        """
+        view = self.cached(public_id, account_id)
+        if view is not None:
+            return view
+        task_id = parse_public_id("task_", public_id)
+        # Taken before the read: what happens during it makes the view older, never younger.
+        now = self._monotonic()
+        snapshot = await self._tasks.snapshot(task_id) if task_id else None
+        if snapshot is None or snapshot.account_id != account_id or snapshot.removed:
+            raise _not_found(public_id)
+        return self._remember(public_id, TaskView(self._publish(snapshot), now))
+
+    async def page(self, account_id: UUID, query: TaskQuery) -> TaskPage:
+        """List an account's tasks.
+
+        Raises:
+            TaskNotFoundError: `query.after` is no task of the account's.
+            DatabaseUnavailableError: They could not be read.
+        """
+        after = None
+        if query.after is not None:
+            after = parse_public_id("task_", query.after)
+            known = await self._tasks.snapshot(after) if after else None
+            # Also behind one that was removed meanwhile: a list is often deleted page by page.
+            if known is None or known.account_id != account_id:
+                raise _not_found(query.after, param="after")
+        page = await self._tasks.page(account_id, query, after=after)
+        return replace(page, tasks=tuple(self._publish(task) for task in page.tasks))
+
+    async def remove(self, public_id: str, account_id: UUID) -> None:
+        """Take a final task from its client; the operator still sees it.
+
+        Raises:
+            TaskNotFoundError: There is no such task, or it is another account's.
+            ConflictError: It is not final.
+            DatabaseUnavailableError: It could not be written.
+        """
+        task = (await self.read(public_id, account_id)).snapshot
+        if not task.status.is_final:
+            raise ConflictError(
+                "The task is not finished yet; wait for its end, or cancel it, then delete it.",
+                code="task_not_finished",
+            )
+        if not await self._tasks.remove(task.id):
+            raise _not_found(public_id)
+        self.forget(task.id)
+
+    async def refresh(self) -> None:
+        """Forget what other processes removed or changed although it was final."""
+        started = self._monotonic()
+        if started - self._refreshed > CACHE_WINDOW.total_seconds():
+            # More was missed than is looked back.
+            self._views.clear()
+        for task_id in await self._tasks.amended(CACHE_WINDOW):
+            self.forget(task_id)
+        self._refreshed = started
+
+    def forget(self, task_id: UUID) -> None:
+        """Read a task anew next time, also one that is final."""
+        self._views.drop(public_id("task_", task_id))
+
+    def evict(self, public_id: str) -> None:
+        """Read anew next time, because something changed; the last revision stays known."""
+        view = self._views.get(public_id)
+        if view is not None:
+            view.read_at = float("-inf")
+
+    def evict_all(self) -> None:
+        """Read everything unfinished anew: hints may have been missed."""
+        for view in self._views:
+            if not view.snapshot.status.is_final:
+                view.read_at = float("-inf")
+
+    def _publish(self, task: TaskSnapshot) -> TaskSnapshot:
+        return task if self._links is None else self._links.publish(task)
+
+    def _remember(self, public_id: str, view: TaskView) -> TaskView:
+        known = self._views.get(public_id)
+        if known is not None and _is_older(view.snapshot, known.snapshot):
+            known.read_at = view.read_at
+            return known
+        self._views.put(public_id, view)
+        return view
+
+
+def _is_older(snapshot: TaskSnapshot, known: TaskSnapshot) -> bool:
+    return (snapshot.revision, snapshot.progress) < (known.revision, known.progress)
+
+
+def _not_found(public_id: str, *, param: str | None = None) -> TaskNotFoundError:
+    return TaskNotFoundError(f"There is no task {public_id[:40]!r}.", param=param)
