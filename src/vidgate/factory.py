@@ -25,9 +25,9 @@ from vidgate.db.once import OnceStore
 from vidgate.db.tasks import TaskStore
 from vidgate.loops import Loop
 from vidgate.providers.base import Provider
-from vidgate.providers.client import UpstreamClient
-from vidgate.providers.guard import GuardedFetcher
 from vidgate.providers.registry import build_providers
+from vidgate.providers.transport.client import UpstreamClient
+from vidgate.providers.transport.guard import GuardedFetcher
 from vidgate.services.attempts.callbacks import CallbackAddresses, CallbackReceiver
 from vidgate.services.attempts.polling import Poller
 from vidgate.services.attempts.recovering import Recoverer

@@ -12,7 +12,7 @@ from tests.support.hosts import FILE, Exchange, Play, head, ranged, respond, who
 from tests.support.upstreams import Upstream
 
 from vidgate.api.content import read_range
-from vidgate.providers.downloads import Span
+from vidgate.providers.transport.downloads import Span
 
 SIZE = len(FILE)
 HTML = b"<html>gone</html>"

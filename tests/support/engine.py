@@ -19,8 +19,8 @@ from vidgate.models.channels import Channel
 from vidgate.models.ids import parse_public_id
 from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import TaskSnapshot
-from vidgate.providers.client import UpstreamClient
-from vidgate.providers.guard import GuardedFetcher
+from vidgate.providers.transport.client import UpstreamClient
+from vidgate.providers.transport.guard import GuardedFetcher
 from vidgate.services.channels.provisioning import NewChannel
 from vidgate.services.tasks.creating import Created
 

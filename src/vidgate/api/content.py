@@ -17,7 +17,7 @@ from typing_extensions import override
 from vidgate.api.dependencies import ServicesDependency
 from vidgate.api.schemas import ErrorBody, error_answers
 from vidgate.exceptions import RangeNotSatisfiableError, UnansweredError
-from vidgate.providers.downloads import Span
+from vidgate.providers.transport.downloads import Span
 from vidgate.services.content.source import ContentSource
 from vidgate.services.content.stream import ContentStream
 from vidgate.services.views.content_links import CONTENT_PATH

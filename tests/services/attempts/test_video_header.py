@@ -6,7 +6,7 @@ import pytest
 
 from vidgate.models.ids import new_id
 from vidgate.models.outcomes import VideoResult
-from vidgate.providers.guard import GuardedFetcher
+from vidgate.providers.transport.guard import GuardedFetcher
 from vidgate.services.attempts.video_header import Prober
 
 

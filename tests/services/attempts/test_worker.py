@@ -25,9 +25,9 @@ from vidgate.models.channels import ChannelAccess
 from vidgate.models.outcomes import Outcome, Rejected, Submission, UpstreamRef
 from vidgate.models.tasks import AttemptStatus, TaskStatus
 from vidgate.providers.base import Call, SubmitIds, Translation
-from vidgate.providers.client import CHANNEL_CONNECTIONS, UpstreamClient
-from vidgate.providers.guard import GuardedFetcher, RangeAnswer
 from vidgate.providers.kling import Kling
+from vidgate.providers.transport.client import CHANNEL_CONNECTIONS, UpstreamClient
+from vidgate.providers.transport.guard import GuardedFetcher, RangeAnswer
 from vidgate.services.attempts import video_header as probing
 from vidgate.services.channels import directory
 

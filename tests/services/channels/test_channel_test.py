@@ -15,8 +15,8 @@ from typing_extensions import override
 from vidgate.exceptions import ConfigurationError, ProviderProtocolError
 from vidgate.models.channels import ChannelAccess
 from vidgate.providers.base import Call, ProbeAnswer
-from vidgate.providers.client import UpstreamClient
 from vidgate.providers.kling import Kling
+from vidgate.providers.transport.client import UpstreamClient
 from vidgate.services.channels.channel_test import ChannelCheck, ChannelChecker
 from vidgate.services.channels.upstream import Upstream
 

@@ -28,7 +28,7 @@ from vidgate.models.attempts import Attempt
 from vidgate.models.channels import Channel, ChannelAccess
 from vidgate.models.ids import new_id
 from vidgate.providers.base import Call
-from vidgate.providers.client import UpstreamClient
+from vidgate.providers.transport.client import UpstreamClient
 from vidgate.services.channels.directory import Directory
 from vidgate.services.channels.upstream import Line, Upstream
 

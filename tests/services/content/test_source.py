@@ -24,8 +24,8 @@ from vidgate.models.ids import new_id
 from vidgate.models.outcomes import Outcome, Succeeded, UpstreamRef, VideoResult
 from vidgate.models.tasks import OutputSnapshot, TaskStatus
 from vidgate.providers.base import Call, ServesContent
-from vidgate.providers.client import AiohttpTransport
 from vidgate.providers.kling import Kling
+from vidgate.providers.transport.client import AiohttpTransport
 from vidgate.services.content.link_renewal import CannotAskError, GoneError
 from vidgate.services.content.source import Variant
 from vidgate.services.secrets import SecretBox, read_secret_keys

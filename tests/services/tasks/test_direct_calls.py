@@ -28,7 +28,7 @@ from vidgate.exceptions import (
 )
 from vidgate.models.accounts import Caller
 from vidgate.models.tasks import TaskStatus
-from vidgate.providers.client import UpstreamClient
+from vidgate.providers.transport.client import UpstreamClient
 
 FACES = "identify-face"
 INIT = "multi-elements/init-selection"

@@ -37,7 +37,7 @@ from vidgate.models.outcomes import (
 )
 from vidgate.models.tasks import AttemptStatus, TaskError, TaskStatus
 from vidgate.providers.base import Provider
-from vidgate.providers.client import Pool
+from vidgate.providers.transport.client import Pool
 from vidgate.services.attempts.faults import to_task_error
 from vidgate.services.attempts.pacing import backoff, doubt_backoff, doubt_ends_at, next_interval
 from vidgate.services.attempts.rooms import Place

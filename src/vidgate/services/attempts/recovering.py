@@ -32,7 +32,7 @@ from vidgate.models.ids import new_id, public_id
 from vidgate.models.outcomes import Fault, FaultKind, Found, Submission
 from vidgate.models.tasks import AttemptStatus, TaskError, TaskStatus
 from vidgate.providers.base import Finds, LostSubmit, Provider, SubmitIds, Translation
-from vidgate.providers.client import Pool
+from vidgate.providers.transport.client import Pool
 from vidgate.services.attempts.faults import NO_ANSWER, UNKNOWN_OUTCOME, to_unknown_outcome
 from vidgate.services.attempts.pacing import backoff
 from vidgate.services.attempts.submitting import (

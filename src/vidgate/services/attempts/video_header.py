@@ -11,8 +11,8 @@ import structlog
 from vidgate.constants import LOOKS_PER_CHANNEL, PROBE_TIMEOUT
 from vidgate.exceptions import VidgateError
 from vidgate.models.outcomes import VideoResult
-from vidgate.providers.guard import GuardedFetcher
-from vidgate.providers.mp4 import probe_mp4
+from vidgate.providers.transport.guard import GuardedFetcher
+from vidgate.providers.transport.mp4 import probe_mp4
 
 __all__ = ["Prober"]
 

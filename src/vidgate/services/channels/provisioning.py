@@ -12,7 +12,7 @@ from vidgate.models.accounts import Account, Token
 from vidgate.models.channels import Channel, OnUnknown
 from vidgate.models.ids import new_id
 from vidgate.providers.base import Provider
-from vidgate.providers.proxies import check_proxy_url
+from vidgate.providers.transport.proxies import check_proxy_url
 from vidgate.services.secrets import Purpose, SecretBox, hash_key, new_access_key, new_token_key
 
 __all__ = ["DEFAULT_ACCOUNT", "NewChannel", "Provisioning"]

@@ -23,7 +23,7 @@ from vidgate.exceptions import (
 from vidgate.models.attempts import Attempt
 from vidgate.models.channels import Channel, ChannelAccess
 from vidgate.providers.base import Call
-from vidgate.providers.client import Pool, UpstreamClient
+from vidgate.providers.transport.client import Pool, UpstreamClient
 from vidgate.services.channels.directory import Directory
 
 __all__ = ["Line", "Upstream", "WriteCall"]

@@ -13,8 +13,8 @@ from vidgate.db.clock import Clock
 from vidgate.exceptions import ProviderProtocolError
 from vidgate.models.outcomes import VideoResult
 from vidgate.providers.base import Provider, ServesContent
-from vidgate.providers.downloads import Span, download_headers
-from vidgate.providers.guard import GuardedFetcher, UnsafeUrlError
+from vidgate.providers.transport.downloads import Span, download_headers
+from vidgate.providers.transport.guard import GuardedFetcher, UnsafeUrlError
 from vidgate.services.channels.upstream import Upstream
 
 __all__ = ["ContentWays", "NoOtherWayError"]

@@ -29,7 +29,7 @@ from vidgate.exceptions import (
 from vidgate.models.ids import parse_public_id
 from vidgate.models.outcomes import VideoResult
 from vidgate.models.tasks import TaskSnapshot, TaskStatus
-from vidgate.providers.downloads import (
+from vidgate.providers.transport.downloads import (
     BeyondEndError,
     Download,
     RefusedLinkError,
@@ -38,7 +38,7 @@ from vidgate.providers.downloads import (
     UnfitPartError,
     begin_download,
 )
-from vidgate.providers.guard import UnsafeUrlError
+from vidgate.providers.transport.guard import UnsafeUrlError
 from vidgate.services.content.link_renewal import CannotAskError, GoneError, LinkRenewer
 from vidgate.services.content.routes import ContentWays, NoOtherWayError
 from vidgate.services.content.stream import ContentStream

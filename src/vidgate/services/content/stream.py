@@ -12,7 +12,7 @@ from vidgate.exceptions import (
     UnansweredError,
     VidgateError,
 )
-from vidgate.providers.downloads import Download, Span, StalledError
+from vidgate.providers.transport.downloads import Download, Span, StalledError
 
 __all__ = ["ContentStream"]
 

@@ -39,7 +39,7 @@ from vidgate.models.tasks import (
     TaskStatus,
 )
 from vidgate.providers.base import FollowsUp, Provider, Translation
-from vidgate.providers.guard import UnsafeUrlError, check_url
+from vidgate.providers.transport.guard import UnsafeUrlError, check_url
 from vidgate.services.attempts.submitting import (
     Refused,
     Submitter,

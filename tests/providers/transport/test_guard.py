@@ -11,8 +11,8 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from typing_extensions import override
 
 from vidgate.exceptions import NotSentError, ProviderProtocolError, UnansweredError
-from vidgate.providers.downloads import StalledError
-from vidgate.providers.guard import (
+from vidgate.providers.transport.downloads import StalledError
+from vidgate.providers.transport.guard import (
     CONNECTIONS_PER_HOST,
     GuardedFetcher,
     RangeAnswer,
@@ -436,7 +436,7 @@ async def test_a_name_that_leads_inside_is_not_connected_to(
 async def test_a_literal_is_stopped_at_the_connection_too(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vidgate.providers.guard.check_url", lambda *_, **__: None)
+    monkeypatch.setattr("vidgate.providers.transport.guard.check_url", lambda *_, **__: None)
     async with fetcher_of() as fetcher:
         with pytest.raises(UnsafeUrlError):
             await fetcher.get_range(server.url, 0, 9, timeout_seconds=LONG)

@@ -24,8 +24,8 @@ from yarl import URL
 from vidgate import __version__
 from vidgate.constants import LOOKS_PER_CHANNEL
 from vidgate.exceptions import NotSentError, ProviderProtocolError, UnansweredError, VidgateError
-from vidgate.providers.client import AnswerStream, PooledResolver
-from vidgate.providers.downloads import StalledError
+from vidgate.providers.transport.client import AnswerStream, PooledResolver
+from vidgate.providers.transport.downloads import StalledError
 
 __all__ = [
     "GuardedFetcher",

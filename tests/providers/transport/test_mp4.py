@@ -9,7 +9,7 @@ from typing import Any
 import av
 import pytest
 
-from vidgate.providers.mp4 import READ_LIMIT, READ_LIMIT_BYTES, VideoFacts, probe_mp4
+from vidgate.providers.transport.mp4 import READ_LIMIT, READ_LIMIT_BYTES, VideoFacts, probe_mp4
 
 
 class Source:

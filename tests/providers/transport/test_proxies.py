@@ -20,8 +20,8 @@ from pydantic import SecretStr
 from tests.support.proxies import HttpProxy, SocksProxy, proxy_server
 
 from vidgate.exceptions import ConfigurationError, NotSentError, UnansweredError
-from vidgate.providers.client import AiohttpTransport, UpstreamClient
-from vidgate.providers.proxies import check_proxy_url
+from vidgate.providers.transport.client import AiohttpTransport, UpstreamClient
+from vidgate.providers.transport.proxies import check_proxy_url
 
 LONG = 20.0
 SOON = 0.4

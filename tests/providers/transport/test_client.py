@@ -24,7 +24,7 @@ from typing_extensions import override
 
 from vidgate import __version__
 from vidgate.exceptions import NotSentError, UnansweredError
-from vidgate.providers.client import (
+from vidgate.providers.transport.client import (
     ANSWER_LIMIT_BYTES,
     CHANNEL_CONNECTIONS,
     AiohttpTransport,

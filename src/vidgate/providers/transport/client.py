@@ -38,8 +38,8 @@ from yarl import URL
 from vidgate import __version__
 from vidgate.constants import POLLS_MOST
 from vidgate.exceptions import NotSentError, UnansweredError, UpstreamError
-from vidgate.providers.downloads import StalledError
-from vidgate.providers.proxies import make_connector, request_options
+from vidgate.providers.transport.downloads import StalledError
+from vidgate.providers.transport.proxies import make_connector, request_options
 
 __all__ = [
     "ANSWER_LIMIT_BYTES",

@@ -8,8 +8,8 @@ import pytest
 from tests.support.hosts import Exchange, Host, open_host, ranged
 
 from vidgate.exceptions import NotSentError
-from vidgate.providers.client import ANSWER_LIMIT_BYTES, AiohttpTransport, UpstreamClient
-from vidgate.providers.downloads import (
+from vidgate.providers.transport.client import ANSWER_LIMIT_BYTES, AiohttpTransport, UpstreamClient
+from vidgate.providers.transport.downloads import (
     Download,
     RefusedLinkError,
     StalledError,
