@@ -46,7 +46,7 @@ from vidgate.services.content.source import Content
 from vidgate.services.metrics import Metrics
 from vidgate.services.secrets import SecretBox, read_secret_keys
 from vidgate.services.tasks.cancelling import Canceller
-from vidgate.services.tasks.creating import Submissions
+from vidgate.services.tasks.creating import TaskCreator
 from vidgate.services.tasks.direct_calls import DirectCalls
 from vidgate.services.tasks.idempotency import Repetitions
 from vidgate.services.tasks.references import VideoNames
@@ -56,12 +56,12 @@ from vidgate.services.views.content_links import ContentLinks, base_url_of
 from vidgate.services.views.reading import TaskReader
 
 __all__ = [
-    "Office",
+    "OperatorContext",
     "Services",
     "build_services",
     "open_checker",
     "open_database_url",
-    "open_office",
+    "open_operator_context",
     "open_services",
 ]
 
@@ -85,7 +85,7 @@ _GAUGE_INTERVAL = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Office:
+class OperatorContext:
     """What an operator's command works with: stores, and no upstream."""
 
     settings: Settings
@@ -104,11 +104,11 @@ class Services:
     """What a serving process works with."""
 
     settings: Settings
-    office: Office
+    operator: OperatorContext
     clock: Clock
     providers: Mapping[str, Provider]
     directory: Directory
-    submissions: Submissions
+    task_creator: TaskCreator
     direct_calls: DirectCalls
     canceller: Canceller
     reader: TaskReader
@@ -125,7 +125,7 @@ class Services:
         Raises:
             DatabaseUnavailableError: It gives none.
         """
-        await ping(self.office.database)
+        await ping(self.operator.database)
 
     @property
     def is_worker_alive(self) -> bool:
@@ -166,7 +166,9 @@ async def open_database_url(settings: Settings) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def open_office(settings: Settings, *, url: str | None = None) -> AsyncIterator[Office]:
+async def open_operator_context(
+    settings: Settings, *, url: str | None = None
+) -> AsyncIterator[OperatorContext]:
     """Open the database, migrate it where that is ours to do, and yield what works on it.
 
     Args:
@@ -196,7 +198,7 @@ async def open_office(settings: Settings, *, url: str | None = None) -> AsyncIte
             accounts=accounts, channels=channels, box=box, providers=providers
         )
         await provisioning.check_secret_key()
-        yield Office(
+        yield OperatorContext(
             settings=settings,
             database=database,
             providers=providers,
@@ -210,22 +212,22 @@ async def open_office(settings: Settings, *, url: str | None = None) -> AsyncIte
 
 
 @asynccontextmanager
-async def open_checker(office: Office) -> AsyncIterator[ChannelChecker]:
+async def open_checker(operator: OperatorContext) -> AsyncIterator[ChannelChecker]:
     """Open what checks channels, for as long as it is needed."""
     client = UpstreamClient()
     clock = DatabaseClock()
     try:
-        await clock.sync(office.database)
+        await clock.sync(operator.database)
         directory = Directory(
-            accounts=office.accounts,
-            channels=office.channels,
-            box=office.box,
+            accounts=operator.accounts,
+            channels=operator.channels,
+            box=operator.box,
             clock=clock,
             monotonic=time.monotonic,
         )
         yield ChannelChecker(
-            channels=office.channels,
-            providers=office.providers,
+            channels=operator.channels,
+            providers=operator.providers,
             upstream=Upstream(directory=directory, client=client, clock=clock),
         )
     finally:
@@ -242,20 +244,20 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     """
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(open_database_url(settings))
-        office = await stack.enter_async_context(open_office(settings, url=url))
-        await office.provisioning.apply_environment(settings)
+        operator = await stack.enter_async_context(open_operator_context(settings, url=url))
+        await operator.provisioning.apply_environment(settings)
         client = UpstreamClient()
         stack.push_async_callback(client.aclose)
         fetcher = GuardedFetcher(allowed_networks=settings.allowed_networks)
         stack.push_async_callback(fetcher.aclose)
         clock = DatabaseClock()
-        await clock.sync(office.database)
+        await clock.sync(operator.database)
         notifier = None
         if settings.db_prepared:
-            notifier = Notifier(office.database)
+            notifier = Notifier(operator.database)
             stack.push_async_callback(notifier.aclose)
         services = build_services(
-            office, client=client, fetcher=fetcher, clock=clock, notifier=notifier
+            operator, client=client, fetcher=fetcher, clock=clock, notifier=notifier
         )
         await services.directory.load()
         if settings.db_prepared:
@@ -263,7 +265,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             listener = Listener(url, callback=reader.evict, on_reset=reader.evict_all)
             listener.start()
             stack.push_async_callback(listener.aclose)
-        sync = Loop("clock", lambda: clock.sync(office.database), _CLOCK_INTERVAL)
+        sync = Loop("clock", lambda: clock.sync(operator.database), _CLOCK_INTERVAL)
         loops = (*services.loops, sync)
         for loop in loops:
             loop.start()
@@ -272,7 +274,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             await asyncio.gather(*(loop.stop() for loop in loops))
             await asyncio.gather(
                 services.worker.stop(settings.shutdown_grace),
-                services.submissions.drain(settings.shutdown_grace),
+                services.task_creator.drain(settings.shutdown_grace),
             )
 
         stack.push_async_callback(stop)
@@ -280,7 +282,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
 
 
 def build_services(
-    office: Office,
+    operator: OperatorContext,
     *,
     client: UpstreamClient,
     fetcher: GuardedFetcher,
@@ -290,33 +292,33 @@ def build_services(
     """Put together what a process serves and works with; nothing of it runs yet.
 
     Args:
-        office: The opened database and what works on it.
+        operator: The opened database and what works on it.
         client: The way to the providers.
         fetcher: The way to finished videos.
         clock: Database time.
         notifier: The way to the other processes, `None` to keep hints to oneself.
     """
-    settings = office.settings
+    settings = operator.settings
     metrics = Metrics()
     randomness = random.Random()  # noqa: S311 - spreads load, guards nothing
     directory = Directory(
-        accounts=office.accounts,
-        channels=office.channels,
-        box=office.box,
+        accounts=operator.accounts,
+        channels=operator.channels,
+        box=operator.box,
         clock=clock,
         monotonic=time.monotonic,
     )
-    links = ContentLinks(base_url=base_url_of(settings), box=office.box)
-    reader = TaskReader(office.tasks, monotonic=time.monotonic, links=links)
+    links = ContentLinks(base_url=base_url_of(settings), box=operator.box)
+    reader = TaskReader(operator.tasks, monotonic=time.monotonic, links=links)
     changes = Changes(reader, notifier)
     upstream = Upstream(directory=directory, client=client, clock=clock)
-    router = Router(directory=directory, providers=office.providers, randomness=randomness)
-    addresses = CallbackAddresses(public_url=settings.public_url, box=office.box)
+    router = Router(directory=directory, providers=operator.providers, randomness=randomness)
+    addresses = CallbackAddresses(public_url=settings.public_url, box=operator.box)
     submitter = Submitter(
-        attempts=office.attempts,
-        tasks=office.tasks,
+        attempts=operator.attempts,
+        tasks=operator.tasks,
         directory=directory,
-        providers=office.providers,
+        providers=operator.providers,
         router=router,
         upstream=upstream,
         clock=clock,
@@ -328,8 +330,8 @@ def build_services(
         addresses=addresses,
     )
     poller = Poller(
-        attempts=office.attempts,
-        providers=office.providers,
+        attempts=operator.attempts,
+        providers=operator.providers,
         upstream=upstream,
         prober=Prober(fetcher),
         clock=clock,
@@ -339,10 +341,10 @@ def build_services(
         randomness=randomness,
     )
     recoverer = Recoverer(
-        attempts=office.attempts,
-        tasks=office.tasks,
+        attempts=operator.attempts,
+        tasks=operator.tasks,
         directory=directory,
-        providers=office.providers,
+        providers=operator.providers,
         submitter=submitter,
         upstream=upstream,
         clock=clock,
@@ -352,30 +354,30 @@ def build_services(
         randomness=randomness,
     )
     worker = Worker(
-        attempts=office.attempts,
+        attempts=operator.attempts,
         directory=directory,
-        providers=office.providers,
+        providers=operator.providers,
         submitter=submitter,
         poller=poller,
         recoverer=recoverer,
         clock=clock,
     )
     repetitions = Repetitions(
-        store=OnceStore(office.database), attempts=office.attempts, reader=reader
+        store=OnceStore(operator.database), attempts=operator.attempts, reader=reader
     )
-    sessions = Sessions(office.box)
+    sessions = Sessions(operator.box)
     names = VideoNames(
         reader=reader,
-        attempts=office.attempts,
+        attempts=operator.attempts,
         router=router,
-        providers=office.providers,
+        providers=operator.providers,
         sessions=sessions,
     )
-    submissions = Submissions(
-        tasks=office.tasks,
+    task_creator = TaskCreator(
+        tasks=operator.tasks,
         reader=reader,
         router=router,
-        providers=office.providers,
+        providers=operator.providers,
         submitter=submitter,
         changes=changes,
         clock=clock,
@@ -388,15 +390,15 @@ def build_services(
         names=names,
         sessions=sessions,
         router=router,
-        providers=office.providers,
+        providers=operator.providers,
         upstream=upstream,
         clock=clock,
         monotonic=time.monotonic,
     )
     canceller = Canceller(
-        attempts=office.attempts,
+        attempts=operator.attempts,
         reader=reader,
-        providers=office.providers,
+        providers=operator.providers,
         upstream=upstream,
         clock=clock,
         metrics=metrics,
@@ -405,36 +407,36 @@ def build_services(
     )
     callbacks = CallbackReceiver(
         addresses=addresses,
-        attempts=office.attempts,
+        attempts=operator.attempts,
         directory=directory,
-        providers=office.providers,
+        providers=operator.providers,
         clock=clock,
         monotonic=time.monotonic,
     )
     content = Content(
-        tasks=office.tasks,
+        tasks=operator.tasks,
         ways=ContentWays(
-            attempts=office.attempts,
-            providers=office.providers,
+            attempts=operator.attempts,
+            providers=operator.providers,
             upstream=upstream,
             fetcher=fetcher,
             clock=clock,
         ),
         clock=clock,
         renewer=LinkRenewer(
-            tasks=office.tasks,
-            attempts=office.attempts,
-            providers=office.providers,
+            tasks=operator.tasks,
+            attempts=operator.attempts,
+            providers=operator.providers,
             upstream=upstream,
             changes=changes,
         ),
         links=links,
     )
-    catalogue = Catalogue(directory=directory, router=router, providers=office.providers)
+    catalogue = Catalogue(directory=directory, router=router, providers=operator.providers)
 
     async def measure() -> None:
         now = clock.now()
-        due, _, oldest = await office.attempts.work(now)
+        due, _, oldest = await operator.attempts.work(now)
         metrics.work(due, (now - oldest).total_seconds() if oldest else 0.0)
 
     loops = [
@@ -459,11 +461,11 @@ def build_services(
         )
     return Services(
         settings=settings,
-        office=office,
+        operator=operator,
         clock=clock,
-        providers=office.providers,
+        providers=operator.providers,
         directory=directory,
-        submissions=submissions,
+        task_creator=task_creator,
         direct_calls=direct_calls,
         canceller=canceller,
         reader=reader,

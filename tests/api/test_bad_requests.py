@@ -15,7 +15,7 @@ async def api() -> AsyncIterator[Api]:
 async def test_a_bad_request_is_refused_before_anything_is_made(api: Api, case: Case) -> None:
     await refuse(api.client, case)
 
-    assert api.services.submissions.requests == []
+    assert api.services.task_creator.requests == []
     assert api.budget.used_bytes == 0
 
 

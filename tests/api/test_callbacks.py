@@ -63,7 +63,7 @@ async def engine(database_url: str) -> AsyncIterator[Engine]:
 
 
 def use_calling(engine: Engine) -> None:
-    providers: Any = engine.office.providers
+    providers: Any = engine.operator.providers
     providers["kling"] = CallingKling()
 
 
@@ -165,7 +165,7 @@ async def test_an_address_that_is_none_is_told_nothing(
     _, created, address = await started(engine)
     token = address.rpartition("/")[2]
     [attempt] = await engine.attempts(created)
-    addresses = CallbackAddresses(public_url=PUBLIC_URL, box=engine.office.box)
+    addresses = CallbackAddresses(public_url=PUBLIC_URL, box=engine.operator.box)
     absent = addresses.of("kling", new_id()).rpartition("/")[2]
     elsewhere = addresses.of("vidu", attempt.id).rpartition("/")[2]
     other_last = "B" if token[-1] != "B" else "C"
@@ -230,12 +230,12 @@ async def test_the_channel_s_own_secret_is_used_as_soon_as_it_is_set(
     assert (await call(client, address)).status_code == 403
     assert (await call(client, address, key="first")).status_code == 200
 
-    await engine.office.provisioning.set_callback_secret("kling", "second")
+    await engine.operator.provisioning.set_callback_secret("kling", "second")
     await engine.services.directory.load()
     assert (await call(client, address, key="first")).status_code == 403
     assert (await call(client, address, key="second")).status_code == 200
 
-    await engine.office.provisioning.set_callback_secret("kling", None)
+    await engine.operator.provisioning.set_callback_secret("kling", None)
     await engine.services.directory.load()
     assert (await call(client, address)).status_code == 200
 
@@ -303,7 +303,7 @@ async def test_a_callback_while_its_job_is_asked_about_counts_after_it(
     assert (await call(client, address)).status_code == 200
     await engine.services.callbacks.round()
     [held] = await engine.attempts(created)
-    await engine.office.attempts.release(before, lease, now)
+    await engine.operator.attempts.release(before, lease, now)
     await engine.services.callbacks.round()
     [after] = await engine.attempts(created)
 
@@ -316,8 +316,8 @@ async def leased(engine: Engine, attempt: Attempt) -> Lease:
     now = engine.clock.now()
     assert attempt.due_at is not None
     lease = Lease(new_id(), attempt.due_at)
-    await engine.office.attempts.hasten([attempt.id], now)
-    [claimed] = await engine.office.attempts.claim(lease=lease, now=now, limit=1)
+    await engine.operator.attempts.hasten([attempt.id], now)
+    [claimed] = await engine.operator.attempts.claim(lease=lease, now=now, limit=1)
     assert claimed.id == attempt.id
     return lease
 
@@ -414,5 +414,5 @@ async def test_the_real_adapters_pass_the_address_on(database_url: str, provider
         created = await engine.create(MODELS[provider])
         [attempt] = await engine.attempts(created)
 
-        expected = CallbackAddresses(public_url=PUBLIC_URL, box=engine.office.box)
+        expected = CallbackAddresses(public_url=PUBLIC_URL, box=engine.operator.box)
         assert address_in(upstream.submits[0]) == expected.of(provider, attempt.id)

@@ -168,7 +168,7 @@ async def client(engine: Engine) -> AsyncIterator[httpx.AsyncClient]:
     async def open_services(_settings: Settings) -> AsyncIterator[Services]:
         yield engine.services
 
-    known: Any = engine.office.providers
+    known: Any = engine.operator.providers
     known |= providers()
     app = create_app(engine.services.settings, open_services=open_services)
     async with serve_lifespan(app) as (served, _):
@@ -194,7 +194,7 @@ async def test_the_list_follows_the_channels(engine: Engine, client: httpx.Async
     assert await names(client) == ["kling-live", "kling-old"]
     await engine.channel("vidu", model_map={"alias": "vidu-one"})
     assert await names(client) == ["alias", "kling-live", "kling-old", "vidu-one"]
-    await engine.office.provisioning.set_enabled("kling", enabled=False)
+    await engine.operator.provisioning.set_enabled("kling", enabled=False)
     await engine.services.directory.load()
     assert await names(client) == ["alias", "vidu-one"]
 
@@ -202,7 +202,7 @@ async def test_the_list_follows_the_channels(engine: Engine, client: httpx.Async
 async def test_a_token_sees_what_it_may_ask_for(engine: Engine, client: httpx.AsyncClient) -> None:
     await engine.channel("kling")
     await engine.channel("vidu")
-    _, key = await engine.office.provisioning.create_token(name="narrow", models=("vidu*",))
+    _, key = await engine.operator.provisioning.create_token(name="narrow", models=("vidu*",))
 
     assert await names(client, key) == ["vidu-one"]
     headers = {"Authorization": f"Bearer {key}"}
@@ -272,7 +272,7 @@ async def test_whatever_a_channel_serves_can_be_read(
 ) -> None:
     made = await engine.channel("openai_compatible", models=("kling-*", "film-*"))
     assert made.created_at is not None
-    _, key = await engine.office.provisioning.create_token(name="narrow", models=("kling-*",))
+    _, key = await engine.operator.provisioning.create_token(name="narrow", models=("kling-*",))
     narrow = {"Authorization": f"Bearer {key}"}
 
     known = await client.get("/v1/models/kling-live")
@@ -287,7 +287,7 @@ async def test_whatever_a_channel_serves_can_be_read(
     assert (await client.get("/v1/models/film-9", headers=narrow)).status_code == 404
     assert (await client.get("/v1/models/kling-next", headers=narrow)).status_code == 200
     assert (await client.get("/v1/models/clip-1")).status_code == 404
-    await engine.office.provisioning.set_enabled("openai_compatible", enabled=False)
+    await engine.operator.provisioning.set_enabled("openai_compatible", enabled=False)
     await engine.services.directory.load()
     for name in ("kling-live", "film-9"):
         assert (await client.get(f"/v1/models/{name}")).status_code == 404
@@ -296,7 +296,7 @@ async def test_whatever_a_channel_serves_can_be_read(
 async def test_a_retired_model_that_may_not_run_cannot_be_read(
     engine: Engine, client: httpx.AsyncClient
 ) -> None:
-    known: Any = engine.office.providers
+    known: Any = engine.operator.providers
     known |= providers(map_retired_models=False)
     await engine.channel("kling")
 
@@ -313,7 +313,7 @@ async def test_the_models_need_a_token(client: httpx.AsyncClient) -> None:
 
 
 async def test_every_provider_s_models_can_be_shown(engine: Engine) -> None:
-    offers = list_models([], engine.office.providers)
+    offers = list_models([], engine.operator.providers)
 
     assert {offer.provider for offer in offers} == {"kling", "jimeng", "vidu"}
     assert all(offer.capabilities for offer in offers)

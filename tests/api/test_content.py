@@ -621,7 +621,7 @@ async def test_a_slow_reader_slows_the_host(house: House) -> None:
 
 
 async def test_another_accounts_task_is_the_same_as_none(house: House) -> None:
-    provisioning = house.engine.office.provisioning
+    provisioning = house.engine.operator.provisioning
     other = await provisioning.create_account("other")
     _, key = await provisioning.create_token(name="foreign", account=other.name)
     missing = house.path.replace("task_", "task_0")
@@ -641,7 +641,7 @@ async def test_only_what_succeeded_has_content(house: House) -> None:
     house.upstream.on_poll = ["failed"]
     await house.engine.tick(minutes=1)
     after = await house.client.get(path)
-    await house.engine.office.provisioning.remove_channel("kling")
+    await house.engine.operator.provisioning.remove_channel("kling")
     await house.engine.channel("kling", "full", max_concurrency=1)
     Upstream(house.engine.router, "kling", "full")
     await house.engine.create("kling-v2-6")

@@ -64,12 +64,12 @@ async def test_requests_are_logged_but_for_a_poll_that_succeeds(api: Api) -> Non
 
 
 async def test_an_unexpected_error_is_logged_with_its_traceback(api: Api) -> None:
-    api.services.submissions.error = RuntimeError("broken")
+    api.services.task_creator.error = RuntimeError("broken")
     with capture_logs() as entries:
         await api.client.post(PATH, json={"model": "kling-v1", "prompt": "a cat"})
 
     assert entries[0]["event"] == "A request failed"
-    assert entries[0]["exc_info"] is api.services.submissions.error
+    assert entries[0]["exc_info"] is api.services.task_creator.error
     assert entries[1]["status"] == 500
 
 

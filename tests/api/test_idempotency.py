@@ -34,7 +34,7 @@ async def test_the_key_stands_for_the_request(api: Api, name: str) -> None:
         answer = await post(api, name, members=members)
         assert answer.status_code == 200, answer.text
 
-    first, again, other = api.services.submissions.onces
+    first, again, other = api.services.task_creator.onces
     assert first is not None
     assert other is not None
     assert first == again
@@ -47,14 +47,14 @@ async def test_the_key_stands_for_the_request(api: Api, name: str) -> None:
 async def test_without_a_key_nothing_is_remembered(api: Api, name: str) -> None:
     assert (await post(api, name, None)).status_code == 200
 
-    assert api.services.submissions.onces == [None]
+    assert api.services.task_creator.onces == [None]
 
 
 @pytest.mark.parametrize("name", POSTS)
 async def test_a_repetition_is_told(api: Api, name: str) -> None:
     assert "Idempotent-Replayed" not in (await post(api, name)).headers
 
-    api.services.submissions.replayed = True
+    api.services.task_creator.replayed = True
 
     assert (await post(api, name)).headers["Idempotent-Replayed"] == "true"
 
@@ -80,7 +80,7 @@ async def test_the_route_is_a_part_of_the_request(api: Api) -> None:
         _, body = POSTS["openai"]
         await api.client.post(path, json=body, headers={"Idempotency-Key": "k"})
 
-    first, other = api.services.submissions.onces
+    first, other = api.services.task_creator.onces
     assert first is not None
     assert other is not None
     assert first.fingerprint != other.fingerprint
@@ -118,7 +118,7 @@ async def test_a_form_is_its_fields_and_files(api: Api, path: str) -> None:
     await send(picture, "other")
     await send(picture + b"1", "one")
 
-    first, again, other = (once and once.fingerprint for once in api.services.submissions.onces)
+    first, again, other = (once and once.fingerprint for once in api.services.task_creator.onces)
     assert first == again != other
 
 
@@ -128,5 +128,5 @@ async def test_order_and_blanks_of_json_do_not_count(api: Api) -> None:
             "/v1/video/generations", content=content, headers={"Idempotency-Key": "k"}
         )
 
-    first, again = api.services.submissions.onces
+    first, again = api.services.task_creator.onces
     assert first == again

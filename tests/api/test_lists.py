@@ -115,7 +115,7 @@ async def test_a_list_is_cut_and_goes_on_from_there(
     await engine.channel("vidu")
     Upstream(engine.router, "vidu")
     names = [(await engine.create(MODELS["vidu"])).snapshot.public_id for _ in range(COUNT)]
-    await engine.office.database.execute(FATTEN, payload=sizes[0], prompt=sizes[1])
+    await engine.operator.database.execute(FATTEN, payload=sizes[0], prompt=sizes[1])
     await engine.services.reader.refresh()
 
     found = await walk(client, names)
@@ -132,7 +132,7 @@ async def test_a_numbered_page_is_whole_however_much_was_said(
     await engine.channel("kling")
     Upstream(engine.router, "kling")
     names = [(await engine.create(MODELS["kling"])).snapshot.public_id for _ in range(COUNT)]
-    await engine.office.database.execute(FATTEN, payload=1_000_000, prompt=1_000_000)
+    await engine.operator.database.execute(FATTEN, payload=1_000_000, prompt=1_000_000)
 
     answer = await ask(
         client, "GET", "/kling/v1/videos/text2video", params={"pageNum": "1", "pageSize": "500"}
@@ -151,7 +151,7 @@ async def test_a_part_is_cut_before_it_is_held(engine: Engine) -> None:
     Upstream(engine.router, "vidu")
     for _ in range(COUNT):
         await engine.create(MODELS["vidu"])
-    await engine.office.database.execute(FATTEN, payload=1_000_000, prompt=1_000_000)
+    await engine.operator.database.execute(FATTEN, payload=1_000_000, prompt=1_000_000)
     account = engine.caller.account_id
 
     page = await engine.services.reader.page(account, TaskQuery(limit=100))

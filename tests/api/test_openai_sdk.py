@@ -29,7 +29,7 @@ from vidgate.exceptions import (
 from vidgate.main import create_app
 from vidgate.models.accounts import Caller
 from vidgate.models.outcomes import VideoResult
-from vidgate.models.requests import Once, VideoRequest
+from vidgate.models.requests import IdempotencyClaim, VideoRequest
 from vidgate.models.tasks import FollowUp, OutputSnapshot, TaskStatus
 from vidgate.providers.kling import Kling
 from vidgate.services.channels.catalogue import ModelOffer
@@ -74,7 +74,7 @@ class StoringSubmissions(FakeSubmissions):
         *,
         dialect: str,
         echo: Mapping[str, Any] = MappingProxyType({}),
-        once: Once | None = None,
+        once: IdempotencyClaim | None = None,
     ) -> Created:
         created = await super().create(caller, request, dialect=dialect, echo=echo, once=once)
         self._services.reader.add(created.snapshot)
@@ -108,7 +108,7 @@ class Gateway:
 @pytest.fixture
 async def gateway() -> AsyncIterator[Gateway]:
     services = FakeServices(build_settings())
-    services.submissions = StoringSubmissions(services)
+    services.task_creator = StoringSubmissions(services)
 
     @asynccontextmanager
     async def opened(_settings: Settings) -> AsyncIterator[FakeServices]:
@@ -154,7 +154,7 @@ async def test_a_video_is_made_from_a_form(gateway: Gateway) -> None:
     assert type(video) is Video
     assert (video.status, video.model) == ("queued", "kling-v2-6")
     assert (video.seconds, video.size) == ("8", "1280x720")
-    assert gateway.services.submissions.request == VideoRequest(
+    assert gateway.services.task_creator.request == VideoRequest(
         model="kling-v2-6",
         prompt="a paper boat",
         duration_seconds=8,
@@ -177,7 +177,7 @@ async def test_a_video_is_made_from_json_and_from_a_file(gateway: Gateway) -> No
             extra_headers=JSON,
         )
 
-    plain, file, form, json = gateway.services.submissions.requests
+    plain, file, form, json = gateway.services.task_creator.requests
     assert (plain.duration_seconds, plain.images) == (4, ())
     assert [image.content for image in file.images] == [PNG]
     assert [image.url for image in form.images] == ["https://a.test/a.png"]
@@ -253,7 +253,7 @@ async def test_a_video_is_remixed_edited_and_extended(gateway: Gateway) -> None:
 
     assert [video.remixed_from_video_id for video in made] == [source] * 4
     assert made[3].seconds == "8"
-    asked = gateway.services.submissions.follow_ups
+    asked = gateway.services.task_creator.follow_ups
     assert [(kind, name) for kind, name, _ in asked] == [
         (FollowUp.REMIX, source),
         (FollowUp.EDIT, source),
@@ -333,7 +333,7 @@ async def test_a_video_is_read_and_removed(gateway: Gateway) -> None:
 async def test_every_error_is_raised_as_its_class(
     gateway: Gateway, error: RequestError, raised: type[openai.APIStatusError], kind: str, code: str
 ) -> None:
-    gateway.services.submissions.error = error
+    gateway.services.task_creator.error = error
 
     with pytest.raises(raised, match=error.message) as caught:
         await gateway.ask(
@@ -346,7 +346,7 @@ async def test_every_error_is_raised_as_its_class(
     assert caught.value.param == error.param
     assert caught.value.request_id
     # What may have cost money, or would be refused again, is never sent again.
-    assert len(gateway.services.submissions.requests) == 1
+    assert len(gateway.services.task_creator.requests) == 1
 
 
 async def test_a_wrong_token_and_a_missing_video(gateway: Gateway) -> None:

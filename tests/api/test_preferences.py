@@ -20,8 +20,8 @@ async def api() -> AsyncIterator[Api]:
 @pytest.mark.parametrize("name", POSTS)
 async def test_what_was_ignored_and_adjusted_is_named(api: Api, name: str) -> None:
     path, body = POSTS[name]
-    api.services.submissions.ignored = ("style", "seed")
-    api.services.submissions.adjusted = ("size=1:1@720p",)
+    api.services.task_creator.ignored = ("style", "seed")
+    api.services.task_creator.adjusted = ("size=1:1@720p",)
 
     answer = await api.client.post(path, json=body)
 
@@ -46,4 +46,4 @@ async def test_strict_handling_is_asked_for(api: Api, name: str, prefer: str) ->
 
     await api.client.post(path, json=body, headers={"Prefer": prefer} if prefer else {})
 
-    assert api.services.submissions.request.strict is bool(prefer)
+    assert api.services.task_creator.request.strict is bool(prefer)

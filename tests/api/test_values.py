@@ -35,7 +35,7 @@ async def test_too_many_values_are_refused_in_every_dialect(api: Api, kind: str,
 
     assert answer.status_code == 400
     assert "10,000 JSON values" in answer.text
-    assert api.services.submissions.requests == []
+    assert api.services.task_creator.requests == []
 
 
 @pytest.mark.parametrize("name", MANY)

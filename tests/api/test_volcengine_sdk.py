@@ -80,7 +80,7 @@ async def test_submit_and_get_result(sdk: Any) -> None:
 
         assert submitted["code"] == submitted["status"] == 10000
         assert submitted["data"]["task_id"].startswith("task_")
-        assert services.submissions.request.metadata == FORM
+        assert services.task_creator.request.metadata == FORM
 
         task = build_task(status=TaskStatus.IN_PROGRESS, provider="jimeng")
         form = {"req_key": FORM["req_key"], "task_id": services.reader.add(task)}
@@ -115,13 +115,13 @@ async def test_the_sdks_other_pair_of_methods(sdk: Any) -> None:
 
         assert submitted["data"]["task_id"]
         assert asked["data"]["status"] == "not_found"
-        assert services.submissions.request.metadata == form
+        assert services.task_creator.request.metadata == form
 
 
 async def test_a_refusal_is_told_in_the_vendors_shape(sdk: Any) -> None:
     async with open_gateway() as (services, url):
         aim(sdk, url)
-        services.submissions.error = UnsupportedParameterError("frames", "No.", allowed=(121, 241))
+        services.task_creator.error = UnsupportedParameterError("frames", "No.", allowed=(121, 241))
 
         with pytest.raises(Exception, match=r'"code":50200.*frames: No. Allowed: 121, 241.'):
             await asyncio.to_thread(sdk.cv_sync2async_submit_task, FORM)
@@ -136,15 +136,15 @@ async def test_a_wrong_secret_and_an_unknown_key_are_told_apart(sdk: Any) -> Non
         with pytest.raises(Exception, match="InvalidAccessKey"):
             await asyncio.to_thread(sdk.cv_sync2async_submit_task, FORM)
 
-        assert services.submissions.requests == []
+        assert services.task_creator.requests == []
 
 
 async def test_real_services_and_the_sandbox(sdk: Any, database_url: str) -> None:
     """From the SDK to a video; and the same request once more makes no second one."""
     sent: list[Any] = []
     async with open_town(database_url) as town:
-        token, _ = await town.office.provisioning.create_token(name="sdk")
-        access_key, secret = await town.office.provisioning.create_access_key(token)
+        token, _ = await town.operator.provisioning.create_token(name="sdk")
+        access_key, secret = await town.operator.provisioning.create_access_key(token)
         gateway = await town.gateway()
         aim(sdk, gateway.url, access_key, secret)
         sdk.session.hooks["response"].append(lambda answer, **_: sent.append(answer.request))

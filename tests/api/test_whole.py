@@ -132,14 +132,14 @@ async def test_tokens_that_may_not_create_may_read(
     await engine.channel("kling")
     engine.router.post("http://kling.test/v1/videos/text2video").respond(json=ACCEPTED)
     made = (await client.post(PATH, json=GOOD)).json()["id"]
-    provisioning = engine.office.provisioning
+    provisioning = engine.operator.provisioning
     now = engine.clock.now()
     _, expired = await provisioning.create_token(name="old", expires_at=now - timedelta(days=1))
     _, narrow = await provisioning.create_token(name="narrow", models=("vidu*",))
     other = await provisioning.create_account("other")
     _, foreign = await provisioning.create_token(name="foreign", account=other.name)
     revoked_token, revoked = await provisioning.create_token(name="revoked")
-    await engine.office.accounts.revoke_token(revoked_token.id)
+    await engine.operator.accounts.revoke_token(revoked_token.id)
     before = len(engine.router.calls)
 
     async def asked(key: str) -> tuple[int, str, int]:
@@ -164,7 +164,7 @@ async def test_an_expired_token_stops_and_deletes_nothing(
     engine.router.post("http://kling.test/v1/videos/text2video").respond(json=ACCEPTED)
     made = (await client.post(PATH, json=GOOD)).json()["id"]
     yesterday = engine.clock.now() - timedelta(days=1)
-    _, expired = await engine.office.provisioning.create_token(name="old", expires_at=yesterday)
+    _, expired = await engine.operator.provisioning.create_token(name="old", expires_at=yesterday)
     headers = {"Authorization": expired}
 
     refused = [

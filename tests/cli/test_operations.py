@@ -12,7 +12,7 @@ from vidgate.cli.demo import example
 from vidgate.config import Settings
 from vidgate.db.attempts import NewAttempt
 from vidgate.db.tasks import NewTask
-from vidgate.factory import open_office
+from vidgate.factory import open_operator_context
 from vidgate.models.attempts import Lease
 from vidgate.models.ids import new_id, public_id
 from vidgate.models.outcomes import Fault, FaultKind
@@ -23,9 +23,9 @@ NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
 async def store_tasks() -> list[str]:
     """A failed task and a waiting one, both of the account `team`."""
-    async with open_office(Settings()) as office:
-        account = await office.accounts.account_named("team")
-        channel = await office.channels.named("main")
+    async with open_operator_context(Settings()) as operator:
+        account = await operator.accounts.account_named("team")
+        channel = await operator.channels.named("main")
         assert account
         assert channel
         ids = []
@@ -57,9 +57,9 @@ async def store_tasks() -> list[str]:
                 lease=Lease(new_id(), NOW + timedelta(minutes=2)),
                 max_concurrency=None,
             )
-            stored = await office.tasks.create(task, attempt)
+            stored = await operator.tasks.create(task, attempt)
             if not is_waiting:
-                await office.attempts.finish(
+                await operator.attempts.finish(
                     stored,
                     attempt.lease,
                     status=AttemptStatus.FAILED,

@@ -24,7 +24,7 @@ from vidgate.db.once import OnceStore, RepeatedError
 from vidgate.db.tasks import TaskStore
 from vidgate.models.channels import Channel
 from vidgate.models.ids import new_id
-from vidgate.models.requests import Once
+from vidgate.models.requests import IdempotencyClaim
 from vidgate.models.tasks import AttemptStatus, TaskStatus
 
 COUNTS = Statement(
@@ -113,7 +113,7 @@ async def test_what_is_abandoned_is_gone(
 async def test_what_is_abandoned_frees_its_key(
     tasks: TaskStore, channel: Channel, database: Database
 ) -> None:
-    once = Once(key="k", fingerprint=b"f", lifetime=timedelta(hours=1))
+    once = IdempotencyClaim(key="k", fingerprint=b"f", lifetime=timedelta(hours=1))
     task = new_task()
     new = new_attempt(channel, task.id)
     await tasks.create(task, new, once=once)

@@ -33,7 +33,7 @@ async def test_sixteen_downloads_at_once_stay_small(database_url: str) -> None:
         assert (await final(client, task, seconds=60))["status"] == "succeeded"
         task_id = parse_public_id("task_", task)
         assert task_id is not None
-        assert await town.office.tasks.renew_result(task_id, 0, VideoResult(url=host.url))
+        assert await town.operator.tasks.renew_result(task_id, 0, VideoResult(url=host.url))
         process = psutil.Process(gateway.running.pid)
         idle_bytes = process.memory_info().rss
         peaks = []

@@ -69,7 +69,7 @@ async def test_a_change_is_in_force_at_running_processes_within_a_second(
         client = town.client(await town.gateway())
         await create(client, "kling-v2-6")
 
-        await town.office.provisioning.set_enabled("kling", enabled=False)
+        await town.operator.provisioning.set_enabled("kling", enabled=False)
 
         async def refused() -> bool:
             answer = await client.post(PATH, json={"model": "kling-v2-6", "prompt": "a boat"})
@@ -104,7 +104,7 @@ async def test_a_killed_worker_loses_and_doubles_nothing(database_url: str) -> N
         await town.sandbox.post("/_sandbox/settings", json={"latency_seconds": 0, "speed": 50})
 
         again = town.client(await town.gateway())
-        stored = await town.office.tasks.overview(limit=100)
+        stored = await town.operator.tasks.overview(limit=100)
         assert len(stored) == 10
         ended = {task.public_id: await final(again, task.public_id, seconds=180) for task in stored}
 

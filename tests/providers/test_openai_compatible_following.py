@@ -313,7 +313,7 @@ async def test_a_vidgate_reads_what_was_asked_of_the_one_before_it(
         )
 
     assert answer.status_code == 200, answer.text
-    [(what, source, request)] = api.services.submissions.follow_ups
+    [(what, source, request)] = api.services.task_creator.follow_ups
     assert (what, source) == (kind, "task_9")
     assert (request.model, request.prompt) == (asked_for.model, asked_for.prompt)
     assert request.duration_seconds == asked_for.duration_seconds

@@ -288,7 +288,7 @@ AS_WRITTEN: dict[str, tuple[VideoRequest, str]] = {
 @pytest.mark.parametrize("name", AS_WRITTEN)
 def test_a_client_of_vidus_own_format_is_told_what_vidu_does_not_read(name: str) -> None:
     request, idle = AS_WRITTEN[name]
-    translation = VIDU.translate(replace(request, words="vidu"))
+    translation = VIDU.translate(replace(request, vendor_format="vidu"))
     assert translation.ignored == (idle,)
     assert translation.body[idle] == request.metadata[idle]
 
@@ -297,7 +297,7 @@ def test_a_client_of_vidus_own_format_is_told_what_vidu_does_not_read(name: str)
 def test_what_would_change_the_bill_is_refused_in_vidus_own_format_too(name: str) -> None:
     request, param, _ = REFUSED[name]
     with pytest.raises(UnsupportedParameterError) as caught:
-        VIDU.translate(replace(request, words="vidu"))
+        VIDU.translate(replace(request, vendor_format="vidu"))
     assert caught.value.param == param
 
 

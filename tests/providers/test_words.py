@@ -228,7 +228,7 @@ def test_a_vendors_own_body_keeps_the_vendors_meaning() -> None:
     request = VideoRequest(
         model="viduq2",
         metadata={"action": "text2video", "prompt": "a cat", "mode": "pro", "ratio": "1:1"},
-        words="vidu",
+        vendor_format="vidu",
     )
 
     told = PROVIDERS["vidu"].translate(request)

@@ -191,14 +191,14 @@ async def test_a_rotation_leaves_running_jobs_alone(database_url: str) -> None:
         Upstream(engine.router, "kling")
         created = await engine.create(MODELS["kling"])
         both = box(new, SECRET_KEY)
-        rewritten = await engine.office.channels.rewrite_secrets(
+        rewritten = await engine.operator.channels.rewrite_secrets(
             lambda secret: both.rotate(Purpose.CREDENTIAL, secret),
             rewrite_access_key=lambda secret: both.rotate(Purpose.ACCESS_KEY, secret),
             fingerprint=both.fingerprints[0],
         )
         assert rewritten == 1
-        [channel] = await engine.office.channels.every()
-        stored = await engine.office.channels.credential(channel.credential_id)
+        [channel] = await engine.operator.channels.every()
+        stored = await engine.operator.channels.credential(channel.credential_id)
         assert stored is not None
         assert box(new).decrypt(Purpose.CREDENTIAL, stored[1]) == KEYS["kling"]
         fake = Upstream(engine.router, "kling")

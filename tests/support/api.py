@@ -26,7 +26,7 @@ from vidgate.main import create_app
 from vidgate.models.accounts import AccessKey, Caller, Token
 from vidgate.models.attempts import Attempt
 from vidgate.models.ids import new_id
-from vidgate.models.requests import Once, VideoRequest
+from vidgate.models.requests import IdempotencyClaim, VideoRequest
 from vidgate.models.tasks import (
     FollowUp,
     OutputSnapshot,
@@ -133,7 +133,7 @@ class FakeSubmissions:
         self.requests: list[VideoRequest] = []
         self.dialects: list[str] = []
         self.echoes: list[Mapping[str, Any]] = []
-        self.onces: list[Once | None] = []
+        self.onces: list[IdempotencyClaim | None] = []
         self.follow_ups: list[tuple[FollowUp, str, VideoRequest]] = []
         self.error: Exception | None = None
         self.replayed = False
@@ -147,7 +147,7 @@ class FakeSubmissions:
         *,
         dialect: str,
         echo: Mapping[str, Any] = MappingProxyType({}),
-        once: Once | None = None,
+        once: IdempotencyClaim | None = None,
     ) -> Created:
         self.requests.append(request)
         self.dialects.append(dialect)
@@ -173,7 +173,7 @@ class FakeSubmissions:
         *,
         dialect: str,
         echo: Mapping[str, Any] = MappingProxyType({}),
-        once: Once | None = None,
+        once: IdempotencyClaim | None = None,
     ) -> Created:
         self.follow_ups.append((kind, source, request))
         return await self.create(caller, request, dialect=dialect, echo=echo, once=once)
@@ -320,7 +320,7 @@ class FakeServices:
 
     settings: Settings
     directory: FakeDirectory = field(default_factory=FakeDirectory)
-    submissions: FakeSubmissions = field(default_factory=FakeSubmissions)
+    task_creator: FakeSubmissions = field(default_factory=FakeSubmissions)
     direct_calls: FakeDirectCalls = field(default_factory=FakeDirectCalls)
     reader: FakeReader = field(default_factory=FakeReader)
     clock: FakeClock = field(default_factory=FakeClock)

@@ -12,7 +12,7 @@ from tests.support.clock import FixedClock
 
 from vidgate.config import Settings
 from vidgate.exceptions import RequestError
-from vidgate.factory import Office, Services, build_services, open_office
+from vidgate.factory import OperatorContext, Services, build_services, open_operator_context
 from vidgate.models.accounts import Caller
 from vidgate.models.attempts import Attempt
 from vidgate.models.channels import Channel
@@ -47,7 +47,7 @@ class Engine:
     """
 
     services: Services
-    office: Office
+    operator: OperatorContext
     router: respx.MockRouter
     clock: FixedClock
     caller: Caller
@@ -56,7 +56,7 @@ class Engine:
     async def channel(self, provider: str, name: str | None = None, **options: Any) -> Channel:
         options.setdefault("base_url", f"http://{name or provider}.test")
         options.setdefault("models", LISTED.get(provider, ()))
-        channel = await self.office.provisioning.add_channel(
+        channel = await self.operator.provisioning.add_channel(
             NewChannel(name=name or provider, provider=provider, key=KEYS[provider], **options)
         )
         await self.services.directory.load()
@@ -64,7 +64,7 @@ class Engine:
 
     async def create(self, model: str, prompt: str = "a boat", **members: Any) -> Created:
         request = VideoRequest(model=model, prompt=prompt, **members)
-        return await self.services.submissions.create(self.caller, request, dialect="newapi")
+        return await self.services.task_creator.create(self.caller, request, dialect="newapi")
 
     async def refused(self, model: str, **members: Any) -> RequestError:
         try:
@@ -84,15 +84,15 @@ class Engine:
         name = created if isinstance(created, str) else created.snapshot.public_id
         task_id = parse_public_id("task_", name)
         assert task_id is not None
-        snapshot = await self.office.tasks.snapshot(task_id)
+        snapshot = await self.operator.tasks.snapshot(task_id)
         assert snapshot is not None
         return snapshot
 
     async def attempts(self, created: Created) -> list[Attempt]:
-        return await self.office.attempts.of_task(created.snapshot.id)
+        return await self.operator.attempts.of_task(created.snapshot.id)
 
     async def all_tasks(self) -> list[TaskSnapshot]:
-        return await self.office.tasks.overview(limit=100)
+        return await self.operator.tasks.overview(limit=100)
 
 
 @asynccontextmanager
@@ -107,13 +107,13 @@ async def open_engine(
     )
     client = UpstreamClient(transport_factory=lambda: httpx.MockTransport(router.async_handler))
     fetcher = GuardedFetcher(allowed_networks=configured.allowed_networks)
-    async with open_office(configured) as office:
-        services = build_services(office, client=client, fetcher=fetcher, clock=clock)
+    async with open_operator_context(configured) as operator:
+        services = build_services(operator, client=client, fetcher=fetcher, clock=clock)
         await services.directory.load()
-        _, key = await office.provisioning.create_token(name="test")
+        _, key = await operator.provisioning.create_token(name="test")
         caller = await services.directory.authenticate(key)
         assert caller is not None
-        yield Engine(services, office, router, clock, caller, key)
-        await services.submissions.drain(configured.shutdown_grace)
+        yield Engine(services, operator, router, clock, caller, key)
+        await services.task_creator.drain(configured.shutdown_grace)
     await client.aclose()
     await fetcher.aclose()

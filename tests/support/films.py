@@ -49,7 +49,7 @@ class House:
     async def give(self, **members: Any) -> None:
         """Have the task's video elsewhere, or otherwise."""
         result = VideoResult(**{"url": self.link, **members})
-        assert await self.engine.office.tasks.renew_result(self.task.id, 0, result)
+        assert await self.engine.operator.tasks.renew_result(self.task.id, 0, result)
 
     def renewed(self, url: str) -> Reply:
         """What the provider answers with this link."""

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from tests.support.engine import SECRET_KEY
 
 from vidgate.config import Settings
-from vidgate.factory import Office, open_office
+from vidgate.factory import OperatorContext, open_operator_context
 from vidgate.sandbox.settings import SANDBOX_KEYS, SANDBOX_MODELS
 from vidgate.services.channels.provisioning import NewChannel
 
@@ -79,7 +79,7 @@ class Process:
 class Town:
     """A database, a sandbox, a token, and as many gateways as a test starts."""
 
-    office: Office
+    operator: OperatorContext
     sandbox: httpx.AsyncClient
     token: str
     variables: Mapping[str, str]
@@ -132,7 +132,7 @@ async def open_town(
         "VIDGATE_LOG_LEVEL": "warning",
     } | variables
     async with AsyncExitStack() as stack:
-        office = await stack.enter_async_context(open_office(configured))
+        operator = await stack.enter_async_context(open_operator_context(configured))
         port = free_port()
         process = await _start(
             ["sandbox", "--port", str(port)], f"http://127.0.0.1:{port}", environment
@@ -144,7 +144,7 @@ async def open_town(
         answer = await control.post("/_sandbox/settings", json=sandbox or {"speed": 50})
         assert answer.status_code == 200, answer.text
         for provider, key in SANDBOX_KEYS.items():
-            await office.provisioning.add_channel(
+            await operator.provisioning.add_channel(
                 NewChannel(
                     name=provider,
                     provider=provider,
@@ -153,8 +153,8 @@ async def open_town(
                     models=SANDBOX_MODELS.get(provider, ()),
                 )
             )
-        _, token = await office.provisioning.create_token(name="town")
-        yield Town(office, control, token, environment, stack)
+        _, token = await operator.provisioning.create_token(name="town")
+        yield Town(operator, control, token, environment, stack)
 
 
 async def _start(arguments: list[str], url: str, variables: Mapping[str, str]) -> Process:

@@ -14,7 +14,7 @@ from vidgate.api.bodies import BodyReader
 from vidgate.config import Settings
 from vidgate.models.accounts import AccessKey, Caller
 from vidgate.models.attempts import Attempt
-from vidgate.models.requests import Once, VideoRequest
+from vidgate.models.requests import IdempotencyClaim, VideoRequest
 from vidgate.models.tasks import FollowUp, TaskPage, TaskQuery, TaskSnapshot
 from vidgate.services.channels.catalogue import ModelOffer
 from vidgate.services.channels.permissions import check_token
@@ -55,7 +55,7 @@ class _Submissions(Protocol):
         *,
         dialect: str,
         echo: Mapping[str, Any] = ...,
-        once: Once | None = ...,
+        once: IdempotencyClaim | None = ...,
     ) -> Created: ...
 
     async def follow_up(
@@ -67,7 +67,7 @@ class _Submissions(Protocol):
         *,
         dialect: str,
         echo: Mapping[str, Any] = ...,
-        once: Once | None = ...,
+        once: IdempotencyClaim | None = ...,
     ) -> Created: ...
 
 
@@ -137,7 +137,7 @@ class Services(Protocol):
         """Database time."""
 
     @property
-    def submissions(self) -> _Submissions:
+    def task_creator(self) -> _Submissions:
         """Makes tasks."""
 
     @property

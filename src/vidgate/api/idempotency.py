@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from vidgate.api.forms import Form
 from vidgate.exceptions import InvalidParameterError
-from vidgate.models.requests import Once
+from vidgate.models.requests import IdempotencyClaim
 
 __all__ = ["HEADER", "PARAMETER", "REPLAYED", "REPLAYED_DOCUMENTED", "read_once", "with_once"]
 
@@ -44,7 +44,7 @@ _PREFIX = "client:"
 """Keeps clients' keys apart from those that other ways to recognise a request make."""
 
 
-def read_once(request: Request, form: Form) -> Once | None:
+def read_once(request: Request, form: Form) -> IdempotencyClaim | None:
     """Read the header, and sum up what it stands for; `None` without one.
 
     Of a form the parsed fields count, not its bytes: SDKs change the boundary at every retry.
@@ -66,12 +66,12 @@ def read_once(request: Request, form: Form) -> Once | None:
         default=_digest,
     )
     fingerprint = hashlib.sha256(content.encode()).digest()
-    return Once(key=_PREFIX + key, fingerprint=fingerprint, lifetime=_LIFETIME)
+    return IdempotencyClaim(key=_PREFIX + key, fingerprint=fingerprint, lifetime=_LIFETIME)
 
 
 def with_once(
     request: Request, read: Callable[[Form], T]
-) -> Callable[[Form], tuple[T, Once | None]]:
+) -> Callable[[Form], tuple[T, IdempotencyClaim | None]]:
     """Read a body, and by what its repetition is recognised."""
     return lambda form: (read(form), read_once(request, form))
 

@@ -8,9 +8,9 @@ import typer
 
 from vidgate.cli.documents import TOKEN_PREFIX, account_document, token_document
 from vidgate.cli.output import JsonOption, print_fields, print_json, print_table, say
-from vidgate.cli.running import read_patterns, with_office
+from vidgate.cli.running import read_patterns, with_operator
 from vidgate.exceptions import ConfigurationError
-from vidgate.factory import Office
+from vidgate.factory import OperatorContext
 from vidgate.models.accounts import Account, Token
 from vidgate.models.ids import parse_public_id
 from vidgate.services.channels.provisioning import DEFAULT_ACCOUNT
@@ -30,10 +30,10 @@ def create_account(
 ) -> None:
     """Make an account."""
 
-    async def create(office: Office) -> Account:
-        return await office.provisioning.create_account(name)
+    async def create(operator: OperatorContext) -> Account:
+        return await operator.provisioning.create_account(name)
 
-    document = account_document(with_office(create))
+    document = account_document(with_operator(create))
     if as_json:
         print_json(document)
     else:
@@ -44,10 +44,10 @@ def create_account(
 def list_accounts(*, as_json: JsonOption = False) -> None:
     """List the accounts, oldest first."""
 
-    async def read(office: Office) -> list[Account]:
-        return await office.accounts.accounts()
+    async def read(operator: OperatorContext) -> list[Account]:
+        return await operator.accounts.accounts()
 
-    documents = [account_document(account) for account in with_office(read)]
+    documents = [account_document(account) for account in with_operator(read)]
     if as_json:
         print_json(documents)
     else:
@@ -90,16 +90,16 @@ def create_token(
     patterns = read_patterns(models)
     expires_at = None if expires_in is None else datetime.now(UTC) + expires_in
 
-    async def create(office: Office) -> tuple[Token, dict[str, str]]:
-        token, key = await office.provisioning.create_token(
+    async def create(operator: OperatorContext) -> tuple[Token, dict[str, str]]:
+        token, key = await operator.provisioning.create_token(
             name=name, account=account, models=patterns, expires_at=expires_at
         )
         if not access_key:
             return token, {"key": key}
-        pair = await office.provisioning.create_access_key(token)
+        pair = await operator.provisioning.create_access_key(token)
         return token, {"key": key, "access_key": pair[0], "secret_key": pair[1]}
 
-    token, keys = with_office(create)
+    token, keys = with_operator(create)
     document = token_document(token, account or DEFAULT_ACCOUNT)
     document = {"id": document.pop("id"), **keys, **document}
     if as_json:
@@ -113,14 +113,14 @@ def create_token(
 def list_tokens(*, as_json: JsonOption = False) -> None:
     """List the tokens, oldest first, revoked ones too."""
 
-    async def read(office: Office) -> list[dict[str, object]]:
-        names = {account.id: account.name for account in await office.accounts.accounts()}
+    async def read(operator: OperatorContext) -> list[dict[str, object]]:
+        names = {account.id: account.name for account in await operator.accounts.accounts()}
         return [
             token_document(token, names[token.account_id])
-            for token in await office.accounts.tokens()
+            for token in await operator.accounts.tokens()
         ]
 
-    documents = with_office(read)
+    documents = with_operator(read)
     if as_json:
         print_json(documents)
     else:
@@ -138,17 +138,17 @@ def revoke_token(
     """Make a token worthless, for good and within a second."""
     identifier = parse_public_id(TOKEN_PREFIX, token_id)
 
-    async def revoke(office: Office) -> dict[str, object]:
-        token = identifier and await office.accounts.revoke_token(identifier)
+    async def revoke(operator: OperatorContext) -> dict[str, object]:
+        token = identifier and await operator.accounts.revoke_token(identifier)
         if not token:
             # What was given is not repeated: it may be the key.
             raise ConfigurationError(
                 "There is no token of that id; `vidgate token list` shows them."
             )
-        names = {account.id: account.name for account in await office.accounts.accounts()}
+        names = {account.id: account.name for account in await operator.accounts.accounts()}
         return token_document(token, names[token.account_id])
 
-    document = with_office(revoke)
+    document = with_operator(revoke)
     if as_json:
         print_json(document)
     else:

@@ -5,8 +5,8 @@ from typing import Any
 
 from vidgate.cli.documents import model_document
 from vidgate.cli.output import JsonOption, print_json, print_table
-from vidgate.cli.running import with_office
-from vidgate.factory import Office
+from vidgate.cli.running import with_operator
+from vidgate.factory import OperatorContext
 from vidgate.services.channels.catalogue import ModelOffer, list_models
 
 __all__ = ["models"]
@@ -17,10 +17,10 @@ _COLUMNS = ("id", "provider", "actions", "durations", "tiers", "successor", "cha
 def models(*, as_json: JsonOption = False) -> None:
     """List every model that is known or named by a channel, and the channels that serve it."""
 
-    async def read(office: Office) -> Sequence[ModelOffer]:
-        return list_models(await office.channels.all(), office.providers)
+    async def read(operator: OperatorContext) -> Sequence[ModelOffer]:
+        return list_models(await operator.channels.all(), operator.providers)
 
-    documents = [model_document(offer) for offer in with_office(read)]
+    documents = [model_document(offer) for offer in with_operator(read)]
     if as_json:
         print_json(documents)
     else:

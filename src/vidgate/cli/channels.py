@@ -7,8 +7,8 @@ import typer
 
 from vidgate.cli.documents import channel_document, check_document
 from vidgate.cli.output import JsonOption, complain, print_fields, print_json, print_table
-from vidgate.cli.running import read_key, read_patterns, with_office
-from vidgate.factory import Office, open_checker
+from vidgate.cli.running import read_key, read_patterns, with_operator
+from vidgate.factory import OperatorContext, open_checker
 from vidgate.logs import mask
 from vidgate.models.channels import Channel, OnUnknown
 from vidgate.services.channels.channel_test import ChannelCheck
@@ -50,8 +50,8 @@ def _parse_map(pairs: Sequence[str]) -> dict[str, str]:
     return mapping
 
 
-def _change(action: Callable[[Office], Awaitable[Channel]], *, as_json: bool) -> None:
-    document = channel_document(with_office(action))
+def _change(action: Callable[[OperatorContext], Awaitable[Channel]], *, as_json: bool) -> None:
+    document = channel_document(with_operator(action))
     if as_json:
         print_json(document)
     else:
@@ -109,17 +109,17 @@ def add_channel(
         max_concurrency=max_concurrency,
         on_unknown=on_unknown,
     )
-    _change(lambda office: office.provisioning.add_channel(new), as_json=as_json)
+    _change(lambda operator: operator.provisioning.add_channel(new), as_json=as_json)
 
 
 @commands.command("list")
 def list_channels(*, as_json: JsonOption = False) -> None:
     """List the channels, oldest first."""
 
-    async def read(office: Office) -> list[Channel]:
-        return await office.channels.all()
+    async def read(operator: OperatorContext) -> list[Channel]:
+        return await operator.channels.all()
 
-    documents = [channel_document(channel) for channel in with_office(read)]
+    documents = [channel_document(channel) for channel in with_operator(read)]
     if as_json:
         print_json(documents)
     else:
@@ -131,7 +131,7 @@ def list_channels(*, as_json: JsonOption = False) -> None:
 def enable_channel(name: _Name, *, as_json: JsonOption = False) -> None:
     """Let new requests go to a channel again."""
     _change(
-        lambda office: office.provisioning.set_enabled(name, enabled=True),
+        lambda operator: operator.provisioning.set_enabled(name, enabled=True),
         as_json=as_json,
     )
 
@@ -140,7 +140,7 @@ def enable_channel(name: _Name, *, as_json: JsonOption = False) -> None:
 def disable_channel(name: _Name, *, as_json: JsonOption = False) -> None:
     """Let no new requests go to a channel; what runs there goes on."""
     _change(
-        lambda office: office.provisioning.set_enabled(name, enabled=False),
+        lambda operator: operator.provisioning.set_enabled(name, enabled=False),
         as_json=as_json,
     )
 
@@ -148,14 +148,14 @@ def disable_channel(name: _Name, *, as_json: JsonOption = False) -> None:
 @commands.command("remove")
 def remove_channel(name: _Name, *, as_json: JsonOption = False) -> None:
     """Take a channel away for good; what runs there goes on."""
-    _change(lambda office: office.provisioning.remove_channel(name), as_json=as_json)
+    _change(lambda operator: operator.provisioning.remove_channel(name), as_json=as_json)
 
 
 @commands.command("set-key")
 def set_key(name: _Name, *, key: _Key, as_json: JsonOption = False) -> None:
     """Give a channel another key; what runs there keeps the old one."""
     secret = read_key(key)
-    _change(lambda office: office.provisioning.set_key(name, secret), as_json=as_json)
+    _change(lambda operator: operator.provisioning.set_key(name, secret), as_json=as_json)
 
 
 @commands.command("set-callback-secret")
@@ -170,7 +170,9 @@ def set_callback_secret(
 ) -> None:
     """Change what a provider's callbacks are checked with."""
     given = None if secret == _NOTHING else read_key(secret)
-    _change(lambda office: office.provisioning.set_callback_secret(name, given), as_json=as_json)
+    _change(
+        lambda operator: operator.provisioning.set_callback_secret(name, given), as_json=as_json
+    )
 
 
 @commands.command("set-proxy")
@@ -184,18 +186,18 @@ def set_proxy(
 ) -> None:
     """Change the way to a provider, for what runs there too."""
     given = None if url == _NOTHING else read_key(url)
-    _change(lambda office: office.provisioning.set_proxy(name, given), as_json=as_json)
+    _change(lambda operator: operator.provisioning.set_proxy(name, given), as_json=as_json)
 
 
 @commands.command("test")
 def check_channel(name: _Name, *, as_json: JsonOption = False) -> None:
     """Ask a provider whether a channel works, without making a video; exit code 1 if not."""
 
-    async def check(office: Office) -> ChannelCheck:
-        async with open_checker(office) as checker:
+    async def check(operator: OperatorContext) -> ChannelCheck:
+        async with open_checker(operator) as checker:
             return await checker.check(name)
 
-    done = with_office(check)
+    done = with_operator(check)
     if as_json:
         print_json(check_document(done))
     elif done.works:

@@ -24,8 +24,6 @@ _LONGEST_PAUSE_SECONDS = 30.0
 _PATIENCE_SECONDS = 300.0
 """How long a gateway that does not answer is asked again: longer than a restart takes."""
 
-_SERVER_ERROR = 500
-
 
 class ClientError(VidgateError):
     """The gateway refused, with a message for people."""

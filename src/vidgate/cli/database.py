@@ -5,10 +5,10 @@ import asyncio
 import typer
 
 from vidgate.cli.output import JsonOption, print_json
-from vidgate.cli.running import load_settings, quiet, with_office
+from vidgate.cli.running import load_settings, quiet, with_operator
 from vidgate.config import Settings
 from vidgate.db.migrating import migrate
-from vidgate.factory import Office, open_database_url
+from vidgate.factory import OperatorContext, open_database_url
 from vidgate.logs import configure_logging
 from vidgate.services.secrets import add_secret_key, read_secret_keys
 
@@ -50,10 +50,10 @@ def rotate(*, as_json: JsonOption = False) -> None:
         read_secret_keys(None, settings.data_dir)  # makes the first one, if there is none
         add_secret_key(settings.data_dir)
 
-    async def rotate_all(office: Office) -> int:
-        return await office.provisioning.rotate_secrets()
+    async def rotate_all(operator: OperatorContext) -> int:
+        return await operator.provisioning.rotate_secrets()
 
-    count = with_office(rotate_all)
+    count = with_operator(rotate_all)
     if as_json:
         print_json({"object": "rotation", "secrets": count})
     else:

@@ -32,7 +32,7 @@ from vidgate.cli.standins import DEMO_PREFIX, standing_in
 from vidgate.config import Settings
 from vidgate.db.capacity import require_connections
 from vidgate.exceptions import ConfigurationError
-from vidgate.factory import Office, open_database_url, open_office
+from vidgate.factory import OperatorContext, open_database_url, open_operator_context
 from vidgate.logs import configure_logging
 from vidgate.services.secrets import hash_key
 
@@ -114,12 +114,12 @@ async def _demo(settings: Settings, port: int) -> None:
         listener, note = _take_port(settings.host, port)
         stack.enter_context(listener)
         url = await stack.enter_async_context(open_database_url(settings))
-        office = await stack.enter_async_context(open_office(settings, url=url))
-        await require_connections(office.database, 2 * settings.db_pool + 1)
-        await _require_no_real_channel(office)
-        if not await stack.enter_async_context(standing_in(office)):
+        operator = await stack.enter_async_context(open_operator_context(settings, url=url))
+        await require_connections(operator.database, 2 * settings.db_pool + 1)
+        await _require_no_real_channel(operator)
+        if not await stack.enter_async_context(standing_in(operator)):
             note += "\nAnother demo is running on the same data; they share its stand-ins."
-        token = await _ensure_token(office)
+        token = await _ensure_token(operator)
         server = Server(
             server_config(
                 create_app(settings),
@@ -134,7 +134,7 @@ async def _demo(settings: Settings, port: int) -> None:
         asked.cancel()
 
 
-async def _require_no_real_channel(office: Office) -> None:
+async def _require_no_real_channel(operator: OperatorContext) -> None:
     """Keep stand-ins and channels of the operator's apart: they would take each other's tasks.
 
     Raises:
@@ -142,7 +142,7 @@ async def _require_no_real_channel(office: Office) -> None:
     """
     names = [
         channel.name
-        for channel in await office.channels.all()
+        for channel in await operator.channels.all()
         if channel.enabled and not channel.name.startswith(DEMO_PREFIX)
     ]
     if names:
@@ -171,11 +171,11 @@ def _take_port(host: str, wanted: int) -> tuple[socket.socket, str]:
     raise ConfigurationError(f"Port {wanted} and those after it are taken; choose with --port.")
 
 
-async def _ensure_token(office: Office) -> str:
+async def _ensure_token(operator: OperatorContext) -> str:
     """The demo's token, kept beside the database and made anew if it does not work any more."""
-    key = read_demo_token(office.settings.data_dir)
+    key = read_demo_token(operator.settings.data_dir)
     if key is not None:
-        token = await office.accounts.token_by_hash(hash_key(key))
+        token = await operator.accounts.token_by_hash(hash_key(key))
         now = datetime.now(UTC)
         if (
             token
@@ -184,8 +184,8 @@ async def _ensure_token(office: Office) -> str:
             and (token.expires_at is None or token.expires_at > now)
         ):
             return key
-    _, key = await office.provisioning.create_token(name=_TOKEN_NAME)
-    _write_token(office.settings.data_dir / _TOKEN_FILE, key)
+    _, key = await operator.provisioning.create_token(name=_TOKEN_NAME)
+    _write_token(operator.settings.data_dir / _TOKEN_FILE, key)
     return key
 
 

@@ -11,10 +11,10 @@ from pydantic_settings import SettingsError
 
 from vidgate.config import LogLevel, Settings
 from vidgate.exceptions import ConfigurationError
-from vidgate.factory import Office, open_office
+from vidgate.factory import OperatorContext, open_operator_context
 from vidgate.logs import configure_logging
 
-__all__ = ["load_settings", "quiet", "read_key", "read_patterns", "with_office"]
+__all__ = ["load_settings", "quiet", "read_key", "read_patterns", "with_operator"]
 
 _T = TypeVar("_T")
 
@@ -43,14 +43,14 @@ def quiet(settings: Settings) -> Settings:
     return settings.model_copy(update={"log_level": LogLevel.WARNING})
 
 
-def with_office(action: Callable[[Office], Awaitable[_T]]) -> _T:
+def with_operator(action: Callable[[OperatorContext], Awaitable[_T]]) -> _T:
     """Open the database, beside whoever uses it, do one thing and close it."""
     settings = quiet(load_settings())
     configure_logging(settings)
 
     async def act() -> _T:
-        async with open_office(settings) as office:
-            return await action(office)
+        async with open_operator_context(settings) as operator:
+            return await action(operator)
 
     return asyncio.run(act())
 

@@ -27,7 +27,7 @@ from vidgate.cli.standins import retire_channels
 from vidgate.config import LogFormat, Settings
 from vidgate.db.capacity import require_connections
 from vidgate.exceptions import ConfigurationError, VidgateError
-from vidgate.factory import open_database_url, open_office, open_services
+from vidgate.factory import open_database_url, open_operator_context, open_services
 from vidgate.logs import configure_logging
 
 __all__ = ["sandbox", "serve", "worker"]
@@ -115,11 +115,11 @@ def _serve_with(settings: Settings, workers: int) -> None:
 
 async def _prepare(settings: Settings, url: str, *, processes: int) -> None:
     """Find out now, in one sentence, what would keep the processes from starting."""
-    async with open_office(settings, url=url) as office:
-        await office.provisioning.apply_environment(settings)
-        await require_connections(office.database, processes * (settings.db_pool + 1))
+    async with open_operator_context(settings, url=url) as operator:
+        await operator.provisioning.apply_environment(settings)
+        await require_connections(operator.database, processes * (settings.db_pool + 1))
         if settings.is_embedded:
-            await retire_channels(office)
+            await retire_channels(operator)
 
 
 def _announce(settings: Settings, url: str, *, processes: int = 1) -> None:

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from vidgate.cli.servers import Server, bind, is_taken, running, server_config, url_of
 from vidgate.exceptions import ConfigurationError
-from vidgate.factory import Office
+from vidgate.factory import OperatorContext
 from vidgate.services.channels.provisioning import NewChannel
 
 __all__ = ["DEMO_PREFIX", "retire_channels", "standing_in"]
@@ -37,33 +37,33 @@ _PRIORITY = 1
 """Above the default: what a demo asks for costs nothing unless somebody wants it to."""
 
 
-async def retire_channels(office: Office) -> None:
+async def retire_channels(operator: OperatorContext) -> None:
     """Turn the demo's channels off, unless a demo is running; a killed one could not."""
-    path = office.settings.data_dir / _LOCK
+    path = operator.settings.data_dir / _LOCK
     if not path.exists():
         return
     with _Lock(path) as lock:
         if lock.take():
-            await _disable(office)
+            await _disable(operator)
 
 
 @asynccontextmanager
-async def standing_in(office: Office) -> AsyncIterator[bool]:
+async def standing_in(operator: OperatorContext) -> AsyncIterator[bool]:
     """Run the sandbox while no other demo does, with a channel for each provider.
 
     Yields:
         Whether it is ours; otherwise that of another demo is there.
     """
-    with _Lock(office.settings.data_dir / _LOCK) as lock:
+    with _Lock(operator.settings.data_dir / _LOCK) as lock:
         async with AsyncExitStack() as stack:
             is_ours = lock.take()
             if is_ours:
-                await stack.enter_async_context(_sandbox(office))
+                await stack.enter_async_context(_sandbox(operator))
                 yield True
                 return
-            successor = asyncio.create_task(_succeed(office, lock))
+            successor = asyncio.create_task(_succeed(operator, lock))
             try:
-                await _wait_for_channels(office)
+                await _wait_for_channels(operator)
                 yield False
             finally:
                 successor.cancel()
@@ -71,46 +71,46 @@ async def standing_in(office: Office) -> AsyncIterator[bool]:
                     await successor
 
 
-async def _wait_for_channels(office: Office) -> None:
+async def _wait_for_channels(operator: OperatorContext) -> None:
     """Let a demo that was started at the same time make them; somebody may have disabled some."""
     with suppress(TimeoutError):
         async with asyncio.timeout(_PATIENCE_SECONDS):
             while True:
-                channel = await office.channels.named(_channel_name(_PROVIDERS[-1]))
+                channel = await operator.channels.named(_channel_name(_PROVIDERS[-1]))
                 if channel is not None and channel.enabled:
                     return
                 await asyncio.sleep(_TAKE_OVER_SECONDS)
 
 
-async def _succeed(office: Office, lock: "_Lock") -> None:
+async def _succeed(operator: OperatorContext, lock: "_Lock") -> None:
     while not lock.take():  # noqa: ASYNC110 - the other one is another process
         await asyncio.sleep(_TAKE_OVER_SECONDS)
-    async with _sandbox(office):
+    async with _sandbox(operator):
         await asyncio.Event().wait()
 
 
 @asynccontextmanager
-async def _sandbox(office: Office) -> AsyncIterator[None]:
+async def _sandbox(operator: OperatorContext) -> AsyncIterator[None]:
     # Its encoder is an extra, and other commands need neither.
     from vidgate.sandbox.app import create_sandbox  # noqa: PLC0415
     from vidgate.sandbox.settings import SANDBOX_KEYS, SandboxSettings  # noqa: PLC0415
 
     app = create_sandbox(SandboxSettings.demo())
-    with await _listener(office) as listener:
+    with await _listener(operator) as listener:
         async with running(Server(server_config(app, grace=_GRACE)), listener):
             for provider in _PROVIDERS:
                 await _ensure_channel(
-                    office, provider, f"{url_of(listener)}/{provider}", SANDBOX_KEYS[provider]
+                    operator, provider, f"{url_of(listener)}/{provider}", SANDBOX_KEYS[provider]
                 )
             try:
                 yield
             finally:
-                await _disable(office)
+                await _disable(operator)
 
 
-async def _listener(office: Office) -> socket.socket:
+async def _listener(operator: OperatorContext) -> socket.socket:
     """The port of the last time if it is free: jobs of then are asked about there."""
-    channel = await office.channels.named(_channel_name(_PROVIDERS[0]))
+    channel = await operator.channels.named(_channel_name(_PROVIDERS[0]))
     last = urlsplit(channel.base_url).port if channel else None
     try:
         return bind(_HOST, last or 0)
@@ -120,26 +120,28 @@ async def _listener(office: Office) -> socket.socket:
         return bind(_HOST, 0)
 
 
-async def _ensure_channel(office: Office, provider: str, base_url: str, key: str) -> None:
+async def _ensure_channel(
+    operator: OperatorContext, provider: str, base_url: str, key: str
+) -> None:
     name = _channel_name(provider)
-    channel = await office.channels.named(name)
+    channel = await operator.channels.named(name)
     if channel is not None and channel.base_url != base_url:
-        await office.provisioning.remove_channel(name)
+        await operator.provisioning.remove_channel(name)
         channel = None
     if channel is None:
-        await office.provisioning.add_channel(
+        await operator.provisioning.add_channel(
             NewChannel(name=name, provider=provider, key=key, base_url=base_url, priority=_PRIORITY)
         )
     else:
-        await office.provisioning.ensure_channel(name, provider=provider, key=key)
-        await office.provisioning.set_enabled(name, enabled=True)
+        await operator.provisioning.ensure_channel(name, provider=provider, key=key)
+        await operator.provisioning.set_enabled(name, enabled=True)
 
 
-async def _disable(office: Office) -> None:
+async def _disable(operator: OperatorContext) -> None:
     for provider in _PROVIDERS:
-        channel = await office.channels.named(_channel_name(provider))
+        channel = await operator.channels.named(_channel_name(provider))
         if channel is not None and channel.enabled:
-            await office.provisioning.set_enabled(channel.name, enabled=False)
+            await operator.provisioning.set_enabled(channel.name, enabled=False)
 
 
 def _channel_name(provider: str) -> str:

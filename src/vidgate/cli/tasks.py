@@ -6,9 +6,9 @@ import typer
 
 from vidgate.cli.documents import attempt_document, task_document
 from vidgate.cli.output import JsonOption, print_fields, print_json, print_table
-from vidgate.cli.running import with_office
+from vidgate.cli.running import with_operator
 from vidgate.exceptions import TaskNotFoundError
-from vidgate.factory import Office
+from vidgate.factory import OperatorContext
 from vidgate.models.ids import parse_public_id
 
 __all__ = ["commands"]
@@ -28,11 +28,11 @@ def list_tasks(
 ) -> None:
     """List every unfinished task, and the latest of the others."""
 
-    async def read(office: Office) -> list[dict[str, Any]]:
-        names = {account.id: account.name for account in await office.accounts.accounts()}
-        return [task_document(task, names) for task in await office.tasks.overview(limit=limit)]
+    async def read(operator: OperatorContext) -> list[dict[str, Any]]:
+        names = {account.id: account.name for account in await operator.accounts.accounts()}
+        return [task_document(task, names) for task in await operator.tasks.overview(limit=limit)]
 
-    documents = with_office(read)
+    documents = with_operator(read)
     if as_json:
         print_json(documents)
     else:
@@ -49,19 +49,19 @@ def show_task(
     """Show a task and every attempt at it."""
     identifier = parse_public_id("task_", task_id)
 
-    async def read(office: Office) -> dict[str, Any]:
-        task = identifier and await office.tasks.snapshot(identifier)
+    async def read(operator: OperatorContext) -> dict[str, Any]:
+        task = identifier and await operator.tasks.snapshot(identifier)
         if not identifier or not task:
             raise TaskNotFoundError("There is no task of that id; `vidgate task list` shows them.")
-        names = {account.id: account.name for account in await office.accounts.accounts()}
-        channels = {channel.id: channel for channel in await office.channels.every()}
-        attempts = await office.attempts.of_task(identifier)
+        names = {account.id: account.name for account in await operator.accounts.accounts()}
+        channels = {channel.id: channel for channel in await operator.channels.every()}
+        attempts = await operator.attempts.of_task(identifier)
         return {
             **task_document(task, names),
             "attempts": [attempt_document(attempt, channels) for attempt in attempts],
         }
 
-    document = with_office(read)
+    document = with_operator(read)
     if as_json:
         print_json(document)
         return

@@ -80,7 +80,7 @@ def write_request(request: VideoRequest) -> tuple[dict[str, Any], list[StoredInp
         "seed": request.seed,
         "user": request.user,
         "strict": request.strict or None,
-        "words": request.words,
+        "words": request.vendor_format,
         "channel_id": str(request.channel_id) if request.channel_id else None,
     }
     document = {key: value for key, value in document.items() if value is not None}
@@ -121,6 +121,7 @@ def read_request(document: Mapping[str, Any], stored: list[StoredInput]) -> Vide
         return Image(url=value["url"])
 
     members = dict(document)
+    members["vendor_format"] = members.pop("words", None)
     members["images"] = tuple(image(value) for value in members.get("images", ()))
     members["metadata"] = give_back(members.get("metadata", {}))
     if "channel_id" in members:

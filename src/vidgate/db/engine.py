@@ -19,7 +19,6 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, TypeAlias
 
 import asyncpg
-import structlog
 from sqlalchemy import BindParameter, ClauseElement, TextClause
 from sqlalchemy.dialects.postgresql.asyncpg import (  # the dialect that writes `$1` and casts
     PGCompiler_asyncpg,
@@ -44,8 +43,6 @@ __all__ = [
     "open_connection",
     "translating",
 ]
-
-_log = structlog.get_logger(__name__)
 
 Record: TypeAlias = asyncpg.Record
 """A row; its values are read by column name or by position."""

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from vidgate.db.engine import Database, Record, Statement, Transaction
 from vidgate.db.tables import idempotency_keys
-from vidgate.models.requests import Once
+from vidgate.models.requests import IdempotencyClaim
 
 __all__ = ["FirstUse", "OnceStore", "RepeatedError", "claim_key", "is_acknowledged", "release_key"]
 
@@ -87,7 +87,7 @@ class RepeatedError(Exception):
 
 
 async def claim_key(
-    transaction: Transaction, once: Once, account_id: UUID, task_id: UUID, now: datetime
+    transaction: Transaction, once: IdempotencyClaim, account_id: UUID, task_id: UUID, now: datetime
 ) -> None:
     """Write a key, waiting for a transaction that writes the same one.
 
@@ -111,7 +111,7 @@ async def claim_key(
 
 
 async def is_acknowledged(
-    transaction: Transaction, once: Once, account_id: UUID, task_id: UUID
+    transaction: Transaction, once: IdempotencyClaim, account_id: UUID, task_id: UUID
 ) -> bool:
     """Whether a repetition was told of the key's task; none is until the transaction ends."""
     row = await transaction.fetch_one(_LOCK, account_id=account_id, key=once.key, task_id=task_id)
@@ -119,7 +119,7 @@ async def is_acknowledged(
 
 
 async def release_key(
-    transaction: Transaction, once: Once, account_id: UUID, task_id: UUID
+    transaction: Transaction, once: IdempotencyClaim, account_id: UUID, task_id: UUID
 ) -> None:
     """Forget a key whose task is undone."""
     await transaction.execute(_RELEASE, account_id=account_id, key=once.key, task_id=task_id)

@@ -36,7 +36,7 @@ from vidgate.db.once import claim_key, is_acknowledged, release_key
 from vidgate.db.tables import attempts, inputs, outputs, tasks
 from vidgate.models.attempts import Attempt
 from vidgate.models.outcomes import VideoResult
-from vidgate.models.requests import Once, VideoRequest
+from vidgate.models.requests import IdempotencyClaim, VideoRequest
 from vidgate.models.tasks import (
     OutputSnapshot,
     TaskError,
@@ -322,7 +322,7 @@ class TaskStore:
         self._database = database
 
     async def create(
-        self, task: NewTask, *options: NewAttempt, once: Once | None = None
+        self, task: NewTask, *options: NewAttempt, once: IdempotencyClaim | None = None
     ) -> Attempt:
         """Store a task with its output, its inline media and its first attempt.
 
@@ -354,7 +354,9 @@ class TaskStore:
                 )
             return await insert_attempt(transaction, *options)
 
-    async def abandon(self, task: NewTask, *options: NewAttempt, once: Once | None = None) -> bool:
+    async def abandon(
+        self, task: NewTask, *options: NewAttempt, once: IdempotencyClaim | None = None
+    ) -> bool:
         """Undo a `create` whose commit went unanswered, so that no worker submits the task.
 
         Returns:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from vidgate.constants import HEAVY_BYTES
 
-__all__ = ["Image", "Once", "VideoRequest"]
+__all__ = ["IdempotencyClaim", "Image", "VideoRequest"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +50,8 @@ class VideoRequest:
         strict: Whether what would be ignored or adjusted is an error instead.
         channel_id: The one channel it can run at, because it names something that was made there;
             `None` for any.
-        words: The provider in whose own words `metadata` is written, so that no other's adapter
-            could make anything of it; `None` for the fields that all of them know.
+        vendor_format: The provider in whose own format `metadata` is written, so that no other's
+            adapter could make anything of it; `None` for the fields that all of them know.
         work_bytes: The size of the body that it came in, and for each JSON value of it 100 more:
             how much work it is to handle.
     """
@@ -71,7 +71,7 @@ class VideoRequest:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     strict: bool = False
     channel_id: UUID | None = None
-    words: str | None = None
+    vendor_format: str | None = None
     work_bytes: int = field(default=0, compare=False)
 
     @property
@@ -86,7 +86,7 @@ class VideoRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Once:
+class IdempotencyClaim:
     """By what a repeated request is recognised, so that nothing is made twice.
 
     Attributes:

@@ -100,7 +100,7 @@ def translate_words(
         UnsupportedParameterError: Two words contradict each other, or as `translate`; it names the
             field as the client does.
     """
-    heard = _hear(request, vocabulary) if request.words is None else _Heard(request)
+    heard = _hear(request, vocabulary) if request.vendor_format is None else _Heard(request)
     try:
         translation = translate(heard.request)
     except UnsupportedParameterError as error:

@@ -53,7 +53,7 @@ async def test_a_submit_answers_with_our_id_in_the_vendors_envelope(api: Api, pa
     assert body["data"]["task_id"].startswith("task_")
     assert body["request_id"] == answer.headers["X-Request-Id"]
     assert body["time_elapsed"].endswith("ms")
-    assert api.services.submissions.dialects == ["jimeng"]
+    assert api.services.task_creator.dialects == ["jimeng"]
 
 
 async def test_everything_of_a_submit_passes_unchanged(api: Api) -> None:
@@ -72,12 +72,12 @@ async def test_everything_of_a_submit_passes_unchanged(api: Api) -> None:
 
     await api.client.post(f"/jimeng/?{SUBMIT}", json=body)
 
-    request = api.services.submissions.request
+    request = api.services.task_creator.request
     assert request.model == "jimeng_ti2v_v30_pro"
     assert request.prompt == "她转身微笑"
     assert request.metadata == body
     assert request.images == ()
-    assert api.services.submissions.onces == [None]
+    assert api.services.task_creator.onces == [None]
 
 
 async def test_a_retyped_key_runs_exactly_as_named(api: Api) -> None:
@@ -91,7 +91,7 @@ async def test_a_retyped_key_runs_exactly_as_named(api: Api) -> None:
 
     await api.client.post(f"/jimeng/?{SUBMIT}", json=body)
 
-    assert Jimeng().translate(api.services.submissions.request).body == body
+    assert Jimeng().translate(api.services.task_creator.request).body == body
 
 
 async def test_words_of_other_dialects_mean_nothing_here(api: Api) -> None:
@@ -99,7 +99,7 @@ async def test_words_of_other_dialects_mean_nothing_here(api: Api) -> None:
 
     await api.client.post(f"/jimeng/?{SUBMIT}", json=body)
 
-    request = api.services.submissions.request
+    request = api.services.task_creator.request
     assert (request.model, request.metadata) == ("jimeng_t2v_v30", GOOD)
 
 
@@ -114,8 +114,8 @@ async def test_the_older_pair_of_actions_does_the_same(api: Api) -> None:
 
 
 async def test_what_was_ignored_and_adjusted_is_said(api: Api) -> None:
-    api.services.submissions.ignored = ("fps", "user")
-    api.services.submissions.adjusted = ("camera_strength=medium",)
+    api.services.task_creator.ignored = ("fps", "user")
+    api.services.task_creator.adjusted = ("camera_strength=medium",)
 
     answer = await api.client.post(f"/?{SUBMIT}", json=GOOD)
 
@@ -139,7 +139,7 @@ async def test_an_idempotency_key_is_kept_with_what_it_stands_for(api: Api) -> N
         await api.client.post(f"/jimeng/?{SUBMIT}", json=body, headers=headers)
     bad = await api.client.post(f"/jimeng/?{SUBMIT}", json=GOOD, headers={"Idempotency-Key": " "})
 
-    first, other, third = api.services.submissions.onces
+    first, other, third = api.services.task_creator.onces
     assert first is not None
     assert other is not None
     assert third is not None
@@ -164,7 +164,7 @@ async def test_a_submit_without_a_key(api: Api, body: dict[str, Any], named: str
     told = answer.json()
     assert (told["code"], told["data"]) == (50200, None)
     assert told["message"].startswith(f"Invalid Input Parameters: {named}")
-    assert api.services.submissions.requests == []
+    assert api.services.task_creator.requests == []
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b'{"req_key":"a","req_key":"b"}'])
@@ -312,4 +312,4 @@ async def test_the_documented_examples_are_what_is_answered(api: Api) -> None:
 
     assert submitted.keys() == examples["submitted"]["value"].keys()
     assert unfinished["data"] == examples["unfinished"]["value"]["data"]
-    assert Jimeng().translate(api.services.submissions.request).body == body
+    assert Jimeng().translate(api.services.task_creator.request).body == body

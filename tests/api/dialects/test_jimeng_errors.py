@@ -74,7 +74,7 @@ async def test_an_unknown_action_or_version(  # noqa: PLR0917 - the columns of t
     assert answer.status_code == status
     error = gateway_error(answer)
     assert (error["Code"], error["CodeN"]) == (code, number)
-    assert api.services.submissions.requests == []
+    assert api.services.task_creator.requests == []
 
 
 async def test_a_query_of_other_bytes(api: Api) -> None:
@@ -98,7 +98,7 @@ async def test_the_root_is_closed_without_a_token(api: Api) -> None:
     for query in (SUBMIT, RESULT, "%41ction=CVSync2AsyncSubmitTask&Version=2022-08-31"):
         answer = await api.client.post(f"/?{query}", json=GOOD, headers={"Authorization": ""})
         assert answer.status_code == (401 if query.startswith("A") else 400), answer.text
-    assert api.services.submissions.requests == []
+    assert api.services.task_creator.requests == []
 
 
 @pytest.mark.parametrize("path", ["/jimeng/", "/"])
@@ -159,7 +159,7 @@ async def test_without_a_valid_token(api: Api, path: str, authorization: str) ->
 async def test_what_is_wrong_with_the_request_is_the_services_to_say(
     api: Api, error: RequestError, status: int, code: int
 ) -> None:
-    api.services.submissions.error = error
+    api.services.task_creator.error = error
 
     answer = await api.client.post(f"/jimeng/?{SUBMIT}", json=GOOD)
 
@@ -184,7 +184,7 @@ async def test_what_is_wrong_with_the_request_is_the_services_to_say(
 async def test_everything_else_is_the_gateways(
     api: Api, error: Exception, status: int, code: str, number: int
 ) -> None:
-    api.services.submissions.error = error
+    api.services.task_creator.error = error
 
     answer = await api.client.post(f"/?{SUBMIT}", json=GOOD)
 
@@ -224,7 +224,7 @@ async def test_everything_else_is_the_gateways(
 async def test_what_made_no_job_does_not_read_as_if_there_were_one(
     api: Api, error: RequestError, status: int, code: int | None, kind: FaultKind
 ) -> None:
-    api.services.submissions.error = error
+    api.services.task_creator.error = error
 
     answer = await api.client.post(f"/jimeng/?{SUBMIT}", json=GOOD)
 
@@ -242,7 +242,7 @@ async def test_too_many_requests_are_the_gateways(api: Api) -> None:
     class TooManyError(RequestError):
         status = 429
 
-    api.services.submissions.error = TooManyError("Too many.", code="rate_limited")
+    api.services.task_creator.error = TooManyError("Too many.", code="rate_limited")
 
     answer = await api.client.post(f"/?{SUBMIT}", json=GOOD)
 

@@ -14,7 +14,7 @@ from starlette.types import Message
 from tests.support.api import Api, FakeProvider, build_task, open_api
 from tests.support.volcengine import sign
 
-from vidgate.models.requests import Once
+from vidgate.models.requests import IdempotencyClaim
 from vidgate.providers.jimeng import Jimeng
 
 ACCESS = "AKvgTEST0000000000000001"
@@ -51,7 +51,7 @@ def refused(api: Api, answer: httpx.Response, status: int, code: str) -> str:
     error = answer.json()["ResponseMetadata"]["Error"]
     assert error["Code"] == code
     assert SECRET not in answer.text
-    assert api.services.submissions.requests == []
+    assert api.services.task_creator.requests == []
     message: str = error["Message"]
     return message
 
@@ -65,7 +65,7 @@ async def test_a_signature_is_as_good_as_a_token(api: Api, path: str) -> None:
 
     assert answer.status_code == 200, answer.text
     assert answer.json()["data"]["task_id"]
-    assert api.services.submissions.request.model == "jimeng_t2v_v30"
+    assert api.services.task_creator.request.model == "jimeng_t2v_v30"
 
 
 async def test_a_signed_question(api: Api) -> None:
@@ -130,7 +130,7 @@ async def test_a_compressed_body_is_signed_as_it_is_sent(api: Api) -> None:
     answer = await send(api, signed(api, body) | {"content-encoding": "gzip"}, body)
 
     assert answer.status_code == 200, answer.text
-    assert api.services.submissions.request.model == "jimeng_t2v_v30"
+    assert api.services.task_creator.request.model == "jimeng_t2v_v30"
 
 
 async def in_pieces(body: bytes) -> AsyncIterator[bytes]:
@@ -147,7 +147,7 @@ async def test_a_body_may_come_in_pieces(api: Api) -> None:
 
     assert tampered.status_code == 401
     assert answer.status_code == 200, answer.text
-    assert len(api.services.submissions.requests) == 1
+    assert len(api.services.task_creator.requests) == 1
 
 
 # Signatures that do not
@@ -242,7 +242,7 @@ async def test_a_signed_header_that_is_missing(api: Api, name: str) -> None:
 
     assert answer.status_code in {400, 401}
     assert "task_id" not in answer.text
-    assert api.services.submissions.requests == []
+    assert api.services.task_creator.requests == []
 
 
 @pytest.mark.parametrize(
@@ -350,10 +350,10 @@ async def test_a_replay_is_known_by_its_signature(api: Api) -> None:
     other = signed(api, off=timedelta(seconds=1))
     assert (await send(api, other)).status_code == 200
 
-    first, second, third = api.services.submissions.onces
+    first, second, third = api.services.task_creator.onces
     signature = headers["authorization"].rpartition("=")[2]
     assert first == second
-    assert first == Once(
+    assert first == IdempotencyClaim(
         key=f"volcengine:{signature}",
         fingerprint=hashlib.sha256(BODY).digest(),
         lifetime=timedelta(minutes=35),
@@ -368,7 +368,7 @@ async def test_a_key_of_the_clients_own_counts_if_it_is_signed(api: Api) -> None
 
     await send(api, signed(api, names=names, more=more))
 
-    [once] = api.services.submissions.onces
+    [once] = api.services.task_creator.onces
     assert once is not None
     assert once.key.endswith("mine")
 
@@ -384,4 +384,4 @@ async def test_a_submit_with_a_token_is_never_a_replay(api: Api) -> None:
 
     await send(api, headers)
 
-    assert api.services.submissions.onces == [None]
+    assert api.services.task_creator.onces == [None]

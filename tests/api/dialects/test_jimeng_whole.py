@@ -124,8 +124,8 @@ async def test_a_signed_submit_makes_one_task_however_often_it_comes(
     engine: Engine, client: httpx.AsyncClient
 ) -> None:
     route = vendor(engine, 200, ACCEPTED)
-    token, _ = await engine.office.provisioning.create_token(name="signing")
-    access_key, secret = await engine.office.provisioning.create_access_key(token)
+    token, _ = await engine.operator.provisioning.create_token(name="signing")
+    access_key, secret = await engine.operator.provisioning.create_access_key(token)
     body = json.dumps(GOOD).encode()
 
     async def send(at: float) -> httpx.Response:
@@ -152,8 +152,8 @@ async def test_a_signed_submit_from_the_future_is_remembered_as_long_as_it_holds
 ) -> None:
     """Signed 14 minutes ahead it holds for 29: longer than a signature of now."""
     route = vendor(engine, 200, ACCEPTED)
-    token, _ = await engine.office.provisioning.create_token(name="signing")
-    access_key, secret = await engine.office.provisioning.create_access_key(token)
+    token, _ = await engine.operator.provisioning.create_token(name="signing")
+    access_key, secret = await engine.operator.provisioning.create_access_key(token)
     body = json.dumps(GOOD).encode()
     ahead = engine.clock.now() + timedelta(minutes=14)
     headers = sign(body, ahead, access_key=access_key, secret=secret, query=SUBMIT)

@@ -80,13 +80,13 @@ async def test_a_legacy_body_goes_on_as_it_came(api: Api) -> None:
     }
     answer = await api.client.post(TEXT, json=body)
 
-    asked = api.services.submissions.request
+    asked = api.services.task_creator.request
     assert answer.status_code == 200
     assert asked.model == "kling-v2-6"
     assert (asked.prompt, asked.images, asked.duration_seconds) == ("", (), None)
     kept = {name: value for name, value in body.items() if name not in ("model", "model_name")}
     assert asked.metadata == kept | {"action": "/v1/videos/text2video"}
-    assert api.services.submissions.dialects == ["kling"]
+    assert api.services.task_creator.dialects == ["kling"]
 
 
 async def test_a_new_body_hands_over_what_is_the_clients_own(api: Api) -> None:
@@ -96,7 +96,7 @@ async def test_a_new_body_hands_over_what_is_the_clients_own(api: Api) -> None:
         "/kling/text-to-video/kling-3.0", json={**body, "model": "x", "callback_url": "y"}
     )
 
-    asked = api.services.submissions.request
+    asked = api.services.task_creator.request
     assert asked.model == "kling-3.0"
     assert asked.metadata == {
         **body,
@@ -126,8 +126,8 @@ async def test_the_words_are_kept_for_other_dialects(
     made = await api.client.post(path, json=body)
 
     assert made.status_code == 200
-    assert api.services.submissions.echoes == [{"prompt": prompt} if prompt else {}]
-    task = build_task(dialect="kling", echo=api.services.submissions.echoes[0])
+    assert api.services.task_creator.echoes == [{"prompt": prompt} if prompt else {}]
+    task = build_task(dialect="kling", echo=api.services.task_creator.echoes[0])
     name = api.services.reader.add(task)
     openais = await api.client.get(f"/v1/videos/{name}")
     own = await api.client.get(f"{TEXT}/{name}")
@@ -141,7 +141,7 @@ async def test_empty_ids_are_none(api: Api) -> None:
     options = {"external_task_id": "", "callback_url": None}
     body = {"prompt": "x", "options": options, "callback_url": "no field of this generation"}
     await api.client.post("/kling/text-to-video/kling-3.0", json=body)
-    assert api.services.submissions.request.metadata.keys() == {"prompt", "options", "action"}
+    assert api.services.task_creator.request.metadata.keys() == {"prompt", "options", "action"}
 
 
 @pytest.mark.parametrize("endpoint", LEGACY, ids=[endpoint.name for endpoint in LEGACY])
@@ -149,7 +149,7 @@ async def test_what_runs_where_no_model_is_named(api: Api, endpoint: Any) -> Non
     await api.client.post(f"{VIDEOS}/{endpoint.name}/", json={"prompt": "x"})
     await api.client.post(f"{VIDEOS}/{endpoint.name}", json={"model_name": "kling-v3"})
 
-    first, second = api.services.submissions.requests
+    first, second = api.services.task_creator.requests
     assert first.model == endpoint.model
     assert second.model == ("kling-v3" if endpoint.has_models else endpoint.model)
     assert "model_name" not in second.metadata
@@ -425,7 +425,7 @@ async def test_errors_of_the_layers(api: Api) -> None:
     assert await told("GET", TEXT, headers={"Authorization": "Bearer sk-x"}) == (401, 1002)
     assert await told("GET", "/kling/tasks", headers=bare) == (401, 1002)
     assert await told("POST", "/kling/text-to-video/kling-3.0", json={"options": 5}) == (400, 1201)
-    api.services.submissions.error = ValueError("secret")
+    api.services.task_creator.error = ValueError("secret")
     assert await told("POST", TEXT, json=BOAT) == (500, 5000)
 
 
@@ -443,7 +443,7 @@ async def test_what_is_retired_names_what_to_use(api: Api, name: str) -> None:
     told = answer.json()
     assert (answer.status_code, told["code"]) == (404, 1203)
     assert "/kling/v1/videos/" in told["message"]
-    assert not api.services.submissions.requests
+    assert not api.services.task_creator.requests
 
 
 async def test_the_adapter_finds_that_its_credential_works(api: Api) -> None:

@@ -48,7 +48,7 @@ async def test_it_is_asked_as_it_came_and_answered_as_kling_does(api: Api, name:
         }
     caller = api.services.directory.caller
     assert api.services.direct_calls.asked == [(caller, "kling", name, body)] * 2
-    assert api.services.submissions.requests == []
+    assert api.services.task_creator.requests == []
 
 
 @EVERY

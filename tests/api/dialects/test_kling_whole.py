@@ -231,7 +231,7 @@ async def test_a_lip_sync_of_a_video_made_here(gateway: Gateway) -> None:
 
 async def second_channel(gateway: Gateway, *, priority: int) -> None:
     """One at another account of Kling's, which knows nothing of the first one's sessions."""
-    await gateway.engine.office.provisioning.add_channel(
+    await gateway.engine.operator.provisioning.add_channel(
         NewChannel(
             name="second",
             provider="kling",
@@ -321,7 +321,7 @@ async def test_each_step_goes_to_the_account_that_opened_the_session(gateway: Ga
     for task in made:
         assert (await gateway.get(f"{path}/{task['id']}"))["data"]["task_status"] == "succeed"
         snapshot = await gateway.engine.task(task["id"])
-        [attempt] = await gateway.engine.office.attempts.of_task(snapshot.id)
+        [attempt] = await gateway.engine.operator.attempts.of_task(snapshot.id)
         used.append((await gateway.engine.services.directory.channel(attempt.channel_id)).name)
     assert used == ["kling", "second"]
     refused = await gateway.post(f"{path}", {**first, "nested": [second]}, 400)
@@ -342,7 +342,7 @@ async def test_what_kling_says_of_a_first_step(gateway: Gateway) -> None:
 
 async def test_another_accounts_session_is_not_there(gateway: Gateway) -> None:
     body = await spoken(gateway)
-    provisioning = gateway.engine.office.provisioning
+    provisioning = gateway.engine.operator.provisioning
     other = await provisioning.create_account("other")
     _, foreign = await provisioning.create_token(name="foreign", account=other.name)
     gateway.client.headers["Authorization"] = f"Bearer {foreign}"
@@ -373,7 +373,7 @@ async def in_front(gateway: Gateway, postgres_url: str) -> AsyncIterator[Engine]
                 )
 
             front.router.route(host="vidgate.test").mock(side_effect=pass_on)
-            await front.office.provisioning.add_channel(
+            await front.operator.provisioning.add_channel(
                 NewChannel(
                     name="behind",
                     provider="kling",
@@ -541,7 +541,7 @@ async def test_lists_in_pages(gateway: Gateway) -> None:
 
 async def test_another_accounts_tasks_are_not_there(gateway: Gateway) -> None:
     made = await gateway.post(f"{VIDEOS}/text2video", {**BOAT, "external_task_id": "theirs"})
-    provisioning = gateway.engine.office.provisioning
+    provisioning = gateway.engine.operator.provisioning
     other = await provisioning.create_account("other")
     _, foreign = await provisioning.create_token(name="foreign", account=other.name)
     gateway.client.headers["Authorization"] = f"Bearer {foreign}"
@@ -587,8 +587,8 @@ async def test_what_is_refused(
 
 
 async def test_a_vendors_token_signed_with_a_key_of_ours(gateway: Gateway) -> None:
-    token, _ = await gateway.engine.office.provisioning.create_token(name="signing")
-    access_key, secret = await gateway.engine.office.provisioning.create_access_key(token)
+    token, _ = await gateway.engine.operator.provisioning.create_token(name="signing")
+    access_key, secret = await gateway.engine.operator.provisioning.create_access_key(token)
     now = int(time.time())
     claims = {"iss": access_key, "exp": now + 1800, "nbf": now - 5}
     signed = jwt.encode(claims, secret, algorithm="HS256")

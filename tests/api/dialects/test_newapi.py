@@ -77,7 +77,7 @@ async def test_a_created_task_is_answered_as_documented(api: Api) -> None:
     }
     assert "X-Vidgate-Ignored" not in response.headers
     assert "X-Vidgate-Adjusted" not in response.headers
-    assert api.services.submissions.dialects == ["newapi"]
+    assert api.services.task_creator.dialects == ["newapi"]
     assert api.budget.used_bytes == 0
 
 
@@ -90,7 +90,7 @@ async def test_the_documented_requests_are_taken_as_they_stand(api: Api, name: s
     asked = example(f"{name}.request")
     has_size = "size" in asked
     assert response.status_code == 200
-    assert api.services.submissions.request == VideoRequest(
+    assert api.services.task_creator.request == VideoRequest(
         model=asked["model"],
         prompt=asked["prompt"],
         duration_seconds=asked.get("duration"),
@@ -102,8 +102,8 @@ async def test_the_documented_requests_are_taken_as_they_stand(api: Api, name: s
 
 
 async def test_what_was_ignored_and_adjusted_is_named(api: Api) -> None:
-    api.services.submissions.ignored = ("fps", "seed")
-    api.services.submissions.adjusted = ("size=1:1@720p",)
+    api.services.task_creator.ignored = ("fps", "seed")
+    api.services.task_creator.adjusted = ("size=1:1@720p",)
 
     response = await api.client.post(PATH, json=GOOD | {"response_format": "b64_json"})
 
@@ -126,7 +126,7 @@ async def test_strict_handling_is_asked_for(
 ) -> None:
     await api.client.post(PATH, json=GOOD, headers=headers)
 
-    assert api.services.submissions.request.strict is strict
+    assert api.services.task_creator.request.strict is strict
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ async def test_json_is_taken_however_it_is_sent(
     response = await api.client.post(f"{PATH}/", content=content, headers=headers)
 
     assert response.status_code == 200
-    assert api.services.submissions.request == VideoRequest(model="kling-v1", prompt="a cat")
+    assert api.services.task_creator.request == VideoRequest(model="kling-v1", prompt="a cat")
 
 
 async def test_a_form_is_taken_with_its_files(api: Api) -> None:
@@ -173,7 +173,7 @@ async def test_a_form_is_taken_with_its_files(api: Api) -> None:
     )
 
     assert response.status_code == 200
-    assert api.services.submissions.request == VideoRequest(
+    assert api.services.task_creator.request == VideoRequest(
         model="kling-v1",
         prompt="一只猫",
         duration_seconds=5,
@@ -204,7 +204,7 @@ async def test_a_form_is_taken_with_its_files(api: Api) -> None:
 async def test_what_services_refuse_is_told(
     api: Api, error: Exception, status: int, headers: dict[str, str]
 ) -> None:
-    api.services.submissions.error = error
+    api.services.task_creator.error = error
 
     response = await api.client.post(PATH, json=GOOD)
 
@@ -218,7 +218,7 @@ async def test_what_services_refuse_is_told(
 
 
 async def test_an_unexpected_error_says_nothing_of_itself(api: Api) -> None:
-    api.services.submissions.error = RuntimeError("SELECT secret FROM tasks")
+    api.services.task_creator.error = RuntimeError("SELECT secret FROM tasks")
 
     response = await api.client.post(PATH, json=GOOD)
 
@@ -236,7 +236,7 @@ async def test_a_large_picture_is_decoded_and_its_memory_given_back(api: Api) ->
     response = await api.client.post(PATH, content=content)
 
     assert response.status_code == 200
-    assert api.services.submissions.request.images == (
+    assert api.services.task_creator.request.images == (
         Image(content=picture, media_type="image/png"),
     )
     assert api.budget.used_bytes == 0

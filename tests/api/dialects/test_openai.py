@@ -214,8 +214,8 @@ def test_operators_business_is_not_told() -> None:
 
 
 async def test_a_created_video_is_answered_as_sdks_type_it(api: Api) -> None:
-    api.services.submissions.ignored = ("seed",)
-    api.services.submissions.adjusted = ("size=16:9@720p",)
+    api.services.task_creator.ignored = ("seed",)
+    api.services.task_creator.adjusted = ("size=16:9@720p",)
 
     response = await api.client.post(PATH, json=GOOD | {"response_format": "gif"})
 
@@ -226,8 +226,8 @@ async def test_a_created_video_is_answered_as_sdks_type_it(api: Api) -> None:
     assert response.headers["X-Vidgate-Adjusted"] == "size=16:9@720p"
     assert response.headers["Retry-After"] == "2"
     assert response.headers["openai-poll-after-ms"] == "2000"
-    assert api.services.submissions.dialects == ["openai"]
-    assert api.services.submissions.echoes == [{"seconds": "5", "size": "1280x720"}]
+    assert api.services.task_creator.dialects == ["openai"]
+    assert api.services.task_creator.echoes == [{"seconds": "5", "size": "1280x720"}]
     assert api.budget.used_bytes == 0
 
 
@@ -242,7 +242,7 @@ async def test_strict_handling_is_asked_for(api: Api) -> None:
         await api.client.post(f"{PATH}/{name}", json=body, headers=headers)
     refused = await api.client.post(PATH, json=GOOD | {"response_format": "gif"}, headers=headers)
 
-    stricts = [request.strict for request in api.services.submissions.requests]
+    stricts = [request.strict for request in api.services.task_creator.requests]
     assert stricts == [False, True, True, True, True]
     assert refused.status_code == 400
     assert refused.json()["error"]["param"] == "response_format"
@@ -256,7 +256,7 @@ async def test_a_form_with_a_file_is_taken(api: Api) -> None:
     )
 
     assert response.status_code == 200
-    request = api.services.submissions.request
+    request = api.services.task_creator.request
     assert [image.content for image in request.images] == [png]
     assert request.metadata == {"mode": "std"}
     assert api.budget.used_bytes == 0
@@ -276,7 +276,7 @@ async def test_a_form_with_a_file_is_taken(api: Api) -> None:
 async def test_a_video_is_gone_on_from(
     api: Api, path: str, kind: FollowUp, body: dict[str, Any]
 ) -> None:
-    api.services.submissions.adjusted = ("duration=5",)
+    api.services.task_creator.adjusted = ("duration=5",)
 
     response = await api.client.post(path, json=body | {"prompt": "snow", "seconds": 4})
 
@@ -285,10 +285,10 @@ async def test_a_video_is_gone_on_from(
     assert (video["remixed_from_video_id"], video["seconds"]) == ("task_1", "4")
     assert response.headers["X-Vidgate-Adjusted"] == "duration=5"
     assert response.headers["openai-poll-after-ms"] == "2000"
-    ((asked, source, request),) = api.services.submissions.follow_ups
+    ((asked, source, request),) = api.services.task_creator.follow_ups
     assert (asked, source) == (kind, "task_1")
     assert (request.model, request.prompt, request.duration_seconds) == ("", "snow", 4)
-    assert api.services.submissions.dialects == ["openai"]
+    assert api.services.task_creator.dialects == ["openai"]
 
 
 @pytest.mark.parametrize("name", ["edits", "extensions"])
@@ -307,7 +307,7 @@ async def test_a_videos_file_is_not_taken(api: Api, name: str) -> None:
         "param": "video",
         "code": "invalid_parameter",
     }
-    assert api.services.submissions.follow_ups == []
+    assert api.services.task_creator.follow_ups == []
 
 
 async def test_another_file_is_named(api: Api) -> None:
@@ -471,7 +471,7 @@ class QuotaError(RequestError):
 async def test_what_services_refuse_is_told_as_sdks_read_it(
     api: Api, error: Exception, status: int, kind: str, code: str
 ) -> None:
-    api.services.submissions.error = api.services.reader.error = error
+    api.services.task_creator.error = api.services.reader.error = error
 
     answers = [
         await api.client.post(PATH, json=GOOD),

@@ -57,7 +57,7 @@ async def test_a_body_becomes_vendor_fields_and_the_path_their_action(api: Api) 
     body = GOOD | {"duration": 5, "zoom": {"deep": [1, None]}, "payload": "p", "seed": None}
     status, _ = await post(api, body)
     assert status == 200
-    request = api.services.submissions.request
+    request = api.services.task_creator.request
     assert (request.model, request.prompt, request.duration_seconds) == (*GOOD.values(), 5)
     assert request.images == ()
     assert request.metadata == {
@@ -67,14 +67,14 @@ async def test_a_body_becomes_vendor_fields_and_the_path_their_action(api: Api) 
         "payload": "p",
         "action": "text2video",
     }
-    assert api.services.submissions.dialects == ["vidu"]
+    assert api.services.task_creator.dialects == ["vidu"]
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
 async def test_every_endpoint(api: Api, endpoint: Any) -> None:
     status, told = await post(api, dict(endpoint.example), endpoint.name)
     assert status == 200, told
-    request = api.services.submissions.request
+    request = api.services.task_creator.request
     assert request.model == (endpoint.model or endpoint.example["model"])
     assert request.metadata["action"] == endpoint.name
     assert "model" not in request.metadata
@@ -87,8 +87,8 @@ async def test_a_model_in_a_body_that_has_none_chooses_nothing(api: Api) -> None
         api, {"model": "viduq1", "template": "hug", "images": ["https://a.test/1"]}, "template"
     )
     assert status == 200
-    assert api.services.submissions.request.model == "vidu-template"
-    assert "model" not in api.services.submissions.request.metadata
+    assert api.services.task_creator.request.model == "vidu-template"
+    assert "model" not in api.services.task_creator.request.metadata
 
 
 async def test_what_is_kept_of_a_request_holds_no_inline_picture(api: Api) -> None:
@@ -97,13 +97,13 @@ async def test_what_is_kept_of_a_request_holds_no_inline_picture(api: Api) -> No
     body = {"model": "viduq2-pro", "start_image": inline, "image_settings": settings}
     status, told = await post(api, body, "multiframe")
     assert status == 200
-    [echo] = api.services.submissions.echoes
+    [echo] = api.services.task_creator.echoes
     assert echo["request"]["image_settings"] == [
         {"key_image": "", "prompt": "x"},
         {"key_image": ""},
     ]
     assert told["start_image"] == ""
-    assert api.services.submissions.request.metadata["start_image"] == inline
+    assert api.services.task_creator.request.metadata["start_image"] == inline
 
 
 async def test_whole_numbers_of_anothers_task_have_no_fraction(api: Api) -> None:
@@ -161,7 +161,7 @@ async def test_bodies_that_cannot_be_read(
     answer = await api.client.post(f"{BASE}/img2video", content=content, headers=headers)
     told = answer.json()
     assert (answer.status_code, told["code"], told["reason"]) == (status, status, reason), told
-    assert not api.services.submissions.requests
+    assert not api.services.task_creator.requests
 
 
 @pytest.mark.parametrize(
@@ -229,13 +229,13 @@ def test_errors(error: RequestError, status: int, reason: str, fields: str | Non
 
 
 async def test_an_error_of_the_services(api: Api) -> None:
-    api.services.submissions.error = UpstreamRefusedError("The provider failed.")
+    api.services.task_creator.error = UpstreamRefusedError("The provider failed.")
     answer = await api.client.post(f"{BASE}/text2video", json=GOOD)
     assert answer.status_code == 500
     assert answer.headers["x-should-retry"] == "false"
     trace = answer.json()["metadata"]["trace_id"]
     assert trace == answer.headers["x-request-id"]
-    api.services.submissions.error = DatabaseUnavailableError("secret-host")
+    api.services.task_creator.error = DatabaseUnavailableError("secret-host")
     answer = await api.client.post(f"{BASE}/text2video", json=GOOD)
     assert (answer.status_code, "secret-host" in answer.text) == (500, False)
 

@@ -280,7 +280,7 @@ async def test_a_creation_that_is_nobodys(gateway: Gateway, named: str) -> None:
     answer = await gateway.post("upscale-new", body)
     assert 400 <= answer.status_code < 500
     assert answer.json()["code"] == answer.status_code
-    assert await gateway.engine.office.attempts.work(gateway.engine.clock.now()) == (0, 0, None)
+    assert await gateway.engine.operator.attempts.work(gateway.engine.clock.now()) == (0, 0, None)
 
 
 async def test_list(gateway: Gateway) -> None:

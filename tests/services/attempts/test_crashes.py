@@ -45,10 +45,10 @@ async def stored(engine: Engine, channel: Channel, request: VideoRequest) -> Att
         inputs=media,
         created_at=now,
     )
-    new = engine.services.submissions._submitter.new_attempt(
+    new = engine.services.task_creator._submitter.new_attempt(
         task_id=task.id, channel=channel, request=request, translation=translation, now=now
     )
-    return await engine.office.tasks.create(task, new)
+    return await engine.operator.tasks.create(task, new)
 
 
 async def test_what_was_stored_is_known_before_its_provider_is_called(engine: Engine) -> None:
@@ -113,7 +113,7 @@ async def test_a_kill_while_jobs_run(database_url: str, name: str) -> None:
         assert len(fake.submits) == 10
         dead.clock.advance(minutes=1)
         lease = Lease(new_id(), dead.clock.now() + timedelta(seconds=45))
-        held = await dead.office.attempts.claim(lease=lease, now=dead.clock.now(), limit=100)
+        held = await dead.operator.attempts.claim(lease=lease, now=dead.clock.now(), limit=100)
         assert len(held) == 10  # it dies in the middle of its polls
     async with open_engine(database_url, dead.clock) as engine:
         fake = Upstream(engine.router, name)
@@ -138,7 +138,7 @@ async def test_inline_media_outlive_the_kill_and_not_the_acceptance(
     async with open_engine(database_url) as dead:
         channel = await dead.channel(name)
         attempt = await stored(dead, channel, request)
-        assert await dead.office.database.fetch_value(COUNT_INPUTS) == 2
+        assert await dead.operator.database.fetch_value(COUNT_INPUTS) == 2
     async with open_engine(database_url, dead.clock) as engine:
         fake = Upstream(engine.router, name)
         submitted: list[bytes] = []
@@ -156,7 +156,7 @@ async def test_inline_media_outlive_the_kill_and_not_the_acceptance(
         assert LONG.encode() in submitted[0]
         task = await engine.task(public_id("task_", attempt.task_id))
         assert task.status is TaskStatus.IN_PROGRESS
-        assert await engine.office.database.fetch_value(COUNT_INPUTS) == 0
+        assert await engine.operator.database.fetch_value(COUNT_INPUTS) == 0
 
 
 async def test_inline_media_are_gone_when_the_task_fails(engine: Engine) -> None:
@@ -169,7 +169,7 @@ async def test_inline_media_are_gone_when_the_task_fails(engine: Engine) -> None
 
     [task] = await engine.all_tasks()
     assert task.status is TaskStatus.FAILED
-    assert await engine.office.database.fetch_value(COUNT_INPUTS) == 0
+    assert await engine.operator.database.fetch_value(COUNT_INPUTS) == 0
 
 
 async def test_a_kill_of_the_recovery_itself(database_url: str) -> None:
@@ -179,7 +179,7 @@ async def test_a_kill_of_the_recovery_itself(database_url: str) -> None:
         attempt = await stored(dead, channel, request)
         dead.clock.advance(minutes=2)
         lease = Lease(new_id(), dead.clock.now() + timedelta(seconds=45))
-        [claimed] = await dead.office.attempts.claim(lease=lease, now=dead.clock.now(), limit=1)
+        [claimed] = await dead.operator.attempts.claim(lease=lease, now=dead.clock.now(), limit=1)
         assert claimed.status is AttemptStatus.SUBMITTING
     async with open_engine(database_url, dead.clock) as engine:
         fake = Upstream(engine.router, "kling")

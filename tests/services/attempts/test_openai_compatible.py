@@ -28,9 +28,9 @@ DONE = {"id": "x", "status": "completed", "seconds": "5", "size": "1280x720"}
 async def apply(engine: Engine, monkeypatch: pytest.MonkeyPatch, **variables: str) -> list[Channel]:
     for name, value in variables.items():
         monkeypatch.setenv(f"VIDGATE_{name}", value)
-    await engine.office.provisioning.apply_environment(engine.services.settings)
+    await engine.operator.provisioning.apply_environment(engine.services.settings)
     await engine.services.directory.load()
-    return await engine.office.channels.all()
+    return await engine.operator.channels.all()
 
 
 async def test_the_environment_makes_a_channel(
@@ -77,11 +77,11 @@ async def test_a_key_alone_makes_no_channel(
 
     assert missing in str(caught.value)
     assert KEYS[NAME] not in str(caught.value)
-    assert await engine.office.channels.all() == []
+    assert await engine.operator.channels.all() == []
 
 
 async def test_a_mapping_is_a_list_of_models_too(engine: Engine) -> None:
-    await engine.office.provisioning.add_channel(
+    await engine.operator.provisioning.add_channel(
         NewChannel(
             name="a", provider=NAME, key=KEYS[NAME], base_url=HOST, model_map={"boats": "clip-1"}
         )
@@ -144,7 +144,7 @@ async def finished(engine: Engine) -> tuple[str, str]:
 
 async def go_on(engine: Engine, kind: FollowUp, source: str, **members: Any) -> Created:
     request = VideoRequest(**{"model": "", "prompt": "by night", **members})
-    return await engine.services.submissions.follow_up(
+    return await engine.services.task_creator.follow_up(
         engine.caller, kind, source, request, dialect="openai"
     )
 

@@ -192,7 +192,7 @@ async def test_an_explicit_error_in_a_success_makes_no_job(
         error = await engine.refused(MODELS[name])
         assert error.status == 400
         assert not other.submits
-        attempts = await engine.office.attempts.of_task((await engine.all_tasks())[0].id)
+        attempts = await engine.operator.attempts.of_task((await engine.all_tasks())[0].id)
     else:
         created = await engine.create(MODELS[name])
         assert created.snapshot.status is TaskStatus.IN_PROGRESS

@@ -31,7 +31,7 @@ UNRECORDED = "An accepted job could not be recorded"
 
 def disturb(engine: Engine, disturbance: Callable[[], None], *, is_written: bool = False) -> None:
     """Have the first record of an acceptance go wrong, before it is written or after it."""
-    store = engine.office.attempts
+    store = engine.operator.attempts
     accept = store.accept
     calls = 0
 

@@ -125,14 +125,14 @@ async def engine_with(
         client = client or UpstreamClient(
             transport_factory=lambda: httpx.MockTransport(router.async_handler)
         )
-        providers = dict(engine.office.providers)
+        providers = dict(engine.operator.providers)
         if adapter is not None:
             providers["kling"] = adapter
-        office = replace(engine.office, providers=providers)
+        operator = replace(engine.operator, providers=providers)
         fetcher = fetcher or GuardedFetcher()
-        services = build_services(office, client=client, fetcher=fetcher, clock=engine.clock)
+        services = build_services(operator, client=client, fetcher=fetcher, clock=engine.clock)
         await services.directory.load()
-        yield replace(engine, services=services, office=office)
+        yield replace(engine, services=services, operator=operator)
         await client.aclose()
         await fetcher.aclose()
 
@@ -142,7 +142,7 @@ async def test_an_attempt_of_an_unknown_provider_keeps_nobody_waiting(engine: En
         await engine.channel(name)
     lost, fake = Upstream(engine.router, "kling"), Upstream(engine.router, "vidu")
     foreign = await engine.create(MODELS["kling"])
-    await engine.office.database.execute(RENAME)  # as by a newer version beside this one
+    await engine.operator.database.execute(RENAME)  # as by a newer version beside this one
     created = await engine.create(MODELS["vidu"])
     fake.on_poll = ["succeeded"]
 

@@ -76,7 +76,7 @@ async def test_a_wrong_base_url_is_told_as_the_upstreams_error(
     assert "operator" in error.message
     assert f"{name}.test" not in error.message
     [task] = await engine.all_tasks()
-    [attempt] = await engine.office.attempts.of_task(task.id)
+    [attempt] = await engine.operator.attempts.of_task(task.id)
     assert f"POST http://{name}.test/" in (attempt.fault_message or "")
     assert f"http://{name}.test/" in json.dumps(logs, default=str)
     for secret in KEYS[name].split("|"):

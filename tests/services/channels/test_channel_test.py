@@ -50,12 +50,12 @@ async def client() -> AsyncIterator[UpstreamClient]:
 
 
 def checker(engine: Engine, client: UpstreamClient | None = None) -> ChannelChecker:
-    providers: Any = engine.office.providers
+    providers: Any = engine.operator.providers
     providers["kling"] = ProbedKling()
     handler = engine.router.async_handler
     mocked = UpstreamClient(transport_factory=lambda: httpx.MockTransport(handler))
     return ChannelChecker(
-        channels=engine.office.channels,
+        channels=engine.operator.channels,
         providers=providers,
         upstream=Upstream(
             directory=engine.services.directory, client=client or mocked, clock=engine.clock
@@ -99,7 +99,7 @@ async def test_a_provider_that_does_not_answer(engine: Engine) -> None:
 
 async def test_a_disabled_channel_can_be_tested(engine: Engine) -> None:
     await engine.channel("kling")
-    await engine.office.provisioning.set_enabled("kling", enabled=False)
+    await engine.operator.provisioning.set_enabled("kling", enabled=False)
     engine.router.get("http://kling.test/account").respond(200)
 
     assert (await checker(engine).check("kling")).works
@@ -108,7 +108,7 @@ async def test_a_disabled_channel_can_be_tested(engine: Engine) -> None:
 async def test_a_key_that_cannot_be_used(engine: Engine) -> None:
     test = checker(engine)
     await engine.channel("kling")
-    await engine.office.provisioning.set_key("kling", "unusable")
+    await engine.operator.provisioning.set_key("kling", "unusable")
 
     done = await test.check("kling")
 
@@ -142,7 +142,7 @@ async def test_it_goes_by_the_channel_s_proxy(engine: Engine, client: UpstreamCl
 
 async def test_what_cannot_be_tested_is_the_operators_to_know(engine: Engine) -> None:
     test = checker(engine)
-    providers: Any = engine.office.providers
+    providers: Any = engine.operator.providers
     await engine.channel("vidu")
     providers["vidu"] = object()  # all of ours can do it
 
@@ -155,7 +155,7 @@ async def test_what_cannot_be_tested_is_the_operators_to_know(engine: Engine) ->
 async def test_secrets_of_a_channel_are_kept_encrypted_and_rotated(engine: Engine) -> None:
     url = "socks5://user:a-proxy-secret@127.0.0.1:1080"
     channel = await engine.channel("kling", proxy=url, callback_secret="whsec-1")
-    box = engine.office.box
+    box = engine.operator.box
     directory = engine.services.directory
 
     assert "secret" not in repr(channel).replace("callback_secret", "")
@@ -164,7 +164,7 @@ async def test_secrets_of_a_channel_are_kept_encrypted_and_rotated(engine: Engin
     assert await directory.proxy(channel.id) == SecretStr(url)
     assert await directory.callback_secret(channel.id) == SecretStr("whsec-1")
 
-    assert await engine.office.provisioning.rotate_secrets() == 3
+    assert await engine.operator.provisioning.rotate_secrets() == 3
     await directory.load()
     [rotated] = await directory.channels()
     assert rotated.proxy != channel.proxy

@@ -31,7 +31,7 @@ async def test_a_job_is_followed_with_the_key_it_was_made_with(engine: Engine, n
     await engine.channel(name)
     fake = Upstream(engine.router, name)
     created = await engine.create(MODELS[name])
-    await engine.office.provisioning.set_key(name, OTHER_KEYS[name])
+    await engine.operator.provisioning.set_key(name, OTHER_KEYS[name])
     await engine.services.directory.load()
     await engine.create(MODELS[name])
     fake.on_poll = ["succeeded"]
@@ -53,9 +53,9 @@ async def test_a_job_outlives_its_channel(engine: Engine, name: str, act: str) -
     fake = Upstream(engine.router, name)
     created = await engine.create(MODELS[name])
     if act == "disable":
-        await engine.office.provisioning.set_enabled(name, enabled=False)
+        await engine.operator.provisioning.set_enabled(name, enabled=False)
     else:
-        await engine.office.provisioning.remove_channel(name)
+        await engine.operator.provisioning.remove_channel(name)
     if act == "replace":
         await engine.channel(name, base_url="http://elsewhere.test")
     fake.on_poll = ["succeeded"]
@@ -72,8 +72,8 @@ async def test_a_job_outlives_the_process_and_the_key(database_url: str, name: s
         await dead.channel(name)
         fake = Upstream(dead.router, name)
         created = await dead.create(MODELS[name])
-        await dead.office.provisioning.set_key(name, OTHER_KEYS[name])
-        await dead.office.provisioning.remove_channel(name)
+        await dead.operator.provisioning.set_key(name, OTHER_KEYS[name])
+        await dead.operator.provisioning.remove_channel(name)
     async with open_engine(database_url, dead.clock) as engine:
         fake = Upstream(engine.router, name)
         fake.on_poll = ["succeeded"]
@@ -89,8 +89,8 @@ async def test_an_unclear_submit_is_looked_for_with_its_own_key(engine: Engine, 
     fake = Upstream(engine.router, name)
     fake.on_submit = [fake.then(LOST["reset"])]
     created = await engine.create(MODELS[name])
-    await engine.office.provisioning.set_key(name, OTHER_KEYS[name])
-    await engine.office.provisioning.set_enabled(name, enabled=False)
+    await engine.operator.provisioning.set_key(name, OTHER_KEYS[name])
+    await engine.operator.provisioning.set_enabled(name, enabled=False)
 
     await engine.tick(seconds=6)
 
@@ -107,7 +107,7 @@ async def test_nothing_is_submitted_again_to_a_disabled_channel(
     fake = Upstream(engine.router, name)
     fake.on_submit = [LOST["reset"]]
     created = await engine.create(MODELS[name])
-    await engine.office.provisioning.set_enabled(name, enabled=False)
+    await engine.operator.provisioning.set_enabled(name, enabled=False)
     other = Upstream(engine.router, name, "other")
     if has_other:
         await engine.channel(name, "other")
@@ -131,9 +131,9 @@ async def test_what_waits_at_a_channel_that_is_gone_moves_elsewhere(
     await engine.create(MODELS[name])
     waiting = await engine.create(MODELS[name])
     if act == "disable":
-        await engine.office.provisioning.set_enabled(name, enabled=False)
+        await engine.operator.provisioning.set_enabled(name, enabled=False)
     else:
-        await engine.office.provisioning.remove_channel(name)
+        await engine.operator.provisioning.remove_channel(name)
     await engine.tick(seconds=1)
     assert (await engine.task(waiting)).status is TaskStatus.QUEUED  # there is no other
 
@@ -156,12 +156,12 @@ async def test_what_waits_at_a_disabled_channel_goes_on_when_it_is_enabled(
     fake = Upstream(engine.router, name)
     await engine.create(MODELS[name])
     waiting = await engine.create(MODELS[name])
-    await engine.office.provisioning.set_enabled(name, enabled=False)
+    await engine.operator.provisioning.set_enabled(name, enabled=False)
     fake.on_poll = ["succeeded"]
     await engine.tick(minutes=1)
     assert (await engine.task(waiting)).status is TaskStatus.QUEUED
 
-    await engine.office.provisioning.set_enabled(name, enabled=True)
+    await engine.operator.provisioning.set_enabled(name, enabled=True)
     await engine.tick(minutes=2)
 
     assert (await engine.task(waiting)).status is TaskStatus.IN_PROGRESS
@@ -176,7 +176,7 @@ async def test_what_waits_is_submitted_with_the_key_of_the_moment(
     fake = Upstream(engine.router, name)
     fake.on_submit = [refusal(name, FaultKind.CONCURRENCY), fake.accept]
     created = await engine.create(MODELS[name])
-    await engine.office.provisioning.set_key(name, OTHER_KEYS[name])
+    await engine.operator.provisioning.set_key(name, OTHER_KEYS[name])
 
     await engine.tick(seconds=10)
     await engine.tick(minutes=1)
@@ -193,7 +193,7 @@ async def test_every_call_goes_by_the_channels_proxy(engine: Engine) -> None:
     fake = Upstream(engine.router, "vidu")
     fake.on_submit = [fake.then(LOST["reset"])]
     engine.router.post(url__regex="/cancel$").mock(return_value=Reply({}).response())
-    client = engine.services.submissions._submitter._upstream._client
+    client = engine.services.task_creator._submitter._upstream._client
     send = client.send
     ways: list[tuple[str, SecretStr | None]] = []
 

@@ -28,7 +28,7 @@ async def names(engine: Engine, model: str, seed: int = 1) -> list[str]:
 
 async def permitted(engine: Engine, *models: str, **options: Any) -> None:
     """Give the caller a token for these models."""
-    _, key = await engine.office.provisioning.create_token(name="some", models=models, **options)
+    _, key = await engine.operator.provisioning.create_token(name="some", models=models, **options)
     caller = await engine.services.directory.authenticate(key)
     assert caller is not None
     engine.caller = caller
@@ -88,18 +88,18 @@ async def test_a_model_without_a_channel_is_unavailable(engine: Engine) -> None:
 
 async def test_a_disabled_channel_is_not_used(engine: Engine) -> None:
     await engine.channel("kling", models=("special",))
-    await engine.office.provisioning.set_enabled("kling", enabled=False)
+    await engine.operator.provisioning.set_enabled("kling", enabled=False)
     await engine.services.directory.load()
 
     assert (await engine.refused("special")).status == 503
-    await engine.office.provisioning.set_enabled("kling", enabled=True)
+    await engine.operator.provisioning.set_enabled("kling", enabled=True)
     await engine.services.directory.load()
     assert await names(engine, "special") == ["kling"]
 
 
 async def test_a_removed_channel_is_as_if_it_never_was(engine: Engine) -> None:
     await engine.channel("kling", models=("special",))
-    await engine.office.provisioning.remove_channel("kling")
+    await engine.operator.provisioning.remove_channel("kling")
     await engine.services.directory.load()
 
     assert (await engine.refused("special")).status == 404

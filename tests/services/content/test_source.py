@@ -202,7 +202,7 @@ async def test_the_rest_of_a_result_stays(house: House) -> None:
 
 async def test_only_what_succeeded_gets_another_result(house: House) -> None:
     created = await house.engine.create("kling-v2-6")
-    tasks = house.engine.office.tasks
+    tasks = house.engine.operator.tasks
 
     changed = await tasks.renew_result(created.snapshot.id, 0, VideoResult(url="http://x.test/"))
     elsewhere = await tasks.renew_result(house.task.id, 1, VideoResult(url="http://x.test/"))
@@ -269,7 +269,7 @@ class ProtectedKling(Kling, ServesContent):
 
 
 def use_protected(house: House) -> None:
-    providers: Any = house.engine.office.providers
+    providers: Any = house.engine.operator.providers
     providers["kling"] = ProtectedKling()
     client: Any = house.engine.services.content.ways._upstream._client
     client._transport_factory = AiohttpTransport
@@ -346,7 +346,7 @@ async def test_redirects_that_lead_nowhere(protected: House, location: str, asks
 
 async def test_it_is_fetched_by_the_channels_proxy(protected: House) -> None:
     proxy = "http://proxy.test:3128"
-    await protected.engine.office.provisioning.set_proxy("kling", proxy)
+    await protected.engine.operator.provisioning.set_proxy("kling", proxy)
     await protected.engine.services.directory.load()
     client: Any = protected.engine.services.content.ways._upstream._client
     ways: list[str] = []
@@ -420,7 +420,7 @@ def use_roundabout(house: House) -> None:
     use_protected(house)
     provider = RoundaboutKling()
     provider.base_url = house.host.url
-    providers: Any = house.engine.office.providers
+    providers: Any = house.engine.operator.providers
     providers["kling"] = provider
 
 

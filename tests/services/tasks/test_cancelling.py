@@ -75,7 +75,7 @@ async def waiting(engine: Engine) -> Created:
 
 
 async def inputs_left(engine: Engine) -> int:
-    rows = await engine.office.database._pool.fetch("SELECT task_id FROM inputs")
+    rows = await engine.operator.database._pool.fetch("SELECT task_id FROM inputs")
     return len(rows)
 
 
@@ -129,7 +129,7 @@ async def test_what_a_worker_holds_is_not_taken_from_it(engine: Engine) -> None:
     now = engine.clock.now()
     [attempt] = await engine.attempts(created)
     lease = Lease(new_id(), now + timedelta(seconds=30))
-    held = await engine.office.attempts.claim_waiting(
+    held = await engine.operator.attempts.claim_waiting(
         attempt.channel_id, lease=lease, now=now, limit=1
     )
     assert [one.id for one in held] == [attempt.id]
@@ -323,7 +323,7 @@ async def test_the_attempts_own_credential_is_used(engine: Engine) -> None:
     Upstream(engine.router, "vidu")
     await engine.channel("vidu")
     created = await engine.create(MODEL)
-    await engine.office.provisioning.set_key("vidu", "vda_other_key")
+    await engine.operator.provisioning.set_key("vidu", "vda_other_key")
     await engine.services.directory.load()
     route = vidu_cancel(engine, Reply({}))
     await cancel(engine, created)

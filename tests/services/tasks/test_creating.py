@@ -35,7 +35,7 @@ async def upstream(engine: Engine, name: str) -> Upstream:
 
 
 async def nothing_happened(engine: Engine) -> bool:
-    rows = await engine.office.database.fetch_value(ROWS)
+    rows = await engine.operator.database.fetch_value(ROWS)
     return rows == 0 and not engine.router.calls
 
 
@@ -158,7 +158,7 @@ async def test_a_callback_is_stored_and_never_sent_on(engine: Engine, name: str)
 
     await engine.create(MODELS[name], metadata={"callback_url": url})
 
-    assert await engine.office.database.fetch_value(CALLBACKS) == url
+    assert await engine.operator.database.fetch_value(CALLBACKS) == url
     assert b"callback" not in fake.submits[0].content
     assert b"hooks.example" not in fake.submits[0].content
 
@@ -208,7 +208,7 @@ async def test_no_callback_is_no_callback(engine: Engine, url: str | None) -> No
 
     await engine.create("kling-v2-6", metadata={"callback_url": url})
 
-    assert await engine.office.database.fetch_value(CALLBACKS) is None
+    assert await engine.operator.database.fetch_value(CALLBACKS) is None
     assert b"callback" not in fake.submits[0].content
 
 
@@ -219,7 +219,7 @@ async def test_an_operator_may_allow_a_network(database_url: str) -> None:
 
         await engine.create("kling-v2-6", metadata={"callback_url": url})
 
-        assert await engine.office.database.fetch_value(CALLBACKS) == url
+        assert await engine.operator.database.fetch_value(CALLBACKS) == url
 
 
 # Bad requests
@@ -301,7 +301,7 @@ async def test_a_client_that_goes_away_during_the_submit_cancels_nothing(
     with pytest.raises(asyncio.CancelledError):
         await post
     go_on.set()
-    await engine.services.submissions.drain(engine.services.settings.shutdown_grace)
+    await engine.services.task_creator.drain(engine.services.settings.shutdown_grace)
 
     [task] = await engine.all_tasks()
     assert task.status is TaskStatus.IN_PROGRESS
@@ -318,7 +318,7 @@ async def test_a_client_that_goes_away_at_any_moment_leaves_no_half_task(
         await asyncio.sleep(0)
     post.cancel()
     await asyncio.wait([post])
-    await engine.services.submissions.drain(engine.services.settings.shutdown_grace)
+    await engine.services.task_creator.drain(engine.services.settings.shutdown_grace)
 
     # What was stored was submitted: otherwise it would fail later without having been sent.
     tasks = await engine.all_tasks()
@@ -338,7 +338,7 @@ async def test_a_slow_provider_is_waited_for_in_the_background(database_url: str
         created = await engine.create("kling-v2-6")
         assert created.snapshot.status is TaskStatus.QUEUED
         go_on.set()
-        await engine.services.submissions.drain(engine.services.settings.shutdown_grace)
+        await engine.services.task_creator.drain(engine.services.settings.shutdown_grace)
 
         assert (await engine.task(created)).status is TaskStatus.IN_PROGRESS
         assert len(fake.submits) == 1
@@ -357,7 +357,7 @@ async def test_a_refusal_after_the_wait_fails_the_task(database_url: str) -> Non
         fake.on_submit = [slowly]
         created = await engine.create("kling-v2-6")
         go_on.set()
-        await engine.services.submissions.drain(engine.services.settings.shutdown_grace)
+        await engine.services.task_creator.drain(engine.services.settings.shutdown_grace)
 
         task = await engine.task(created)
         assert task.status is TaskStatus.FAILED
@@ -405,7 +405,9 @@ async def test_what_was_stored_of_a_heavy_request_is_heavy_when_it_is_read(engin
     heavy = await engine.create(MODELS["kling"], metadata=texts, work_bytes=410_000)
     media = await engine.create(MODELS["kling"], metadata={"image": "x" * 400_000})
 
-    requests = [await engine.office.tasks.request(one.snapshot.id) for one in (light, heavy, media)]
+    requests = [
+        await engine.operator.tasks.request(one.snapshot.id) for one in (light, heavy, media)
+    ]
 
     assert [one.is_heavy for one in requests] == [False, True, True]
     assert requests[0].work_bytes < 2000

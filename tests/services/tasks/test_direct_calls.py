@@ -82,8 +82,8 @@ async def ask(engine: Engine, name: str = FACES, body: Any = None) -> dict[str, 
 
 
 async def other_account(engine: Engine) -> Caller:
-    await engine.office.provisioning.create_account("other")
-    _, key = await engine.office.provisioning.create_token(name="other", account="other")
+    await engine.operator.provisioning.create_account("other")
+    _, key = await engine.operator.provisioning.create_token(name="other", account="other")
     caller = await engine.services.directory.authenticate(key)
     assert caller is not None
     return caller
@@ -325,13 +325,13 @@ async def test_a_video_made_here_goes_by_its_makers_id_to_its_maker(engine: Engi
     engine.router.routes.clear()
     maker = Upstream(engine.router, "kling", "second")
     maker.on_poll = ["succeeded"]
-    await engine.office.provisioning.set_enabled("one", enabled=False)
+    await engine.operator.provisioning.set_enabled("one", enabled=False)
     await engine.services.directory.load()
     created = await engine.create(MODELS["kling"])
     await engine.tick(minutes=5)
     task = await engine.task(created)
     assert task.status is TaskStatus.SUCCEEDED
-    await engine.office.provisioning.set_enabled("one", enabled=True)
+    await engine.operator.provisioning.set_enabled("one", enabled=True)
     await engine.services.directory.load()
     one, two = Kling(engine, "one"), Kling(engine, "second")
 
@@ -407,7 +407,7 @@ async def test_a_task_goes_where_its_session_was_opened(engine: Engine) -> None:
         assert (path, body["session_id"]) == ("advanced-lip-sync", "93000000006")
     assert len(two.asked) == 3
     [attempt] = await engine.attempts(created[0])
-    assert (await engine.office.tasks.request(attempt.task_id)).channel_id == attempt.channel_id
+    assert (await engine.operator.tasks.request(attempt.task_id)).channel_id == attempt.channel_id
 
 
 async def test_a_channel_of_the_product_alone_will_do(engine: Engine) -> None:
@@ -424,7 +424,7 @@ async def test_a_channel_of_the_product_alone_will_do(engine: Engine) -> None:
 async def test_a_task_without_its_sessions_channel_cannot_run(engine: Engine) -> None:
     one, two = await hosts(engine, "one", "second")
     session = (await ask(engine))["session_id"]
-    await engine.office.provisioning.set_enabled("one", enabled=False)
+    await engine.operator.provisioning.set_enabled("one", enabled=False)
     await engine.services.directory.load()
 
     with pytest.raises(NoChannelError):

@@ -22,17 +22,17 @@ from vidgate.models.accounts import Caller
 from vidgate.models.attempts import Attempt
 from vidgate.models.ids import new_id
 from vidgate.models.outcomes import FaultKind
-from vidgate.models.requests import Once, VideoRequest
+from vidgate.models.requests import IdempotencyClaim, VideoRequest
 from vidgate.models.tasks import TaskStatus
 from vidgate.services.tasks.creating import Created
 from vidgate.services.tasks.idempotency import Repetitions, UndoneError
 
-ONCE = Once(key="k1", fingerprint=b"f1", lifetime=timedelta(minutes=15))
+ONCE = IdempotencyClaim(key="k1", fingerprint=b"f1", lifetime=timedelta(minutes=15))
 
 
-async def create(engine: Engine, once: Once = ONCE) -> Created:
+async def create(engine: Engine, once: IdempotencyClaim = ONCE) -> Created:
     request = VideoRequest(model=MODELS["kling"], prompt="a boat")
-    return await engine.services.submissions.create(
+    return await engine.services.task_creator.create(
         engine.caller, request, dialect="jimeng", once=once
     )
 
@@ -57,7 +57,7 @@ async def test_another_request_by_the_same_key_is_an_error(engine: Engine, fake:
     await create(engine)
 
     with pytest.raises(IdempotencyError) as caught:
-        await create(engine, Once(key="k1", fingerprint=b"f2", lifetime=ONCE.lifetime))
+        await create(engine, IdempotencyClaim(key="k1", fingerprint=b"f2", lifetime=ONCE.lifetime))
 
     assert caught.value.status == 422
     assert len(fake.submits) == 1
@@ -65,8 +65,8 @@ async def test_another_request_by_the_same_key_is_an_error(engine: Engine, fake:
 
 async def test_keys_are_an_accounts_own(engine: Engine, fake: Upstream) -> None:
     await create(engine)
-    await engine.office.provisioning.create_account("other")
-    _, key = await engine.office.provisioning.create_token(name="other", account="other")
+    await engine.operator.provisioning.create_account("other")
+    _, key = await engine.operator.provisioning.create_token(name="other", account="other")
     caller = await engine.services.directory.authenticate(key)
     assert caller is not None
     engine.caller = caller
@@ -106,7 +106,7 @@ async def test_bad_input_keeps_no_key(engine: Engine, fake: Upstream) -> None:
     bad = VideoRequest(model=MODELS["kling"], prompt="a boat", duration_seconds=7)
     for _ in range(2):
         with pytest.raises(RequestError, match="seconds"):
-            await engine.services.submissions.create(
+            await engine.services.task_creator.create(
                 engine.caller, bad, dialect="jimeng", once=ONCE
             )
 
@@ -209,7 +209,7 @@ async def test_a_repetition_waits_for_the_words_of_a_refusal(
     engine: Engine, fake: Upstream
 ) -> None:
     """They are written a moment after the failure that they tell of."""
-    repetitions = engine.services.submissions._repetitions
+    repetitions = engine.services.task_creator._repetitions
     keep = repetitions.keep
     failed, written = asyncio.Event(), asyncio.Event()
 
@@ -234,11 +234,13 @@ async def test_a_repetition_waits_for_the_words_of_a_refusal(
 
 async def test_what_has_expired_is_deleted(engine: Engine, fake: Upstream) -> None:
     await create(engine)
-    await create(engine, Once(key="old", fingerprint=b"f", lifetime=timedelta(minutes=1)))
+    await create(
+        engine, IdempotencyClaim(key="old", fingerprint=b"f", lifetime=timedelta(minutes=1))
+    )
     engine.clock.advance(minutes=2)
-    store = OnceStore(engine.office.database)
+    store = OnceStore(engine.operator.database)
 
-    await engine.services.submissions._repetitions.purge(engine.clock.now())
+    await engine.services.task_creator._repetitions.purge(engine.clock.now())
 
     account_id = engine.caller.account_id
     assert await store.find(account_id, "k1") is not None
@@ -248,7 +250,7 @@ async def test_what_has_expired_is_deleted(engine: Engine, fake: Upstream) -> No
 
 def lose_the_commit(engine: Engine, *, is_cut: asyncio.Event) -> None:
     """Have the commits of creations go unanswered, and the database away until the event is set."""
-    store = engine.services.submissions._tasks
+    store = engine.services.task_creator._tasks
     create, abandon = store.create, store.abandon
 
     async def creating(*given: Any, **named: Any) -> Attempt:
@@ -285,10 +287,10 @@ async def test_what_a_repetition_was_told_of_is_not_undone(
 
         made = await create(other)
         back.set()
-        await one.services.submissions.drain(timedelta(seconds=20))
+        await one.services.task_creator.drain(timedelta(seconds=20))
 
         assert made.replayed
-        assert await other.office.tasks.snapshot(made.snapshot.id) is not None
+        assert await other.operator.tasks.snapshot(made.snapshot.id) is not None
 
 
 async def test_where_the_first_was_undone_the_repetition_is_the_first(database_url: str) -> None:
@@ -317,7 +319,7 @@ async def test_whatever_changed_a_request_that_was_carried_out_was(
     engine: Engine, fake: Upstream
 ) -> None:
     first = await create(engine)
-    await engine.office.provisioning.set_enabled("kling", enabled=False)
+    await engine.operator.provisioning.set_enabled("kling", enabled=False)
     await engine.services.directory.load()
     token = replace(engine.caller.token, models=("viduq2",), expires_at=engine.clock.now())
     engine.caller = Caller(token)
@@ -342,7 +344,7 @@ async def test_a_name_is_freed_by_a_refusal(engine: Engine, fake: Upstream) -> N
 
 
 def repetitions(engine: Engine) -> tuple[Repetitions, OnceStore]:
-    ours = engine.services.submissions._repetitions
+    ours = engine.services.task_creator._repetitions
     return ours, ours._store
 
 

@@ -18,7 +18,7 @@ from vidgate.exceptions import (
     UnsupportedParameterError,
 )
 from vidgate.models.outcomes import FaultKind
-from vidgate.models.requests import Once, VideoRequest
+from vidgate.models.requests import IdempotencyClaim, VideoRequest
 from vidgate.models.tasks import FollowUp, TaskSnapshot
 from vidgate.services.tasks.creating import Created
 
@@ -48,8 +48,8 @@ async def extend(engine: Engine, name: str, **metadata: Any) -> Created:
     )
 
 
-async def follow_up(engine: Engine, source: str, once: Once | None = None) -> Created:
-    return await engine.services.submissions.follow_up(
+async def follow_up(engine: Engine, source: str, once: IdempotencyClaim | None = None) -> Created:
+    return await engine.services.task_creator.follow_up(
         engine.caller,
         FollowUp.EXTEND,
         source,
@@ -103,7 +103,7 @@ async def test_it_goes_to_the_channel_that_made_the_video(
 
     assert {body["host"] for body in extends} == {"one.test"}
     [attempt] = await engine.attempts(made[0])
-    assert (await engine.office.tasks.request(attempt.task_id)).channel_id == attempt.channel_id
+    assert (await engine.operator.tasks.request(attempt.task_id)).channel_id == attempt.channel_id
 
 
 async def test_a_channel_that_refused_it_did_not_make_it(
@@ -147,7 +147,7 @@ async def test_without_its_channel_it_cannot_run(engine: Engine) -> None:
         for channel in await engine.services.directory.channels()
     }
     task = await finished(engine)
-    await engine.office.provisioning.set_enabled("one", enabled=False)
+    await engine.operator.provisioning.set_enabled("one", enabled=False)
     await engine.services.directory.load()
 
     with pytest.raises(NoChannelError):
@@ -191,8 +191,8 @@ async def test_what_is_not_there_is_not_found(engine: Engine, name: str) -> None
 async def test_somebody_elses_is_not_found(engine: Engine) -> None:
     await make(engine, "one")
     task = await finished(engine)
-    await engine.office.provisioning.create_account("other")
-    _, key = await engine.office.provisioning.create_token(name="other", account="other")
+    await engine.operator.provisioning.create_account("other")
+    _, key = await engine.operator.provisioning.create_token(name="other", account="other")
     caller = await engine.services.directory.authenticate(key)
     assert caller is not None
     engine.caller = caller
@@ -234,10 +234,10 @@ async def test_a_video_that_its_provider_gave_no_id_cannot_be_named(engine: Engi
 async def test_videos_of_two_channels_do_not_go_together(engine: Engine) -> None:
     await make(engine, "one")
     first = await finished(engine)
-    await engine.office.provisioning.set_enabled("one", enabled=False)
+    await engine.operator.provisioning.set_enabled("one", enabled=False)
     await make(engine, "two")
     second = await finished(engine)
-    await engine.office.provisioning.set_enabled("one", enabled=True)
+    await engine.operator.provisioning.set_enabled("one", enabled=True)
     await engine.services.directory.load()
 
     with pytest.raises(InvalidParameterError, match="together"):
@@ -250,7 +250,7 @@ async def test_a_follow_up_is_what_its_provider_makes_of_it(
     await make(engine, "one")
     task = await finished(engine)
 
-    created = await engine.services.submissions.follow_up(
+    created = await engine.services.task_creator.follow_up(
         engine.caller,
         FollowUp.EXTEND,
         task.public_id,
@@ -273,7 +273,7 @@ async def test_where_nothing_is_offered_it_is_a_400(engine: Engine) -> None:
     await engine.tick(minutes=5)
 
     with pytest.raises(UnsupportedParameterError, match="nothing that can extend"):
-        await engine.services.submissions.follow_up(
+        await engine.services.task_creator.follow_up(
             engine.caller,
             FollowUp.EXTEND,
             created.snapshot.public_id,
@@ -308,7 +308,7 @@ async def test_a_follow_up_that_comes_again_needs_its_source_no_more(
 ) -> None:
     await make(engine, "one")
     task = await finished(engine)
-    once = Once(key="k", fingerprint=b"f", lifetime=timedelta(minutes=15))
+    once = IdempotencyClaim(key="k", fingerprint=b"f", lifetime=timedelta(minutes=15))
     first = await follow_up(engine, task.public_id, once)
     await engine.services.reader.remove(task.public_id, task.account_id)
 

@@ -21,8 +21,8 @@ async def page(engine: Engine, **query: object) -> list[str]:
 
 
 async def other_caller(engine: Engine) -> Caller:
-    await engine.office.provisioning.create_account("other")
-    _, key = await engine.office.provisioning.create_token(name="other", account="other")
+    await engine.operator.provisioning.create_account("other")
+    _, key = await engine.operator.provisioning.create_token(name="other", account="other")
     caller = await engine.services.directory.authenticate(key)
     assert caller is not None
     return caller
@@ -71,13 +71,13 @@ async def test_a_list_is_filtered(engine: Engine) -> None:
     await engine.create(MODELS["vidu"], "a sea", user="u1")
     caller = engine.caller
     request = VideoRequest(model=MODELS["jimeng"], prompt="a bird")
-    await engine.services.submissions.create(caller, request, dialect="jimeng")
+    await engine.services.task_creator.create(caller, request, dialect="jimeng")
 
     assert await page(engine, model=MODELS["vidu"]) == ["a sea"]
     assert await page(engine, user="u1") == ["a sea"]
     assert await page(engine, user="u2") == []
     request = VideoRequest(model=MODELS["kling"], prompt="a boat")
-    await engine.services.submissions.create(caller, request, dialect="vidu")
+    await engine.services.task_creator.create(caller, request, dialect="vidu")
     assert await page(engine, origin="vidu") == ["a boat", "a sea"]
     assert await page(engine, origin="jimeng") == ["a bird"]
     assert await page(engine, actions=("text",), limit=1) == ["a boat"]
@@ -133,7 +133,7 @@ async def test_what_another_replica_has_just_removed_is_not_found(engine: Engine
     reader = engine.services.reader
     view = await reader.read(task.public_id, task.account_id)
     assert view.snapshot.status.is_final
-    assert await engine.office.tasks.remove(task.id)
+    assert await engine.operator.tasks.remove(task.id)
 
     with pytest.raises(TaskNotFoundError):
         await reader.remove(task.public_id, task.account_id)

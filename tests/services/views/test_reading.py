@@ -30,7 +30,7 @@ def seconds() -> Seconds:
 
 @pytest.fixture
 def reader(engine: Engine, seconds: Seconds) -> TaskReader:
-    return TaskReader(engine.office.tasks, monotonic=seconds)
+    return TaskReader(engine.operator.tasks, monotonic=seconds)
 
 
 async def made(engine: Engine) -> tuple[Upstream, TaskSnapshot]:

@@ -33,7 +33,7 @@ def to_vocabulary(request: VideoRequest) -> Vocabulary:
 
 def tier_of(request: VideoRequest) -> str | None:
     """The tier that a request asks for, in whatever words; `None` where it names none."""
-    if request.words is not None:
+    if request.vendor_format is not None:
         return None
     sides = (request.width, request.height)
     short = min((side for side in sides if side is not None), default=None)

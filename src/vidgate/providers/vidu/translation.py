@@ -83,7 +83,7 @@ def to_translation(request: VideoRequest, *, map_retired_models: bool) -> Transl
     _check_spelling(body)
     _check_required(body, choice)
     check_fields(body, choice)
-    refuse_foreign_fields(body, choice, as_written=request.words == _OWN_WORDS)
+    refuse_foreign_fields(body, choice, as_written=request.vendor_format == _OWN_WORDS)
     if choice.endpoint is LIP_SYNC and not body.get("audio_url"):
         check_pauses(body.get("text"), "text" if metadata.get("text") else "prompt")
     check_weight(body)

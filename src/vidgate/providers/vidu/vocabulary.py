@@ -35,6 +35,6 @@ def to_vocabulary(request: VideoRequest) -> Vocabulary:
     Raises:
         UnsupportedParameterError: Its `action` names nothing that exists.
     """
-    if request.words is None and model_to_permit(request) == UPSCALE.model:
+    if request.vendor_format is None and model_to_permit(request) == UPSCALE.model:
         return _UPSCALE
     return _VOCABULARY if request.model in MODELS else _UNKNOWN_MODEL

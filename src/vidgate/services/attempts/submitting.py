@@ -466,7 +466,7 @@ class Submitter:
         try:
             model = self._router.effective_model(request)
             candidates = await self._router.candidates(
-                model, channel_id=request.channel_id, words=request.words
+                model, channel_id=request.channel_id, vendor_format=request.vendor_format
             )
         except RequestError:
             return None

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Iterable
 from uuid import UUID
 
-import structlog
 from pydantic import SecretStr
 
 from vidgate.constants import CACHE_STALE, CACHE_WINDOW
@@ -17,8 +16,6 @@ from vidgate.models.channels import Channel, ChannelAccess
 from vidgate.services.secrets import Purpose, SecretBox, hash_key
 
 __all__ = ["Directory"]
-
-_log = structlog.get_logger(__name__)
 
 
 class Directory:

@@ -36,7 +36,7 @@ class NewChannel:
 
     name: str
     provider: str
-    key: str
+    key: str = field(repr=False)
     base_url: str | None = None
     models: tuple[str, ...] = ()
     model_map: Mapping[str, str] | None = None

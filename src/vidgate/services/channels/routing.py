@@ -42,14 +42,14 @@ class Router:
         return self._serves(await self._directory.channel(channel_id), model)
 
     async def candidates(
-        self, model: str, *, channel_id: UUID | None = None, words: str | None = None
+        self, model: str, *, channel_id: UUID | None = None, vendor_format: str | None = None
     ) -> list[Channel]:
         """The usable channels that serve a model, in the order to try them.
 
         Args:
             model: What is asked for.
             channel_id: The only one that will do, `None` where any will.
-            words: The provider in whose words the request is written, `None` where any
+            vendor_format: The provider in whose own format the request is written, `None` where any
                 provider's adapter can translate it.
 
         Raises:
@@ -57,7 +57,7 @@ class Router:
             NoChannelError: Some do, and none of those channels is usable.
         """
         channels = list(await self._directory.channels())
-        channels = [one for one in channels if self._understands(one, words)]
+        channels = [one for one in channels if self._understands(one, vendor_format)]
         serving = [one for one in channels if is_usable(one) and self._serves(one, model)]
         if serving and channel_id is not None:
             serving = [one for one in serving if one.id == channel_id]
@@ -79,14 +79,14 @@ class Router:
             param="model",
         )
 
-    def check_words(self, model: str, words: str | None) -> None:
-        """Refuse a request in the words of a provider whose model this cannot be.
+    def check_vendor_format(self, model: str, vendor_format: str | None) -> None:
+        """Refuse a request in the format of a provider whose model this cannot be.
 
         Raises:
             ModelNotFoundError: By its name it is another provider's.
         """
         known = [one.name for one in self.providers_of(model)]
-        if words is not None and known and words not in known:
+        if vendor_format is not None and known and vendor_format not in known:
             raise ModelNotFoundError(
                 f"The model {model!r} is another provider's and cannot be asked for in this "
                 "format; use POST /v1/video/generations or /v1/videos for it.",
@@ -111,15 +111,15 @@ class Router:
             return provider.effective_model(request)
         return request.model
 
-    def _understands(self, channel: Channel, words: str | None) -> bool:
-        """Whether a channel's provider is given what is written in a provider's own words.
+    def _understands(self, channel: Channel, vendor_format: str | None) -> bool:
+        """Whether a channel's provider is given what is written in a provider's own format.
 
         Those without models of their own pass it on to whoever does.
         """
         provider = self._providers.get(channel.provider)
-        if words is None or provider is None:
+        if vendor_format is None or provider is None:
             return True
-        return channel.provider == words or not provider.capabilities.model_patterns
+        return channel.provider == vendor_format or not provider.capabilities.model_patterns
 
     def _serves(self, channel: Channel, model: str) -> bool:
         provider = self._providers.get(channel.provider)

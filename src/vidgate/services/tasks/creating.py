@@ -30,7 +30,7 @@ from vidgate.models.accounts import Caller
 from vidgate.models.attempts import Attempt, Lease
 from vidgate.models.channels import Channel
 from vidgate.models.ids import new_id, public_id
-from vidgate.models.requests import Once, VideoRequest
+from vidgate.models.requests import IdempotencyClaim, VideoRequest
 from vidgate.models.tasks import (
     AttemptStatus,
     FollowUp,
@@ -54,7 +54,7 @@ from vidgate.services.tasks.references import VideoNames
 from vidgate.services.views.changes import Changes
 from vidgate.services.views.reading import TaskReader
 
-__all__ = ["Created", "Submissions"]
+__all__ = ["Created", "TaskCreator"]
 
 _log = structlog.get_logger(__name__)
 
@@ -93,7 +93,7 @@ class Created:
     replayed: bool = False
 
 
-class Submissions:
+class TaskCreator:
     """Takes requests from callers.
 
     Args:
@@ -139,7 +139,7 @@ class Submissions:
         *,
         dialect: str,
         echo: Mapping[str, Any] = MappingProxyType({}),
-        once: Once | None = None,
+        once: IdempotencyClaim | None = None,
     ) -> Created:
         """Make something of a finished video; else as `create`.
 
@@ -176,7 +176,7 @@ class Submissions:
         *,
         dialect: str,
         echo: Mapping[str, Any] = MappingProxyType({}),
-        once: Once | None = None,
+        once: IdempotencyClaim | None = None,
     ) -> Created:
         """Store a task, submit it, and wait a while for the provider's word.
 
@@ -300,7 +300,7 @@ class Submissions:
         return url
 
     async def _channels(self, caller: Caller, request: VideoRequest) -> list[Channel]:
-        self._router.check_words(request.model, request.words)
+        self._router.check_vendor_format(request.model, request.vendor_format)
         for provider in self._router.providers_of(request.model):
             model = provider.effective_model(request)
             if model != request.model:
@@ -310,7 +310,7 @@ class Submissions:
         else:
             check_model(caller, (request.model,), request.model)
         return await self._router.candidates(
-            request.model, channel_id=request.channel_id, words=request.words
+            request.model, channel_id=request.channel_id, vendor_format=request.vendor_format
         )
 
     async def _translated(
@@ -345,7 +345,7 @@ class Submissions:
         attempts: list[NewAttempt],
         request: VideoRequest,
         answered: asyncio.Event,
-        once: Once | None,
+        once: IdempotencyClaim | None,
     ) -> tuple[Attempt, asyncio.Task[Refused | None] | None]:
         """Store a task and start its submit, in one piece.
 
@@ -357,12 +357,14 @@ class Submissions:
         [lease] = [attempt.lease for attempt in attempts if attempt.id == stored.id]
         return stored, self._spawn(self._run(stored, lease, request, answered))
 
-    async def _repeated(self, caller: Caller, once: Once) -> Created | None:
+    async def _repeated(self, caller: Caller, once: IdempotencyClaim) -> Created | None:
         """The answer to a repetition, `None` where it is none."""
         first = await self._repetitions.find(once, caller.account_id, self._clock.now())
         return None if first is None else await self._repeat(caller, first, once)
 
-    async def _repeat(self, caller: Caller, first: FirstUse, once: Once) -> Created | None:
+    async def _repeat(
+        self, caller: Caller, first: FirstUse, once: IdempotencyClaim
+    ) -> Created | None:
         """Answer as the first request was, waiting for it as long as it waits itself.
 
         Returns:
@@ -388,7 +390,9 @@ class Submissions:
             if not self._waiting[account_id]:
                 del self._waiting[account_id]
 
-    async def _store(self, task: NewTask, attempts: list[NewAttempt], once: Once | None) -> Attempt:
+    async def _store(
+        self, task: NewTask, attempts: list[NewAttempt], once: IdempotencyClaim | None
+    ) -> Attempt:
         try:
             return await self._tasks.create(task, *attempts, once=once)
         except DatabaseUnavailableError as error:
@@ -399,7 +403,9 @@ class Submissions:
                 "The task could not be stored and was not submitted; try again in a moment."
             ) from error
 
-    async def _abandon(self, task: NewTask, attempts: list[NewAttempt], once: Once | None) -> None:
+    async def _abandon(
+        self, task: NewTask, attempts: list[NewAttempt], once: IdempotencyClaim | None
+    ) -> None:
         for _ in range(_ABANDON_TRIES):
             try:
                 gone = await self._tasks.abandon(task, *attempts, once=once)

@@ -98,7 +98,7 @@ class DirectCalls:
         check_token(caller, self._clock.now())
         check_model(caller, self._providers[provider].family(model), model)
         request = await self._names.resolve(
-            VideoRequest(model=model, metadata=body, words=provider, work_bytes=work_bytes),
+            VideoRequest(model=model, metadata=body, vendor_format=provider, work_bytes=work_bytes),
             caller.account_id,
         )
         channel, data = await self._first_answer(
@@ -111,7 +111,7 @@ class DirectCalls:
 
     async def _channels(self, provider: str, request: VideoRequest) -> list[Channel]:
         channels = await self._router.candidates(
-            request.model, channel_id=request.channel_id, words=request.words
+            request.model, channel_id=request.channel_id, vendor_format=request.vendor_format
         )
         # Compatible servers make videos of these models, and have no such question.
         channels = [channel for channel in channels if channel.provider == provider]

@@ -7,7 +7,7 @@ from vidgate.db.attempts import AttemptStore
 from vidgate.db.once import FirstUse, OnceStore
 from vidgate.exceptions import IdempotencyError, RepeatedRefusalError, RequestError
 from vidgate.models.ids import public_id
-from vidgate.models.requests import Once
+from vidgate.models.requests import IdempotencyClaim
 from vidgate.models.tasks import AttemptStatus, TaskSnapshot, TaskStatus
 from vidgate.services.views.reading import TaskReader
 
@@ -26,13 +26,15 @@ class Repetitions:
         self._attempts = attempts
         self._reader = reader
 
-    async def find(self, once: Once, account_id: UUID, now: datetime) -> FirstUse | None:
+    async def find(
+        self, once: IdempotencyClaim, account_id: UUID, now: datetime
+    ) -> FirstUse | None:
         """What the key was first used for, `None` if it is free."""
         first = await self._store.find(account_id, once.key)
         return first if first is not None and first.expires_at > now else None
 
     async def answer(
-        self, first: FirstUse, once: Once, account_id: UUID, *, patient: bool
+        self, first: FirstUse, once: IdempotencyClaim, account_id: UUID, *, patient: bool
     ) -> TaskSnapshot | None:
         """What to answer a repetition with; `None` while the first is still being submitted.
 
@@ -80,7 +82,9 @@ class Repetitions:
         """Forget the keys whose time is over."""
         await self._store.purge(now)
 
-    async def keep(self, error: RequestError, once: Once, account_id: UUID, task_id: UUID) -> None:
+    async def keep(
+        self, error: RequestError, once: IdempotencyClaim, account_id: UUID, task_id: UUID
+    ) -> None:
         """Remember the refusal that the first request was answered with, or free its key."""
         if once.frees_refused:
             await self._store.release(account_id, once.key, task_id)

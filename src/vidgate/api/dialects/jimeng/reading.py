@@ -38,7 +38,7 @@ def read_submit(form: Form) -> VideoRequest:
         # For those who look at the task; what is sent is the one among the vendor fields.
         prompt=prompt if isinstance(prompt, str) else "",
         metadata={name: value for name, value in fields.items() if _is_meant(name, value)},
-        words="jimeng",
+        vendor_format="jimeng",
         work_bytes=form.work_bytes,
     )
 

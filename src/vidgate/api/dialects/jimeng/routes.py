@@ -27,7 +27,7 @@ from vidgate.api.forms import Form
 from vidgate.api.idempotency import read_once
 from vidgate.api.preferences import is_strict, tell_notes
 from vidgate.exceptions import InvalidParameterError, NotFoundError, TaskNotFoundError
-from vidgate.models.requests import Once, VideoRequest
+from vidgate.models.requests import IdempotencyClaim, VideoRequest
 from vidgate.models.tasks import TaskSnapshot, TaskStatus
 
 __all__ = ["router"]
@@ -106,11 +106,11 @@ def _read_action(request: Request) -> str:
 async def _submit(
     request: Request, services: Services, bodies: BodyReader, started: float
 ) -> Response:
-    def convert(form: Form) -> tuple[VideoRequest, Once | None]:
+    def convert(form: Form) -> tuple[VideoRequest, IdempotencyClaim | None]:
         return read_submit(form), read_once(request, form) or _replay(request)
 
     async with bodies.read(with_signed_body(request), convert) as (asked, once):
-        created = await services.submissions.create(
+        created = await services.task_creator.create(
             caller_of(request.scope),
             replace(asked, strict=is_strict(request)),
             dialect=_DIALECT,
@@ -119,7 +119,7 @@ async def _submit(
     return _answer({"task_id": created.snapshot.public_id}, started, tell_notes(created))
 
 
-def _replay(request: Request) -> Once | None:
+def _replay(request: Request) -> IdempotencyClaim | None:
     """By what a replay of a signed submit is known.
 
     A signature from the future holds for twice the window, and is remembered for longer: its time
@@ -128,7 +128,7 @@ def _replay(request: Request) -> Once | None:
     signature = signature_on(request)
     if signature is None:
         return None
-    return Once(
+    return IdempotencyClaim(
         key=f"volcengine:{signature.value}",
         fingerprint=bytes.fromhex(signature.digest),
         lifetime=2 * WINDOW + _BODY_TIME,

@@ -12,7 +12,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 from vidgate.exceptions import IdempotencyError, InvalidParameterError
-from vidgate.models.requests import Once, VideoRequest
+from vidgate.models.requests import IdempotencyClaim, VideoRequest
 
 __all__ = ["claimed"]
 
@@ -23,7 +23,9 @@ _LIFETIME = timedelta(days=30)
 
 
 @asynccontextmanager
-async def claimed(asked: VideoRequest, once: Once | None) -> AsyncIterator[Once | None]:
+async def claimed(
+    asked: VideoRequest, once: IdempotencyClaim | None
+) -> AsyncIterator[IdempotencyClaim | None]:
     """Say by what a repetition is recognised: the client's key, else its id of the task.
 
     Args:
@@ -38,7 +40,7 @@ async def claimed(asked: VideoRequest, once: Once | None) -> AsyncIterator[Once 
         yield once
         return
     # No request is like another here: whatever comes second by this id is refused.
-    claim = Once(
+    claim = IdempotencyClaim(
         key=_key(name),
         fingerprint=uuid4().bytes,
         lifetime=_LIFETIME,

@@ -99,7 +99,9 @@ def _request(model: str, path: str, body: dict[str, Any], *, work_bytes: int) ->
         )
     check_inline_sizes(body, within="")
     metadata = {**body, "action": path}
-    return VideoRequest(model=model, metadata=metadata, words="kling", work_bytes=work_bytes)
+    return VideoRequest(
+        model=model, metadata=metadata, vendor_format="kling", work_bytes=work_bytes
+    )
 
 
 def _model(name: Any) -> str:

@@ -132,7 +132,7 @@ def _add_legacy(endpoint: Legacy) -> None:
         convert = with_once(request, partial(read_legacy, endpoint=endpoint))
         async with bodies.read(request, convert) as (asked, once), claimed(asked, once) as claim:
             wanted = replace(asked, strict=is_strict(request))
-            created = await services.submissions.create(
+            created = await services.task_creator.create(
                 caller, wanted, dialect=_DIALECT, echo=prompt_echo(asked), once=claim
             )
         return _created(created, is_new=False)
@@ -203,7 +203,7 @@ def _add_new(endpoint: New) -> None:
         )
         async with bodies.read(request, convert) as (asked, once), claimed(asked, once) as claim:
             wanted = replace(asked, strict=is_strict(request))
-            created = await services.submissions.create(
+            created = await services.task_creator.create(
                 caller, wanted, dialect=_DIALECT, echo=prompt_echo(asked), once=claim
             )
         return _created(created, is_new=True)

@@ -111,7 +111,7 @@ async def create_generation(
 ) -> Response:
     convert = with_once(request, partial(read_request, strict=is_strict(request)))
     async with bodies.read(request, convert) as (asked, once):
-        created = await services.submissions.create(
+        created = await services.task_creator.create(
             caller, asked.request, dialect=_DIALECT, once=once
         )
     headers = tell_notes(created, asked.ignored)

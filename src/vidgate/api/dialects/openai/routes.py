@@ -143,7 +143,7 @@ async def create_video(
 ) -> Response:
     convert = with_once(request, partial(read_create, strict=is_strict(request)))
     async with bodies.read(request, convert) as (video, once):
-        created = await services.submissions.create(
+        created = await services.task_creator.create(
             caller, video.request, dialect=DIALECT, echo=video.echo, once=once
         )
     return _answer(created, video)
@@ -297,7 +297,7 @@ async def _follow_up(
 ) -> Response:
     try:
         async with bodies.read(request, with_once(request, read)) as (video, once):
-            created = await services.submissions.follow_up(
+            created = await services.task_creator.follow_up(
                 caller,
                 kind,
                 video.source,

@@ -87,7 +87,7 @@ def read_request(form: Form, endpoint: Endpoint) -> Asked:
         prompt=prompt if isinstance(prompt, str) else "",
         duration_seconds=_seconds(body.get("duration")) if endpoint.has_prompt else None,
         metadata={**metadata, "action": endpoint.name},
-        words="vidu",
+        vendor_format="vidu",
         work_bytes=form.work_bytes,
     )
     echo = {name: _short(body[name]) for name in body.keys() & _ECHOED}

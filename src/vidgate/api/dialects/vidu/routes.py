@@ -77,7 +77,7 @@ def _creator(endpoint: Endpoint) -> Callable[..., Awaitable[Response]]:
         convert = with_once(request, partial(read_request, endpoint=endpoint))
         async with bodies.read(request, convert) as (asked, once):
             wanted = replace(asked.request, strict=is_strict(request))
-            created = await services.submissions.create(
+            created = await services.task_creator.create(
                 caller, wanted, dialect=_DIALECT, echo=asked.echo, once=once
             )
         return Response(
