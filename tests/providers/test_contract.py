@@ -43,7 +43,7 @@ DATA = Path(__file__).parents[1] / "data"
 SOURCE = Path(vidgate.providers.__file__).parent
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 IDS = SubmitIds(correlation="vg_0123456789abcdef")
-LOST = LostSubmit(endpoint="/e", ids=IDS, sent_at=NOW)
+LOST = LostSubmit(endpoint="/e", ids=IDS, sent_at=NOW, ends_at=NOW)
 ADAPTERS = build_providers(map_retired_models=True)
 
 

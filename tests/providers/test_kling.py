@@ -94,7 +94,7 @@ def asked(*refs: UpstreamRef) -> Call[Mapping[UpstreamRef, Outcome]]:
 
 
 def find(endpoint: str, credential: str = API_KEY) -> Call[Found]:
-    lost = LostSubmit(endpoint=endpoint, ids=IDS, sent_at=NOW)
+    lost = LostSubmit(endpoint=endpoint, ids=IDS, sent_at=NOW, ends_at=NOW)
     return kling.find(lost, channel(credential), NOW)
 
 

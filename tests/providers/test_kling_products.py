@@ -860,7 +860,7 @@ def test_a_first_step_without_a_session_says_nothing(data: Any) -> None:
     ],
 )
 def test_a_lip_sync_is_looked_for_where_it_can_be_found(credential: str, path: str) -> None:
-    lost = LostSubmit(endpoint=LIP_SYNC, ids=IDS, sent_at=NOW)
+    lost = LostSubmit(endpoint=LIP_SYNC, ids=IDS, sent_at=NOW, ends_at=NOW)
     call = kling.find(lost, channel(credential), NOW)
 
     assert str(call.request.url) == HOST + path

@@ -279,7 +279,7 @@ def test_any_answer_is_an_outcome_or_unreadable(content: bytes, status: int, end
     except ProviderProtocolError as error:
         str(error).encode()
     try:
-        lost = LostSubmit(endpoint=endpoint, ids=IDS, sent_at=NOW)
+        lost = LostSubmit(endpoint=endpoint, ids=IDS, sent_at=NOW, ends_at=NOW)
         assert isinstance(kling.find(lost, CHANNEL, NOW).read(response), Found)
     except ProviderProtocolError as error:
         str(error).encode()

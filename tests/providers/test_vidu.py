@@ -47,7 +47,7 @@ KEY = "vda_000000000000_exampleKeyForTestsOnly"
 CHANNEL = ChannelAccess("https://api.vidu.com", SecretStr(KEY))
 IDS = SubmitIds(correlation="att_01")
 REF = UpstreamRef("900000000000000001")
-LOST = LostSubmit(endpoint="/ent/v2/img2video", ids=IDS, sent_at=SENT_AT)
+LOST = LostSubmit(endpoint="/ent/v2/img2video", ids=IDS, sent_at=SENT_AT, ends_at=SENT_AT)
 VIDU = Vidu()
 
 A, B, C, D = (Image(url=f"https://a.example.test/{number}.jpg") for number in range(4))

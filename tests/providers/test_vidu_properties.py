@@ -247,7 +247,7 @@ def test_an_outcome_or_a_protocol_error(content: bytes, status: int, retry_after
     translation = VIDU.translate(VideoRequest(model="viduq2", prompt="a boat"))
     submit = VIDU.submit(translation, CHANNEL, IDS, NOW)
     poll = VIDU.poll([REF], CHANNEL, NOW)
-    lost = LostSubmit(endpoint="/ent/v2/text2video", ids=IDS, sent_at=NOW)
+    lost = LostSubmit(endpoint="/ent/v2/text2video", ids=IDS, sent_at=NOW, ends_at=NOW)
     find = VIDU.find(lost, CHANNEL, NOW)
     cancel = VIDU.cancel(REF, CHANNEL, NOW)
     probe = VIDU.test(CHANNEL, NOW)

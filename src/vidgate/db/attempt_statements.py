@@ -51,6 +51,7 @@ __all__ = [
     "LOCK_CHANNEL",
     "LOCK_TASK",
     "OF_TASK",
+    "OTHERS_END_AT",
     "OUTPUTS",
     "RECORD_LATE",
     "RELEASE",
@@ -58,6 +59,8 @@ __all__ = [
     "RESUBMIT",
     "RETURN_LEASES",
     "START_WAITING",
+    "TAKEN_JOBS",
+    "TAKE_JOB",
     "WAITING",
     "WORK",
 ]
@@ -536,6 +539,27 @@ OF_TASK = Statement(
     select(*COLUMNS)
     .where(attempts.c.task_id == bindparam("task_id", type_=Uuid))
     .order_by(attempts.c.position, attempts.c.number)
+)
+TAKEN_JOBS = Statement(
+    select(attempts.c.ref_id).where(
+        _in_channel,
+        attempts.c.ref_id == func.any(bindparam("ref_ids", type_=ARRAY(Text))),
+        attempts.c.id != bindparam("attempt_id", type_=Uuid),
+    )
+)
+TAKE_JOB = Statement(
+    update(attempts)
+    .values(ref_id=bindparam("ref_id", type_=Text), ref_kind=bindparam("ref_kind", type_=Text))
+    .where(_mine, attempts.c.status == "submitting")
+    .returning(attempts.c.id)
+)
+OTHERS_END_AT = Statement(
+    select(func.max(attempts.c.submit_ends_at).label("ends_at")).where(
+        _in_channel,
+        attempts.c.status == "submitting",
+        attempts.c.id != bindparam("attempt_id", type_=Uuid),
+        attempts.c.sent_at <= bindparam("until", type_=_TIME),
+    )
 )
 CHANNELS_USED = Statement(
     select(attempts.c.channel_id)

@@ -464,6 +464,61 @@ class AttemptStore:
         ]
         return made[-1] if made else None
 
+    async def take_job(
+        self, attempt: Attempt, lease: Lease, candidates: Sequence[UpstreamRef]
+    ) -> UpstreamRef | None:
+        """Give an unclear submit the one job among the candidates that is no other attempt's.
+
+        Args:
+            attempt: In state `SUBMITTING`; it stays so until the job is recorded as accepted.
+            lease: Under which it was claimed.
+            candidates: Jobs of its channel.
+
+        Returns:
+            `None` where none of them is free, or several are.
+
+        Raises:
+            LeaseLostError: Another worker took the attempt over; it was written nothing.
+        """
+        async with self._database.transaction() as transaction:
+            await transaction.execute(sql.LOCK_CHANNEL, channel=str(attempt.channel_id))
+            rows = await transaction.fetch(
+                sql.TAKEN_JOBS,
+                channel_id=attempt.channel_id,
+                ref_ids=[ref.id for ref in candidates],
+                attempt_id=attempt.id,
+            )
+            taken = {row["ref_id"] for row in rows}
+            free = [ref for ref in candidates if ref.id not in taken]
+            if len(free) != 1:
+                return None
+            [ref] = free
+            kept = await transaction.fetch_one(
+                sql.TAKE_JOB,
+                attempt_id=attempt.id,
+                lease_id=lease.id,
+                ref_id=ref.id,
+                ref_kind=ref.kind,
+            )
+            if kept is None:
+                raise LeaseLostError
+            return ref
+
+    async def others_end_at(self, attempt: Attempt, until: datetime) -> datetime | None:
+        """When the last submit of its channel that may still be answered is over.
+
+        Args:
+            attempt: Left out.
+            until: Submits that were sent later are left out too.
+
+        Returns:
+            `None` where there is none.
+        """
+        row = await self._database.fetch_one(
+            sql.OTHERS_END_AT, channel_id=attempt.channel_id, attempt_id=attempt.id, until=until
+        )
+        return row["ends_at"] if row else None
+
     async def channels_used(self, task_id: UUID, position: int) -> set[UUID]:
         """The channels at which an output was tried."""
         rows = await self._database.fetch(sql.CHANNELS_USED, task_id=task_id, position=position)

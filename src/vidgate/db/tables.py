@@ -296,6 +296,13 @@ attempts = Table(
         postgresql_where=text(_LIVE_ATTEMPT),
     ),
     Index("attempts_task_id_idx", "task_id"),
+    # Whether a job that was found is another attempt's.
+    Index(
+        "attempts_channel_ref_idx",
+        "channel_id",
+        "ref_id",
+        postgresql_where=text("ref_id IS NOT NULL"),
+    ),
     Index(
         "attempts_due_at_idx",
         "due_at",

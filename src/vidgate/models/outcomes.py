@@ -219,9 +219,11 @@ class Found:
     """What a provider says when it is asked for a submit of which no answer came.
 
     Attributes:
-        ref: The job, or `None`: the provider can tell and has no such job.
+        ref: The job, or `None`: the provider knows none by what we told it.
         next_page: Where the search goes on; then `ref` is `None` and nothing is decided yet.
+        candidates: Jobs that were made of the same, of which any may be the one.
     """
 
     ref: UpstreamRef | None
     next_page: Any = None
+    candidates: tuple[UpstreamRef, ...] = ()

@@ -264,11 +264,15 @@ class LostSubmit:
         endpoint: `Translation.endpoint` of it.
         ids: Those that it carried.
         sent_at: When it was sent.
+        ends_at: When its own deadline was over; it arrived before, or never.
+        translation: What was sent, `None` if nobody knows that any more.
     """
 
     endpoint: str
     ids: SubmitIds
     sent_at: datetime
+    ends_at: datetime
+    translation: Translation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -405,7 +409,15 @@ class FollowsUp(ABC):
 
 
 class Finds(ABC):
-    """It can tell what became of a submit without an answer."""
+    """It can be asked what became of a submit without an answer.
+
+    Attributes:
+        proves_absence: Whether it knows jobs by an id of ours, so that what it does not find was
+            never made. Otherwise `Found.candidates` tells which jobs may be the one: a single one
+            that is no other attempt's is taken up, and nothing is ever submitted again for none.
+    """
+
+    proves_absence: ClassVar[bool] = True
 
     @abstractmethod
     def find(
@@ -422,7 +434,14 @@ class Finds(ABC):
 
 
 class Cancels(ABC):
-    """It can cancel a job."""
+    """It can cancel a job.
+
+    Attributes:
+        only_queued: Whether a cancellation is safe only while the job waits, as where the same call
+            destroys what a finished one has made. Then the job is asked about first.
+    """
+
+    only_queued: ClassVar[bool] = False
 
     @abstractmethod
     def cancel(self, ref: UpstreamRef, channel: ChannelAccess, now: datetime) -> Call[CancelAnswer]:

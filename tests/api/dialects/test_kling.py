@@ -336,7 +336,7 @@ async def test_an_adapter_for_kling_reads_these_answers(api: Api) -> None:
     for correlation, expected in (("vg_1", finished), ("vg_2", None)):
         ids = SubmitIds(correlation=correlation)
         now = datetime.now(UTC)
-        lost = LostSubmit(endpoint="/v1/videos/text2video", ids=ids, sent_at=now)
+        lost = LostSubmit(endpoint="/v1/videos/text2video", ids=ids, sent_at=now, ends_at=now)
         find = kling.find(lost, channel, now)
         answer = await api.client.get(str(find.request.url))
         found = find.read(answer)

@@ -22,6 +22,7 @@ from vidgate.models.attempts import Lease
 from vidgate.models.ids import new_id
 from vidgate.models.requests import Image
 from vidgate.models.tasks import AttemptStatus, TaskSnapshot, TaskStatus
+from vidgate.providers.vidu import Vidu
 from vidgate.services.tasks.creating import Created
 from vidgate.services.views.reading import TaskView
 
@@ -257,6 +258,35 @@ async def test_what_the_provider_does_not_stop_runs_on(engine: Engine, answer: R
     fake.on_poll = ["succeeded"]
     await engine.tick()  # asked at once: it was finished perhaps
     assert (await engine.task(created)).status is TaskStatus.SUCCEEDED
+
+
+class QueueOnly(Vidu):
+    """A provider whose cancellation destroys what a finished job has made."""
+
+    only_queued = True
+
+
+@pytest.mark.parametrize(
+    ("state", "asked"),
+    [("queued", 1), ("running", 0), ("succeeded", 0), ("failed", 0), ("unknown", 0)],
+)
+async def test_a_job_is_cancelled_only_where_it_certainly_waits(
+    engine: Engine, state: str, asked: int
+) -> None:
+    providers: Any = engine.operator.providers
+    providers["vidu"] = QueueOnly()
+    await engine.channel("vidu")
+    fake = Upstream(engine.router, "vidu")
+    route = vidu_cancel(engine, Reply({}))
+    created = await engine.create(MODEL)
+    fake.on_poll = [state]
+
+    if asked:
+        await cancel(engine, created)
+    else:
+        assert (await refuse(engine, created)).code == "cannot_cancel"
+
+    assert route.call_count == asked
 
 
 async def test_a_provider_without_cancellation_is_not_asked(engine: Engine) -> None:

@@ -29,7 +29,7 @@ from vidgate.exceptions import (
 from vidgate.models.attempts import Attempt, Lease
 from vidgate.models.channels import OnUnknown
 from vidgate.models.ids import new_id, public_id
-from vidgate.models.outcomes import Fault, FaultKind, Found, Submission
+from vidgate.models.outcomes import Fault, FaultKind, Found, Submission, UpstreamRef
 from vidgate.models.tasks import AttemptStatus, TaskError, TaskStatus
 from vidgate.providers.base import Finds, LostSubmit, Provider, SubmitIds, Translation
 from vidgate.providers.transport.client import Pool
@@ -121,7 +121,7 @@ class Recoverer:
         now = self._clock.now()
         sent_at, ends = _times(attempt)
         try:
-            found = await self._find(attempt, provider, sent_at, lease)
+            found = await self._find(attempt, provider, lease)
         except (UpstreamError, ConfigurationError) as error:
             _log.warning("A provider could not be asked about a submit", reason=str(error))
             if now > sent_at + UNCLEAR_DEADLINE:
@@ -132,11 +132,7 @@ class Recoverer:
             await self._release(attempt, lease, now + wait)
             return
         if found.ref is not None:
-            _log.info("A cut off submit was found at the provider")
-            translation = await self._translated(attempt)
-            await self._submitter.accept(attempt, lease, Submission(found.ref), translation)
-            self._metrics.submit(attempt.provider, "recovered")
-            self._changes.changed(attempt.task_id)
+            await self._accept(attempt, lease, found.ref)
         elif found.next_page is not None and now > sent_at + UNCLEAR_DEADLINE:
             await self._give_up(attempt, lease)
         elif found.next_page is not None:
@@ -145,6 +141,8 @@ class Recoverer:
         elif now < ends:
             again = replace(attempt, find_page=None)
             await self._release(again, lease, ends + timedelta(seconds=1))
+        elif not provider.proves_absence:
+            await self._take_up(attempt, lease, found)
         elif attempt.misses == 0:
             again = replace(
                 attempt, misses=1, find_page=None, last_reason="The provider has no such job yet."
@@ -153,12 +151,43 @@ class Recoverer:
         else:
             await self._submit_again(attempt, lease)
 
-    async def _find(
-        self, attempt: Attempt, provider: Finds, sent_at: datetime, lease: Lease
-    ) -> Found:
+    async def _accept(self, attempt: Attempt, lease: Lease, ref: UpstreamRef) -> None:
+        _log.info("A cut off submit was found at the provider")
+        translation = await self._translated(attempt)
+        await self._submitter.accept(attempt, lease, Submission(ref), translation)
+        self._metrics.submit(attempt.provider, "recovered")
+        self._changes.changed(attempt.task_id)
+
+    async def _take_up(self, attempt: Attempt, lease: Lease, found: Found) -> None:
+        """Take up the one job that was made of the same and is nobody else's.
+
+        With none, or several, nobody can tell: the provider has no id of ours.
+        """
+        now = self._clock.now()
+        _, ends = _times(attempt)
+        others = await self._attempts.others_end_at(attempt, ends)
+        if others is not None and others > now:
+            # Its answer may still say that the job is its own.
+            again = replace(attempt, find_page=None)
+            await self._release(again, lease, others + timedelta(seconds=1))
+            return
+        ref = await self._attempts.take_job(attempt, lease, found.candidates)
+        if ref is None:
+            await self._cannot_tell(replace(attempt, find_page=None), lease)
+        else:
+            await self._accept(attempt, lease, ref)
+
+    async def _find(self, attempt: Attempt, provider: Finds, lease: Lease) -> Found:
         within = self._providers[attempt.provider].capabilities.poll_timeout
         ids = SubmitIds(correlation=attempt.correlation)
-        lost = LostSubmit(endpoint=attempt.endpoint, ids=ids, sent_at=sent_at)
+        sent_at, ends_at = _times(attempt)
+        lost = LostSubmit(
+            endpoint=attempt.endpoint,
+            ids=ids,
+            sent_at=sent_at,
+            ends_at=ends_at,
+            translation=None if provider.proves_absence else await self._translated(attempt),
+        )
         found: Found | None = None
         for _ in range(_PAGES):
             if self._clock.now() + within >= lease.until:

@@ -18,6 +18,7 @@ from vidgate.exceptions import (
     UpstreamRefusedError,
 )
 from vidgate.models.attempts import Attempt
+from vidgate.models.outcomes import Pending, UpstreamRef
 from vidgate.models.tasks import AttemptStatus, TaskStatus
 from vidgate.providers.base import CancelAnswer, Cancels, Provider
 from vidgate.services.channels.upstream import Upstream
@@ -163,13 +164,21 @@ class Canceller:
         provider = self._providers.get(attempt.provider)
         if provider is None or not isinstance(provider, Cancels) or attempt.ref is None:
             return None
+        within = provider.capabilities.poll_timeout
+        if provider.only_queued and not await self._waits(attempt, provider, attempt.ref):
+            return CancelAnswer.TOO_LATE
         answer = await self._upstream.ask(
-            attempt,
-            partial(provider.cancel, attempt.ref),
-            within=provider.capabilities.poll_timeout,
+            attempt, partial(provider.cancel, attempt.ref), within=within
         )
         _log.info("A provider answered a cancellation", answer=answer.value)
         return answer
+
+    async def _waits(self, attempt: Attempt, provider: Provider, ref: UpstreamRef) -> bool:
+        """Whether a job is certainly still in its provider's queue."""
+        outcomes = await self._upstream.ask(
+            attempt, partial(provider.poll, [ref]), within=provider.capabilities.poll_timeout
+        )
+        return outcomes.get(ref) == Pending(started=False)
 
     async def _confirmed(self, view: TaskView, running: Sequence[Attempt]) -> TaskView:
         """Have the providers asked at once, and wait a little for the end of the task.
