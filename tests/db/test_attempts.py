@@ -116,6 +116,7 @@ async def accept(attempts: AttemptStore, attempt: Attempt, held: Lease, **change
         "deadline_at": NOW + timedelta(minutes=30),
         "details": {"mode": "pro"},
         "facts": {"model": "kling-v2-6"},
+        "warnings": None,
         "seed": None,
         "now": NOW,
     }

@@ -60,6 +60,7 @@ REQUESTS = st.builds(
     seed=st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1)),
     user=st.one_of(st.none(), TEXTS),
     metadata=st.dictionaries(KEYS, JSON, max_size=4),
+    ignored=st.lists(TEXTS, max_size=2).map(tuple),
     strict=st.booleans(),
 )
 

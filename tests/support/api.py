@@ -35,6 +35,7 @@ from vidgate.models.tasks import (
     TaskSnapshot,
     TaskStatus,
 )
+from vidgate.services.attempts.warnings import make_warnings
 from vidgate.services.channels.catalogue import ModelOffer
 from vidgate.services.content.source import ContentSource, Variant
 from vidgate.services.metrics import Metrics
@@ -139,6 +140,7 @@ class FakeSubmissions:
         self.replayed = False
         self.ignored: tuple[str, ...] = ()
         self.adjusted: tuple[str, ...] = ()
+        self.unknown: tuple[str, ...] = ()
 
     async def create(
         self,
@@ -161,8 +163,13 @@ class FakeSubmissions:
             seed=request.seed,
             dialect=dialect,
             echo=echo,
+            warnings=make_warnings(
+                ignored=(*self.ignored, *request.ignored),
+                adjusted=self.adjusted,
+                unknown=self.unknown,
+            ),
         )
-        return Created(task, self.ignored, self.adjusted, self.replayed)
+        return Created(task, self.replayed)
 
     async def follow_up(
         self,

@@ -12,6 +12,7 @@ _EXPOSED_HEADERS = (
     "X-Request-Id",
     "X-Vidgate-Ignored",
     "X-Vidgate-Adjusted",
+    "X-Vidgate-Unknown",
     "Retry-After",
     "openai-poll-after-ms",
     "x-should-retry",

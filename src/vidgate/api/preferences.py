@@ -1,12 +1,14 @@
 """What a client wants done about fields of no use, and what it is told of them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from starlette.requests import Request
 
 from vidgate.api.idempotency import REPLAYED, REPLAYED_DOCUMENTED
+from vidgate.models.tasks import TaskWarning, WarningCode
 from vidgate.services.tasks.creating import Created
 
 __all__ = ["NOTES_DOCUMENTED", "PREFER", "is_strict", "tell_notes"]
@@ -14,7 +16,9 @@ __all__ = ["NOTES_DOCUMENTED", "PREFER", "is_strict", "tell_notes"]
 PREFER: Mapping[str, Any] = {
     "name": "Prefer",
     "in": "header",
-    "description": "`handling=strict` makes errors of what would be ignored or adjusted.",
+    "description": (
+        "`handling=strict` makes errors of what would be ignored, adjusted or passed on unknown."
+    ),
     "schema": {"type": "string"},
 }
 NOTES_DOCUMENTED: dict[str, Any] = {
@@ -23,33 +27,62 @@ NOTES_DOCUMENTED: dict[str, Any] = {
         "schema": {"type": "string"},
     },
     "X-Vidgate-Adjusted": {
-        "description": "What was taken to the nearest value, such as `size=1:1@720p`.",
+        "description": "What was taken to the nearest value, such as `size=1:1@720p`, and what was "
+        "chosen because the rest needs it, such as `mode=pro`.",
+        "schema": {"type": "string"},
+    },
+    "X-Vidgate-Unknown": {
+        "description": "Fields that went to the vendor and are not in its documentation, such as "
+        "`foo, bar`. Commas in a name, and what is not ASCII, are percent-encoded; `...` stands "
+        "for those that have no room.",
         "schema": {"type": "string"},
     },
     **REPLAYED_DOCUMENTED,
 }
 
+_HEADERS: Mapping[WarningCode, str] = {
+    WarningCode.IGNORED: "X-Vidgate-Ignored",
+    WarningCode.ADJUSTED: "X-Vidgate-Adjusted",
+    WarningCode.UNKNOWN: "X-Vidgate-Unknown",
+}
+_HEADER_CHARACTERS = 1000
+"""Of one header: proxies in front of us have 4 KiB for all of them, and an answer that they refuse
+would hide a task that is paid for."""
+
+_REST = "..."
+_PLAIN = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) not in ",%")
+"""What a name may have in a header as it is."""
+
 _STRICT = re.compile(r"(?:^|[,;])\s*handling\s*=\s*\"?strict\"?\s*(?:[,;]|$)", re.IGNORECASE)
 
 
 def is_strict(request: Request) -> bool:
-    """Whether what would be ignored or adjusted is to be an error: `Prefer: handling=strict`."""
+    """Whether what would be a warning is to be an error: `Prefer: handling=strict`."""
     return any(_STRICT.search(value) for value in request.headers.getlist("prefer"))
 
 
-def tell_notes(created: Created, ignored: tuple[str, ...] = ()) -> dict[str, str]:
-    """The headers that name what was ignored and adjusted, and that of a repetition.
-
-    Args:
-        created: What came of a request.
-        ignored: What its dialect had no use for already.
-    """
+def tell_notes(created: Created) -> dict[str, str]:
+    """The headers that name what was not done to the letter, and that of a repetition."""
+    warnings = created.snapshot.warnings
     notes = {
-        name: ", ".join(values)
-        for name, values in (
-            ("X-Vidgate-Ignored", (*created.ignored, *ignored)),
-            ("X-Vidgate-Adjusted", created.adjusted),
-        )
-        if values
+        header: _join(_entry(warning) for warning in warnings if warning.code is code)
+        for code, header in _HEADERS.items()
+        if any(warning.code is code for warning in warnings)
     }
     return notes | REPLAYED if created.replayed else notes
+
+
+def _entry(warning: TaskWarning) -> str:
+    name = warning.param if warning.value is None else f"{warning.param}={warning.value}"
+    return quote(name, safe=_PLAIN)
+
+
+def _join(entries: Iterable[str]) -> str:
+    """Write a list, and what has no room in it as dots."""
+    text = ""
+    for entry in entries:
+        longer = f"{text}, {entry}" if text else entry
+        if len(longer) > _HEADER_CHARACTERS:
+            return f"{text}, {_REST}" if text else _REST
+        text = longer
+    return text

@@ -392,6 +392,7 @@ _task_starts = (
         upstream_model=bindparam("upstream_model", type_=Text),
         details=func.coalesce(bindparam("details", type_=JSONB), tasks.c.details),
         facts=func.coalesce(bindparam("facts", type_=JSONB), tasks.c.facts),
+        warnings=func.coalesce(bindparam("warnings", type_=JSONB), tasks.c.warnings),
         seed=func.coalesce(bindparam("seed", type_=BigInteger), tasks.c.seed),
     )
     .where(tasks.c.id == _accepted.c.task_id, tasks.c.status == "queued")

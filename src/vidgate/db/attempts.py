@@ -8,13 +8,13 @@ from uuid import UUID
 
 from vidgate.constants import CLAIM_BATCH
 from vidgate.db import attempt_statements as sql
-from vidgate.db.documents import write_result
+from vidgate.db.documents import write_result, write_warnings
 from vidgate.db.engine import Database, Record, Transaction
 from vidgate.db.releases import Releases
 from vidgate.exceptions import LeaseLostError
 from vidgate.models.attempts import Attempt, Lease
 from vidgate.models.outcomes import Fault, UpstreamRef, VideoResult
-from vidgate.models.tasks import AttemptStatus, TaskError, TaskStatus
+from vidgate.models.tasks import AttemptStatus, TaskError, TaskStatus, TaskWarning
 
 __all__ = ["AttemptStore", "NewAttempt", "insert_attempt", "to_attempt"]
 
@@ -277,6 +277,7 @@ class AttemptStore:
         deadline_at: datetime,
         details: Mapping[str, Any] | None,
         facts: Mapping[str, Any] | None,
+        warnings: Sequence[TaskWarning] | None,
         seed: int | None,
         now: datetime,
     ) -> None:
@@ -297,6 +298,7 @@ class AttemptStore:
             upstream_model=attempt.upstream_model,
             details=None if details is None else dict(details),
             facts=None if facts is None else dict(facts),
+            warnings=None if warnings is None else write_warnings(warnings),
             seed=seed,
             now=now,
         )

@@ -1,6 +1,6 @@
 """Neutral types as the JSON that columns hold, and back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -8,8 +8,17 @@ from uuid import UUID
 
 from vidgate.models.outcomes import VideoResult
 from vidgate.models.requests import Image, VideoRequest
+from vidgate.models.tasks import TaskWarning, WarningCode
 
-__all__ = ["StoredInput", "read_request", "read_result", "write_request", "write_result"]
+__all__ = [
+    "StoredInput",
+    "read_request",
+    "read_result",
+    "read_warnings",
+    "write_request",
+    "write_result",
+    "write_warnings",
+]
 
 StoredInput = tuple[int, str | None, bytes]
 """Position, media type and bytes of one row of `inputs`."""
@@ -40,6 +49,21 @@ def read_result(document: Mapping[str, Any]) -> VideoResult:
     if "expires_at" in members:
         members["expires_at"] = datetime.fromisoformat(members["expires_at"])
     return VideoResult(**members)
+
+
+def write_warnings(warnings: Sequence[TaskWarning]) -> list[dict[str, Any]]:
+    """Write warnings as a JSON array."""
+    return [
+        {key: value for key, value in asdict(warning).items() if value is not None}
+        for warning in warnings
+    ]
+
+
+def read_warnings(documents: Sequence[Mapping[str, Any]]) -> tuple[TaskWarning, ...]:
+    """Read what `write_warnings` wrote."""
+    return tuple(
+        TaskWarning(**{**members, "code": WarningCode(members["code"])}) for members in documents
+    )
 
 
 def write_request(request: VideoRequest) -> tuple[dict[str, Any], list[StoredInput]]:
@@ -79,6 +103,7 @@ def write_request(request: VideoRequest) -> tuple[dict[str, Any], list[StoredInp
         "fps": request.fps,
         "seed": request.seed,
         "user": request.user,
+        "ignored": list(request.ignored) or None,
         "strict": request.strict or None,
         "words": request.vendor_format,
         "channel_id": str(request.channel_id) if request.channel_id else None,
@@ -124,6 +149,8 @@ def read_request(document: Mapping[str, Any], stored: list[StoredInput]) -> Vide
     members["vendor_format"] = members.pop("words", None)
     members["images"] = tuple(image(value) for value in members.get("images", ()))
     members["metadata"] = give_back(members.get("metadata", {}))
+    if "ignored" in members:
+        members["ignored"] = tuple(members["ignored"])
     if "channel_id" in members:
         members["channel_id"] = UUID(members["channel_id"])
     return VideoRequest(**members)

@@ -205,6 +205,7 @@ tasks = Table(
     Column("details", JSONB, nullable=False, server_default=_EMPTY_OBJECT),
     Column("echo", JSONB, nullable=False, server_default=_EMPTY_OBJECT),
     Column("facts", JSONB, nullable=False, server_default=_EMPTY_OBJECT, comment="what is run"),
+    Column("warnings", JSONB, nullable=False, server_default=text("'[]'::jsonb")),
     Column("end_user", Text),
     Column("seed", BigInteger),
     Column("callback_url", Text),

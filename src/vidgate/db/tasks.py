@@ -30,7 +30,14 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from vidgate.constants import HEAVY_BYTES, LIST_BYTES
 from vidgate.db.attempts import NewAttempt, insert_attempt
-from vidgate.db.documents import StoredInput, read_request, read_result, write_result
+from vidgate.db.documents import (
+    StoredInput,
+    read_request,
+    read_result,
+    read_warnings,
+    write_result,
+    write_warnings,
+)
 from vidgate.db.engine import Database, Json, Record, Statement
 from vidgate.db.once import claim_key, is_acknowledged, release_key
 from vidgate.db.tables import attempts, inputs, outputs, tasks
@@ -44,6 +51,7 @@ from vidgate.models.tasks import (
     TaskQuery,
     TaskSnapshot,
     TaskStatus,
+    TaskWarning,
 )
 
 __all__ = ["NewTask", "TaskStore"]
@@ -57,6 +65,7 @@ class NewTask:
         document: The request as `write_request` wrote it.
         inputs: The inline media that go with it.
         facts: What is run, as JSON.
+        warnings: What is not done to the letter.
         is_heavy: Whether writing its JSON would hold up everybody else.
     """
 
@@ -72,6 +81,7 @@ class NewTask:
     details: Mapping[str, Any] = field(default_factory=dict)
     echo: Mapping[str, Any] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
+    warnings: Sequence[TaskWarning] = ()
     end_user: str | None = None
     seed: int | None = None
     callback_url: str | None = None
@@ -92,6 +102,7 @@ _INSERTED = (
     "details",
     "echo",
     "facts",
+    "warnings",
     "end_user",
     "seed",
     "callback_url",
@@ -126,6 +137,7 @@ _SNAPSHOT_COLUMNS = [
         "details",
         "echo",
         "facts",
+        "warnings",
         "end_user",
         "seed",
         "created_at",
@@ -507,6 +519,7 @@ def _task_binds(task: NewTask) -> dict[str, Any]:
         "details": Json.of(task.details),
         "echo": Json.of(task.echo),
         "facts": Json.of(task.facts),
+        "warnings": write_warnings(task.warnings),
         "end_user": task.end_user,
         "seed": task.seed,
         "callback_url": task.callback_url,
@@ -530,6 +543,7 @@ def _to_snapshot(rows: Sequence[Record]) -> TaskSnapshot:
         echo=row["echo"],
         asked=row["asked"],
         facts=row["facts"],
+        warnings=read_warnings(row["warnings"]),
         user=row["end_user"],
         seed=row["seed"],
         progress=_progress(status, [one["progress"] for one in rows]),

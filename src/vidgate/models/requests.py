@@ -47,7 +47,8 @@ class VideoRequest:
         metadata: Vendor fields, laid over the translated request. What a client sends as
             top-level fields we do not know is in here too. Model names and `callback_url` are
             taken out of it before an adapter sees it.
-        strict: Whether what would be ignored or adjusted is an error instead.
+        ignored: Fields that its dialect had no use for already, so that no adapter sees them.
+        strict: Whether what would be ignored, adjusted or passed on unknown is an error instead.
         channel_id: The one channel it can run at, because it names something that was made there;
             `None` for any.
         vendor_format: The provider in whose own format `metadata` is written, so that no other's
@@ -69,6 +70,7 @@ class VideoRequest:
     seed: int | None = None
     user: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    ignored: tuple[str, ...] = ()
     strict: bool = False
     channel_id: UUID | None = None
     vendor_format: str | None = None

@@ -19,6 +19,8 @@ __all__ = [
     "TaskQuery",
     "TaskSnapshot",
     "TaskStatus",
+    "TaskWarning",
+    "WarningCode",
 ]
 
 
@@ -71,6 +73,33 @@ class TaskError:
     message: str
 
 
+class WarningCode(StrEnum):
+    """In what way a request was not carried out to the letter."""
+
+    IGNORED = "ignored"
+    """The model has no use for the field."""
+    ADJUSTED = "adjusted"
+    """Another value runs than the one that was asked for, or one that nobody asked for."""
+    UNKNOWN = "unknown"
+    """The field went to the vendor, whose documentation does not have it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskWarning:
+    """One thing that a client is told beside the answer to its request.
+
+    Attributes:
+        param: The field, as the client wrote it.
+        message: One sentence that says what was done.
+        value: What runs in place of what was asked for, `None` where that is not the matter.
+    """
+
+    code: WarningCode
+    param: str
+    message: str
+    value: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputSnapshot:
     """One of a task's videos."""
@@ -95,6 +124,7 @@ class TaskSnapshot:
         asked: The generic fields of the request, `prompt` and `duration_seconds` among them;
             those that were not given are missing. No pictures, no vendor fields.
         facts: What is run, as `RunFacts` has it, without the members that are unknown.
+        warnings: What was not done to the letter.
         seed: The one asked for, `None` if none was.
         progress: Percent from 0 to 100.
         removed: Whether its client removed it; it is there for the operator alone.
@@ -112,6 +142,7 @@ class TaskSnapshot:
     echo: Mapping[str, Any] = field(default_factory=dict)
     asked: Mapping[str, Any] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[TaskWarning, ...] = ()
     user: str | None = None
     seed: int | None = None
     progress: int = 0

@@ -1,5 +1,7 @@
 """Refusals: which another channel may cure, which are final, and what the client is told."""
 
+from dataclasses import replace
+
 import httpx
 import pytest
 from tests.support.engine import Engine
@@ -197,6 +199,39 @@ async def test_strict_handling_holds_elsewhere_too(engine: Engine) -> None:
 
     assert error.status == 502
     assert second.submits == []
+
+
+async def test_strict_handling_holds_elsewhere_for_what_an_adapter_only_reports(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await engine.channel("jimeng", priority=1, model_map={"boats": "jimeng_t2v_v30"})
+    await engine.channel("kling", model_map={"boats": "kling-v2-6"})
+    first, second = Upstream(engine.router, "jimeng"), Upstream(engine.router, "kling")
+    first.on_submit = [refusal("jimeng", FaultKind.CREDENTIAL)]
+    kling = engine.services.providers["kling"]
+    translate = kling.translate
+    monkeypatch.setattr(
+        kling, "translate", lambda request: replace(translate(request), unknown=("foo",))
+    )
+
+    error = await engine.refused("boats", strict=True)
+
+    assert error.status == 502
+    assert second.submits == []
+
+
+async def test_warnings_are_those_of_the_channel_that_runs(engine: Engine) -> None:
+    await engine.channel("jimeng", priority=1, model_map={"boats": "jimeng_t2v_v30"})
+    await engine.channel("kling", model_map={"boats": "kling-v2-6"})
+    first, second = Upstream(engine.router, "jimeng"), Upstream(engine.router, "kling")
+    first.on_submit = [refusal("jimeng", FaultKind.CREDENTIAL)]
+
+    # Jimeng takes a seed, and Kling has no use for one.
+    created = await engine.create("boats", seed=7, ignored=("response_format",))
+
+    assert len(second.submits) == 1
+    for task in (created.snapshot, await engine.task(created)):
+        assert [one.param for one in task.warnings] == ["seed", "response_format"]
 
 
 async def test_what_a_vendor_field_chooses_is_served_elsewhere_too(engine: Engine) -> None:

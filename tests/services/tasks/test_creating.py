@@ -15,7 +15,7 @@ from vidgate.db.engine import Statement
 from vidgate.exceptions import InvalidParameterError, UnsupportedParameterError
 from vidgate.models.outcomes import FaultKind
 from vidgate.models.requests import Image, VideoRequest
-from vidgate.models.tasks import AttemptStatus, TaskStatus
+from vidgate.models.tasks import AttemptStatus, TaskStatus, WarningCode
 from vidgate.services.tasks.creating import Created
 
 ROWS = Statement(
@@ -39,6 +39,19 @@ async def nothing_happened(engine: Engine) -> bool:
     return rows == 0 and not engine.router.calls
 
 
+def warned(created: Created, code: WarningCode) -> set[str]:
+    return {warning.param for warning in created.snapshot.warnings if warning.code is code}
+
+
+def tells_unknown(engine: Engine, monkeypatch: pytest.MonkeyPatch, name: str, *fields: str) -> None:
+    """Let a provider's adapter report fields that its vendor's documentation does not have."""
+    provider = engine.services.providers[name]
+    translate = provider.translate
+    monkeypatch.setattr(
+        provider, "translate", lambda request: replace(translate(request), unknown=fields)
+    )
+
+
 # P7: nothing is silently dropped
 
 
@@ -57,7 +70,7 @@ async def test_what_is_ignored_is_said(
 
     created = await engine.create(MODELS[name], **members)
 
-    assert set(ignored) <= set(created.ignored)
+    assert set(ignored) <= warned(created, WarningCode.IGNORED)
 
 
 @pytest.mark.parametrize("name", FITTING)
@@ -66,7 +79,10 @@ async def test_what_is_adjusted_is_said(engine: Engine, name: str) -> None:
 
     created = await engine.create(MODELS[name], width=1250, height=720)
 
-    assert any(one.startswith("size=16:9") for one in created.adjusted)
+    [warning] = [one for one in created.snapshot.warnings if one.code is WarningCode.ADJUSTED]
+    assert warning.param == "size"
+    assert warning.value is not None
+    assert warning.value.startswith("16:9")
 
 
 @pytest.mark.parametrize(
@@ -105,6 +121,43 @@ async def test_strict_handling_holds_where_an_adapter_only_reports(
     assert isinstance(error, UnsupportedParameterError)
     assert error.param == param
     assert await nothing_happened(engine)
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_what_no_documentation_has_is_said(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    await upstream(engine, name)
+    tells_unknown(engine, monkeypatch, name, "foo", "bar")
+
+    created = await engine.create(MODELS[name])
+
+    assert warned(created, WarningCode.UNKNOWN) == {"foo", "bar"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_strict_handling_refuses_what_no_documentation_has(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    await upstream(engine, name)
+    tells_unknown(engine, monkeypatch, name, "foo")
+
+    error = await engine.refused(MODELS[name], strict=True)
+
+    assert (error.status, error.param) == (400, "foo")
+    assert "foo is not in the vendor's documentation" in error.message
+    assert await nothing_happened(engine)
+
+
+async def test_what_the_dialect_ignored_is_kept_beside_what_the_model_has_no_use_for(
+    engine: Engine,
+) -> None:
+    await upstream(engine, "kling")
+
+    created = await engine.create(MODELS["kling"], fps=24, ignored=("response_format",))
+
+    assert warned(created, WarningCode.IGNORED) == {"fps", "response_format"}
+    assert (await engine.task(created)).warnings == created.snapshot.warnings
 
 
 @pytest.mark.parametrize("name", NAMES)

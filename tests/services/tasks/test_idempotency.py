@@ -53,6 +53,28 @@ async def test_the_same_request_makes_one_job(engine: Engine, fake: Upstream) ->
     assert len(await engine.all_tasks()) == 1
 
 
+async def test_a_repetition_is_warned_as_the_first_was(engine: Engine, fake: Upstream) -> None:
+    request = VideoRequest(
+        model=MODELS["kling"], prompt="a boat", fps=24, width=1000, height=1000, ignored=("x",)
+    )
+
+    first, again = [
+        await engine.services.task_creator.create(
+            engine.caller, request, dialect="newapi", once=ONCE
+        )
+        for _ in range(2)
+    ]
+
+    assert len(fake.submits) == 1
+    assert again.replayed
+    assert again.snapshot.warnings == first.snapshot.warnings
+    assert [(one.code, one.param) for one in again.snapshot.warnings] == [
+        ("ignored", "fps"),
+        ("ignored", "x"),
+        ("adjusted", "size"),
+    ]
+
+
 async def test_another_request_by_the_same_key_is_an_error(engine: Engine, fake: Upstream) -> None:
     await create(engine)
 

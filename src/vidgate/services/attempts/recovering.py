@@ -30,6 +30,7 @@ from vidgate.models.attempts import Attempt, Lease
 from vidgate.models.channels import OnUnknown
 from vidgate.models.ids import new_id, public_id
 from vidgate.models.outcomes import Fault, FaultKind, Found, Submission, UpstreamRef
+from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import AttemptStatus, TaskError, TaskStatus
 from vidgate.providers.base import Finds, LostSubmit, Provider, SubmitIds, Translation
 from vidgate.providers.transport.client import Pool
@@ -153,8 +154,8 @@ class Recoverer:
 
     async def _accept(self, attempt: Attempt, lease: Lease, ref: UpstreamRef) -> None:
         _log.info("A cut off submit was found at the provider")
-        translation = await self._translated(attempt)
-        await self._submitter.accept(attempt, lease, Submission(ref), translation)
+        sent = await self._sent(attempt)
+        await self._submitter.accept(attempt, lease, Submission(ref), sent)
         self._metrics.submit(attempt.provider, "recovered")
         self._changes.changed(attempt.task_id)
 
@@ -181,12 +182,13 @@ class Recoverer:
         within = self._providers[attempt.provider].capabilities.poll_timeout
         ids = SubmitIds(correlation=attempt.correlation)
         sent_at, ends_at = _times(attempt)
+        sent = None if provider.proves_absence else await self._sent(attempt)
         lost = LostSubmit(
             endpoint=attempt.endpoint,
             ids=ids,
             sent_at=sent_at,
             ends_at=ends_at,
-            translation=None if provider.proves_absence else await self._translated(attempt),
+            translation=sent[1] if sent else None,
         )
         found: Found | None = None
         for _ in range(_PAGES):
@@ -206,15 +208,17 @@ class Recoverer:
             raise NotSentError("No time was left under the lease to ask the provider.")
         return found
 
-    async def _translated(self, attempt: Attempt) -> Translation | None:
-        """What was sent, `None` if it is not known any more: a found job is taken up all the same.
+    async def _sent(self, attempt: Attempt) -> tuple[VideoRequest, Translation] | None:
+        """What was asked for and made of it, `None` if that is not known any more.
 
-        Meanwhile the channel's mapping or a table may have changed.
+        A found job is taken up all the same: meanwhile the channel's mapping or a table may have
+        changed.
         """
         try:
             request = await self._tasks.request(attempt.task_id)
             channel = await self._directory.channel(attempt.channel_id)
-            return await translate(self._providers[attempt.provider], for_channel(request, channel))
+            provider = self._providers[attempt.provider]
+            return request, await translate(provider, for_channel(request, channel))
         except (UnsupportedParameterError, LookupError):
             return None
 

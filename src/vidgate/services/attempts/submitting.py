@@ -47,6 +47,7 @@ from vidgate.services.attempts.faults import (
     to_task_error,
 )
 from vidgate.services.attempts.pacing import pace_document
+from vidgate.services.attempts.warnings import check_strict, warnings_of
 from vidgate.services.channels.directory import Directory
 from vidgate.services.channels.routing import Router, is_usable
 from vidgate.services.channels.upstream import Upstream
@@ -102,11 +103,16 @@ async def translate(provider: Provider, request: VideoRequest) -> Translation:
     """Translate a request, in a thread if it is heavy.
 
     Raises:
-        UnsupportedParameterError: The model cannot honour a value.
+        UnsupportedParameterError: The model cannot honour a value, or a strict request to the
+            letter.
     """
     if request.is_heavy:
-        return await asyncio.to_thread(provider.translate, request)
-    return provider.translate(request)
+        translation = await asyncio.to_thread(provider.translate, request)
+    else:
+        translation = provider.translate(request)
+    if request.strict:
+        check_strict(translation)
+    return translation
 
 
 def facts_document(translation: Translation) -> dict[str, Any]:
@@ -281,7 +287,7 @@ class Submitter:
         except _UnclearError as error:
             await self._unclear(attempt, lease, error, provider)
             return None, None
-        await self.accept(attempt, lease, submission, translation)
+        await self.accept(attempt, lease, submission, (request, translation))
         self._metrics.submit(attempt.provider, "accepted")
         _log.info("Submitted", channel=channel.name, provider=attempt.provider)
         return None, None
@@ -291,7 +297,7 @@ class Submitter:
         attempt: Attempt,
         lease: Lease,
         submission: Submission,
-        translation: Translation | None,
+        sent: tuple[VideoRequest, Translation] | None,
     ) -> None:
         """Record that the job exists, however long the database takes to come back.
 
@@ -299,7 +305,8 @@ class Submitter:
             attempt: In state `SUBMITTING`.
             lease: Under which it is held.
             submission: What the provider said.
-            translation: What was sent, `None` to leave what the task says of it as it is.
+            sent: What was asked for and what was made of it, `None` to leave what the task says of
+                it as it is.
 
         Raises:
             LeaseLostError: Another worker took the attempt over before it could be recorded.
@@ -315,8 +322,9 @@ class Submitter:
                     ref=submission.ref,
                     due_at=now + timedelta(seconds=attempt.pace["first"] * self._pace),
                     deadline_at=now + timedelta(seconds=attempt.pace["deadline"]),
-                    details=translation.details if translation else None,
-                    facts=facts_document(translation) if translation else None,
+                    details=sent[1].details if sent else None,
+                    facts=facts_document(sent[1]) if sent else None,
+                    warnings=warnings_of(*sent) if sent else None,
                     seed=submission.seed,
                     now=now,
                 )

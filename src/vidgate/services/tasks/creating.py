@@ -47,6 +47,7 @@ from vidgate.services.attempts.submitting import (
     for_channel,
     translate,
 )
+from vidgate.services.attempts.warnings import warnings_of
 from vidgate.services.channels.permissions import check_model, check_token
 from vidgate.services.channels.routing import Router
 from vidgate.services.tasks.idempotency import Repetitions, UndoneError
@@ -79,17 +80,13 @@ _ABANDON_PAUSE = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """A stored task.
+    """A stored task, with what its client is warned of.
 
     Attributes:
-        ignored: Generic fields that the model has no use for.
-        adjusted: What was taken to the nearest possible value.
         replayed: Whether it was made before, by a request of which this one is a repetition.
     """
 
     snapshot: TaskSnapshot
-    ignored: tuple[str, ...] = ()
-    adjusted: tuple[str, ...] = ()
     replayed: bool = False
 
 
@@ -230,6 +227,7 @@ class TaskCreator:
             details=translation.details,
             echo=echo,
             facts=facts_document(translation),
+            warnings=warnings_of(request, translation),
             end_user=request.user,
             seed=_asked_seed(request),
             callback_url=callback_url,
@@ -258,7 +256,7 @@ class TaskCreator:
             for attempt, (_, translation) in zip(attempts, options, strict=True)
             if attempt.id == stored.id
         ]
-        snapshot = _first_snapshot(task, translation)
+        snapshot = _first_snapshot(task, request, translation)
         if running is not None:
             done, _ = await asyncio.wait({running}, timeout=self._submit_wait)
             answered.set()
@@ -275,7 +273,7 @@ class TaskCreator:
             snapshot = view.snapshot
         except DatabaseUnavailableError:
             pass  # stored it is; what became of it meanwhile a poll will tell
-        return Created(snapshot, translation.ignored, translation.adjusted)
+        return Created(snapshot)
 
     async def drain(self, grace: timedelta) -> None:
         """Let submits under way end, for at most `grace`; what is left is recovered later."""
@@ -326,8 +324,6 @@ class TaskCreator:
             provider = self._providers[channel.provider]
             try:
                 translation = await translate(provider, for_channel(request, channel))
-                if request.strict:
-                    _check_strict(translation)
             except UnsupportedParameterError as error:
                 first = first or error
                 continue
@@ -475,20 +471,7 @@ def _asked_seed(request: VideoRequest) -> int | None:
     return seed if is_seed else None
 
 
-def _check_strict(translation: Translation) -> None:
-    """Refuse what an adapter would only have reported, under `Prefer: handling=strict`."""
-    if translation.ignored:
-        raise UnsupportedParameterError(
-            translation.ignored[0], f"The model has no use for {translation.ignored[0]}."
-        )
-    if translation.adjusted:
-        name, _, value = translation.adjusted[0].partition("=")
-        raise UnsupportedParameterError(
-            name, f"The model cannot meet {name} exactly; the nearest is {value}."
-        )
-
-
-def _first_snapshot(task: NewTask, translation: Translation) -> TaskSnapshot:
+def _first_snapshot(task: NewTask, request: VideoRequest, translation: Translation) -> TaskSnapshot:
     return TaskSnapshot(
         id=task.id,
         account_id=task.account_id,
@@ -501,6 +484,7 @@ def _first_snapshot(task: NewTask, translation: Translation) -> TaskSnapshot:
         details=task.details,
         echo=task.echo,
         facts=task.facts,
+        warnings=warnings_of(request, translation),
         user=task.end_user,
         seed=task.seed,
         created_at=task.created_at,

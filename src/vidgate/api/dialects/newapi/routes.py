@@ -1,5 +1,6 @@
 """The new-api dialect's routes."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -76,7 +77,7 @@ router = APIRouter()
         "Answers with the id of a task as soon as the provider has accepted it, at the latest "
         "after 20 seconds; what is left goes on in the background. Ask for the task by "
         "`GET /v1/video/generations/{task_id}`. With `Prefer: handling=strict` whatever would be "
-        "ignored or adjusted is an error."
+        "ignored, adjusted or passed on unknown is an error."
     ),
     tags=[_TAG],
     dependencies=[TOKEN],
@@ -111,12 +112,10 @@ async def create_generation(
 ) -> Response:
     convert = with_once(request, partial(read_request, strict=is_strict(request)))
     async with bodies.read(request, convert) as (asked, once):
-        created = await services.task_creator.create(
-            caller, asked.request, dialect=_DIALECT, once=once
-        )
-    headers = tell_notes(created, asked.ignored)
+        wanted = replace(asked.request, ignored=asked.ignored)
+        created = await services.task_creator.create(caller, wanted, dialect=_DIALECT, once=once)
     answer = encode(write_created(created.snapshot))
-    return Response(answer, headers=headers, media_type="application/json")
+    return Response(answer, headers=tell_notes(created), media_type="application/json")
 
 
 @router.post(

@@ -1,6 +1,7 @@
 """The OpenAI dialect's routes, but for the one that is polled."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, Never
 
@@ -48,6 +49,7 @@ from vidgate.api.preferences import NOTES_DOCUMENTED, PREFER, is_strict, tell_no
 from vidgate.api.writing import encode
 from vidgate.exceptions import InvalidParameterError, NotFoundError
 from vidgate.models.accounts import Caller
+from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import FollowUp
 from vidgate.services.tasks.creating import Created
 
@@ -144,9 +146,9 @@ async def create_video(
     convert = with_once(request, partial(read_create, strict=is_strict(request)))
     async with bodies.read(request, convert) as (video, once):
         created = await services.task_creator.create(
-            caller, video.request, dialect=DIALECT, echo=video.echo, once=once
+            caller, _wanted(video), dialect=DIALECT, echo=video.echo, once=once
         )
-    return _answer(created, video)
+    return _answer(created)
 
 
 @router.post(
@@ -301,18 +303,22 @@ async def _follow_up(
                 caller,
                 kind,
                 video.source,
-                video.request,
+                _wanted(video),
                 dialect=DIALECT,
                 echo=video.echo,
                 once=once,
             )
     except UnexpectedFileError as error:
         _advise(error)
-    return _answer(created, video)
+    return _answer(created)
 
 
-def _answer(created: Created, video: VideoAsked) -> Response:
-    headers = tell_notes(created, video.asked.ignored)
+def _wanted(video: VideoAsked) -> VideoRequest:
+    return replace(video.request, ignored=video.asked.ignored)
+
+
+def _answer(created: Created) -> Response:
+    headers = tell_notes(created)
     if not created.snapshot.status.is_final:
         headers |= POLL_HEADERS
     answer = encode(write_video(created.snapshot))

@@ -1,0 +1,71 @@
+"""What is told of fields that were ignored, adjusted or passed on unknown."""
+
+from datetime import timedelta
+
+import pytest
+
+from vidgate.models.requests import VideoRequest
+from vidgate.models.tasks import WarningCode
+from vidgate.providers.base import Pace, RunFacts, Translation
+from vidgate.services.attempts.warnings import make_warnings, warnings_of
+
+SOON = timedelta(seconds=1)
+PACE = Pace(first_ask=SOON, interval=SOON, max_interval=SOON, deadline=SOON)
+
+
+@pytest.mark.parametrize(
+    ("code", "entry", "param", "message"),
+    [
+        ("ignored", "fps", "fps", "The model has no use for fps; it was ignored."),
+        (
+            "adjusted",
+            "size=1:1@720p",
+            "size",
+            "size was taken to 1:1@720p, the nearest that the model makes.",
+        ),
+        (
+            "adjusted",
+            "mode=pro",
+            "mode",
+            "mode was set to pro, which the rest of the request needs.",
+        ),
+        (
+            "unknown",
+            "foo",
+            "foo",
+            "foo is not in the vendor's documentation; it was passed on unchanged.",
+        ),
+        (
+            "unknown",
+            "a\x1b[2Jb",
+            "a\x1b[2Jb",
+            "'a\\x1b[2Jb' is not in the vendor's documentation; it was passed on unchanged.",
+        ),
+    ],
+)
+def test_a_sentence_says_what_was_done(code: str, entry: str, param: str, message: str) -> None:
+    [warning] = make_warnings(**{code: (entry,)})
+
+    assert (warning.code, warning.param, warning.message) == (code, param, message)
+
+
+def test_a_field_is_told_once() -> None:
+    request = VideoRequest(model="m", ignored=("response_format", "fps"))
+    translation = Translation(
+        endpoint="/", body={}, facts=RunFacts(model="m"), pace=PACE, ignored=("fps", "seed")
+    )
+
+    warned = [one.param for one in warnings_of(request, translation)]
+
+    assert warned == ["fps", "seed", "response_format"]
+
+
+def test_thousands_of_unknown_fields_take_little_room() -> None:
+    names = [f"{'x' * 1000}{number}"[-150:] for number in range(10_000)]
+
+    warnings = make_warnings(unknown=names)
+
+    assert len(warnings) == 51
+    assert warnings[-1].message == "The same was done with 9950 more fields."
+    assert {one.code for one in warnings} == {WarningCode.UNKNOWN}
+    assert sum(len(one.param) + len(one.message) for one in warnings) < 20_000
