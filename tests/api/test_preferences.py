@@ -84,11 +84,24 @@ async def test_headers_are_documented(api: Api, name: str) -> None:
     assert set(answer["headers"]) >= HEADERS
 
 
-@pytest.mark.parametrize("prefer", ["handling=strict", ""])
+@pytest.mark.parametrize(
+    ("prefer", "token", "is_strict"),
+    [
+        ("handling=strict", False, True),
+        ("", False, False),
+        ("", True, True),
+        ("handling=lenient", True, False),
+        ('wait=5, Handling = "lenient"', True, False),
+        ("handling=whatever", True, True),
+    ],
+)
 @pytest.mark.parametrize("name", POSTS)
-async def test_strict_handling_is_asked_for(api: Api, name: str, prefer: str) -> None:
+async def test_strict_handling_is_asked_for(
+    api: Api, name: str, prefer: str, *, token: bool, is_strict: bool
+) -> None:
     path, body = POSTS[name]
+    api.services.directory.strict = token
 
     await api.client.post(path, json=body, headers={"Prefer": prefer} if prefer else {})
 
-    assert api.services.task_creator.request.strict is bool(prefer)
+    assert api.services.task_creator.request.strict is is_strict

@@ -126,6 +126,38 @@ async def test_what_is_ignored_and_adjusted_is_said(
     assert answer.headers["X-Vidgate-Adjusted"] == "size=1:1@1080p"
 
 
+@pytest.mark.parametrize("path", ["/v1/video/generations", "/v1/videos"])
+async def test_warnings_stay_with_the_task(
+    engine: Engine, client: httpx.AsyncClient, path: str
+) -> None:
+    await engine.channel("kling")
+    engine.router.post("http://kling.test/v1/videos/text2video").respond(json=ACCEPTED)
+    body = GOOD | {"seed": 1, "foo": 2, "response_format": "gif", "size": "1000x1000"}
+    key = {"Idempotency-Key": path}
+    expected = {
+        ("ignored", "seed"),
+        ("ignored", "response_format"),
+        ("adjusted", "size"),
+        ("unknown", "foo"),
+    }
+
+    made = await client.post(path, json=body, headers=key)
+    again = await client.post(path, json=body, headers=key)
+    asked = await client.get(f"{path}/{made.json()['id']}")
+    refused = await client.post(path, json=body, headers={"Prefer": "handling=strict"})
+
+    for answer in (made, again, asked):
+        assert answer.status_code == 200, answer.text
+        warnings = answer.json()["warnings"]
+        assert {(warning["code"], warning["param"]) for warning in warnings} == expected
+        assert all(warning["message"].endswith(".") for warning in warnings)
+    for answer in (made, again):
+        assert answer.headers["X-Vidgate-Ignored"] == "seed, response_format"
+        assert answer.headers["X-Vidgate-Unknown"] == "foo"
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert refused.status_code == 400
+
+
 async def test_tokens_that_may_not_create_may_read(
     engine: Engine, client: httpx.AsyncClient
 ) -> None:

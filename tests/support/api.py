@@ -85,12 +85,14 @@ class FakeDirectory:
 
     Attributes:
         others: The accounts of other tokens, by their keys.
+        strict: Whether the token is.
     """
 
     def __init__(self) -> None:
         self.others: dict[str, UUID] = {}
         self.account_id = UUID(int=1)
         self.is_up = True
+        self.strict = False
         self.access_keys: dict[str, SecretStr] = {}
 
     def known(self, key: str) -> Caller | None:
@@ -114,7 +116,8 @@ class FakeDirectory:
 
     @property
     def caller(self) -> Caller:
-        return Caller(Token(id=UUID(int=2), account_id=self.account_id, name="test"))
+        token = Token(id=UUID(int=2), account_id=self.account_id, name="test", strict=self.strict)
+        return Caller(token)
 
 
 class FakeClock:

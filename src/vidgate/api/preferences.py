@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from starlette.requests import Request
 
+from vidgate.api.dependencies import caller_of
 from vidgate.api.idempotency import REPLAYED, REPLAYED_DOCUMENTED
 from vidgate.models.tasks import TaskWarning, WarningCode
 from vidgate.services.tasks.creating import Created
@@ -17,7 +18,8 @@ PREFER: Mapping[str, Any] = {
     "name": "Prefer",
     "in": "header",
     "description": (
-        "`handling=strict` makes errors of what would be ignored, adjusted or passed on unknown."
+        "`handling=strict` makes errors of what would be ignored, adjusted or passed on unknown; "
+        "`handling=lenient` undoes it where the token says so."
     ),
     "schema": {"type": "string"},
 }
@@ -53,12 +55,20 @@ _REST = "..."
 _PLAIN = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) not in ",%")
 """What a name may have in a header as it is."""
 
-_STRICT = re.compile(r"(?:^|[,;])\s*handling\s*=\s*\"?strict\"?\s*(?:[,;]|$)", re.IGNORECASE)
+_HANDLING = re.compile(
+    r"(?:^|[,;])\s*handling\s*=\s*\"?(?P<word>strict|lenient)\"?\s*(?=[,;]|$)", re.IGNORECASE
+)
 
 
 def is_strict(request: Request) -> bool:
-    """Whether what would be a warning is to be an error: `Prefer: handling=strict`."""
-    return any(_STRICT.search(value) for value in request.headers.getlist("prefer"))
+    """Whether what would be a warning is to be an error.
+
+    `Prefer: handling=strict` or `lenient` says so, the first one counts; else the token.
+    """
+    for value in request.headers.getlist("prefer"):
+        if said := _HANDLING.search(value):
+            return said["word"].lower() == "strict"
+    return caller_of(request.scope).token.strict
 
 
 def tell_notes(created: Created) -> dict[str, str]:

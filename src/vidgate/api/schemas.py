@@ -1,10 +1,23 @@
 """The bodies that every vendor-neutral route documents."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["ErrorBody", "ErrorMembers", "error_answers"]
+__all__ = ["ErrorBody", "ErrorMembers", "TaskWarning", "error_answers"]
+
+
+class TaskWarning(BaseModel):
+    """What was not done to the letter."""
+
+    model_config = ConfigDict(title="Warning")
+
+    code: Literal["ignored", "adjusted", "unknown"] = Field(
+        description="The model has no use for the field; it has another value than was asked for; "
+        "it went to the vendor and is not in its documentation."
+    )
+    param: str = Field(description="The field, as you named it.")
+    message: str = Field(description="One sentence that says what was done.")
 
 
 class ErrorMembers(BaseModel):

@@ -22,6 +22,7 @@ __all__ = [
     "unix_seconds",
     "write_failure",
     "write_part",
+    "write_warnings",
 ]
 
 _CANCELLED = TaskError("cancelled", "The task was cancelled.")
@@ -65,6 +66,14 @@ def write_part(
         entries.append(orjson.Fragment(entry))
         names.append(task.public_id)
     return Part(entries, names, is_cut=False)
+
+
+def write_warnings(task: TaskSnapshot) -> list[dict[str, Any]]:
+    """Write what was not done to the letter; empty where all was."""
+    return [
+        {"code": warning.code.value, "param": warning.param, "message": warning.message}
+        for warning in task.warnings
+    ]
 
 
 def facts_of(result: VideoResult | None) -> dict[str, Any]:

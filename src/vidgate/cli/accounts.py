@@ -84,6 +84,13 @@ def create_token(
             help="Also a pair of access key and secret key, for the vendors' own SDKs.",
         ),
     ] = False,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict",
+            help="Make errors of what would be ignored or adjusted, as `Prefer: handling=strict`.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Make a token and print its key, this once."""
@@ -92,7 +99,7 @@ def create_token(
 
     async def create(operator: OperatorContext) -> tuple[Token, dict[str, str]]:
         token, key = await operator.provisioning.create_token(
-            name=name, account=account, models=patterns, expires_at=expires_at
+            name=name, account=account, models=patterns, expires_at=expires_at, strict=strict
         )
         if not access_key:
             return token, {"key": key}
@@ -125,7 +132,8 @@ def list_tokens(*, as_json: JsonOption = False) -> None:
         print_json(documents)
     else:
         print_table(
-            ("id", "name", "account", "models", "revoked", "expires_at", "created_at"), documents
+            ("id", "name", "account", "models", "strict", "revoked", "expires_at", "created_at"),
+            documents,
         )
 
 

@@ -61,8 +61,10 @@ class Client:
     ) -> None:
         self._http.close()
 
-    def submit(self, body: Mapping[str, Any]) -> str:
-        """Create a task and return its id. It is never repeated: that might be paid for twice.
+    def submit(self, body: Mapping[str, Any]) -> tuple[str, list[str]]:
+        """Create a task; return its id, and sentences that warn of what is not done to the letter.
+
+        It is never repeated: that might be paid for twice.
 
         Raises:
             ClientError: The gateway refused or cannot be reached.
@@ -79,10 +81,12 @@ class Client:
             ) from None
         if response.is_error:
             raise ClientError(_message(response))
-        task_id = _document(response).get("task_id")
+        document = _document(response)
+        task_id = document.get("task_id")
         if not isinstance(task_id, str):
             raise ClientError(f"What answers at {self._url} is not vidgate.")
-        return task_id
+        warnings = document.get("warnings") or []
+        return task_id, [str(one["message"]) for one in warnings if "message" in one]
 
     def poll(self, task_id: str) -> tuple[dict[str, Any], float]:
         """Read a task; return it and the seconds until it is worth asking again.

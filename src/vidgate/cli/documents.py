@@ -50,6 +50,7 @@ def token_document(token: Token, account_name: str) -> dict[str, Any]:
         "account": account_name,
         "account_id": public_id(ACCOUNT_PREFIX, token.account_id),
         "models": list(token.models),
+        "strict": token.strict,
         "revoked": token.revoked,
         "expires_at": _unix(token.expires_at),
         "created_at": _unix(token.created_at),
@@ -144,6 +145,10 @@ def task_document(task: TaskSnapshot, account_names: Mapping[UUID, str]) -> dict
         "expires_at": _unix(result.expires_at) if result else None,
         "error": _error(task.error),
         "metadata": dict(task.details),
+        "warnings": [
+            {"code": warning.code.value, "param": warning.param, "message": warning.message}
+            for warning in task.warnings
+        ],
         "dialect": task.dialect,
         "removed": task.removed,
         "cost": result.cost if result else None,

@@ -55,8 +55,10 @@ def generate(
         require_free(output)
     body = _body(prompt, model, images or [], duration, size)
     with Client(url, _token(token)) as client:
-        task_id = client.submit(body)
+        task_id, warnings = client.submit(body)
         say(f"Task {task_id}")
+        for warning in warnings:
+            say(f"warning: {warning}")
         try:
             task = _wait(client, task_id)
             if as_json:

@@ -67,6 +67,7 @@ def show_task(
         return
     attempts = document.pop("attempts")
     document.pop("outputs")
+    document["warnings"] = " ".join(warning["message"] for warning in document["warnings"])
     print_fields(document)
     for attempt in attempts:
         typer.echo()

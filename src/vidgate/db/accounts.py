@@ -5,7 +5,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, DateTime, LargeBinary, Text, Uuid, bindparam, func, select, update
+from sqlalchemy import (
+    ARRAY,
+    Boolean,
+    DateTime,
+    LargeBinary,
+    Text,
+    Uuid,
+    bindparam,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from vidgate.db.engine import Database, Record, Statement
@@ -24,6 +35,7 @@ _TOKEN_COLUMNS = [
         "name",
         "key_hash",
         "models",
+        "strict",
         "expires_at",
         "revoked_at",
         "created_at",
@@ -49,6 +61,7 @@ _CREATE_TOKEN = Statement(
         name=bindparam("name", type_=Text),
         key_hash=bindparam("key_hash", type_=LargeBinary),
         models=bindparam("models", type_=ARRAY(Text)),
+        strict=bindparam("strict", type_=Boolean),
         expires_at=bindparam("expires_at", type_=_TIME),
     )
     .on_conflict_do_nothing()
@@ -113,6 +126,7 @@ class AccountStore:
         key_hash: bytes,
         models: Sequence[str] = (),
         expires_at: datetime | None = None,
+        strict: bool = False,
     ) -> Token | None:
         """Store a token; `None` if the very same key is stored already."""
         row = await self._database.fetch_one(
@@ -123,6 +137,7 @@ class AccountStore:
             key_hash=key_hash,
             models=list(models),
             expires_at=expires_at,
+            strict=strict,
         )
         return _to_token(row) if row else None
 

@@ -123,6 +123,7 @@ tokens = Table(
     Column("quota_micros", BigInteger, comment="null: no quota of its own"),
     Column("requests_per_minute", Integer),
     Column("max_in_flight", Integer),
+    Column("strict", Boolean, nullable=False, server_default=text("false")),
     _time("expires_at"),
     _time("revoked_at"),
     _created_at(),

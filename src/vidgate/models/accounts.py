@@ -27,6 +27,7 @@ class Token:
         models: Patterns of the models it may ask for; empty means every one.
         expires_at: From then on it may read and not create; `None` for never.
         revoked: From then on it is unknown.
+        strict: Whether what would be ignored or adjusted is an error, unless a request says not.
     """
 
     id: UUID
@@ -35,6 +36,7 @@ class Token:
     models: tuple[str, ...] = ()
     expires_at: datetime | None = None
     revoked: bool = False
+    strict: bool = False
     created_at: datetime | None = None
 
     def permits(self, model: str) -> bool:

@@ -74,6 +74,7 @@ async def test_a_created_task_is_answered_as_documented(api: Api) -> None:
         "progress": 0,
         "created_at": 1763603600,
         "metadata": {"upstream_model": "kling-v2-6", "mode": "pro"},
+        "warnings": [],
     }
     assert "X-Vidgate-Ignored" not in response.headers
     assert "X-Vidgate-Adjusted" not in response.headers
@@ -452,6 +453,7 @@ async def test_a_finished_task_is_answered_flat_and_in_the_envelope(api: Api) ->
         "created_at": 1763603600,
         "completed_at": 1763603700,
         "expires_at": 1766188800,
+        "warnings": [],
         "code": "success",
         "message": "",
         "data": {

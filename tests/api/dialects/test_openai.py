@@ -116,6 +116,7 @@ GOLDEN = {
     "error": None,
     "url": None,
     "metadata": {"upstream_model": "kling-v2-6", "mode": "pro", **NO_FACTS},
+    "warnings": [],
 }
 
 
@@ -221,7 +222,9 @@ async def test_a_created_video_is_answered_as_sdks_type_it(api: Api) -> None:
 
     video = response.json()
     assert response.status_code == 200
-    assert video == GOLDEN | {"id": video["id"], "prompt": None}
+    told = [(warning["code"], warning["param"]) for warning in video["warnings"]]
+    assert told == [("ignored", "seed"), ("ignored", "response_format"), ("adjusted", "size")]
+    assert video | {"warnings": []} == GOLDEN | {"id": video["id"], "prompt": None}
     assert response.headers["X-Vidgate-Ignored"] == "seed, response_format"
     assert response.headers["X-Vidgate-Adjusted"] == "size=16:9@720p"
     assert response.headers["Retry-After"] == "2"

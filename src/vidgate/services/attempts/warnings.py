@@ -10,7 +10,7 @@ from vidgate.providers.base import Translation
 
 __all__ = ["check_strict", "make_warnings", "warnings_of"]
 
-_MOST = 50
+_MOST = 20
 """Warnings of one code that a task keeps: the names of unknown fields are the client's, and there
 may be thousands of them."""
 

@@ -116,6 +116,7 @@ class Provisioning:
         account: str | None = None,
         models: tuple[str, ...] = (),
         expires_at: datetime | None = None,
+        strict: bool = False,
     ) -> tuple[Token, str]:
         """Make a token and its key, which is not kept and cannot be shown again.
 
@@ -139,6 +140,7 @@ class Provisioning:
             key_hash=hash_key(key),
             models=models,
             expires_at=expires_at,
+            strict=strict,
         )
         assert token is not None  # noqa: S101 - 256 random bits do not repeat
         return token, key

@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from vidgate.api.schemas import TaskWarning
+
 __all__ = [
     "EXAMPLE_CANCELLED",
     "EXAMPLE_CREATED",
@@ -135,6 +137,9 @@ class GenerationCreated(BaseModel):
     progress: int = Field(ge=0, le=100)
     created_at: int = Field(description="Unix seconds.")
     metadata: dict[str, Any] = Field(description="`upstream_model`, and what else was chosen.")
+    warnings: list[TaskWarning] = Field(
+        description="What was not done to the letter, also told in the headers of the POST."
+    )
 
 
 class VideoFacts(BaseModel):
@@ -199,6 +204,9 @@ class Task(BaseModel):
     created_at: int
     completed_at: int | None
     expires_at: int | None = Field(description="When `url` stops working.")
+    warnings: list[TaskWarning] = Field(
+        description="What was not done to the letter, also told in the headers of the POST."
+    )
     code: Literal["success"] | None = Field(default=None, description="Envelope.")
     message: str | None = Field(default=None, description="Envelope.")
     data: EnvelopeData | None = Field(default=None, description="Envelope; a setting omits it.")
@@ -213,6 +221,13 @@ EXAMPLE_CREATED: dict[str, Any] = {
     "progress": 0,
     "created_at": 1763600000,
     "metadata": {"upstream_model": "kling-v2-6", "mode": "pro"},
+    "warnings": [
+        {
+            "code": "adjusted",
+            "param": "model",
+            "message": "model was set to kling-v2-6, which the rest of the request needs.",
+        }
+    ],
 }
 
 EXAMPLE_TASK: dict[str, Any] = {
@@ -229,6 +244,7 @@ EXAMPLE_TASK: dict[str, Any] = {
         "seed": 20231234,
         "upstream_model": "kling-v2-6",
     },
+    "warnings": [],
     "error": None,
     "progress": 100,
     "model": "kling-v1",

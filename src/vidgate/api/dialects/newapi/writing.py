@@ -3,7 +3,14 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from vidgate.api.writing import facts_of, failure_of, seed_of, unix_seconds, write_failure
+from vidgate.api.writing import (
+    facts_of,
+    failure_of,
+    seed_of,
+    unix_seconds,
+    write_failure,
+    write_warnings,
+)
 from vidgate.models.tasks import OutputSnapshot, TaskError, TaskSnapshot, TaskStatus
 
 __all__ = ["NativeAnswer", "write_created", "write_task"]
@@ -53,6 +60,7 @@ def write_created(task: TaskSnapshot) -> dict[str, Any]:
         "progress": task.progress,
         "created_at": unix_seconds(task.created_at),
         "metadata": {"upstream_model": task.upstream_model, **task.details},
+        "warnings": write_warnings(task),
     }
 
 
@@ -83,6 +91,7 @@ def write_task(task: TaskSnapshot, native_answer: NativeAnswer | None) -> dict[s
         "created_at": unix_seconds(task.created_at),
         "completed_at": unix_seconds(task.finished_at),
         "expires_at": unix_seconds(result.expires_at) if result else None,
+        "warnings": write_warnings(task),
     }
     if native_answer is not None:
         answer |= _envelope(task, error, native_answer)

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vidgate.api.schemas import ErrorMembers
+from vidgate.api.schemas import ErrorMembers, TaskWarning
 from vidgate.api.schemas import error_answers as flat_error_answers
 
 __all__ = [
@@ -190,6 +190,9 @@ class Video(BaseModel):
             "`width`, `seed`, `upstream_model`, and what else was chosen."
         )
     )
+    warnings: list[TaskWarning] = Field(
+        description="What was not done to the letter, also told in the headers of the POST."
+    )
 
 
 class VideoList(BaseModel):
@@ -244,6 +247,7 @@ EXAMPLE_CREATED: dict[str, Any] = {
         "width": None,
         "seed": None,
     },
+    "warnings": [],
 }
 
 EXAMPLE_VIDEO: dict[str, Any] = EXAMPLE_CREATED | {

@@ -11,6 +11,7 @@ from vidgate.api.writing import (
     unix_seconds,
     write_failure,
     write_part,
+    write_warnings,
 )
 from vidgate.models.tasks import TaskPage, TaskSnapshot, TaskStatus
 
@@ -57,6 +58,7 @@ def write_video(task: TaskSnapshot) -> dict[str, Any]:
             **facts_of(result),
             "seed": seed_of(task, result),
         },
+        "warnings": write_warnings(task),
     }
 
 
