@@ -1,7 +1,6 @@
 """`Idempotency-Key`: a creating POST that comes again is answered as the first time."""
 
 import hashlib
-import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -12,6 +11,7 @@ from starlette.requests import Request
 from vidgate.api.forms import Form
 from vidgate.exceptions import InvalidParameterError
 from vidgate.models.requests import IdempotencyClaim
+from vidgate.providers.pieces import json_pieces
 
 __all__ = ["HEADER", "PARAMETER", "REPLAYED", "REPLAYED_DOCUMENTED", "read_once", "with_once"]
 
@@ -59,14 +59,12 @@ def read_once(request: Request, form: Form) -> IdempotencyClaim | None:
         raise InvalidParameterError(
             f"{HEADER} must be 1 to 255 printable ASCII characters.", param=HEADER
         )
-    content = json.dumps(
-        [request.method, request.url.path, request.url.query, form.is_text, form.fields],
-        sort_keys=True,
-        separators=(",", ":"),
-        default=_digest,
-    )
-    fingerprint = hashlib.sha256(content.encode()).digest()
-    return IdempotencyClaim(key=_PREFIX + key, fingerprint=fingerprint, lifetime=_LIFETIME)
+    content = [request.method, request.url.path, request.url.query, form.is_text, form.fields]
+    fingerprint = hashlib.sha256()
+    for piece in json_pieces(content, sort_keys=True, default=_digest):
+        fingerprint.update(piece.encode())
+    digest = fingerprint.digest()
+    return IdempotencyClaim(key=_PREFIX + key, fingerprint=digest, lifetime=_LIFETIME)
 
 
 def with_once(

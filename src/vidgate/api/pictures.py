@@ -1,6 +1,5 @@
 """Pictures as clients send them: a URL, a `data:` URI, bare base64 or a file."""
 
-import binascii
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -8,19 +7,16 @@ from urllib.parse import urlsplit
 
 from vidgate.exceptions import BodyTooLargeError, InvalidParameterError
 from vidgate.models.requests import Image
+from vidgate.providers.pieces import decode_base64
 
 __all__ = ["check_inline_sizes", "holds_picture", "read_picture"]
 
 _MAX_PICTURE_BYTES = 20 * 1024 * 1024
 _MAX_URL_CHARACTERS = 8192
-_SLICE_CHARACTERS = 1024 * 1024
-"""Decoded in one go, a multiple of four: other threads get their turn in between."""
 
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*):")
 _DATA_URI = re.compile(r"\s*data:(?P<type>[^;,]*)(?P<parameters>(?:;[^;,]*)*),", re.IGNORECASE)
 _UNFIT_FOR_URL = re.compile(r"[\x00-\x20\x7f\\]")
-_URL_SAFE = str.maketrans("-_", "+/")
-_MAX_PADDING = 2
 
 _BASE64_START = re.compile(r"[A-Za-z0-9+/=_-]{200}")
 """From this length on a word of nothing but base64 is taken for a picture, not for a word."""
@@ -138,23 +134,13 @@ def _decode(text: str, name: str) -> bytes:
     """Decode base64 of either alphabet, with or without padding and line breaks."""
     if len(text) * 3 // 4 > _MAX_PICTURE_BYTES + _MAX_PICTURE_BYTES // 10:
         raise _too_large(name)
-    if not text.isascii():
-        raise _not_base64(name)
-    text = "".join(text.split())
-    if "-" in text or "_" in text:
-        text = text.translate(_URL_SAFE)
-    digits = text.rstrip("=")
-    if not digits or len(text) - len(digits) > _MAX_PADDING or len(digits) % 4 == 1:
-        raise _not_base64(name)
-    digits += "=" * (-len(digits) % 4)
-    decoded = bytearray()
     try:
-        for offset in range(0, len(digits), _SLICE_CHARACTERS):
-            piece = digits[offset : offset + _SLICE_CHARACTERS]
-            decoded += binascii.a2b_base64(piece, strict_mode=True)
-    except binascii.Error:
+        decoded = decode_base64(text, is_lenient=True)
+    except ValueError:
         raise _not_base64(name) from None
-    return bytes(decoded)
+    if not decoded:
+        raise _not_base64(name)
+    return decoded
 
 
 def _from_bytes(content: bytes, name: str) -> Image:

@@ -1,6 +1,5 @@
 """The Jimeng adapter."""
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -36,6 +35,7 @@ from vidgate.providers.jimeng.questions import Question, read_kind
 from vidgate.providers.jimeng.signing import parse_credential, sign
 from vidgate.providers.jimeng.translation import asked_model, translate
 from vidgate.providers.jimeng.vocabulary import to_vocabulary
+from vidgate.providers.pieces import to_json
 from vidgate.providers.words import translate_words
 
 __all__ = ["Jimeng"]
@@ -182,15 +182,7 @@ def _request(
         url = httpx.URL(f"{channel.base_url.rstrip('/')}/?Action={action}&Version={version}")
     except httpx.InvalidURL as error:
         raise ConfigurationError("The channel's base URL is not a URL.") from error
-    content = _to_bytes(body)
+    content = to_json(body)
     headers = {"content-type": "application/json"}
     sign(url, headers, content, credential, now)
     return httpx.Request("POST", url, headers=headers, content=content)
-
-
-def _to_bytes(body: Mapping[str, Any]) -> bytes:
-    try:
-        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-    except UnicodeEncodeError:
-        # Half a surrogate pair has no UTF-8; escaped it goes out as it came in.
-        return json.dumps(body, separators=(",", ":")).encode()

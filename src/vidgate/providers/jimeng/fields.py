@@ -1,7 +1,5 @@
 """What the fields of a finished body may say, where the key is one that we know."""
 
-import base64
-import binascii
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +7,7 @@ from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import Image
 from vidgate.providers.jimeng.inputs import check_inline
 from vidgate.providers.jimeng.keys import INLINE_FIELD, KEYS, LIST_FIELD, ReqKey
+from vidgate.providers.pieces import decode_base64
 
 __all__ = ["check_fields", "check_foreign"]
 
@@ -135,8 +134,8 @@ def _check_inline(body: Mapping[str, Any], key: ReqKey) -> None:
 
 def _decode(text: str) -> bytes:
     try:
-        return base64.b64decode("".join(text.split()), validate=True)
-    except (binascii.Error, ValueError):
+        return decode_base64(text)
+    except ValueError:
         raise UnsupportedParameterError(
             INLINE_FIELD, "A picture in it is not valid base64."
         ) from None

@@ -1,6 +1,5 @@
 """What a request carries: its pictures, and what is wanted of them."""
 
-import base64
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +8,7 @@ from vidgate.models.requests import Image, VideoRequest
 from vidgate.providers.base import Action
 from vidgate.providers.jimeng.keys import INLINE_FIELD, KEYS, LIST_FIELD, URL_FIELD, ReqKey
 from vidgate.providers.pictures import PictureLimits, check_picture, read_picture_facts
+from vidgate.providers.pieces import encode_base64
 
 __all__ = [
     "check_inline",
@@ -98,11 +98,7 @@ def write_pictures(images: Sequence[Image], *, as_list: bool = True) -> dict[str
     urls = [image.url for image in images if image.url is not None]
     if not as_list:
         return {URL_FIELD: urls[0]} if urls else {}
-    inline = [
-        base64.b64encode(image.content).decode("ascii")
-        for image in images
-        if image.content is not None
-    ]
+    inline = [encode_base64(image.content) for image in images if image.content is not None]
     fields = {LIST_FIELD: urls, INLINE_FIELD: inline}
     return {name: pictures for name, pictures in fields.items() if pictures}
 

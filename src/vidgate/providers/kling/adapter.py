@@ -16,7 +16,6 @@ be cancelled. A video asked for with 5 s lasts 5.041 s. There is no seed, and no
 choose. Result URLs live for 30 days.
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -77,6 +76,7 @@ from vidgate.providers.kling.signing import Signer, check_credential, has_api_ke
 from vidgate.providers.kling.stepping import first_step, second_step
 from vidgate.providers.kling.translation import translate
 from vidgate.providers.kling.vocabulary import VOCABULARY
+from vidgate.providers.pieces import to_json
 from vidgate.providers.words import translate_words
 
 __all__ = ["Kling"]
@@ -307,16 +307,7 @@ def _no_such_model(message: str, code: str) -> Fault:
 def _post(
     channel: ChannelAccess, path: str, headers: Mapping[str, str], body: Mapping[str, Any]
 ) -> httpx.Request:
-    return httpx.Request("POST", channel.base_url + path, headers=headers, content=_encoded(body))
-
-
-def _encoded(body: Mapping[str, Any]) -> bytes:
-    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        # Half a surrogate pair is no UTF-8; escaped it goes out as it came in.
-        return json.dumps(body, separators=(",", ":")).encode()
+    return httpx.Request("POST", channel.base_url + path, headers=headers, content=to_json(body))
 
 
 def _read_poll(envelope: Envelope, refs: Sequence[UpstreamRef]) -> Mapping[UpstreamRef, Outcome]:

@@ -3,8 +3,6 @@
 Source: the vendor's model pages under https://kling.ai/document-api/api/video/, read 2026-09-20.
 """
 
-import base64
-import binascii
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -12,6 +10,7 @@ from typing import Any
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import Image
 from vidgate.providers.pictures import PictureLimits, check_picture, read_picture_facts
+from vidgate.providers.pieces import decode_base64
 
 __all__ = ["bare_media", "check_inline"]
 
@@ -20,6 +19,8 @@ _SHORTEST_SIDE = 300
 _LONGEST_RATIO = 2.5
 
 _PREFIX = re.compile(r"\s*data:[^,]{0,200};base64,", re.IGNORECASE)
+
+_HEAD_CHARACTERS = 1000
 
 _LINKS = ("http://", "https://")
 
@@ -95,7 +96,7 @@ def _with_bare_sound(fields: Mapping[str, Any]) -> dict[str, Any]:
     value = fields.get(_SOUND)
     if not isinstance(value, str) or value[:8].lower().startswith(_LINKS):
         return dict(fields)
-    prefix = _PREFIX.match(value)
+    prefix = _PREFIX.match(value, 0, _HEAD_CHARACTERS)
     bare = value[prefix.end() :] if prefix else value
     if len(bare.rstrip("=")) * 3 // 4 > _SOUND_BYTES:
         raise UnsupportedParameterError(
@@ -121,11 +122,11 @@ def _bare_members(entry: Any, names: tuple[str, ...], param: str, max_bytes: int
 def _bare(value: Any, param: str, max_bytes: int) -> Any:
     if not isinstance(value, str) or value[:8].lower().startswith(_LINKS):
         return value
-    prefix = _PREFIX.match(value)
+    prefix = _PREFIX.match(value, 0, _HEAD_CHARACTERS)
     bare = value[prefix.end() :] if prefix else value
     try:
-        content = base64.b64decode("".join(bare.split()), validate=True)
-    except (binascii.Error, ValueError):
+        content = decode_base64(bare)
+    except ValueError:
         if prefix is None:
             return value
         raise UnsupportedParameterError(

@@ -1,6 +1,5 @@
 """From a neutral request to Kling's words."""
 
-import base64
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -28,6 +27,7 @@ from vidgate.providers.kling.rules import check_rules, has_own_shots, narrow
 from vidgate.providers.kling.wire import Inputs, Overridden, Wish
 from vidgate.providers.kling.words import refuse_foreign
 from vidgate.providers.merging import merge
+from vidgate.providers.pieces import encode_base64
 from vidgate.providers.sizes import SizeFit, fit_size, told_lower
 
 __all__ = ["translate"]
@@ -201,7 +201,7 @@ def _picture(image: Image, max_bytes: int) -> str:
     if image.content is None:
         return image.url or ""
     check_inline(image, max_bytes, "images")
-    return base64.b64encode(image.content).decode("ascii")
+    return encode_base64(image.content)
 
 
 def _prompt(request: VideoRequest, capabilities: ActionCapabilities) -> str:

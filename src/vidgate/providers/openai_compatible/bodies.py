@@ -4,11 +4,11 @@ A form knows text and files only. So the text goes in parts of its own; what els
 `metadata` goes in the part `metadata` alone, as JSON, where its types survive.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from vidgate.providers.pictures import read_picture_facts
+from vidgate.providers.pieces import has_bytes, to_json
 
 __all__ = ["INPUT_REFERENCE", "METADATA", "VIDEO", "to_content"]
 
@@ -40,10 +40,10 @@ def to_content(body: Mapping[str, Any], correlation: str) -> tuple[str, bytes]:
     """
     picture = body.get(INPUT_REFERENCE)
     if not isinstance(picture, bytes):
-        return "application/json", _to_json(body)
+        return "application/json", to_json(body)
     parts = [*_text_parts(body), _file_part(picture)]
     boundary = f"vidgate-{correlation}"
-    while any(boundary.encode() in part for part in parts):
+    while any(has_bytes(part, boundary.encode()) for part in parts):
         boundary += "-"
     mark = f"--{boundary}".encode()
     pieces = [piece for part in parts for piece in (mark, b"\r\n", part, b"\r\n")]
@@ -55,7 +55,7 @@ def _text_parts(body: Mapping[str, Any]) -> Iterator[bytes]:
     extras = extras if isinstance(extras, Mapping) else {}
     for name, value in body.items():
         if name == METADATA:
-            yield _text_part(name, _to_json(extras))
+            yield _text_part(name, to_json(extras))
         elif isinstance(value, str):
             yield _text_part(name, value.encode("utf-8", "replace"))
         elif name == VIDEO and name not in extras and isinstance(value, Mapping):
@@ -67,7 +67,7 @@ def _text_parts(body: Mapping[str, Any]) -> Iterator[bytes]:
             for item in value:
                 yield _text_part(name, item.encode("utf-8", "replace"))
         else:
-            yield _text_part(name, _to_json(value))
+            yield _text_part(name, to_json(value))
 
 
 def _text_part(name: str, content: bytes) -> bytes:
@@ -87,11 +87,3 @@ def _disposition(name: str) -> bytes:
     for character, escaped in (('"', "%22"), ("\r", "%0D"), ("\n", "%0A")):
         name = name.replace(character, escaped)
     return f'Content-Disposition: form-data; name="{name}"'.encode("utf-8", "replace")
-
-
-def _to_json(value: Any) -> bytes:
-    try:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-    except UnicodeEncodeError:
-        # Half of a surrogate pair has no UTF-8; JSON can still escape it.
-        return json.dumps(value, separators=(",", ":")).encode()

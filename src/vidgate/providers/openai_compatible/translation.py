@@ -1,6 +1,5 @@
 """From our request to the body of `POST /v1/videos`."""
 
-import base64
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from vidgate.providers.merging import merge
 from vidgate.providers.openai_compatible.bodies import INPUT_REFERENCE, METADATA
 from vidgate.providers.openai_compatible.following import take_source
 from vidgate.providers.pictures import read_picture_facts
+from vidgate.providers.pieces import encode_base64
 from vidgate.providers.sizes import read_tier
 from vidgate.providers.words import read_switch
 
@@ -170,8 +170,8 @@ def _to_pictures(images: Sequence[Image], last_frame: str) -> dict[str, Any]:
 def _to_data_uri(image: Image) -> str:
     content = image.content or b""
     media_type = read_picture_facts(content).media_type or image.media_type
-    encoded = base64.b64encode(content).decode()
-    return f"data:{media_type or 'application/octet-stream'};base64,{encoded}"
+    prefix = f"data:{media_type or 'application/octet-stream'};base64,"
+    return encode_base64(content, prefix)
 
 
 # What is run

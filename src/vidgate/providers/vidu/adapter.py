@@ -48,11 +48,11 @@ from vidgate.providers.base import (
     Tests,
     Translation,
 )
+from vidgate.providers.pieces import to_json
 from vidgate.providers.vidu.callbacks import check_signature
 from vidgate.providers.vidu.choosing import model_to_permit
 from vidgate.providers.vidu.controls import to_cancel_answer, to_probe_answer
 from vidgate.providers.vidu.following import OBJECT_FIELDS, to_follow_up
-from vidgate.providers.vidu.media import to_json
 from vidgate.providers.vidu.models import MODELS
 from vidgate.providers.vidu.native import to_native
 from vidgate.providers.vidu.replies import (

@@ -1,7 +1,5 @@
 """Pictures in the form that Vidu takes, and what a body with them may weigh."""
 
-import base64
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -10,9 +8,10 @@ from typing import Any
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import Image
 from vidgate.providers.pictures import PictureLimits, check_picture, read_picture_facts
+from vidgate.providers.pieces import encode_base64, json_size
 from vidgate.providers.vidu.endpoints import FIRST_LAST_FRAME, Endpoint
 
-__all__ = ["check_weight", "to_json", "to_pictures"]
+__all__ = ["check_weight", "to_pictures"]
 
 _MEDIA_TYPES = ("image/png", "image/jpeg", "image/webp")
 _MAX_PICTURE_BYTES = 50_000_000
@@ -28,17 +27,6 @@ _MAX_BODY_BYTES = 20 * 1024 * 1024
 
 _BODY_RESERVE_BYTES = 4096
 """For the `payload` and `callback_url` that are added when it is sent."""
-
-_LONG_TEXT = 4096
-
-
-def to_json(body: Mapping[str, Any]) -> bytes:
-    """Write a body as the bytes that are sent."""
-    try:
-        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-    except UnicodeEncodeError:
-        # Half of a surrogate pair has no UTF-8; JSON can still escape it.
-        return json.dumps(body, separators=(",", ":")).encode()
 
 
 def to_pictures(images: Sequence[Image], endpoint: Endpoint, *, param: str = "image") -> list[str]:
@@ -72,7 +60,7 @@ def _to_picture(image: Image, limits: PictureLimits, param: str) -> str:
     check_picture(image, limits, param=param)
     content = image.content or b""
     media_type = read_picture_facts(content).media_type or image.media_type
-    return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
+    return encode_base64(content, f"data:{media_type};base64,")
 
 
 def _check_frames(images: Sequence[Image], param: str) -> None:
@@ -106,34 +94,9 @@ def check_weight(body: Mapping[str, Any]) -> None:
     Raises:
         UnsupportedParameterError: It is.
     """
-    if _size_bytes(body) > _MAX_BODY_BYTES - _BODY_RESERVE_BYTES:
+    if json_size(body) > _MAX_BODY_BYTES - _BODY_RESERVE_BYTES:
         raise UnsupportedParameterError(
             "image",
             "Vidu takes at most 20 MB in one request, about 15 MB of inline pictures; "
             "send smaller pictures or URLs.",
         )
-
-
-def _size_bytes(body: Mapping[str, Any]) -> int:
-    """How large the JSON will be, without writing the pictures a second time."""
-    long_characters = 0
-
-    def without_long(value: Any) -> Any:
-        nonlocal long_characters
-        if isinstance(value, str) and len(value) > _LONG_TEXT and _is_plain(value):
-            long_characters += len(value)
-            return ""
-        if value is None or isinstance(value, str | int | float):  # asking about Mapping is slow
-            return value
-        if isinstance(value, Mapping):
-            return {key: without_long(member) for key, member in value.items()}
-        if isinstance(value, list | tuple):
-            return [without_long(member) for member in value]
-        return value
-
-    rest = without_long(body)
-    return len(to_json(rest)) + long_characters
-
-
-def _is_plain(text: str) -> bool:
-    return text.isascii() and text.isprintable() and '"' not in text and "\\" not in text

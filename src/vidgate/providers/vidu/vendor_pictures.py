@@ -1,7 +1,5 @@
 """Pictures that a client wrote into Vidu's own fields, in the form that Vidu takes."""
 
-import base64
-import binascii
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,6 +7,7 @@ from typing import Any
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import Image
 from vidgate.providers.pictures import read_picture_facts
+from vidgate.providers.pieces import decode_base64
 from vidgate.providers.vidu.choosing import Choice
 from vidgate.providers.vidu.endpoints import LIP_SYNC, MULTIFRAME, REFERENCES
 from vidgate.providers.vidu.media import to_pictures
@@ -18,7 +17,6 @@ __all__ = ["to_vendor_pictures"]
 _LINK = re.compile(r"\s*https?://", re.IGNORECASE)
 _DATA_URI = re.compile(r"\s*data:(?P<type>[^;,]*)(?:;[^;,]*)*;base64,", re.IGNORECASE)
 _HEAD_CHARACTERS = 1000
-_URL_SAFE = str.maketrans("-_", "+/")
 
 
 def to_vendor_pictures(metadata: Mapping[str, Any], choice: Choice) -> dict[str, Any]:
@@ -79,7 +77,7 @@ def _read(value: Any, choice: Choice, param: str) -> Image | None:
     """One picture; `None` for what stays as it is."""
     if not isinstance(value, str) or not value:
         return None
-    if _LINK.match(value):
+    if _LINK.match(value, 0, _HEAD_CHARACTERS):
         return Image(url=value)
     head = _DATA_URI.match(value[:_HEAD_CHARACTERS])
     content = _decode(value[head.end() :] if head else value)
@@ -95,8 +93,7 @@ def _read(value: Any, choice: Choice, param: str) -> Image | None:
 
 def _decode(text: str) -> bytes | None:
     """Decode base64 of either alphabet, with or without padding and line breaks."""
-    text = "".join(text.split()).translate(_URL_SAFE).rstrip("=")
     try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-    except (binascii.Error, ValueError):
+        return decode_base64(text, is_lenient=True)
+    except ValueError:
         return None
