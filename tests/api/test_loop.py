@@ -6,11 +6,13 @@ text that the standard library reads or writes as JSON there.
 
 import asyncio
 import base64
+import binascii
 import gzip
 import json
 import struct
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from types import FrameType
@@ -25,6 +27,7 @@ from vidgate.config import Settings
 from vidgate.constants import HEAVY_BYTES
 from vidgate.factory import Services
 from vidgate.main import create_app
+from vidgate.providers.pieces import PIECE_BYTES
 
 VIDU = "/vidu/ent/v2/text2video"
 OURS = "/v1/video/generations"
@@ -225,3 +228,86 @@ async def test_what_the_loop_does_of_the_largest_body_it_reads_is_bounded(
 
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert CALLS < work.calls < 100_000  # about ten milliseconds, in many pieces
+
+
+PICTURE = picture(3_000_000)
+LINES = base64.encodebytes(base64.b64decode(PICTURE)).decode()
+URI = "data:image/png;base64," + PICTURE
+KLING = "/kling/v1/videos/image2video"
+OPEN = {"model": "clip-1"}
+TURBO = {"model": "kling-v2-5-turbo"}
+SEEDANCE = {"model": "jimeng_i2v_first_v30"}
+PICTURES: dict[str, tuple[str, bytes, dict[str, str]]] = {
+    "a compatible server, base64": (OURS, body(image=PICTURE, **OPEN), {}),
+    "a compatible server, two": (OURS, body(images=[PICTURE, URI], **OPEN), {}),
+    "a compatible server, its field": (OURS, body(metadata={"image_tail": URI}, **OPEN), {}),
+    "Kling": (OURS, body(image=URI, **TURBO), {}),
+    "Kling, its field": (OURS, body(metadata={"image": URI}, **TURBO), {}),
+    "Kling, its words": (KLING, body(model_name=TURBO["model"], image=PICTURE), {}),
+    "Vidu": (OURS, body(image=PICTURE), {}),
+    "Vidu, its field": (OURS, body(metadata={"images": [URI]}), {}),
+    "Vidu, its words": ("/vidu/ent/v2/img2video", body(images=[URI]), {}),
+    "Jimeng": (OURS, body(image=PICTURE, **SEEDANCE), {}),
+    "Jimeng, its field": (OURS, body(metadata={"binary_data_base64": [URI]}, **SEEDANCE), {}),
+    "recognised by its key": (OURS, body(metadata={"images": [URI]}), {"Idempotency-Key": "k"}),
+    "with line breaks": (OURS, body(image=LINES), {}),
+    "in a form": (
+        OURS,
+        form({name: value.encode() for name, value in (GOOD | {"image": PICTURE}).items()}),
+        {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"},
+    ),
+}
+
+
+@dataclass
+class Codecs:
+    """What base64 and JSON were given at once, in any thread.
+
+    Attributes:
+        most: The most characters or bytes.
+        all: All together.
+    """
+
+    most: int = 0
+    all: int = 0
+
+    def add(self, given: object) -> None:
+        if isinstance(given, str | bytes | bytearray):
+            self.most = max(self.most, len(given))
+            self.all += len(given)
+
+    def watched(self, codec: Callable[..., bytes]) -> Callable[..., bytes]:
+        def call(given: str | bytes, **options: Any) -> bytes:
+            self.add(given)
+            return codec(given, **options)
+
+        return call
+
+    def note(self, frame: FrameType, event: str, argument: Any) -> None:
+        name = frame.f_code.co_filename
+        if event == "call" and name.endswith("json/decoder.py"):
+            self.add(frame.f_locals.get("s"))
+        elif event == "return" and name.endswith("json/encoder.py"):
+            self.add(argument)
+
+
+@pytest.mark.parametrize("name", PICTURES)
+async def test_a_picture_holds_nobody_up_in_a_thread(
+    engine: Engine, port: int, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A codec lets no other thread run while it is at work, so it is given a piece at a time."""
+    path, content, headers = PICTURES[name]
+    for provider in ("kling", "jimeng", "openai_compatible"):
+        await engine.channel(provider)
+    codecs = Codecs()
+    for codec in ("a2b_base64", "b2a_base64"):
+        monkeypatch.setattr(binascii, codec, codecs.watched(getattr(binascii, codec)))
+    threads = ThreadPoolExecutor(initializer=lambda: sys.setprofile(codecs.note))
+    asyncio.get_running_loop().set_default_executor(threads)
+
+    answer = await post(port, engine.key, path, content, headers)
+
+    assert answer.startswith(b"HTTP/1.1 200 "), answer[:2000]
+    assert len(engine.router.calls.last.request.content) > 3_000_000
+    assert codecs.all > len(PICTURE)
+    assert codecs.most < PIECE_BYTES + 1000

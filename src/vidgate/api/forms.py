@@ -17,6 +17,7 @@ from vidgate.exceptions import (
     MalformedBodyError,
     TooManyValuesError,
 )
+from vidgate.providers.pieces import PIECE_BYTES
 
 __all__ = ["Form", "UnexpectedFileError", "is_multipart", "parse_multipart"]
 
@@ -120,7 +121,8 @@ def _split(body: bytes | bytearray, content_type: str) -> list[_Part]:
                 "on_end": collector.end,
             },
         )
-        parser.write(bytes(body))
+        for start in range(0, len(body), PIECE_BYTES):
+            parser.write(bytes(body[start : start + PIECE_BYTES]))
     except FormParserError:
         raise MalformedBodyError("The body is not a valid multipart form.") from None
     if not collector.is_complete:

@@ -12,6 +12,7 @@ _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?P<fraction>\.[0-9]{1,15})?")
 """No more digits than a float keeps."""
 
 _WORDS = {"true": True, "false": False}
+_LONGEST_WORD = max(map(len, _WORDS))
 _ALWAYS_TEXT = ("id", "prompt", "payload")
 """How names of fields end that are text whatever is in them."""
 
@@ -28,7 +29,7 @@ def read_plain(name: str, text: str) -> Any:
     """
     if name.endswith(_ALWAYS_TEXT):
         return text
-    if text in _WORDS:
+    if len(text) <= _LONGEST_WORD and text in _WORDS:
         return _WORDS[text]
     if number := _NUMBER.fullmatch(text):
         return float(text) if number["fraction"] else int(text)
