@@ -3,6 +3,9 @@
 #   PYTHON=python3.13   the interpreter that .venv is made of, 3.11 or newer
 #   ARGS='…'            more arguments for demo, test and bench
 
+# Python keeps what it compiled, ours and the tests' asserts, so that no process compiles it again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo test check bench lag lock build clean
 
