@@ -3,24 +3,39 @@
 import json
 import math
 import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any
+from functools import cached_property
+from typing import Any, Final
+from urllib.parse import parse_qs, urljoin, urlsplit
 
 import httpx
 
+from vidgate.exceptions import ProviderProtocolError
 from vidgate.models.outcomes import Fault, FaultKind
 
 __all__ = [
     "MESSAGE_CHARACTERS",
     "NO_LINK",
     "NO_SUCH_PLACE",
+    "Answer",
     "address_of",
     "can_be_passed_on",
+    "link_ends_at",
     "not_the_api",
     "parse_object",
     "retry_after_seconds",
     "said",
     "secret_of",
+    "to_id",
+    "to_measure",
+    "to_pixels",
+    "to_progress",
+    "to_safe_sentence",
+    "to_seed",
+    "to_time",
+    "to_url",
     "to_words",
 ]
 
@@ -179,3 +194,236 @@ def retry_after_seconds(response: httpx.Response) -> float | None:
     except (TypeError, ValueError, OverflowError, IndexError):
         return None
     return min(max(seconds, 0.0), _LONGEST_WAIT_SECONDS)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer beside its question, and what of ours it must not repeat.
+
+    Attributes:
+        who: Whose answer it is, as a sentence about it begins: `Vidu`, `The server`.
+        sent: The question.
+        secrets: Parts of the question that stay between us and the provider.
+        keys: The form of the provider's keys, for other people's; `None` where they have none.
+    """
+
+    who: str
+    sent: httpx.Request = field(repr=False)
+    response: httpx.Response = field(repr=False)
+    secrets: tuple[str, ...] = field(repr=False)
+    keys: re.Pattern[str] | None = None
+
+    @cached_property
+    def body(self) -> dict[str, Any] | None:
+        """The JSON object that it is; `None` for anything else."""
+        return parse_object(self.response)
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return self.response.status_code
+
+    @property
+    def retry_after_seconds(self) -> float | None:
+        """When to ask again, `None` where it does not say."""
+        return retry_after_seconds(self.response)
+
+    @property
+    def said(self) -> str:
+        """What it says, in short, for the operator."""
+        return said(self.response, *self.secrets, keys=self.keys)
+
+    @property
+    def address(self) -> str:
+        """Where the question went."""
+        return address_of(self.sent, *self.secrets, keys=self.keys)
+
+    @property
+    def answered_at(self) -> datetime | None:
+        """The time on its `Date`, `None` where none can be read."""
+        try:
+            moment = parsedate_to_datetime(self.response.headers.get("date", ""))
+            # A date that says -0000 is in UTC, and comes without a zone.
+            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        except (ValueError, TypeError, IndexError, OverflowError):
+            return None
+
+    def words(self, value: Any, *, limit: int = MESSAGE_CHARACTERS) -> str:
+        """Make text of it fit to be kept, as `to_words` does."""
+        return to_words(value, *self.secrets, keys=self.keys, limit=limit)
+
+    def unclear(self, what: str, told: str | None = None) -> ProviderProtocolError:
+        """The error for an answer that does not say what was asked.
+
+        Args:
+            what: What it is instead.
+            told: What was understood of it, `None` where its body has to speak for itself.
+        """
+        words = self.said if told is None else told
+        return ProviderProtocolError(
+            f"{self.who} answered {self.status}, {what}: {words}",
+            retry_after_seconds=self.retry_after_seconds,
+        )
+
+    def not_the_api(self, code: str = "") -> Fault:
+        """The fault of an address at which something else answers than the provider's API."""
+        return not_the_api(self.sent, self.response, *self.secrets, keys=self.keys, code=code)
+
+
+# Single values, each `None` where there is nothing that can be one
+
+
+_MOST_MEASURE: Final = 1_000_000
+_MOST_SEED: Final = 2**63
+_MOST_ID: Final = 10**20
+"""Above these a number is nonsense, and would not fit where it is kept."""
+
+_DIGITS: Final = re.compile(r"[0-9]{1,18}(\.[0-9]{1,18})?")
+
+_EARLIEST: Final = datetime(2020, 1, 1, tzinfo=UTC).timestamp()
+_LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC).timestamp()
+
+
+def to_id(value: Any, form: re.Pattern[str]) -> str | None:
+    """Read the id of a job or a video, also one that is written as a number.
+
+    Args:
+        value: Out of an answer.
+        form: What may be one: nothing in it may change the path that it will stand in.
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value < _MOST_ID:
+        value = str(value)
+    return value if isinstance(value, str) and form.fullmatch(value) else None
+
+
+def to_url(value: Any, base: str = "") -> str | None:
+    """Read a URL of http or https.
+
+    Args:
+        value: Out of an answer.
+        base: What makes a path absolute, empty where a path is none.
+    """
+    if not isinstance(value, str) or not value.isprintable() or " " in value:
+        return None
+    try:
+        url = urljoin(base, value) if value.startswith("/") else value
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    return url if parts.scheme in {"http", "https"} and parts.netloc else None
+
+
+def link_ends_at(url: str) -> datetime | None:
+    """When a signed URL ends, by `X-Amz-Date` and `X-Amz-Expires` or by `Expires`."""
+    query = parse_qs(urlsplit(url).query)
+
+    def digits(name: str, form: str) -> str:
+        value = query.get(name, [""])[0]
+        return value if re.fullmatch(form, value) else ""
+
+    signed_at = digits("X-Amz-Date", r"[0-9]{8}T[0-9]{6}Z")
+    lifetime = digits("X-Amz-Expires", r"[0-9]{1,7}")
+    if signed_at and lifetime:
+        try:
+            begin = datetime.strptime(signed_at, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+            return begin + timedelta(seconds=int(lifetime))
+        except (ValueError, OverflowError):
+            pass
+    epoch = digits("Expires", r"[0-9]{9,11}")
+    return datetime.fromtimestamp(int(epoch), tz=UTC) if epoch else None
+
+
+def to_measure(value: Any) -> float | None:
+    """Read a positive number, also one in text, with an `s` for seconds behind it or without.
+
+    A provider may write 0 where it does not know.
+    """
+    if isinstance(value, str):
+        value = _to_number(value.strip().removesuffix("s"))
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if is_number and 0 < value < _MOST_MEASURE else None
+
+
+def to_pixels(value: Any) -> int | None:
+    """Read a side of a picture, which is whole."""
+    number = to_measure(value)
+    return int(number) if number is not None and number == int(number) else None
+
+
+def to_seed(value: Any) -> int | None:
+    """Read a seed."""
+    is_seed = isinstance(value, int) and not isinstance(value, bool) and abs(value) < _MOST_SEED
+    return value if is_seed else None
+
+
+def to_progress(value: Any) -> int | None:
+    """Read a progress in percent, from 30, 30.0, 0.3, "30" or "30%"."""
+    if isinstance(value, str):
+        value = _to_number(value.strip().removesuffix("%"))
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if isinstance(value, float) and 0 < value < 1:
+        value *= 100
+    return int(value) if 0 <= value <= 100 else None  # noqa: PLR2004 - percent
+
+
+def to_time(value: Any) -> datetime | None:
+    """Read a time: Unix seconds or milliseconds, or ISO 8601."""
+    if isinstance(value, str):
+        try:
+            moment = datetime.fromisoformat(value.strip())
+            value = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        except (ValueError, OverflowError):
+            value = _to_number(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if value > _LATEST:
+        value = value / 1000 if value < _LATEST * 1000 else 0
+    return datetime.fromtimestamp(value, tz=UTC) if _EARLIEST < value < _LATEST else None
+
+
+def _to_number(text: str) -> int | float | None:
+    if _DIGITS.fullmatch(text.strip()) is None:
+        return None
+    number = float(text)
+    return int(number) if number == int(number) else number
+
+
+# Sentences that a client may read
+
+
+_LONGEST_SENTENCE: Final = 200
+_ALLOWED: Final = re.compile(r"[\w ,.:;'\"`()×*+%=<>?!~、。，：；（）“”‘’-]+")  # noqa: RUF001 - Chinese servers
+"""No slash, at sign, bracket or line end: neither URLs, paths, addresses nor masked keys."""
+
+_FORBIDDEN: Final = re.compile(
+    r"(?<!metadata)\.[^\W\d]"  # a host's name, or a file's
+    r"|\d+\.\d+\.\d+"  # an address
+    r"|[^\W\d]:\d|:\d{3}|:\w*:|::"  # a port, or an address
+    r"|\d{6}"  # a number of somebody or something
+    r"|[0-9a-f]{8}-[0-9a-f]{4}"
+    r"|\b(?=\w*\d)\w{12}"  # an id
+    r"|[\w-]{24}"
+    r"|\b(?:task|video|job|req|request|org|proj|user|acct|cus|chan|sk|pk|ak|rk)[_-]\w*\d"
+    r"|\b(?:sk|pk|ak|rk)-"
+    r"|\b(?:account|organi[sz]ation|credential|secret|token|channel|balance|quota|credits?"
+    r"|api.?key|upstream|localhost|bearer|password)s?\b",
+    re.IGNORECASE,
+)
+
+
+def to_safe_sentence(value: Any, *private: str) -> str:
+    """The provider's own sentence; empty where it is none, or one that might tell too much.
+
+    A server knows what it takes, and says so better than we could. But it may also tell of itself
+    what is nobody's business, so only what looks harmless through and through is passed on. What
+    is refused costs a client a hint and no more.
+
+    Args:
+        value: Out of an answer.
+        private: What it must not name, in whatever case.
+    """
+    text = value.strip() if isinstance(value, str) else ""
+    if len(text) > _LONGEST_SENTENCE or not _ALLOWED.fullmatch(text) or _FORBIDDEN.search(text):
+        return ""
+    return "" if any(one and one.casefold() in text.casefold() for one in private) else text
