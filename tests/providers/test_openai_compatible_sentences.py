@@ -2,16 +2,15 @@
 
 from typing import Any
 
-import httpx
 import pytest
-from tests.providers.test_openai_compatible_answers import error, reply, submitted
+from pydantic import SecretStr
+from tests.providers.test_openai_compatible_answers import ADAPTER, NOW, error, reply, submitted
+from tests.support.calls import read_answer
 
+from vidgate.models.channels import ChannelAccess
 from vidgate.models.outcomes import Fault, Rejected
-from vidgate.providers.openai_compatible.sentences import to_safe_sentence
-
-SENT = httpx.Request(
-    "POST", "http://gateway:3000/v1/videos", headers={"Authorization": "Bearer short"}
-)
+from vidgate.models.requests import VideoRequest
+from vidgate.providers.base import SubmitIds
 
 
 def refused(status: int = 400, **members: Any) -> Fault:
@@ -74,9 +73,16 @@ def test_what_may_tell_too_much_is_not(text: str) -> None:
     )
 
 
-@pytest.mark.parametrize("value", [None, 7, [], "at Gateway", "with SHORT in it"])
-def test_neither_what_is_no_text_nor_the_channel_s_own_words(value: Any) -> None:
-    assert to_safe_sentence(value, SENT) == ""
+@pytest.mark.parametrize("text", ["Bad value at Gateway", "Bad value with SHORT in it"])
+def test_the_channel_s_own_words_are_not(text: str) -> None:
+    channel = ChannelAccess("http://gateway:3000", SecretStr("short"))
+    translation = ADAPTER.translate(VideoRequest(model="clip-1", prompt="a boat"))
+    call = ADAPTER.submit(translation, channel, SubmitIds(correlation="vg_1"), NOW)
+
+    rejected = read_answer(call, reply(error("invalid_value", param="seconds", text=text), 400))
+
+    assert isinstance(rejected, Rejected)
+    assert rejected.fault.safe_message == "The provider refused the value of seconds."
 
 
 def test_it_is_about_a_field_or_it_is_not_passed_on() -> None:

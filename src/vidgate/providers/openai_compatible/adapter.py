@@ -32,7 +32,6 @@ What compatible servers make of it, and what is done about that:
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
@@ -46,7 +45,6 @@ from vidgate.models.outcomes import (
     Outcome,
     Rejected,
     Submission,
-    Succeeded,
     UpstreamRef,
     VideoResult,
 )
@@ -63,12 +61,13 @@ from vidgate.providers.base import (
     Tests,
     Translation,
 )
+from vidgate.providers.openai_compatible.answers import to_outcome, to_submission
 from vidgate.providers.openai_compatible.bodies import to_content
-from vidgate.providers.openai_compatible.following import OBJECT_FIELDS, to_follow_up
-from vidgate.providers.openai_compatible.native import to_native
-from vidgate.providers.openai_compatible.probing import MODELS, to_probe_answer
-from vidgate.providers.openai_compatible.replies import to_outcome, to_submission
+from vidgate.providers.openai_compatible.channel_test import MODELS, to_probe_answer
+from vidgate.providers.openai_compatible.faults import answer_of
+from vidgate.providers.openai_compatible.follow_ups import OBJECT_FIELDS, to_follow_up
 from vidgate.providers.openai_compatible.translation import VIDEOS, to_translation
+from vidgate.providers.openai_compatible.vendor_answers import to_native
 from vidgate.providers.openai_compatible.vocabulary import VOCABULARY
 from vidgate.providers.words import translate_words
 
@@ -123,7 +122,7 @@ class OpenAICompatible(Provider, FollowsUp, Tests, ServesContent):
             },
             content=content,
         )
-        return Call(sent, lambda response: to_submission(sent, response))
+        return Call(sent, lambda response: to_submission(answer_of(sent, response)))
 
     # Polling
 
@@ -133,22 +132,14 @@ class OpenAICompatible(Provider, FollowsUp, Tests, ServesContent):
     ) -> Call[Mapping[UpstreamRef, Outcome]]:
         ref = refs[0]
         sent = self._get(channel, _job_url(ref, channel))
-
-        def read(response: httpx.Response) -> Mapping[UpstreamRef, Outcome]:
-            outcome = to_outcome(sent, response)
-            if isinstance(outcome, Succeeded):
-                # A job makes one video, and its id is the video's.
-                outcome = Succeeded(replace(outcome.result, upstream_id=ref.id))
-            return {ref: outcome}
-
-        return Call(sent, read)
+        return Call(sent, lambda response: {ref: to_outcome(answer_of(sent, response), ref)})
 
     # Testing a channel
 
     @override
     def test(self, channel: ChannelAccess, now: datetime) -> Call[ProbeAnswer]:
         sent = self._get(channel, _base(channel) + MODELS)
-        return Call(sent, lambda response: to_probe_answer(sent, response))
+        return Call(sent, lambda response: to_probe_answer(answer_of(sent, response)))
 
     # Content
 

@@ -2,7 +2,8 @@
 
 OpenAI's `{"error": {"message", "type", "param", "code"}}`, the same four flat (new-api, vidgate),
 an `error` that is text, and FastAPI's `detail` (LiteLLM, vLLM). Words of machines are understood
-first; a sentence is read only where a plain 400 has none of them.
+first. A sentence is read only where a plain 400 has none of them, and only for short turns that
+servers use for nothing else; what it repeats of the request in quotes is not read.
 """
 
 import re
@@ -14,31 +15,25 @@ import httpx
 
 from vidgate.models.outcomes import Fault, FaultKind, Remedy
 from vidgate.providers.answers import (
-    MESSAGE_CHARACTERS,
     NO_SUCH_PLACE,
-    not_the_api,
-    retry_after_seconds,
-    said,
+    Answer,
     secret_of,
-    to_words,
+    to_id,
+    to_safe_sentence,
 )
-from vidgate.providers.openai_compatible.sentences import to_safe_sentence
-from vidgate.providers.openai_compatible.texts import kind_by_text
-from vidgate.providers.openai_compatible.values import job_id
 
 __all__ = [
+    "JOB_ID",
     "MAY_EXIST",
     "ErrorBody",
-    "clean",
-    "error_of",
-    "is_known",
+    "answer_of",
     "is_refusal",
     "is_refused_for_certain",
+    "read_error",
     "says_no_such_job",
     "to_fault",
     "to_follow_up_fault",
     "to_job_fault",
-    "told",
 ]
 
 _KINDS: Mapping[FaultKind, tuple[str, ...]] = {
@@ -150,6 +145,42 @@ _SUCCESS = frozenset({"", "0", "200", "success", "ok"})
 _PARAM = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _KEY = re.compile(r"\bsk-[A-Za-z0-9_-]{8,}")
 
+JOB_ID = re.compile(r"(?!\.+$)[!-~]{1,512}")
+"""LiteLLM's are long, with base64 in them; they are escaped in a path, which dots are not."""
+
+_TURNS: Mapping[FaultKind, tuple[str, ...]] = {
+    FaultKind.CONTENT_POLICY: (
+        r"content[ _-]?(?:policy|filter|violation|moderation)",
+        r"\bmoderation\b",
+        r"safety (?:system|policy|violation|filter)",
+        r"sensitive (?:word|content)",
+        r"prohibited content",
+        *("敏感", "违规", "审核"),
+    ),
+    FaultKind.BALANCE: (
+        r"(?:insufficient|not enough) (?:\w+ )?(?:balance|quota|credits?|funds)",
+        r"(?:balance|quota|credits?) (?:is |are )?(?:not enough|insufficient)",
+        r"(?:balance|quota|credits?) (?:is |are )?(?:exceeded|exhausted)",
+        *("余额不足", "额度不足", "欠费"),
+    ),
+    FaultKind.CONCURRENCY: (
+        r"concurren\w+ (?:limit|exceeded)",
+        r"too many (?:concurrent|running|parallel)",
+        "并发",
+    ),
+    FaultKind.RATE: (r"rate[ _-]?limit", r"too many requests", r"throttl", "频繁"),
+    FaultKind.CREDENTIAL: (
+        r"(?:invalid|incorrect|wrong|expired|missing) (?:api[ _-]?key|access token|credential)",
+        r"(?:api[ _-]?key|access token|credentials?) (?:is |are )?(?:invalid|incorrect|wrong)",
+        r"(?:api[ _-]?key|access token|credentials?) (?:is |are )?(?:expired|not valid|missing)",
+        r"\bunauthorized\b",
+        "令牌",
+    ),
+}
+_PATTERNS = {kind: re.compile("|".join(turns), re.IGNORECASE) for kind, turns in _TURNS.items()}
+
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`|“[^”]*”")
+
 
 @dataclass(frozen=True, slots=True)
 class ErrorBody:
@@ -171,19 +202,26 @@ class ErrorBody:
     type: str = ""
     sentence: str = ""
 
+    @property
+    def is_known(self) -> bool:
+        """Whether it has a word that we know."""
+        return any(word in _BY_WORD for word in self.words)
 
-def clean(value: Any, sent: httpx.Request, *, limit: int = MESSAGE_CHARACTERS) -> str:
-    """Make text of an answer fit to be kept, without a key."""
-    return to_words(value, secret_of(sent), keys=_KEY, limit=limit)
+    @property
+    def told(self) -> str:
+        """All that it says, in lower case."""
+        return " ".join((*self.words, self.message)).lower()
 
 
-def told(sent: httpx.Request, response: httpx.Response) -> str:
-    """What an answer says that cannot be understood, in short and without a key."""
-    return said(response, secret_of(sent), keys=_KEY)
+def answer_of(sent: httpx.Request, response: httpx.Response) -> Answer:
+    """An answer of a server's, which knows the channel's key and whatever looks like one."""
+    return Answer("The server", sent, response, (secret_of(sent),), _KEY)
 
 
-def error_of(sent: httpx.Request, body: Mapping[str, Any]) -> ErrorBody | None:
-    """Find the error in a body; `None` if there is none."""
+def read_error(answer: Answer, body: Mapping[str, Any] | None) -> ErrorBody | None:
+    """Find the error in a body, or in a part of one; `None` if there is none."""
+    if body is None:
+        return None
     error = body.get("error")
     if isinstance(error, str) and error.strip():
         error = {"message": error, "code": body.get("code"), "type": body.get("type")}
@@ -192,54 +230,49 @@ def error_of(sent: httpx.Request, body: Mapping[str, Any]) -> ErrorBody | None:
     code = error.get("code")
     if isinstance(code, int) and not isinstance(code, bool) and abs(code) < 10**9:
         code = str(code)
-    code = clean(code, sent, limit=100)
+    code = answer.words(code, limit=100)
     if code.lower() in _SUCCESS:
         code = ""
-    told_type = clean(error.get("type"), sent, limit=100)
+    type_ = answer.words(error.get("type"), limit=100)
     param = error.get("param")
-    message = _message(error, sent)
+    message = _message(answer, error)
     if not code and not message:
         return None
     return ErrorBody(
-        code=code or told_type,
-        words=tuple(word.lower() for word in (code, told_type) if word),
+        code=code or type_,
+        words=tuple(word.lower() for word in (code, type_) if word),
         message=message,
         param=param if isinstance(param, str) and _PARAM.fullmatch(param) else "",
-        type=told_type,
-        sentence=to_safe_sentence(error.get("message"), sent),
+        type=type_,
+        sentence=to_safe_sentence(error.get("message"), *answer.secrets, answer.sent.url.host),
     )
 
 
-def _message(error: Mapping[str, Any], sent: httpx.Request) -> str:
+def _message(answer: Answer, error: Mapping[str, Any]) -> str:
     detail = error.get("detail")
     if isinstance(detail, list) and detail and isinstance(detail[0], Mapping):
         detail = detail[0].get("msg")
     texts = (error.get("message"), error.get("msg"), detail)
-    return next((text for value in texts if (text := clean(value, sent))), "")
+    return next((text for value in texts if (text := answer.words(value))), "")
 
 
-def is_known(error: ErrorBody) -> bool:
-    """Whether it has a word that we know."""
-    return any(word in _BY_WORD for word in error.words)
-
-
-def is_refused_for_certain(error: ErrorBody, response: httpx.Response) -> bool:
+def is_refused_for_certain(error: ErrorBody, answer: Answer) -> bool:
     """Whether a 5xx with this error says that no job exists."""
     if any(word in _REFUSED_BEFORE for word in error.words):
         return True
     # How a vidgate says that every channel refused. The two together are nobody else's.
-    is_final = response.headers.get("x-should-retry", "").strip().lower() == "false"
+    is_final = answer.response.headers.get("x-should-retry", "").strip().lower() == "false"
     is_vidgate = is_final and error.type == "upstream_error"
-    return is_vidgate and response.status_code == httpx.codes.BAD_GATEWAY
+    return is_vidgate and answer.status == httpx.codes.BAD_GATEWAY
 
 
-def says_no_such_job(error: ErrorBody, response: httpx.Response) -> bool:
+def says_no_such_job(error: ErrorBody, answer: Answer) -> bool:
     """Whether the answer to a poll says clearly that the server does not know the job."""
     words = set(error.words)
     if words & _NO_SUCH_JOB:
-        says_no = response.status_code in {httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND}
-        return says_no or response.is_success
-    if response.status_code != httpx.codes.NOT_FOUND or is_known(error):
+        says_no = answer.status in {httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND}
+        return says_no or answer.response.is_success
+    if answer.status != httpx.codes.NOT_FOUND or error.is_known:
         return False
     # The words of a path are no sentence about a job.
     text = _PATH.sub("", error.message)
@@ -250,7 +283,7 @@ def is_refusal(error: ErrorBody, body: Mapping[str, Any]) -> bool:
     """Whether a success without an id says explicitly that it is none, so that no job exists."""
     if _names_a_job(body) or "idempoten" in error.message.lower() or not _is_explicit(body):
         return False
-    if is_known(error):
+    if error.is_known:
         return True
     status = _told_status(error)
     is_theirs = status >= httpx.codes.INTERNAL_SERVER_ERROR or status in MAY_EXIST
@@ -279,8 +312,8 @@ def _names_a_job(value: Any, depth: int = 0) -> bool:
         return False
     data = value.get("data")
     return (
-        (isinstance(data, str) and job_id(data) is not None)
-        or any(job_id(one) for name, one in value.items() if name.lower() in _IDS)
+        (isinstance(data, str) and to_id(data, JOB_ID) is not None)
+        or any(to_id(one, JOB_ID) for name, one in value.items() if name.lower() in _IDS)
         or any(_names_a_job(one, depth + 1) for one in value.values())
     )
 
@@ -297,41 +330,41 @@ def _told_status(error: ErrorBody) -> int:
     return number if number is not None and 400 <= number < 600 else 400  # noqa: PLR2004 - of errors
 
 
-def to_fault(error: ErrorBody, sent: httpx.Request, response: httpx.Response) -> Fault:
+def to_fault(error: ErrorBody, answer: Answer) -> Fault:
     """Tell what an error at a submit means. An unknown 4xx is final, as the request's fault.
 
     An error inside a success means the same as one with the status that it tells.
     """
-    status = _told_status(error) if response.is_success else response.status_code
-    if status in NO_SUCH_PLACE and not is_known(error):
+    status = _told_status(error) if answer.response.is_success else answer.status
+    if status in NO_SUCH_PLACE and not error.is_known:
         if error.param == "model":
             return _fault(error, FaultKind.MODEL_UNAVAILABLE, f"HTTP_{status}", None)
-        return not_the_api(sent, response, secret_of(sent), keys=_KEY, code=error.code)
-    otherwise = FaultKind.FAULT if response.is_server_error else FaultKind.BAD_PARAMETER
+        return answer.not_the_api(error.code)
+    otherwise = FaultKind.FAULT if answer.response.is_server_error else FaultKind.BAD_PARAMETER
     otherwise = _BY_STATUS.get(status, otherwise)
     if status == httpx.codes.BAD_REQUEST:
-        otherwise = kind_by_text(error.message) or otherwise
+        otherwise = _kind_by_text(error.message) or otherwise
     kind = _kind(error, otherwise)
     if status == httpx.codes.BAD_GATEWAY and kind.remedy is Remedy.RETRY_HERE:
         # A gateway remembers its answer by our key: the same submit gets the same one again.
         kind = FaultKind.FAULT
-    fault = _fault(error, kind, f"HTTP_{status}", retry_after_seconds(response))
+    fault = _fault(error, kind, f"HTTP_{status}", answer.retry_after_seconds)
     if fault.param and error.sentence and status == httpx.codes.BAD_REQUEST:
         return replace(fault, safe_message=error.sentence)
     return fault
 
 
-def to_follow_up_fault(error: ErrorBody, sent: httpx.Request, response: httpx.Response) -> Fault:
+def to_follow_up_fault(error: ErrorBody, answer: Answer) -> Fault:
     """Tell what an error means where a video was named that is known at this channel alone."""
-    fault = to_fault(error, sent, response)
-    status = response.status_code
+    fault = to_fault(error, answer)
+    status = answer.status
     # The server has made that video, so it is the endpoint alone that it lacks.
     is_lacking = status in NO_SUCH_PLACE
     kind = _kind(error, FaultKind.MODEL_UNAVAILABLE if is_lacking else fault.kind)
     if status not in _SENTENCES or kind not in _ABOUT_THE_VIDEO:
         return fault
     sentence = _SENTENCES[status]
-    if status == httpx.codes.NOT_FOUND and says_no_such_job(error, response):
+    if status == httpx.codes.NOT_FOUND and says_no_such_job(error, answer):
         sentence = "The provider does not know this video any more."
     elif fault.param and (error.sentence or fault.param != "video"):
         sentence = fault.safe_message
@@ -364,3 +397,9 @@ def _fault(error: ErrorBody, kind: FaultKind, code: str, retry_after: float | No
         retry_after_seconds=retry_after,
         param=param,
     )
+
+
+def _kind_by_text(message: str) -> FaultKind | None:
+    """Tell what a server's sentence means; `None` where nobody can tell."""
+    text = _QUOTED.sub("", message)
+    return next((kind for kind, pattern in _PATTERNS.items() if pattern.search(text)), None)

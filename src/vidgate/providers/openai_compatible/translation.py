@@ -12,7 +12,7 @@ from vidgate.providers.base import Pace, RunFacts, Translation
 from vidgate.providers.durations import refuse_zero
 from vidgate.providers.merging import merge
 from vidgate.providers.openai_compatible.bodies import INPUT_REFERENCE, METADATA
-from vidgate.providers.openai_compatible.following import take_source
+from vidgate.providers.openai_compatible.follow_ups import take_source
 from vidgate.providers.pictures import read_picture_facts
 from vidgate.providers.pieces import encode_base64
 from vidgate.providers.sizes import read_tier

@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping
 
-import httpx
-
 from vidgate.models.outcomes import FaultKind
-from vidgate.providers.answers import address_of, parse_object, secret_of
+from vidgate.providers.answers import Answer
 from vidgate.providers.base import ProbeAnswer
-from vidgate.providers.openai_compatible.faults import error_of, to_fault
+from vidgate.providers.openai_compatible.faults import read_error, to_fault
 
 __all__ = ["MODELS", "to_probe_answer"]
 
@@ -24,18 +22,16 @@ _BY_KIND: Mapping[FaultKind, str] = {
 }
 
 
-def to_probe_answer(sent: httpx.Request, response: httpx.Response) -> ProbeAnswer:
+def to_probe_answer(answer: Answer) -> ProbeAnswer:
     """Say what the question for models tells of a channel."""
-    body = parse_object(response)
-    status = response.status_code
-    where = address_of(sent, secret_of(sent))
+    body, status, where = answer.body, answer.status, answer.address
     if body is None:
         return ProbeAnswer(
             works=False,
             sentence=f"{where} answers {status}, and not with JSON; check that the base URL is the "
             "one before /v1.",
         )
-    if response.is_success:
+    if answer.response.is_success:
         models = body.get("data")
         if not isinstance(models, list):
             return ProbeAnswer(
@@ -49,6 +45,6 @@ def to_probe_answer(sent: httpx.Request, response: httpx.Response) -> ProbeAnswe
             sentence="The server answers but lists no models, so that the key could not be "
             f"checked; the first video will tell. {where} answers {status}: check the base URL.",
         )
-    error = error_of(sent, body)
-    sentence = _BY_KIND.get(to_fault(error, sent, response).kind) if error else None
+    error = read_error(answer, body)
+    sentence = _BY_KIND.get(to_fault(error, answer).kind) if error else None
     return ProbeAnswer(works=False, sentence=sentence or f"The server answers {status}.")
