@@ -7,7 +7,7 @@ from typing import Any
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import VideoRequest
 from vidgate.providers.base import Action, RunFacts, Translation
-from vidgate.providers.durations import refuse_zero
+from vidgate.providers.draft import merge, refuse_zero
 from vidgate.providers.jimeng.catalogue import pace_of
 from vidgate.providers.jimeng.families import (
     family_names,
@@ -36,7 +36,6 @@ from vidgate.providers.jimeng.keys import (
 )
 from vidgate.providers.jimeng.labels import LABEL_FIELDS, POLL_FIELD, label_text
 from vidgate.providers.jimeng.vocabulary import tier_of
-from vidgate.providers.merging import merge
 from vidgate.providers.sizes import SizeFit, fit_size, told_lower
 
 __all__ = ["asked_model", "translate"]

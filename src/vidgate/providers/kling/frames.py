@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.providers.base import Action, RunFacts
+from vidgate.providers.draft import merge
 from vidgate.providers.kling.entries import (
     NOTHING,
     Brought,
@@ -33,7 +34,6 @@ from vidgate.providers.kling.wire import (
     to_word,
 )
 from vidgate.providers.kling.words import to_settings
-from vidgate.providers.merging import merge
 
 __all__ = ["LegacyFrames", "LegacyOmni", "New", "legacy_facts", "settings_of"]
 

@@ -24,12 +24,12 @@ from vidgate.models.outcomes import (
     VideoResult,
 )
 from vidgate.providers.answers import NO_LINK, to_words
+from vidgate.providers.fields import to_number
 from vidgate.providers.kling.envelope import (
     REVIEWED,
     sentence,
     to_integer,
 )
-from vidgate.providers.numbers import to_number
 
 __all__ = ["Job", "job_id", "read_legacy_job", "read_new_job"]
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.providers.base import Action, ActionCapabilities
+from vidgate.providers.fields import to_number
 from vidgate.providers.kling.exclusions import (
     judge_contents,
     judge_flat_exclusions,
@@ -29,7 +30,6 @@ from vidgate.providers.kling.models import (
 from vidgate.providers.kling.rules import check_grammar
 from vidgate.providers.kling.wire import Inputs, is_given, objects
 from vidgate.providers.kling.words import LEGACY_WORDS, legacy_value
-from vidgate.providers.numbers import to_number
 
 __all__ = ["judge"]
 

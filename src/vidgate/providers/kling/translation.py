@@ -7,7 +7,7 @@ from typing import Any
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import Image, VideoRequest
 from vidgate.providers.base import Action, ActionCapabilities, RunFacts, Translation
-from vidgate.providers.durations import refuse_zero
+from vidgate.providers.draft import merge, refuse_zero
 from vidgate.providers.kling.capabilities import pace_of
 from vidgate.providers.kling.foreign import idle_fields, refuse_foreign_fields
 from vidgate.providers.kling.inline import bare_media, check_inline
@@ -26,7 +26,6 @@ from vidgate.providers.kling.routing import ACTION, NO_MULTI_IMAGE, Route, find_
 from vidgate.providers.kling.rules import check_rules, has_own_shots, narrow
 from vidgate.providers.kling.wire import Inputs, Overridden, Wish
 from vidgate.providers.kling.words import refuse_foreign
-from vidgate.providers.merging import merge
 from vidgate.providers.pieces import encode_base64
 from vidgate.providers.sizes import SizeFit, fit_size, told_lower
 

@@ -9,8 +9,7 @@ from typing import Any
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import Image, VideoRequest
 from vidgate.providers.base import Pace, RunFacts, Translation
-from vidgate.providers.durations import refuse_zero
-from vidgate.providers.merging import merge
+from vidgate.providers.draft import merge, refuse_zero
 from vidgate.providers.openai_compatible.bodies import INPUT_REFERENCE, METADATA
 from vidgate.providers.openai_compatible.follow_ups import take_source
 from vidgate.providers.pictures import read_picture_facts

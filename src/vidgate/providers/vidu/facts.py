@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from vidgate.providers.base import Pace, RunFacts
-from vidgate.providers.numbers import to_number
+from vidgate.providers.fields import to_number
 from vidgate.providers.vidu.endpoints import LIP_SYNC, MULTIFRAME, UPSCALE, Endpoint
 from vidgate.providers.vidu.models import (
     LABELS,

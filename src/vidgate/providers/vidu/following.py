@@ -13,7 +13,7 @@ from vidgate.models.outcomes import VideoResult
 from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import FollowUp, TaskSnapshot
 from vidgate.providers.base import Action
-from vidgate.providers.numbers import to_number
+from vidgate.providers.fields import to_number
 from vidgate.providers.vidu.endpoints import EXTEND, REFERENCES
 from vidgate.providers.vidu.models import LABELS, MODELS, VIDEO_REFERENCE_MODEL, tiers_at
 

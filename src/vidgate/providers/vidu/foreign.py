@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vidgate.exceptions import UnsupportedParameterError
-from vidgate.providers.numbers import to_number
+from vidgate.providers.fields import to_number
 from vidgate.providers.vidu.choosing import Choice
 from vidgate.providers.vidu.endpoints import ENDPOINTS
 

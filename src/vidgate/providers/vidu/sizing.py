@@ -6,7 +6,7 @@ from typing import Any
 
 from vidgate.models.requests import VideoRequest
 from vidgate.providers.base import ActionCapabilities
-from vidgate.providers.numbers import to_number
+from vidgate.providers.fields import to_number
 from vidgate.providers.sizes import SizeFit, fit_size
 from vidgate.providers.vidu.choosing import Choice
 from vidgate.providers.vidu.models import ANY_RATIO_SUBJECTS, LABELS, tiers_at

@@ -6,8 +6,7 @@ from typing import Any
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import VideoRequest
 from vidgate.providers.base import Translation
-from vidgate.providers.durations import refuse_zero
-from vidgate.providers.merging import merge
+from vidgate.providers.draft import merge, refuse_zero
 from vidgate.providers.sizes import SizeFit
 from vidgate.providers.vidu.choosing import Choice, choose
 from vidgate.providers.vidu.endpoints import (

@@ -15,7 +15,7 @@ from typing import Any
 
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.providers.base import ActionCapabilities
-from vidgate.providers.numbers import to_number
+from vidgate.providers.fields import to_number
 from vidgate.providers.vidu.choosing import Choice
 from vidgate.providers.vidu.endpoints import (
     EXTEND,

@@ -1,0 +1,197 @@
+"""Fields judged against tables: each check with what is right, what is just right, and wrong."""
+
+from typing import Any
+
+import pytest
+
+from vidgate.exceptions import UnsupportedParameterError
+from vidgate.providers.fields import (
+    SWITCH,
+    Check,
+    Fields,
+    Form,
+    Items,
+    Length,
+    OneOf,
+    Rule,
+    Within,
+    fold,
+    is_given,
+    refuse_misspelled,
+    to_number,
+)
+
+WORDS = OneOf(("small", "large"), passed=("huge",))
+SECONDS = OneOf((4, 8), as_number=True, passed=(0,))
+SPEED = Within(0.5, 2)
+TEXT = Length(0, 3)
+SPOKEN = Length(2, 3)
+LIST = Items(2, 3, of={"seconds": SECONDS})
+
+
+@pytest.mark.parametrize(
+    ("check", "values"),
+    [
+        (WORDS, ["small", "large", "huge"]),
+        (SWITCH, [True, False]),
+        (SECONDS, [4, 8, 8.0, "8", " 4 ", 0]),
+        (SPEED, [0.5, 1, 2, "2", "fast", True, []]),
+        (TEXT, ["a", "abc", 5, ["abcd"]]),
+        (SPOKEN, ["ab", "abc", 5]),
+        (LIST, [[1, 2], [{}, {}, {}], [], "abcd", [{"seconds": 4}, {"seconds": ""}]]),
+    ],
+)
+def test_a_check_lets_through(check: Check, values: list[Any]) -> None:
+    for value in values:
+        check.refuse("field", value, "m1")
+
+
+@pytest.mark.parametrize(
+    ("check", "value", "field", "sentence", "allowed"),
+    [
+        (WORDS, "Small", "f", "does not take this f here.", ("small", "large")),
+        (WORDS, True, "f", "does not take this f here.", ("small", "large")),
+        (SWITCH, 1, "f", "does not take this f here.", ("true", "false")),
+        (SWITCH, "true", "f", "does not take this f here.", ("true", "false")),
+        (OneOf((1, 2)), True, "f", "does not take this f here.", (1, 2)),
+        (OneOf((1, 2)), "1", "f", "does not take this f here.", (1, 2)),
+        (SECONDS, 5, "f", "does not take this f here.", (4, 8)),
+        (SECONDS, "five", "f", "does not take this f here.", (4, 8)),
+        (SECONDS, False, "f", "does not take this f here.", (4, 8)),
+        (SPEED, 0.49, "f", "takes f from 0.5 to 2.", ()),
+        (SPEED, "2.01", "f", "takes f from 0.5 to 2.", ()),
+        (TEXT, "abcd", "f", "takes a f of at most 3 characters here.", ()),
+        (SPOKEN, "a", "f", "takes f from 2 to 3 characters.", ()),
+        (SPOKEN, "abcd", "f", "takes f from 2 to 3 characters.", ()),
+        (LIST, [1], "f", "takes f from 2 to 3 items.", ()),
+        (LIST, [1] * 4, "f", "takes f from 2 to 3 items.", ()),
+        (LIST, [{}, {"seconds": 5}], "f.seconds", "does not take this f.seconds here.", (4, 8)),
+    ],
+)
+def test_a_check_refuses(
+    check: Check, value: Any, field: str, sentence: str, allowed: tuple[Any, ...]
+) -> None:
+    with pytest.raises(UnsupportedParameterError) as caught:
+        check.refuse("f", value, "m1")
+
+    assert (caught.value.param, caught.value.allowed) == (field, allowed)
+    assert caught.value.message.startswith("The model m1 ")
+    assert sentence in caught.value.message
+
+
+@pytest.mark.parametrize("check", [WORDS, SWITCH, SECONDS, SPEED, TEXT, SPOKEN, LIST])
+def test_the_samples_of_a_check_are_one_that_passes_and_one_that_does_not(check: Check) -> None:
+    good, bad = check.samples
+
+    check.refuse("f", good, "m1")
+    with pytest.raises(UnsupportedParameterError):
+        check.refuse("f", bad, "m1")
+
+
+FORM: Form[str] = Form(
+    {"size": WORDS, "seconds": SECONDS},
+    (
+        Rule("size", lambda body, _: body.get("size") and body.get("tier"), "Not both."),
+        Rule(
+            "seconds",
+            lambda body, model: model == "old" and body.get("seconds") == 8,
+            "The model {model} is short.",
+            allowed=(4,),
+        ),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"size": None}, {"size": ""}, {"size": "small", "seconds": "8"}, {"other": 1}]
+)
+def test_a_form_lets_through_what_is_right_and_what_is_absent(body: dict[str, Any]) -> None:
+    FORM.judge(body, "new", told="m1")
+
+
+@pytest.mark.parametrize(
+    ("body", "names", "field", "sentence"),
+    [
+        ({"size": "no", "tier": 1}, {}, "size", "does not take this size"),
+        ({"size": "no", "tier": 1}, {"size": "format"}, "format", "does not take this format"),
+        ({"size": "small", "tier": 1}, {}, "size", "Not both."),
+        ({"seconds": 8}, {}, "seconds", "The model m1 is short. Allowed: 4."),
+        ({"seconds": 8}, {"seconds": "duration"}, "duration", "The model m1 is short."),
+    ],
+)
+def test_a_form_names_what_is_wrong_as_the_client_does(
+    body: dict[str, Any], names: dict[str, str], field: str, sentence: str
+) -> None:
+    with pytest.raises(UnsupportedParameterError) as caught:
+        FORM.judge(body, "old", told="m1", names=names)
+
+    assert caught.value.param == field
+    assert sentence in caught.value.message
+
+
+FIELDS = Fields(
+    {"make": {"prompt", "style"}, "extend": {"prompt", "video"}, "speak": {"video", "mode"}},
+    nothing_of={"mode": ("std",)},
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "foreign"),
+    [
+        ({"prompt": "p", "style": "s"}, []),
+        ({"nobody": 1}, []),
+        ({"video": "v", "mode": "pro"}, ["video", "mode"]),
+        ({"video": "", "mode": "std"}, []),
+        ({"video": None}, []),
+        ({"video": []}, []),
+        ({"video": {}, "mode": False}, []),
+    ],
+)
+def test_a_field_of_other_endpoints_alone_is_foreign(
+    body: dict[str, Any], foreign: list[str]
+) -> None:
+    assert FIELDS.foreign(body, "make") == foreign
+
+
+def test_a_foreign_field_is_refused_by_name_and_with_those_who_have_it() -> None:
+    body = {"mode": "pro", "video": "v"}
+
+    with pytest.raises(UnsupportedParameterError) as caught:
+        FIELDS.refuse_foreign(body, "make", told="Ours", passed={"mode"})
+
+    assert caught.value.param == "video"
+    assert caught.value.message == "Ours has no video; it is a field of extend, speak."
+    FIELDS.refuse_foreign(body, "make", told="Ours", passed=body)
+    assert FIELDS.documented == {"prompt", "style", "video", "mode"}
+
+
+@pytest.mark.parametrize("name", ["Duration", "offPeak", "OFF_PEAK", "dur_ation"])
+def test_a_billed_name_in_another_spelling_is_refused(name: str) -> None:
+    folded = fold(("duration", "off_peak"))
+
+    with pytest.raises(UnsupportedParameterError) as caught:
+        refuse_misspelled(["other", name], folded, whose="they spell it")
+
+    assert caught.value.param == name
+    assert caught.value.allowed[0] in {"duration", "off_peak"}
+    refuse_misspelled(["other", "duration", "off_peak"], folded, whose="they spell it")
+
+
+@pytest.mark.parametrize(
+    ("value", "is_so"), [(None, False), ("", False), (0, True), (False, True), ([], True)]
+)
+def test_a_field_is_given(value: Any, is_so: bool) -> None:  # noqa: FBT001 - a table's column
+    assert is_given(value) is is_so
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        *((5, 5), (5.5, 5.5), ("5", 5), (" 5.5 ", 5.5), ("1e2", 100), (-1, -1)),
+        *(("five", None), ("", None), (True, None), (None, None), ([5], None)),
+        *(("nan", None), ("inf", None), (float("inf"), None), (10**400, None)),
+    ],
+    ids=lambda value: repr(value)[:9],
+)
+def test_a_number_is_read_as_servers_may_read_it(value: Any, number: float | None) -> None:
+    assert to_number(value) == number
