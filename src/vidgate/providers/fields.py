@@ -12,12 +12,13 @@ every row of every form, with the two `samples` of its check.
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 from vidgate.exceptions import UnsupportedParameterError
 
 __all__ = [
     "SWITCH",
+    "Absent",
     "Body",
     "Check",
     "Fields",
@@ -34,7 +35,6 @@ __all__ = [
 ]
 
 Body: TypeAlias = Mapping[str, Any]
-M = TypeVar("M")
 
 
 # What one field may say
@@ -93,6 +93,29 @@ class OneOf:
 
 
 SWITCH = OneOf((True, False))
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """Nothing: the model has no such field. What asks for nothing passes, such as `false`.
+
+    Attributes:
+        takers: The models that have it, where that is of use.
+    """
+
+    takers: tuple[str, ...] = ()
+
+    @property
+    def samples(self) -> tuple[Any, Any]:
+        """Off, and on."""
+        return False, True
+
+    def refuse(self, name: str, value: Any, told: str) -> None:
+        """Refuse whatever asks for something."""
+        if value:
+            has = "has" if len(self.takers) == 1 else "have"
+            instead = f"; {' and '.join(self.takers)} {has}" if self.takers else ""
+            raise UnsupportedParameterError(name, f"The model {told} has no {name}{instead}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,24 +214,24 @@ def _is_same(value: Any, other: object) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule(Generic[M]):
+class Rule:
     """Something that does not go together.
 
     Attributes:
         field: What is refused.
-        broken: Whether a body breaks it, given what the adapter knows of the model and the place.
+        broken: Whether a body breaks it; anything that is true says so.
         says: One sentence for the client, with `{model}` for the model.
         allowed: What would be right.
     """
 
     field: str
-    broken: Callable[[Body, M], object]
+    broken: Callable[[Body], object]
     says: str
     allowed: tuple[object, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Form(Generic[M]):
+class Form:
     """What one endpoint takes of one model.
 
     Attributes:
@@ -217,14 +240,13 @@ class Form(Generic[M]):
     """
 
     checks: Mapping[str, Check] = field(default_factory=dict)
-    rules: tuple[Rule[M], ...] = ()
+    rules: tuple[Rule, ...] = ()
 
-    def judge(self, body: Body, model: M, *, told: str, names: Mapping[str, str] = {}) -> None:
+    def judge(self, body: Body, *, told: str, names: Mapping[str, str] = {}) -> None:
         """Refuse what is known to be refused, ignored or misread.
 
         Args:
             body: What is to be sent, vendor fields included.
-            model: What the rules are given beside the body.
             told: What messages call the model.
             names: What the client calls a field, where that is not the vendor's name
                 (`Draft.names`).
@@ -236,7 +258,7 @@ class Form(Generic[M]):
             if is_given(body.get(name)):
                 check.refuse(names.get(name, name), body[name], told)
         for rule in self.rules:
-            if rule.broken(body, model):
+            if rule.broken(body):
                 raise UnsupportedParameterError(
                     names.get(rule.field, rule.field),
                     rule.says.replace("{model}", told),
