@@ -65,10 +65,10 @@ from vidgate.providers.openai_compatible.answers import to_outcome, to_submissio
 from vidgate.providers.openai_compatible.bodies import to_content
 from vidgate.providers.openai_compatible.channel_test import MODELS, to_probe_answer
 from vidgate.providers.openai_compatible.faults import answer_of
+from vidgate.providers.openai_compatible.fields import VOCABULARY
 from vidgate.providers.openai_compatible.follow_ups import OBJECT_FIELDS, to_follow_up
 from vidgate.providers.openai_compatible.translation import VIDEOS, to_translation
 from vidgate.providers.openai_compatible.vendor_answers import to_native
-from vidgate.providers.openai_compatible.vocabulary import VOCABULARY
 from vidgate.providers.words import translate_words
 
 __all__ = ["OpenAICompatible"]

@@ -1,6 +1,5 @@
 """From our request to the body of `POST /v1/videos`."""
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -9,8 +8,10 @@ from typing import Any
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import Image, VideoRequest
 from vidgate.providers.base import Pace, RunFacts, Translation
-from vidgate.providers.draft import merge, refuse_zero
+from vidgate.providers.draft import Draft, refuse_zero, to_whole
+from vidgate.providers.fields import to_number
 from vidgate.providers.openai_compatible.bodies import INPUT_REFERENCE, METADATA
+from vidgate.providers.openai_compatible.fields import SOUNDS, check_vendor_fields, flattened
 from vidgate.providers.openai_compatible.follow_ups import take_source
 from vidgate.providers.pictures import read_picture_facts
 from vidgate.providers.pieces import encode_base64
@@ -24,20 +25,6 @@ VIDEOS = "/v1/videos"
 _PICTURES = (INPUT_REFERENCE, "image", "images")
 _FORMAT = frozenset({"model", "prompt", "seconds", "size", "seed", *_PICTURES})
 """What is said at the top level and nowhere else."""
-
-_OURS: Mapping[str, str] = {
-    "model": "Name the model in the field model of the request.",
-    "model_name": "Name the model in the field model of the request.",
-    "callback_url": "Give callback_url in metadata itself, not deeper.",
-    "webhook_url": "Give callback_url in metadata for a webhook.",
-    "n": "Give the number of videos in the field n of the request.",
-}
-"""What would run or pay for something else than was checked, or tell a client of foreign ids."""
-
-_SOUNDS = ("audio", "generate_audio", "sound")
-_PRICED = ("seconds", "duration", "size", "resolution", "mode", *_SOUNDS, "off_peak")
-_FOLDED = {name.replace("_", ""): name for name in (*_OURS, *_PRICED)}
-"""A Go server may read `Duration` or `offPeak` as the field itself, unseen by the bill."""
 
 _PACE = Pace(
     first_ask=timedelta(seconds=15),
@@ -69,15 +56,16 @@ def to_translation(request: VideoRequest) -> Translation:
     """
     refuse_zero(request)
     vendor, source = take_source(
-        _flattened(request.metadata), is_pinned=request.channel_id is not None
+        flattened(request.metadata), is_pinned=request.channel_id is not None
     )
-    _check_vendor_fields(vendor)
-    generic, ignored = _generic_fields(request, vendor)
+    check_vendor_fields(vendor)
+    draft = _to_draft(request, vendor)
+    ignored = tuple(sorted(draft.ignored))
     if request.strict and ignored:
         raise UnsupportedParameterError(
             ignored[0], f"The model has no use for: {', '.join(ignored)}."
         )
-    body = merge(generic, vendor)
+    body = draft.finish()
     extras = {name: value for name, value in body.items() if name not in _FORMAT}
     if extras:
         body[METADATA] = extras
@@ -95,63 +83,28 @@ def to_translation(request: VideoRequest) -> Translation:
     )
 
 
-# Vendor fields
-
-
-def _flattened(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """The vendor fields, with those taken out that a client put into a `metadata` of their own.
-
-    It is where they are sent anyway, and nothing in it may be overlooked.
-    """
-    fields = dict(metadata)
-    while METADATA in fields:
-        inner = fields.pop(METADATA)
-        if inner is None:
-            continue
-        if not isinstance(inner, Mapping):
-            raise UnsupportedParameterError(METADATA, "metadata inside metadata must be an object.")
-        fields |= inner
-    return fields
-
-
-def _check_vendor_fields(vendor: Mapping[str, Any]) -> None:
-    for name, value in vendor.items():
-        meant = _FOLDED.get(name.replace("_", "").casefold())
-        if meant is not None and meant != name:
-            raise UnsupportedParameterError(
-                name, "The vendor field is not spelled as servers spell it.", allowed=(meant,)
-            )
-        is_one = name == "n" and value == 1 and not isinstance(value, bool)
-        if name in _OURS and value is not None and not is_one:
-            raise UnsupportedParameterError(name, _OURS[name])
-
-
 # Generic fields
 
 
-def _generic_fields(
-    request: VideoRequest, vendor: Mapping[str, Any]
-) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Write the generic fields, and name those that are of no use."""
-    fields: dict[str, Any] = {"model": request.model, "prompt": request.prompt}
-    ignored = []
-    if request.duration_seconds is not None and "duration" not in vendor:
-        fields["seconds"] = f"{request.duration_seconds:g}"
+def _to_draft(request: VideoRequest, vendor: Mapping[str, Any]) -> Draft:
+    """Write the generic fields."""
+    draft = Draft(request, vendor, request.model)
+    draft.body |= {"model": request.model, "prompt": request.prompt}
+    draft.use("prompt", "duration", "size")
+    if "duration" not in vendor:
+        draft.duration("seconds", write=lambda seconds: f"{seconds:g}")
     if request.width is not None and request.height is not None:
-        fields["size"] = f"{request.width}x{request.height}"
+        draft.put("size", "size", f"{request.width}x{request.height}")
     elif request.aspect_ratio is not None:
         # `size` is pixels in this format; a shape has no field, but a name that all vendors use.
-        fields["aspect_ratio"] = request.aspect_ratio
-    if request.seed is not None:
-        fields["seed"] = request.seed
-    if request.images:
-        if any(name in vendor for name in _PICTURES):
-            ignored += ["image", *filter(None, [request.last_frame])]
-        else:
-            fields |= _to_pictures(request.images, request.last_frame)
-    given = {"fps": request.fps, "user": request.user}
-    ignored += [name for name, value in given.items() if value is not None]
-    return fields, tuple(sorted(ignored))
+        draft.put("size", "aspect_ratio", request.aspect_ratio)
+    draft.seed()
+    if any(name in vendor for name in _PICTURES):
+        draft.idle(*filter(None, [request.last_frame if request.images else ""]))
+    elif request.images:
+        draft.use("image")
+        draft.body |= _to_pictures(request.images, request.last_frame)
+    return draft
 
 
 def _to_pictures(images: Sequence[Image], last_frame: str) -> dict[str, Any]:
@@ -178,30 +131,19 @@ def _to_data_uri(image: Image) -> str:
 
 def _to_facts(model: str, body: Mapping[str, Any]) -> RunFacts:
     # Servers differ in which of the two they read; the bill follows the longer one.
-    lengths = [_to_number(body.get(name)) for name in ("seconds", "duration")]
+    numbers = [to_number(body.get(name)) for name in ("seconds", "duration")]
+    lengths = [to_whole(number) for number in numbers if number is not None and number > 0]
     mode = body.get("mode")
-    switches = [read_switch(body.get(name)) for name in _SOUNDS]
+    switches = [read_switch(body.get(name)) for name in SOUNDS]
     sounds = [switch for switch in switches if switch is not None]
     return RunFacts(
         model=model,
-        duration_seconds=max((length for length in lengths if length is not None), default=None),
+        duration_seconds=max(lengths, default=None),
         resolution=_to_tier(body),
         mode=mode if isinstance(mode, str) and mode else None,
         sound=any(sounds) if sounds else None,
         off_peak=body.get("off_peak") is True,
     )
-
-
-def _to_number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    if not math.isfinite(number) or number <= 0:
-        return None
-    return int(number) if number == int(number) else number
 
 
 def _to_tier(body: Mapping[str, Any]) -> str | None:
