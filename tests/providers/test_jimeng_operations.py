@@ -26,7 +26,7 @@ from vidgate.models.outcomes import (
 from vidgate.models.requests import Image, VideoRequest
 from vidgate.providers.base import Call, Callback, CancelAnswer, SubmitIds
 from vidgate.providers.jimeng import Jimeng
-from vidgate.providers.jimeng.questions import Question, read_kind, write_kind
+from vidgate.providers.jimeng.polls import Question, read_kind, write_kind
 
 DATA = Path(__file__).parent.parent / "data" / "jimeng"
 NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)

@@ -24,8 +24,9 @@ from vidgate.exceptions import (
     UpstreamRefusedError,
 )
 from vidgate.models.outcomes import FaultKind, Rejected
-from vidgate.providers.jimeng.questions import Question
-from vidgate.providers.jimeng.replies import read_submission
+from vidgate.providers.jimeng.answers import read_submission
+from vidgate.providers.jimeng.faults import answer_of
+from vidgate.providers.jimeng.polls import Question
 
 SUBMIT = "Action=CVSync2AsyncSubmitTask&Version=2022-08-31"
 RESULT = "Action=CVSync2AsyncGetResult&Version=2022-08-31"
@@ -233,7 +234,7 @@ async def test_what_made_no_job_does_not_read_as_if_there_were_one(
     # Our own adapter, which follows the vendor's table, may go to another channel after it.
     sent = httpx.Request("POST", "https://a.example/", json=GOOD)
     question = Question(req_key=GOOD["req_key"])
-    read = read_submission(sent, answer, question)
+    read = read_submission(answer_of(sent, answer), question)
     assert isinstance(read, Rejected)
     assert read.fault.kind is kind
 

@@ -1,196 +1,171 @@
-"""The envelopes of the gateway and of the service, and what is the same of every answer."""
+"""What the answers to a submit, a poll and a cancellation mean, in no provider's words."""
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import Any, TypeAlias
+from datetime import datetime
+from typing import Any
 
 import httpx
 
 from vidgate.exceptions import ProviderProtocolError
-from vidgate.models.outcomes import FaultKind
-from vidgate.providers.answers import parse_object, said, to_words
+from vidgate.models.outcomes import (
+    Failed,
+    Fault,
+    FaultKind,
+    Outcome,
+    Pending,
+    Rejected,
+    Submission,
+    Succeeded,
+    Unreadable,
+    UpstreamRef,
+    VideoResult,
+)
+from vidgate.providers.answers import NO_LINK, NO_SUCH_PLACE, Answer, to_id, to_url
+from vidgate.providers.base import CancelAnswer
+from vidgate.providers.jimeng.faults import (
+    AMBIGUOUS,
+    BAD_INPUT,
+    COULD_NOT_ASK,
+    KINDS,
+    NO_SUCH_ACTION,
+    SUCCESS,
+    GatewayError,
+    ServiceReply,
+    read_reply,
+    to_fault,
+    to_refusal,
+    unclear,
+    unread,
+)
+from vidgate.providers.jimeng.models import LINK_LIFETIME
+from vidgate.providers.jimeng.polls import Question, write_kind
 
-__all__ = [
-    "BAD_INPUT",
-    "COULD_NOT_ASK",
-    "INTERNAL",
-    "NOT_OPENED",
-    "SUCCESS",
-    "TOO_MANY",
-    "GatewayError",
-    "Reply",
-    "ServiceReply",
-    "parse_date",
-    "read_reply",
-    "secrets",
-    "unclear",
-]
+__all__ = ["read_cancel", "read_poll", "read_submission"]
 
-SUCCESS = 10000
-
-NOT_OPENED = frozenset({30403, 30404, 50400})
-"""The account has not been given the key in the console."""
-
-BAD_INPUT = frozenset({50200, 50215})
-
-TOO_MANY: Mapping[int, FaultKind] = {50429: FaultKind.RATE, 50430: FaultKind.CONCURRENCY}
-
-INTERNAL = frozenset({50500, 50501})
-
-COULD_NOT_ASK = {*TOO_MANY, *INTERNAL, *NOT_OPENED}
-"""What says nothing of the job that a question is about.
-
-Source: https://www.volcengine.com/docs/85621/1777001, read 2026-11-20
-"""
-
-_GATEWAY_CODES: Mapping[str, tuple[int, FaultKind | None]] = {
-    "MissingParameter": (100002, FaultKind.FAULT),
-    "MissingRequestInfo": (100004, FaultKind.FAULT),
-    # A clock is wrong, ours or theirs: signing again at once would not help.
-    "InvalidTimestamp": (100006, FaultKind.FAULT),
-    "ServiceNotFound": (100007, FaultKind.FAULT),
-    "InvalidActionOrVersion": (100008, FaultKind.FAULT),
-    "InvalidAccessKey": (100009, FaultKind.CREDENTIAL),
-    "SignatureDoesNotMatch": (100010, FaultKind.CREDENTIAL),
-    "LackPolicy": (100012, FaultKind.CREDENTIAL),
-    "AccessDenied": (100013, FaultKind.CREDENTIAL),
-    "FlowLimitExceeded": (100018, FaultKind.RATE),
-    "InvalidAuthorization": (100024, FaultKind.CREDENTIAL),
-    "InvalidCredential": (100025, FaultKind.CREDENTIAL),
-    "InvalidSecretToken": (100026, FaultKind.CREDENTIAL),
-    "InternalError": (100014, None),
-    "InternalServiceTimeout": (100016, None),
-    "ServiceUnavailableTemp": (100019, None),
-    "InternalServiceError": (100023, None),
-}
-"""Codes before the service sees a call, by word and by number; `None`: it may have seen it.
-
-Source: https://www.volcengine.com/docs/6369/68677, read 2026-11-20
-"""
-
-_GATEWAY_WORDS = {number: word for word, (number, _) in _GATEWAY_CODES.items()}
+_TASK_ID = re.compile(r"[!-~]{1,200}")
 
 
-@dataclass(frozen=True, slots=True)
-class GatewayError:
-    """The gateway refused the call.
+def read_submission(answer: Answer, question: Question) -> Submission | Rejected:
+    """Read the answer to a submit.
 
-    Attributes:
-        code: Its word, or its number as text where there is no word.
-        word: The word of the table, empty where the code is not in it.
-        kind: `None` where the service may have seen the call, or the code is unknown.
-    """
-
-    code: str
-    word: str
-    kind: FaultKind | None
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceReply:
-    """The service's own envelope; `data` is empty where it was null or no object."""
-
-    code: int
-    message: str
-    data: Mapping[str, Any]
-
-
-Reply: TypeAlias = GatewayError | ServiceReply
-
-
-def read_reply(sent: httpx.Request, response: httpx.Response) -> Reply:
-    """Read either envelope, the service's also where the gateway's is around it.
+    Args:
+        answer: To the submit.
+        question: How to ask about the job, which the answer does not say.
 
     Raises:
-        ProviderProtocolError: It is neither.
+        ProviderProtocolError: It does not tell whether a job exists.
     """
-    answer = parse_object(response)
-    if answer is None:
-        raise unclear(sent, response)
-    envelope = answer.get("ResponseMetadata")
-    if isinstance(envelope, dict):
-        if envelope.get("Error"):
-            return _read_gateway_error(sent, response, envelope)
-        if isinstance(answer.get("Result"), dict):
-            return _read_service_reply(sent, response, answer["Result"])
-    return _read_service_reply(sent, response, answer)
-
-
-def _read_gateway_error(
-    sent: httpx.Request, response: httpx.Response, envelope: Mapping[str, Any]
-) -> GatewayError:
-    error = envelope["Error"]
-    if not isinstance(error, dict):
-        raise unclear(sent, response)
-    word_said, number = error.get("Code"), _whole_number(error.get("CodeN"))
-    message = _words(sent, error.get("Message"), envelope.get("RequestId"))
-    code = to_words(word_said) or str(number)
-    word = code if code in _GATEWAY_CODES else _GATEWAY_WORDS.get(number or 0, "")
-    if word:
-        return GatewayError(code, word, _GATEWAY_CODES[word][1], message)
-    if code == "None":
-        raise unclear(sent, response)
-    return GatewayError(code, "", None, message)
-
-
-def _read_service_reply(
-    sent: httpx.Request, response: httpx.Response, answer: Mapping[str, Any]
-) -> ServiceReply:
-    code = _whole_number(answer.get("code"))
-    if code is None:
-        raise unclear(sent, response)
-    data = answer.get("data")
-    message = _words(sent, answer.get("message"), answer.get("request_id"))
-    return ServiceReply(code, message, data if isinstance(data, dict) else {})
-
-
-def _whole_number(value: Any) -> int | None:
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value):
-        return int(value)
-    is_number = isinstance(value, int) and not isinstance(value, bool)
-    return value if is_number and abs(value) < 10**9 else None
-
-
-def _words(sent: httpx.Request, message: Any, request_id: Any) -> str:
-    """The provider's words and its id of the call, without what is secret of ours."""
-    text = message if isinstance(message, str) else ""
-    if isinstance(request_id, str) and request_id:
-        text = f"{text} [request {request_id}]"
-    return to_words(text, *secrets(sent))
-
-
-def secrets(sent: httpx.Request) -> list[str]:
-    """What an error of the gateway may repeat: it likes to show what it calculated with."""
-    authorization = sent.headers.get("authorization", "")
-    found = re.findall(r"(?:Credential|Signature)=([^/,\s]+)", authorization)
-    token = sent.headers.get("x-security-token")
-    return [*found, token] if token else found
-
-
-def unclear(
-    sent: httpx.Request,
-    response: httpx.Response,
-    retry_after: float | None = None,
-    understood: str = "",
-) -> ProviderProtocolError:
-    """The error for an answer that does not say what was asked."""
-    what = understood.strip() or (
-        f"nothing that can be read as its answer: {said(response, *secrets(sent))}"
-    )
-    return ProviderProtocolError(
-        f"Jimeng answered HTTP {response.status_code} and {what}.", retry_after_seconds=retry_after
-    )
-
-
-def parse_date(text: str) -> datetime | None:
-    """Read a date as HTTP writes it, `None` where it is none."""
+    if answer.status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        raise unread(answer)
     try:
-        parsed = parsedate_to_datetime(text)
-        # A date that says -0000 is in UTC, and comes without a zone.
-        return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
+        reply = read_reply(answer)
+    except ProviderProtocolError:
+        if answer.status in NO_SUCH_PLACE:
+            return Rejected(answer.not_the_api())
+        if answer.status != httpx.codes.TOO_MANY_REQUESTS:
+            raise
+        # Whoever counts requests refused this one, also where it did so in HTML.
+        wait = answer.retry_after_seconds
+        return Rejected(Fault(FaultKind.RATE, "429", "", retry_after_seconds=wait))
+    if isinstance(reply, ServiceReply) and reply.code == SUCCESS:
+        task_id = to_id(reply.data.get("task_id"), _TASK_ID)
+        if task_id is None:
+            raise ProviderProtocolError("Jimeng accepted the job and gave no task id.")
+        return Submission(UpstreamRef(task_id, write_kind(question)))
+
+    kind = to_refusal(answer, question.req_key, reply)
+    if kind is None or (isinstance(reply, ServiceReply) and "task_id" in reply.data):
+        raise unclear(answer, reply)
+    if answer.status in NO_SUCH_PLACE and kind is FaultKind.FAULT:
+        return Rejected(answer.not_the_api(str(reply.code)))
+    return Rejected(to_fault(kind, reply, answer.retry_after_seconds))
+
+
+# Polling
+
+
+def read_poll(answer: Answer, asked_at: datetime) -> Outcome:
+    """Read the answer to a question about one job.
+
+    Raises:
+        ProviderProtocolError: We could not ask.
+    """
+    is_busy = answer.status == httpx.codes.TOO_MANY_REQUESTS
+    if is_busy or answer.status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        raise unread(answer)
+    reply = read_reply(answer)
+    if isinstance(reply, GatewayError) or reply.code in COULD_NOT_ASK:
+        raise unclear(answer, reply)
+    if reply.code == SUCCESS:
+        return _read_status(answer, reply.data, asked_at)
+    kind = None if reply.code == AMBIGUOUS else KINDS.get(reply.code)
+    if kind is None:
+        return Unreadable(f"code {reply.code} {reply.message}".rstrip())
+    return Failed(to_fault(kind, reply), doubtful=kind is FaultKind.FAULT)
+
+
+def _read_status(answer: Answer, data: Mapping[str, Any], asked_at: datetime) -> Outcome:
+    match data.get("status"):
+        case "processing" | "in_queue":  # OmniHuman says the first before the second
+            return Pending(started=False)
+        case "generating":
+            return Pending(started=True)
+        case "done":
+            return _read_video(answer, data.get("video_url"), asked_at)
+        case "not_found":
+            return Failed(Fault(FaultKind.NOT_FOUND, "not_found", ""), doubtful=True)
+        case "expired":
+            return Failed(Fault(FaultKind.EXPIRED, "expired", ""), doubtful=True)
+        case other:
+            word = other if isinstance(other, str) else type(other).__name__
+            return Unreadable(f"unknown status {answer.words(word, limit=60)!r}")
+
+
+def _read_video(answer: Answer, said: Any, asked_at: datetime) -> Outcome:
+    url = to_url(said)
+    if url is None:
+        fault = Fault(FaultKind.FAULT, "done", "The job is done and has no video_url.", NO_LINK)
+        return Failed(fault, doubtful=True)
+    try:
+        expires_at = (answer.answered_at or asked_at) + LINK_LIFETIME
+    except OverflowError:
+        return Succeeded(VideoResult(url=url))
+    return Succeeded(VideoResult(url=url, expires_at=expires_at))
+
+
+# Cancelling
+
+
+_CANCEL_WORDS: Mapping[object, CancelAnswer] = {
+    "generating": CancelAnswer.TOO_LATE,
+    "processing": CancelAnswer.TOO_LATE,
+    "done": CancelAnswer.TOO_LATE,
+    "not_found": CancelAnswer.UNKNOWN,
+    "expired": CancelAnswer.UNKNOWN,
+}
+"""Nobody has written down what a cancellation answers; these are the words of a poll."""
+
+
+def read_cancel(answer: Answer) -> CancelAnswer:
+    """Read the answer to a cancellation.
+
+    Only a task in the queue can be cancelled, and a refusal has no code of its own: every definite
+    one is taken for that, so that nothing is called cancelled that runs on.
+
+    Raises:
+        ProviderProtocolError: It does not say.
+    """
+    if answer.status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        raise unread(answer)
+    reply = read_reply(answer)
+    if isinstance(reply, ServiceReply):
+        if reply.code == SUCCESS:
+            word = reply.data.get("status")
+            return _CANCEL_WORDS.get(word if isinstance(word, str) else "", CancelAnswer.ACCEPTED)
+        is_definite = reply.code in BAD_INPUT or answer.status == httpx.codes.BAD_REQUEST
+        if is_definite and reply.code not in COULD_NOT_ASK:
+            return CancelAnswer.TOO_LATE
+    elif reply.word == NO_SUCH_ACTION:
+        return CancelAnswer.TOO_LATE
+    raise unclear(answer, reply)

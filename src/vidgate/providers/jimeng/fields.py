@@ -1,15 +1,49 @@
-"""What the fields of a finished body may say, where the key is one that we know."""
+"""Jimeng's words for what clients call alike everywhere, and what its fields may say.
+
+Source: the pages under https://www.volcengine.com/docs/85621/, read 2026-11-20.
+"""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from vidgate.exceptions import UnsupportedParameterError
-from vidgate.models.requests import Image
-from vidgate.providers.jimeng.inputs import check_inline
-from vidgate.providers.jimeng.keys import INLINE_FIELD, KEYS, LIST_FIELD, ReqKey
+from vidgate.models.requests import Image, VideoRequest
+from vidgate.providers.jimeng.keys import INLINE_FIELD, KEYS, LIST_FIELD, URL_FIELD, ReqKey
+from vidgate.providers.jimeng.media import check_inline
+from vidgate.providers.jimeng.models import FAMILY_NAMES
+from vidgate.providers.jimeng.polls import LABEL_FIELDS
 from vidgate.providers.pieces import decode_base64
+from vidgate.providers.sizes import read_tier
+from vidgate.providers.words import Meaning, Vocabulary
 
-__all__ = ["check_fields", "check_foreign"]
+__all__ = ["check_fields", "check_foreign", "tier_of", "to_vocabulary"]
+
+_COMMON = frozenset({"req_key", "return_url", "logo_info", LIST_FIELD, INLINE_FIELD, URL_FIELD})
+
+_VOCABULARY = Vocabulary(
+    fields={Meaning.RATIO: "aspect_ratio"},
+    has_tier_models=True,
+    documented=frozenset().union(*(key.fields for key in KEYS.values()), _COMMON, LABEL_FIELDS),
+    last_frame=("images", "metadata.action"),
+)
+_UNKNOWN_KEY = replace(_VOCABULARY, has_tier_models=False, passes=True)
+
+
+def to_vocabulary(request: VideoRequest) -> Vocabulary:
+    """Find the words of what a request is for."""
+    names = {request.model, str(request.metadata.get("req_key"))}
+    return _VOCABULARY if names & {*KEYS, *FAMILY_NAMES} else _UNKNOWN_KEY
+
+
+def tier_of(request: VideoRequest) -> str | None:
+    """The tier that a request asks for, in whatever words; `None` where it names none."""
+    if request.vendor_format is not None:
+        return None
+    sides = (request.width, request.height)
+    short = min((side for side in sides if side is not None), default=None)
+    return request.tier or read_tier(request.metadata.get("resolution")) or read_tier(short)
+
 
 _LINKS = ("http://", "https://")
 _LINK_FIELDS = ("video_url", "audio_url")

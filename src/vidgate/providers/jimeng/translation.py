@@ -8,23 +8,7 @@ from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import VideoRequest
 from vidgate.providers.base import Action, RunFacts, Translation
 from vidgate.providers.draft import merge, refuse_zero
-from vidgate.providers.jimeng.catalogue import pace_of
-from vidgate.providers.jimeng.families import (
-    family_names,
-    model_of_tier,
-    picture_counts,
-    resolve,
-)
-from vidgate.providers.jimeng.fields import check_fields, check_foreign
-from vidgate.providers.jimeng.inputs import (
-    check_pictures,
-    count_pictures,
-    guess_action,
-    has_vendor_pictures,
-    wanted_action,
-    without_prefixes,
-    write_pictures,
-)
+from vidgate.providers.jimeng.fields import check_fields, check_foreign, tier_of
 from vidgate.providers.jimeng.keys import (
     FRAMES_PER_SECOND,
     INLINE_FIELD,
@@ -34,8 +18,23 @@ from vidgate.providers.jimeng.keys import (
     ReqKey,
     calls_of,
 )
-from vidgate.providers.jimeng.labels import LABEL_FIELDS, POLL_FIELD, label_text
-from vidgate.providers.jimeng.vocabulary import tier_of
+from vidgate.providers.jimeng.media import (
+    check_pictures,
+    count_pictures,
+    guess_action,
+    has_vendor_pictures,
+    wanted_action,
+    without_prefixes,
+    write_pictures,
+)
+from vidgate.providers.jimeng.models import (
+    family_names,
+    model_of_tier,
+    pace_of,
+    picture_counts,
+    resolve,
+)
+from vidgate.providers.jimeng.polls import LABEL_FIELDS, POLL_FIELD, label_text
 from vidgate.providers.sizes import SizeFit, fit_size, told_lower
 
 __all__ = ["asked_model", "translate"]

@@ -1,12 +1,14 @@
-"""The implicit label of generated content, which is asked for with each poll."""
+"""What a poll says beside the job's id: the key, the action, and the label that it asks for."""
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from vidgate.exceptions import UnsupportedParameterError
+from vidgate.providers.jimeng.keys import SYNC2ASYNC
 
-__all__ = ["LABEL_FIELDS", "POLL_FIELD", "label_text"]
+__all__ = ["LABEL_FIELDS", "POLL_FIELD", "Question", "label_text", "read_kind", "write_kind"]
 
 POLL_FIELD = "req_json"
 """The member of a poll that carries the label: JSON, written as text."""
@@ -23,6 +25,48 @@ _LONGEST_MEMBER = 256
 
 _LONGEST_TEXT = 4096
 """In characters; it is kept with the job and sent with every poll."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """How to ask about a job.
+
+    Attributes:
+        req_key: The same that it was made with.
+        action: Of the pair that it was made with.
+        req_json: Asks for a label in the video, empty for none.
+    """
+
+    req_key: str
+    action: str = SYNC2ASYNC.poll
+    req_json: str = ""
+
+
+def write_kind(question: Question) -> str:
+    """Write it as `UpstreamRef.kind`: the bare `req_key` where that says all, else JSON."""
+    more = {}
+    if question.action != SYNC2ASYNC.poll:
+        more["action"] = question.action
+    if question.req_json:
+        more["req_json"] = question.req_json
+    if not more and not question.req_key.startswith("{"):
+        return question.req_key
+    return json.dumps({"req_key": question.req_key, **more}, separators=(",", ":"))
+
+
+def read_kind(kind: str) -> Question:
+    """Read what `write_kind` wrote, or a bare `req_key`."""
+    if not kind.startswith("{"):
+        return Question(req_key=kind)
+    members = json.loads(kind)
+    return Question(
+        req_key=members["req_key"],
+        action=members.get("action", SYNC2ASYNC.poll),
+        req_json=members.get("req_json", ""),
+    )
+
+
+# The implicit label of generated content
 
 
 def label_text(metadata: Mapping[str, Any]) -> str:
