@@ -13,6 +13,7 @@ import pytest
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import Image, VideoRequest
 from vidgate.providers.fields import Absent, Form, Items
+from vidgate.providers.jimeng.keys import KEYS
 from vidgate.providers.registry import PROVIDERS
 from vidgate.providers.vidu.endpoints import ENDPOINTS
 from vidgate.providers.vidu.models import MODELS
@@ -35,7 +36,19 @@ def vidu(model: str, endpoint: str) -> VideoRequest:
     return VideoRequest(model=model, prompt="a boat", images=images, metadata=metadata)
 
 
-EXAMPLES: Mapping[str, Callable[[str, str], VideoRequest]] = {"vidu": vidu}
+def jimeng(name: str, place: str) -> VideoRequest:
+    key = KEYS[name]
+    most = key.images[1] if place == "picture" else 0
+    links: dict[str, Any] = dict.fromkeys({"video_url", "audio_url"} & {*key.needs}, URL)
+    words = {name: allowed[0] for name, allowed in key.choices.items()}
+    prompt = "a boat" if key.has_prompt else ""
+    metadata = {"req_key": name, **links, **words}
+    return VideoRequest(
+        model=name, prompt=prompt, images=(Image(url=URL),) * most, metadata=metadata
+    )
+
+
+EXAMPLES: Mapping[str, Callable[[str, str], VideoRequest]] = {"vidu": vidu, "jimeng": jimeng}
 """By provider: a request that its adapter takes, for the model and the place of a form."""
 
 BESIDE: Mapping[tuple[str, str, str], Mapping[str, Any]] = {

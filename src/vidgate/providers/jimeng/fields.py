@@ -3,21 +3,30 @@
 Source: the pages under https://www.volcengine.com/docs/85621/, read 2026-11-20.
 """
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from vidgate.exceptions import UnsupportedParameterError
-from vidgate.models.requests import Image, VideoRequest
+from vidgate.models.requests import VideoRequest
+from vidgate.providers.fields import (
+    SWITCH,
+    Body,
+    Check,
+    Fields,
+    Form,
+    Length,
+    OneOf,
+    Rule,
+    is_given,
+)
 from vidgate.providers.jimeng.keys import INLINE_FIELD, KEYS, LIST_FIELD, URL_FIELD, ReqKey
-from vidgate.providers.jimeng.media import check_inline
 from vidgate.providers.jimeng.models import FAMILY_NAMES
 from vidgate.providers.jimeng.polls import LABEL_FIELDS
-from vidgate.providers.pieces import decode_base64
 from vidgate.providers.sizes import read_tier
 from vidgate.providers.words import Meaning, Vocabulary
 
-__all__ = ["check_fields", "check_foreign", "tier_of", "to_vocabulary"]
+__all__ = ["FORMS", "PICTURES", "check_fields", "check_foreign", "tier_of", "to_vocabulary"]
 
 _COMMON = frozenset({"req_key", "return_url", "logo_info", LIST_FIELD, INLINE_FIELD, URL_FIELD})
 
@@ -45,11 +54,127 @@ def tier_of(request: VideoRequest) -> str | None:
     return request.tier or read_tier(request.metadata.get("resolution")) or read_tier(short)
 
 
-_LINKS = ("http://", "https://")
-_LINK_FIELDS = ("video_url", "audio_url")
+# What a field may say
 
-_NAMED_AS_IGNORED = frozenset({"prompt"})
-"""Every dialect has it, and some demand it: a key without it says so in the answer."""
+
+@dataclass(frozen=True, slots=True)
+class _Shaped:
+    """A value of one form, whatever it says."""
+
+    is_one: Callable[[Any], bool]
+    says: str
+    samples: tuple[Any, Any]
+
+    def refuse(self, name: str, value: Any, told: str) -> None:  # noqa: ARG002 - of every model
+        """Refuse another form."""
+        if not self.is_one(value):
+            raise UnsupportedParameterError(name, f"{name} is {self.says}.")
+
+
+def _is_link(value: Any) -> bool:
+    return isinstance(value, str) and value.strip().lower().startswith(("http://", "https://"))
+
+
+def _is_list_of(is_one: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, list) and all(map(is_one, value))
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+_URL = "https://a.test/"
+_LINK = _Shaped(_is_link, "an http or https URL", (_URL, "a.test"))
+_LINKS = _Shaped(_is_list_of(_is_link), "an array of http and https URLs", ([_URL], _URL))
+_TEXTS = _Shaped(_is_list_of(_is_text), "an array of text", (["AAAA"], "AAAA"))
+_WHOLE = _Shaped(_is_whole, "a whole number", (7, "7"))
+
+PICTURES: Mapping[str, _Shaped] = {
+    LIST_FIELD: _LINKS,
+    INLINE_FIELD: _TEXTS,
+    # A list of one is the provider's to judge.
+    URL_FIELD: replace(_LINK, is_one=lambda value: _is_link(value) or _LINKS.is_one(value)),
+}
+"""What a field with pictures may say, where it says anything."""
+
+_NEEDED: Mapping[str, tuple[str, Mapping[str, Check]]] = {
+    "template_id": ("the camera movement", {}),
+    "video_url": ("the URL of the video whose movement the picture takes on", {"video_url": _LINK}),
+    "audio_url": ("the URL of the sound that the picture speaks", {"audio_url": _LINK}),
+}
+"""What a vendor field holds that a key cannot do without, and what it may say."""
+
+
+# The tables
+
+
+def _checks(key: ReqKey, *, has_picture: bool) -> Iterator[tuple[str, Check]]:
+    if key.prompt_limit is not None:
+        yield "prompt", Length(0, key.prompt_limit)
+    if key.has_seed:
+        yield "seed", _WHOLE
+    for name, allowed in {
+        "frames": key.frames,
+        "aspect_ratio": key.picture_ratios if has_picture else key.text_ratios,
+        "output_resolution": key.resolutions,
+        **key.choices,
+    }.items():
+        if allowed:
+            yield name, OneOf(allowed, as_number=isinstance(allowed[0], int))
+    yield from ((name, SWITCH) for name in key.switches)
+    yield from ((name, _LINKS) for name in key.link_lists)
+    for name in key.needs:
+        yield from _NEEDED[name][1].items()
+
+
+def _rules(key: ReqKey, *, has_picture: bool) -> Iterator[Rule]:
+    for name in key.needs:
+        what, allowed = _NEEDED[name][0], key.choices.get(name, ())
+        yield Rule(name, _lacks(name), f"{{model}} needs {what}.", allowed)
+    if key.has_prompt:
+        yield Rule("prompt", _has_odd_prompt, "A prompt is text.")
+        if key.needs_prompt or not has_picture:
+            yield Rule("prompt", _has_no_prompt, "{model} needs a prompt.")
+
+
+def _lacks(name: str) -> Callable[[Body], bool]:
+    return lambda body: not is_given(body.get(name))
+
+
+def _has_odd_prompt(body: Body) -> bool:
+    return not isinstance(body.get("prompt", ""), str)
+
+
+def _has_no_prompt(body: Body) -> bool:
+    return not body.get("prompt", "").strip()
+
+
+def _place(key: ReqKey, pictures: int) -> str:
+    fewest, most = key.images
+    return "picture" if max(fewest, min(pictures, most)) else "text"
+
+
+FORMS: Mapping[tuple[str, str], Form] = {
+    (key.name, place): Form(
+        checks=dict(_checks(key, has_picture=place == "picture")),
+        rules=tuple(_rules(key, has_picture=place == "picture")),
+    )
+    for key in KEYS.values()
+    for place in {_place(key, pictures) for pictures in key.images}
+}
+"""What each key takes, without a picture and with one.
+
+Only what the pages state is judged: what they leave open passes, such as the largest seed.
+"""
+
+_FIELDS = Fields(
+    {key.name: key.fields for key in KEYS.values()},
+    nothing=(None, "", [], {}),  # but not false: a switch that is off is another key's too
+)
 
 
 def check_foreign(metadata: Mapping[str, Any], key: ReqKey) -> None:
@@ -61,132 +186,27 @@ def check_foreign(metadata: Mapping[str, Any], key: ReqKey) -> None:
     Raises:
         UnsupportedParameterError: It names the field, and the keys that take it.
     """
-    for name, value in metadata.items():
-        if name in key.fields or name in _NAMED_AS_IGNORED or value in (None, "", [], {}):
-            continue
-        if name == "frames" and _is_one_of(value, key.frames):
-            continue
-        takers = [other.name for other in KEYS.values() if name in other.fields]
-        if takers:
-            raise UnsupportedParameterError(
-                name, f"{key.name} has no {name}; it is a field of {', '.join(takers)}."
-            )
+    # Every dialect has a prompt, and some demand it: a key without it says so in the answer.
+    passed = ["prompt"]
+    if str(metadata.get("frames")) in map(str, key.frames):
+        passed.append("frames")
+    _FIELDS.refuse_foreign(metadata, key.name, told=key.name, passed=passed)
 
 
-def check_fields(body: Mapping[str, Any], key: ReqKey, *, with_inline: bool) -> None:
+def check_fields(body: Body, key: ReqKey, *, pictures: int, names: Mapping[str, str]) -> None:
     """Refuse what the key cannot honour, whoever wrote it, before it costs a call.
-
-    Only what the pages state is judged: fields that are none of the key's pass, and so does what
-    the pages leave open, such as the largest seed.
 
     Args:
         body: As it would be sent.
         key: Whose tables hold.
-        with_inline: Whether to look into the inline pictures, which takes time.
+        pictures: How many there are.
+        names: What the client calls a field, where that is not the provider's name.
 
     Raises:
-        UnsupportedParameterError: It names the field as the provider does, and what is allowed.
+        UnsupportedParameterError: It names the field, and what is allowed.
     """
-    pictures = _check_pictures(body, key)
-    if with_inline:
-        _check_inline(body, key)
-    _check_prompt(body, key, pictures)
-    seed = body.get("seed", 0)
-    if key.has_seed and (isinstance(seed, bool) or not isinstance(seed, int)):
-        raise UnsupportedParameterError("seed", "A seed is a whole number.")
-    ratios = key.picture_ratios if pictures else key.text_ratios
-    for name, allowed in {
-        "frames": key.frames,
-        "aspect_ratio": ratios,
-        "output_resolution": key.resolutions,
-        **key.choices,
-    }.items():
-        if name in body and allowed and not _is_one_of(body[name], allowed):
-            raise UnsupportedParameterError(
-                name, f"{key.name} does not take this value.", allowed=allowed
-            )
-    _check_forms(body, key)
-
-
-def _check_forms(body: Mapping[str, Any], key: ReqKey) -> None:
-    """Check fields that are of one type, whatever their value."""
-    for name in key.switches:
-        if name in body and not isinstance(body[name], bool):
-            raise UnsupportedParameterError(name, f"{name} is a switch.", allowed=("true", "false"))
-    for name in key.link_lists:
-        value = body.get(name, [])
-        if not isinstance(value, list) or not all(map(_is_link, value)):
-            raise UnsupportedParameterError(name, f"{name} is an array of http and https URLs.")
-    for name in _LINK_FIELDS:
-        if name in key.needs and not _is_link(body.get(name)):
-            raise UnsupportedParameterError(name, f"{name} is an http or https URL.")
-
-
-def _check_prompt(body: Mapping[str, Any], key: ReqKey, pictures: int) -> None:
-    if not key.has_prompt:
-        return
-    prompt = body.get("prompt", "")
-    if not isinstance(prompt, str):
-        raise UnsupportedParameterError("prompt", "A prompt is text.")
-    if not prompt.strip() and (key.needs_prompt or not pictures):
-        raise UnsupportedParameterError("prompt", f"{key.name} needs a prompt.")
-    if key.prompt_limit is not None and len(prompt) > key.prompt_limit:
-        raise UnsupportedParameterError(
-            "prompt", f"{key.name} takes at most {key.prompt_limit} characters."
-        )
-
-
-def _check_pictures(body: Mapping[str, Any], key: ReqKey) -> int:
-    """Check how the pictures are written, and count them."""
-    written = {name: body[name] for name in key.picture_fields if body.get(name)}
-    for name, value in written.items():
-        if name in {LIST_FIELD, INLINE_FIELD} and not _is_texts(value):
-            raise UnsupportedParameterError(name, f"{name} is an array of text.")
-        if name != INLINE_FIELD and not all(map(_is_link, _listed(value))):
-            raise UnsupportedParameterError(name, f"{name} takes http and https URLs.")
-    if len(written) > 1:
-        raise UnsupportedParameterError(
-            INLINE_FIELD, f"Send {LIST_FIELD} or {INLINE_FIELD}; both together are refused."
-        )
-    count = sum(len(_listed(value)) for value in written.values())
-    fewest, most = key.images
-    if not fewest <= count <= most:
-        raise UnsupportedParameterError(
-            next(iter(written), key.picture_fields[0]),
-            f"The number of pictures cannot be {count} here ({key.name}).",
-            allowed=range(fewest, most + 1),
-        )
-    return count
-
-
-def _check_inline(body: Mapping[str, Any], key: ReqKey) -> None:
-    if INLINE_FIELD not in key.picture_fields:
-        return
-    images = [Image(content=_decode(text)) for text in body.get(INLINE_FIELD) or ()]
-    check_inline(images, key.picture_limits, param=INLINE_FIELD)
-
-
-def _decode(text: str) -> bytes:
-    try:
-        return decode_base64(text)
-    except ValueError:
-        raise UnsupportedParameterError(
-            INLINE_FIELD, "A picture in it is not valid base64."
-        ) from None
-
-
-def _is_one_of(value: Any, allowed: tuple[Any, ...]) -> bool:
-    # A number written as text is the provider's to judge: no page speaks of it.
-    return value in allowed or (isinstance(value, str) and value in map(str, allowed))
-
-
-def _is_texts(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(one, str) for one in value)
-
-
-def _is_link(value: Any) -> bool:
-    return isinstance(value, str) and value.strip().lower().startswith(_LINKS)
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+    form = FORMS[key.name, _place(key, pictures)]
+    for name, check in form.checks.items():
+        if body.get(name) == "":
+            check.refuse(names.get(name, name), "", key.name)  # not as good as absent here
+    form.judge(body, told=key.name, names=names)

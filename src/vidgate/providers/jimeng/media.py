@@ -1,22 +1,21 @@
-"""What a request carries: its pictures, and what is wanted of them."""
+"""The pictures of a request, generic and in vendor fields."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import Image, VideoRequest
-from vidgate.providers.base import Action
+from vidgate.providers.draft import Draft
+from vidgate.providers.jimeng.fields import PICTURES
 from vidgate.providers.jimeng.keys import INLINE_FIELD, KEYS, LIST_FIELD, URL_FIELD, ReqKey
 from vidgate.providers.pictures import PictureLimits, check_picture, read_picture_facts
-from vidgate.providers.pieces import encode_base64
+from vidgate.providers.pieces import decode_base64, encode_base64
 
 __all__ = [
-    "check_inline",
     "check_pictures",
+    "check_vendor_pictures",
     "count_pictures",
-    "guess_action",
     "has_vendor_pictures",
-    "wanted_action",
     "without_prefixes",
     "write_pictures",
 ]
@@ -27,50 +26,7 @@ _SAME_SHAPE = 0.02
 The page wants the same ratio and names no tolerance; sizes are whole pixels.
 """
 
-
-_NEWAPI_WORDS = {
-    "textGenerate": Action.TEXT,
-    "generate": Action.FIRST_FRAME,
-    "firstTailGenerate": Action.FIRST_LAST_FRAME,
-    "referenceGenerate": Action.REFERENCES,
-}
-"""What new-api calls the actions."""
-
-
-def wanted_action(request: VideoRequest) -> Action | None:
-    """What `metadata.action` asks for, `None` where it is not given.
-
-    Raises:
-        UnsupportedParameterError: It is neither one of our words nor of new-api's.
-    """
-    word = request.metadata.get("action")
-    if word is None or word == "":
-        return None
-    if isinstance(word, str) and word in _NEWAPI_WORDS:
-        return _NEWAPI_WORDS[word]
-    if not isinstance(word, str) or word not in set(Action):
-        raise UnsupportedParameterError(
-            "metadata.action", "It names nothing that can be done.", allowed=tuple(Action)
-        )
-    return Action(word)
-
-
 _DATA = "data:"
-
-
-def guess_action(request: VideoRequest, pictures: int) -> Action:
-    """What a key that we do not know will do, going by what it is given."""
-    for name, action in _TELLING_FIELDS.items():
-        if request.metadata.get(name) is not None:
-            return action
-    return (Action.TEXT, Action.FIRST_FRAME, Action.FIRST_LAST_FRAME)[min(pictures, 2)]
-
-
-_TELLING_FIELDS = {
-    "template_id": Action.CAMERA,
-    "audio_url": Action.AVATAR,
-    "video_url": Action.MOTION,
-}
 
 
 def has_vendor_pictures(request: VideoRequest, model: str) -> bool:
@@ -93,14 +49,16 @@ def _fields(model: str) -> tuple[str, ...]:
     return key.picture_fields if key else (LIST_FIELD, INLINE_FIELD)
 
 
-def write_pictures(images: Sequence[Image], *, as_list: bool = True) -> dict[str, Any]:
+def write_pictures(draft: Draft, images: Sequence[Image], *, as_list: bool = True) -> None:
     """Write the generic pictures in the provider's words: raw base64, without a `data:` prefix."""
     urls = [image.url for image in images if image.url is not None]
-    if not as_list:
-        return {URL_FIELD: urls[0]} if urls else {}
     inline = [encode_base64(image.content) for image in images if image.content is not None]
-    fields = {LIST_FIELD: urls, INLINE_FIELD: inline}
-    return {name: pictures for name, pictures in fields.items() if pictures}
+    if not as_list and urls:
+        draft.put("images", URL_FIELD, urls[0])
+    elif urls:
+        draft.put("images", LIST_FIELD, urls)
+    if as_list and inline:
+        draft.put("images", INLINE_FIELD, inline)
 
 
 def without_prefixes(value: Any) -> Any:
@@ -142,15 +100,45 @@ def check_pictures(images: Sequence[Image], key: ReqKey, allowed: Sequence[int])
         raise UnsupportedParameterError(
             "images", "Send all pictures as URLs, or all of them inline; they cannot be mixed."
         )
-    check_inline(images, key.picture_limits, param="images")
+    _check_inline(images, key.picture_limits, param="images")
 
 
-def check_inline(images: Sequence[Image], limits: PictureLimits, *, param: str) -> None:
-    """Refuse inline pictures that the service will not take, and ends of different shapes.
+def check_vendor_pictures(body: Mapping[str, Any], key: ReqKey) -> None:
+    """Refuse vendor fields with pictures that a key does not take.
 
     Raises:
-        UnsupportedParameterError: It names what is wrong and what is allowed.
+        UnsupportedParameterError: It names the field, and what is allowed.
     """
+    written = {name: body[name] for name in key.picture_fields if body.get(name)}
+    for name, value in written.items():
+        PICTURES[name].refuse(name, value, key.name)
+    if len(written) > 1:
+        raise UnsupportedParameterError(
+            INLINE_FIELD, f"Send {LIST_FIELD} or {INLINE_FIELD}; both together are refused."
+        )
+    count = sum(len(value) if isinstance(value, list) else 1 for value in written.values())
+    fewest, most = key.images
+    if not fewest <= count <= most:
+        raise UnsupportedParameterError(
+            next(iter(written), key.picture_fields[0]),
+            f"The number of pictures cannot be {count} here ({key.name}).",
+            allowed=range(fewest, most + 1),
+        )
+    inline = [Image(content=_decode(text)) for text in written.get(INLINE_FIELD, ())]
+    _check_inline(inline, key.picture_limits, param=INLINE_FIELD)
+
+
+def _decode(text: str) -> bytes:
+    try:
+        return decode_base64(text)
+    except ValueError:
+        raise UnsupportedParameterError(
+            INLINE_FIELD, "A picture in it is not valid base64."
+        ) from None
+
+
+def _check_inline(images: Sequence[Image], limits: PictureLimits, *, param: str) -> None:
+    """Refuse inline pictures that the service will not take, and ends of different shapes."""
     for image in images:
         check_picture(image, limits, param=param)
     every = [read_picture_facts(image.content) for image in images if image.content is not None]

@@ -1,13 +1,14 @@
 """A neutral request in the words of one `req_key`."""
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from vidgate.exceptions import UnsupportedParameterError
-from vidgate.models.requests import VideoRequest
+from vidgate.models.requests import Image, VideoRequest
 from vidgate.providers.base import Action, RunFacts, Translation
-from vidgate.providers.draft import merge, refuse_zero
+from vidgate.providers.draft import Draft, refuse_zero
 from vidgate.providers.jimeng.fields import check_fields, check_foreign, tier_of
 from vidgate.providers.jimeng.keys import (
     FRAMES_PER_SECOND,
@@ -20,10 +21,9 @@ from vidgate.providers.jimeng.keys import (
 )
 from vidgate.providers.jimeng.media import (
     check_pictures,
+    check_vendor_pictures,
     count_pictures,
-    guess_action,
     has_vendor_pictures,
-    wanted_action,
     without_prefixes,
     write_pictures,
 )
@@ -45,26 +45,29 @@ _MOST_FRAMES = 10**6
 _LARGEST_SEED = 2**31 - 1
 """The pages name no bound; this one is safe. -1 means a random seed, as none does."""
 
+_IGNORED = ("req_key", "prompt", "seed", "duration", "size", "aspect_ratio", "fps", "user")
+"""The order in which a client is told of them."""
+
 _SHORT_SIDES = {"480p": 480, "720p": 720, "1080p": 1080}
 
 _NOT_SENT = frozenset({"req_key", "action", "external_task_id", "payload", "callback_url"})
 """Members of `metadata` that do not pass as they are: the key is resolved, the rest is ours."""
 
-_NEEDED = {
-    "template_id": "the camera movement",
-    "video_url": "the URL of the video whose movement the picture takes on",
-    "audio_url": "the URL of the sound that the picture speaks",
+
+_NEWAPI_WORDS = {
+    "textGenerate": Action.TEXT,
+    "generate": Action.FIRST_FRAME,
+    "firstTailGenerate": Action.FIRST_LAST_FRAME,
+    "referenceGenerate": Action.REFERENCES,
 }
-"""What a vendor field holds that a key cannot do without."""
+"""What new-api calls the actions."""
 
-
-@dataclass(slots=True)
-class _Draft:
-    """What the generic fields become, before `metadata` is laid over it."""
-
-    body: dict[str, Any]
-    ignored: list[str] = field(default_factory=list)
-    adjusted: list[str] = field(default_factory=list)
+_TELLING_FIELDS = {
+    "template_id": Action.CAMERA,
+    "audio_url": Action.AVATAR,
+    "video_url": Action.MOTION,
+}
+"""What a key makes that we do not know, by a field that it is given."""
 
 
 def translate(request: VideoRequest) -> Translation:
@@ -79,7 +82,7 @@ def translate(request: VideoRequest) -> Translation:
     named = _named(request)
     asked = _of_tier(named or request.model, request)
     pictures = count_pictures(request, asked)
-    wanted = wanted_action(request)
+    wanted = _wanted_action(request)
     if asked == named and named in KEYS:
         key_name = named
     else:
@@ -89,28 +92,34 @@ def translate(request: VideoRequest) -> Translation:
             "model", f"{key_name} makes no video.", allowed=(NO_VIDEO_KEYS[key_name],)
         )
 
-    draft = _Draft({"req_key": key_name})
-    if request.metadata.get("req_key") and not named:
-        draft.ignored.append("req_key")
     key = KEYS.get(key_name)
+    draft = Draft(request, _vendor_fields(request, key), key_name)
+    draft.body["req_key"] = key_name
+    if request.metadata.get("req_key") and not named:
+        draft.idle("req_key")
+    brings_pictures = has_vendor_pictures(request, key_name)
+    images = () if brings_pictures else request.images
+    draft.use("image")
     if key is None:
-        action = wanted or guess_action(request, pictures)
-        _write_unknown(request, draft)
+        action = wanted or _guess_action(request, pictures)
+        _write_unknown(draft, images)
     else:
-        check_foreign(_vendor_fields(request, key), key)
-        if not has_vendor_pictures(request, key_name):
+        check_foreign(draft.over, key)
+        if not brings_pictures:
             allowed = picture_counts("" if named == key_name else asked, key, pictures=pictures)
-            check_pictures(request.images, key, allowed)
+            check_pictures(images, key, allowed)
         action = key.action_with(pictures)
         _check_action(wanted, action, key)
-        _write_known(request, key, pictures, draft)
-    draft.ignored += [name for name in ("fps", "user") if getattr(request, name) is not None]
+        _write_known(draft, key, images, pictures)
+    ignored = tuple(sorted(draft.ignored, key=_IGNORED.index))
     if request.strict:
-        _refuse_changes(draft)
+        _refuse_changes(ignored, draft.adjusted)
 
-    body = merge(draft.body, _vendor_fields(request, key))
+    body = draft.finish()
     if key is not None:
-        check_fields(body, key, with_inline=INLINE_FIELD in request.metadata)
+        if brings_pictures:
+            check_vendor_pictures(body, key)
+        check_fields(body, key, pictures=pictures, names=draft.names)
     return Translation(
         endpoint=calls_of(key_name).submit,
         body=body,
@@ -121,7 +130,7 @@ def translate(request: VideoRequest) -> Translation:
         ),
         pace=pace_of(key_name),
         details={"upstream_model": key_name, "action": action.value},
-        ignored=tuple(draft.ignored),
+        ignored=ignored,
         adjusted=tuple(draft.adjusted),
         callback=key is not None and key.has_callback,
     )
@@ -143,7 +152,7 @@ def _of_tier(model: str, request: VideoRequest) -> str:
 
 def _wants_camera(request: VideoRequest) -> bool:
     has_template = request.metadata.get("template_id") is not None
-    return has_template or wanted_action(request) is Action.CAMERA
+    return has_template or _wanted_action(request) is Action.CAMERA
 
 
 def _named_model(request: VideoRequest) -> str:
@@ -188,6 +197,32 @@ def _vendor_fields(request: VideoRequest, key: ReqKey | None) -> dict[str, Any]:
     return {**fields, POLL_FIELD: label} if label else fields
 
 
+def _wanted_action(request: VideoRequest) -> Action | None:
+    """What `metadata.action` asks for, `None` where it is not given.
+
+    Raises:
+        UnsupportedParameterError: It is neither one of our words nor of new-api's.
+    """
+    word = request.metadata.get("action")
+    if word is None or word == "":
+        return None
+    if isinstance(word, str) and word in _NEWAPI_WORDS:
+        return _NEWAPI_WORDS[word]
+    if not isinstance(word, str) or word not in set(Action):
+        raise UnsupportedParameterError(
+            "metadata.action", "It names nothing that can be done.", allowed=tuple(Action)
+        )
+    return Action(word)
+
+
+def _guess_action(request: VideoRequest, pictures: int) -> Action:
+    """What a key that we do not know will do, going by what it is given."""
+    for name, action in _TELLING_FIELDS.items():
+        if request.metadata.get(name) is not None:
+            return action
+    return (Action.TEXT, Action.FIRST_FRAME, Action.FIRST_LAST_FRAME)[min(pictures, 2)]
+
+
 def _check_action(wanted: Action | None, action: Action, key: ReqKey) -> None:
     if wanted is not None and wanted is not action:
         raise UnsupportedParameterError(
@@ -197,100 +232,64 @@ def _check_action(wanted: Action | None, action: Action, key: ReqKey) -> None:
         )
 
 
-def _write_known(request: VideoRequest, key: ReqKey, pictures: int, draft: _Draft) -> None:
-    for name in key.needs:
-        if request.metadata.get(name) is None:
-            raise UnsupportedParameterError(
-                name, f"{key.name} needs {_NEEDED[name]}.", allowed=key.choices.get(name, ())
-            )
-    _write_prompt(request, key, pictures, draft)
-    if not has_vendor_pictures(request, key.name):
-        as_list = LIST_FIELD in key.picture_fields
-        draft.body.update(write_pictures(request.images, as_list=as_list))
-    _write_seed(request, key, draft)
-    _write_duration(request, key, draft)
-    _write_size(request, key, pictures, draft)
-    if key.action is Action.CAMERA and "camera_strength" not in request.metadata:
-        draft.body["camera_strength"] = "medium"
-        draft.adjusted.append("camera_strength=medium")
-
-
-def _write_prompt(request: VideoRequest, key: ReqKey, pictures: int, draft: _Draft) -> None:
-    if not key.has_prompt:
-        if request.prompt.strip() or request.metadata.get("prompt"):
-            draft.ignored.append("prompt")
-        return
-    if "prompt" in request.metadata:
-        return
-    if not request.prompt.strip():
-        if key.needs_prompt or not pictures:
-            raise UnsupportedParameterError("prompt", f"{key.name} needs a prompt.")
-        return
-    if key.prompt_limit is not None and len(request.prompt) > key.prompt_limit:
-        raise UnsupportedParameterError(
-            "prompt", f"{key.name} takes at most {key.prompt_limit} characters."
-        )
-    draft.body["prompt"] = request.prompt
-
-
-def _write_seed(request: VideoRequest, key: ReqKey, draft: _Draft) -> None:
-    seed = request.seed
-    if seed is None or "seed" in request.metadata:
-        return
-    if not key.has_seed:
-        draft.ignored.append("seed")
-        return
-    if not -1 <= seed <= _LARGEST_SEED:
-        raise UnsupportedParameterError(
-            "seed",
-            f"{key.name} takes a seed from -1, which means a random one, to {_LARGEST_SEED}.",
-        )
-    draft.body["seed"] = seed
-
-
-def _write_duration(request: VideoRequest, key: ReqKey, draft: _Draft) -> None:
-    seconds = request.duration_seconds
-    if seconds is None or (key.has_frames and "frames" in request.metadata):
-        return
-    if not key.durations:
-        draft.ignored.append("duration")
-        return
-    if seconds not in key.durations:
-        raise UnsupportedParameterError(
-            "duration", f"{key.name} makes no video of {seconds} seconds.", allowed=key.durations
-        )
+def _write_known(draft: Draft, key: ReqKey, images: Sequence[Image], pictures: int) -> None:
+    request = draft.request
+    draft.use("prompt")
+    if key.has_prompt and request.prompt.strip():
+        draft.prompt()
+    elif not key.has_prompt and (request.prompt.strip() or draft.over.get("prompt")):
+        draft.idle("prompt")
+    write_pictures(draft, images, as_list=LIST_FIELD in key.picture_fields)
+    if key.has_seed or "seed" in draft.over:
+        draft.seed(bounds=(-1, _LARGEST_SEED))
     if key.has_frames:
-        draft.body["frames"] = FRAMES_PER_SECOND * int(seconds) + 1
+        draft.duration("frames", allowed=key.durations, write=_to_frames)
+    elif key.durations:
+        draft.use("duration")
+        if request.duration_seconds not in (None, *key.durations):
+            raise UnsupportedParameterError(
+                "duration",
+                f"{key.name} makes no video of {request.duration_seconds} seconds.",
+                allowed=key.durations,
+            )
+    _write_size(draft, key, pictures)
+    if key.action is Action.CAMERA and "camera_strength" not in draft.over:
+        draft.body["camera_strength"] = "medium"
+        draft.adjust("camera_strength=medium")
 
 
-def _write_size(request: VideoRequest, key: ReqKey, pictures: int, draft: _Draft) -> None:
-    choosers = ("aspect_ratio", "output_resolution") if key.has_resolution else ("aspect_ratio",)
-    chosen = {name for name in choosers if name in request.metadata}
+def _to_frames(seconds: float) -> int:
+    frames = FRAMES_PER_SECOND * float(seconds)
+    if not math.isfinite(frames):
+        raise UnsupportedParameterError("duration", "It must be a number of seconds.")
+    return round(frames) + 1
+
+
+def _write_size(draft: Draft, key: ReqKey, pictures: int) -> None:
+    request, over = draft.request, draft.over
+    chooses_tier = key.has_resolution and "output_resolution" in over
     has_picture = pictures > 0 or key.images[0] > 0
     ratios = key.picture_ratios if has_picture else key.text_ratios
     fit = _fit_size(
         request,
         key,
-        tiers=() if "output_resolution" in chosen else key.tiers,
-        ratios=() if "aspect_ratio" in chosen else ratios,
+        tiers=() if chooses_tier else key.tiers,
+        ratios=() if "aspect_ratio" in over else ratios,
     )
-    said = request.metadata.get("output_resolution")
-    lower = told_lower(request, f"{said}p") if "output_resolution" in chosen else ""
-    if lower or fit.adjusted:
-        draft.adjusted.append(lower or fit.adjusted)
-    if fit.ignored and not chosen:
-        draft.ignored.append("size")
-    if request.metadata.get("aspect_ratio") and key.text_ratios and not ratios:
+    lower = told_lower(request, f"{over['output_resolution']}p") if chooses_tier else ""
+    fit = replace(fit, adjusted=lower or fit.adjusted)
+    if chooses_tier or "aspect_ratio" in over:
+        draft.use("size")
+    if over.get("aspect_ratio") and key.text_ratios and not ratios:
         # Of a key for texts and pictures: the service lets the picture give the shape.
-        draft.ignored.append("aspect_ratio")
-    if key.has_resolution and fit.tier:
-        draft.body["output_resolution"] = _SHORT_SIDES[fit.tier]
-    if fit.ratio:
-        draft.body["aspect_ratio"] = fit.ratio
-    elif key.needs_ratio and "aspect_ratio" not in chosen:
+        draft.idle("aspect_ratio")
+    draft.size(
+        fit, tier="output_resolution" if key.has_resolution else "", write=_SHORT_SIDES.__getitem__
+    )
+    if key.needs_ratio and not {"aspect_ratio"} & {*draft.body, *over}:
         # What the service itself takes for a text; with a picture it insists on being told.
         draft.body["aspect_ratio"] = "16:9"
-        draft.adjusted.append("aspect_ratio=16:9")
+        draft.adjust("aspect_ratio=16:9")
 
 
 def _fit_size(
@@ -303,36 +302,31 @@ def _fit_size(
     return fit_size(request, tiers=tiers, ratios=ratios, has_frame=not ratios)
 
 
-def _write_unknown(request: VideoRequest, draft: _Draft) -> None:
+def _write_unknown(draft: Draft, images: Sequence[Image]) -> None:
     """Say everything in the words that most known keys share; the provider judges."""
-    if request.prompt:
-        draft.body["prompt"] = request.prompt
-    if not has_vendor_pictures(request, ""):
-        draft.body.update(write_pictures(request.images))
-    if request.seed is not None:
-        draft.body["seed"] = request.seed
-    if request.duration_seconds is not None:
-        frames = FRAMES_PER_SECOND * request.duration_seconds
-        if not math.isfinite(frames):
-            raise UnsupportedParameterError("duration", "It must be a number of seconds.")
-        draft.body["frames"] = round(frames) + 1
+    request = draft.request
+    draft.use("size")
+    draft.prompt()
+    write_pictures(draft, images)
+    draft.seed()
+    draft.duration("frames", write=_to_frames)
     if request.width and request.height:
         divisor = math.gcd(request.width, request.height)
         ratio = f"{request.width // divisor}:{request.height // divisor}"
-        draft.body["aspect_ratio"] = ratio
-        if "aspect_ratio" not in request.metadata:
-            draft.adjusted.append(f"size={ratio}")
+        draft.put("size", "aspect_ratio", ratio)
+        if "aspect_ratio" not in draft.over:
+            draft.adjust(f"size={ratio}")
     elif request.aspect_ratio is not None:
-        draft.body["aspect_ratio"] = request.aspect_ratio
+        draft.put("size", "aspect_ratio", request.aspect_ratio)
 
 
-def _refuse_changes(draft: _Draft) -> None:
-    if draft.ignored:
+def _refuse_changes(ignored: Sequence[str], adjusted: Sequence[str]) -> None:
+    if ignored:
         raise UnsupportedParameterError(
-            draft.ignored[0], f"The model has no use for {', '.join(draft.ignored)}."
+            ignored[0], f"The model has no use for {', '.join(ignored)}."
         )
-    if draft.adjusted:
-        name, _, value = draft.adjusted[0].partition("=")
+    if adjusted:
+        name, _, value = adjusted[0].partition("=")
         raise UnsupportedParameterError(name, f"It can only be met as {value}.")
 
 
@@ -352,18 +346,15 @@ def _seconds(body: dict[str, Any], key: ReqKey | None) -> float | None:
         return float(key.durations[0])
     if "frames" not in body:
         return None
-    frames = _frames(body["frames"])
-    if frames is not None:
-        return (frames - 1) / FRAMES_PER_SECOND
-    # Nobody knows what the service makes of it: the most that it could be.
-    return float(key.durations[-1]) if key else None
+    frames = _to_float(body["frames"])
+    return (min(frames, _MOST_FRAMES) - 1) / FRAMES_PER_SECOND if frames > 1 else None
 
 
-def _frames(value: Any) -> float | None:
+def _to_float(value: Any) -> float:
+    """Read a number, also one in text and one without end, which is billed as the most; else 0."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        return None
+        return 0
     try:
-        frames = float(value)
+        return float(value)
     except (ValueError, OverflowError):
-        return None
-    return min(frames, float(_MOST_FRAMES)) if frames > 1 else None
+        return 0
