@@ -13,7 +13,7 @@ from vidgate.config import Settings
 from vidgate.db.attempts import NewAttempt
 from vidgate.db.tasks import NewTask
 from vidgate.factory import open_operator_context
-from vidgate.models.attempts import Lease
+from vidgate.models.attempts import JobPace, Lease
 from vidgate.models.ids import new_id, public_id
 from vidgate.models.outcomes import Fault, FaultKind
 from vidgate.models.tasks import AttemptStatus, TaskError
@@ -50,7 +50,7 @@ async def store_tasks() -> list[str]:
                 upstream_model="kling-v2-6",
                 endpoint="/",
                 correlation=str(task.id),
-                pace={},
+                pace=JobPace(),
                 created_at=NOW,
                 deadline_at=NOW + timedelta(days=1),
                 submit_ends_at=NOW + timedelta(minutes=1),

@@ -18,7 +18,7 @@ from vidgate.db.channels import ChannelStore
 from vidgate.db.engine import Database, Statement, UniqueViolation
 from vidgate.db.tasks import NewTask, TaskStore
 from vidgate.exceptions import LeaseLostError
-from vidgate.models.attempts import Attempt, Lease
+from vidgate.models.attempts import Attempt, JobPace, Lease
 from vidgate.models.channels import Channel
 from vidgate.models.ids import new_id, public_id
 from vidgate.models.outcomes import Fault, FaultKind, UpstreamRef, VideoResult
@@ -27,7 +27,7 @@ from vidgate.models.tasks import AttemptStatus, TaskError, TaskStatus
 CLOCK = FixedClock()
 NOW = CLOCK.now()
 MINUTE = timedelta(minutes=1)
-PACE = {"submit": 60.0, "first": 30.0, "interval": 4.0, "growth": 1.15, "max": 15.0}
+PACE = JobPace(interval=timedelta(seconds=4))
 RESULT = VideoResult(url="https://videos.example/a.mp4", duration_seconds=5.041)
 FAULT = Fault(FaultKind.FAULT, "5000", "internal")
 ERROR = TaskError("upstream_error", "The provider failed.")

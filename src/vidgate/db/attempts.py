@@ -12,7 +12,7 @@ from vidgate.db.documents import write_result, write_warnings
 from vidgate.db.engine import Database, Record, Transaction
 from vidgate.db.releases import Releases
 from vidgate.exceptions import LeaseLostError
-from vidgate.models.attempts import Attempt, Lease
+from vidgate.models.attempts import Attempt, JobPace, Lease
 from vidgate.models.outcomes import Fault, UpstreamRef, VideoResult
 from vidgate.models.tasks import AttemptStatus, TaskError, TaskStatus, TaskWarning
 
@@ -43,7 +43,7 @@ class NewAttempt:
     upstream_model: str
     endpoint: str
     correlation: str
-    pace: Mapping[str, Any]
+    pace: JobPace
     created_at: datetime
     deadline_at: datetime
     submit_ends_at: datetime
@@ -83,7 +83,7 @@ async def _insert(transaction: Transaction, new: NewAttempt, *, has_slot: bool) 
         endpoint=new.endpoint,
         correlation=new.correlation,
         status="submitting" if has_slot else "pending",
-        pace=dict(new.pace),
+        pace=new.pace.to_document(),
         due_at=new.lease.until if has_slot else new.wait_until or new.created_at,
         lease_id=new.lease.id if has_slot else None,
         lease_until=new.lease.until if has_slot else None,
@@ -585,4 +585,5 @@ def to_attempt(row: Mapping[str, Any] | Record) -> Attempt:
     ref_id, ref_kind = members.pop("ref_id"), members.pop("ref_kind")
     members["ref"] = None if ref_id is None else UpstreamRef(ref_id, ref_kind or "")
     members["status"] = AttemptStatus(members["status"])
+    members["pace"] = JobPace.from_document(members["pace"])
     return Attempt(**members)

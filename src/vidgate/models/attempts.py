@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Self
 from uuid import UUID
 
 from vidgate.models.outcomes import UpstreamRef
 from vidgate.models.tasks import AttemptStatus
 
-__all__ = ["Attempt", "Lease"]
+__all__ = ["Attempt", "JobPace", "Lease"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,59 @@ class Lease:
 
     id: UUID
     until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobPace:
+    """How one job is followed: later versions may have other tables, a job keeps its own.
+
+    What an attempt of an earlier version did not keep is as the defaults say.
+
+    Attributes:
+        submit: The total deadline of its submit.
+        first_ask: After the submit, before the first question.
+        interval: Between the next questions.
+        growth: What each interval is multiplied by to give the following one.
+        max_interval: Where the growth ends.
+        deadline: After the submit; then it is given up.
+        usual: After which most jobs of its model are finished, `None` where nobody knows.
+    """
+
+    submit: timedelta = timedelta(seconds=60)
+    first_ask: timedelta = timedelta(seconds=30)
+    interval: timedelta = timedelta(seconds=5)
+    growth: float = 1.15
+    max_interval: timedelta = timedelta(seconds=15)
+    deadline: timedelta = timedelta(minutes=60)
+    usual: timedelta | None = None
+
+    _KEYS: ClassVar[Mapping[str, str]] = {
+        "submit": "submit",
+        "first": "first_ask",
+        "interval": "interval",
+        "max": "max_interval",
+        "deadline": "deadline",
+        "usual": "usual",
+    }
+    """Spans, which are seconds in a document, by their names there."""
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
+        """Read what `to_document` of this or an earlier version wrote."""
+        known: dict[str, Any] = {
+            name: timedelta(seconds=document[key])
+            for key, name in cls._KEYS.items()
+            if key in document
+        }
+        if "growth" in document:
+            known["growth"] = document["growth"]
+        return cls(**known)
+
+    def to_document(self) -> dict[str, float]:
+        """Write it as the attempt keeps it."""
+        spans = {key: getattr(self, name) for key, name in self._KEYS.items()}
+        seconds = {key: span.total_seconds() for key, span in spans.items() if span is not None}
+        return {**seconds, "growth": self.growth}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +111,7 @@ class Attempt:
     correlation: str
     status: AttemptStatus
     ref: UpstreamRef | None
-    pace: Mapping[str, Any]
+    pace: JobPace
     progress: int | None
     tries: int
     polls: int

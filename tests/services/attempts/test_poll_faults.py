@@ -113,7 +113,7 @@ async def test_a_doubtful_failure_is_believed_after_some_minutes(
     engine: Engine, name: str, word: str, before: str | None, age: float
 ) -> None:
     fake, created = await started(engine, name)
-    knows_usual = "usual" in (await engine.attempts(created))[0].pace
+    knows_usual = (await engine.attempts(created))[0].pace.usual is not None
     if before is not None:
         fake.on_poll = [before]
         await ask_when_due(engine, created)
@@ -334,7 +334,7 @@ async def test_the_pace_setting_scales_every_wait(database_url: str, pace: float
     async with open_engine(database_url, poll_pace=pace) as engine:
         fake, created = await started(engine, "kling")
         [attempt] = await engine.attempts(created)
-        first = timedelta(seconds=attempt.pace["first"] * pace)
+        first = attempt.pace.first_ask * pace
         assert attempt.due_at == engine.clock.now() + first
 
         await engine.tick(seconds=first.total_seconds())
@@ -343,5 +343,5 @@ async def test_the_pace_setting_scales_every_wait(database_url: str, pace: float
         [attempt] = await engine.attempts(created)
         assert attempt.due_at is not None
         wait = (attempt.due_at - engine.clock.now()).total_seconds()
-        usual = attempt.pace["interval"] * attempt.pace["growth"] * pace
+        usual = attempt.pace.interval.total_seconds() * attempt.pace.growth * pace
         assert 0.9 <= wait / usual <= 1.1

@@ -340,7 +340,7 @@ async def test_a_provider_that_cannot_be_asked_is_asked_less_and_less_often(
             assert attempt.due_at is not None
             assert attempt.last_reason == str(error)
             wait = (attempt.due_at - engine.clock.now()).total_seconds()
-            usual = min(attempt.pace["interval"] * 2**tries, MAX_BACKOFF.total_seconds()) * 0.5
+            usual = min(attempt.pace.interval * 2**tries, MAX_BACKOFF).total_seconds() * 0.5
             assert 0.8 <= wait / usual <= 1.2
 
 

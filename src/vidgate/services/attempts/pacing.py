@@ -1,9 +1,7 @@
 """When a job is asked about next."""
 
 import random
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
 from vidgate.constants import (
     CALLBACK_INTERVAL_FACTOR,
@@ -13,20 +11,20 @@ from vidgate.constants import (
     DOUBT_LIMIT_ALIVE,
     MAX_BACKOFF,
 )
-from vidgate.models.attempts import Attempt
+from vidgate.models.attempts import Attempt, JobPace
 from vidgate.providers.base import Pace
 
-__all__ = ["backoff", "doubt_backoff", "doubt_ends_at", "next_interval", "pace_document"]
+__all__ = ["backoff", "doubt_backoff", "doubt_ends_at", "next_interval", "to_job_pace"]
 
 
-def pace_document(
+def to_job_pace(
     pace: Pace,
     *,
     submit: timedelta,
     calls_back: bool = False,
     usual: timedelta | None = None,
-) -> dict[str, float]:
-    """A pace as the attempt keeps it: later versions may have other tables, a job keeps its own.
+) -> JobPace:
+    """A pace as the attempt keeps it.
 
     Args:
         pace: From the translation.
@@ -35,42 +33,39 @@ def pace_document(
             asking is only for when that word is lost.
         usual: After which most jobs of the model are finished, `None` where nobody knows.
     """
-    interval_factor = CALLBACK_INTERVAL_FACTOR if calls_back else 1
-    max_factor = CALLBACK_MAX_FACTOR if calls_back else 1
-    return {
-        "submit": submit.total_seconds(),
-        "first": pace.first_ask.total_seconds(),
-        "interval": pace.interval.total_seconds() * interval_factor,
-        "growth": pace.growth,
-        "max": pace.max_interval.total_seconds() * max_factor,
-        "deadline": pace.deadline.total_seconds(),
-        **({} if usual is None else {"usual": usual.total_seconds()}),
-    }
+    return JobPace(
+        submit=submit,
+        first_ask=pace.first_ask,
+        interval=pace.interval * (CALLBACK_INTERVAL_FACTOR if calls_back else 1),
+        growth=pace.growth,
+        max_interval=pace.max_interval * (CALLBACK_MAX_FACTOR if calls_back else 1),
+        deadline=pace.deadline,
+        usual=usual,
+    )
 
 
 def next_interval(
-    pace: Mapping[str, Any], polls: int, *, factor: float, randomness: random.Random
+    pace: JobPace, polls: int, *, factor: float, randomness: random.Random
 ) -> timedelta:
     """How long to wait after the given number of answered polls, jittered by a tenth."""
-    seconds = min(pace["interval"] * pace["growth"] ** min(polls, 100), pace["max"])
-    return timedelta(seconds=seconds * factor * randomness.uniform(0.9, 1.1))
+    grown = pace.interval.total_seconds() * pace.growth ** min(polls, 100)
+    wait = min(grown, pace.max_interval.total_seconds())
+    return timedelta(seconds=wait * factor * randomness.uniform(0.9, 1.1))
 
 
-def backoff(
-    pace: Mapping[str, Any], misses: int, *, factor: float, randomness: random.Random
-) -> timedelta:
+def backoff(pace: JobPace, misses: int, *, factor: float, randomness: random.Random) -> timedelta:
     """How long to wait after asks that said nothing: doubled each time, jittered by a fifth."""
-    seconds = min(pace["interval"] * 2 ** min(misses, 10), MAX_BACKOFF.total_seconds())
-    return timedelta(seconds=seconds * factor * randomness.uniform(0.8, 1.2))
+    wait = min(pace.interval * (1 << min(misses, 10)), MAX_BACKOFF)
+    return wait * (factor * randomness.uniform(0.8, 1.2))
 
 
 def doubt_ends_at(attempt: Attempt, doubted_at: datetime) -> datetime:
     """When a job's failure is believed that only doubtful answers have told since then."""
-    usual = attempt.pace.get("usual")  # attempts of earlier versions do not have it
+    usual = attempt.pace.usual
     is_young = (
         usual is not None
         and attempt.accepted_at is not None
-        and doubted_at < attempt.accepted_at + timedelta(seconds=usual)
+        and doubted_at < attempt.accepted_at + usual
     )
     is_alive = is_young or attempt.seen_running_at is not None
     ends_at = doubted_at + (DOUBT_LIMIT_ALIVE if is_alive else DOUBT_LIMIT)

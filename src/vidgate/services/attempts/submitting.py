@@ -46,7 +46,7 @@ from vidgate.services.attempts.faults import (
     to_request_error,
     to_task_error,
 )
-from vidgate.services.attempts.pacing import pace_document
+from vidgate.services.attempts.pacing import to_job_pace
 from vidgate.services.attempts.warnings import check_strict, warnings_of
 from vidgate.services.channels.directory import Directory
 from vidgate.services.channels.routing import Router, is_usable
@@ -194,7 +194,7 @@ class Submitter:
             upstream_model=translation.facts.model,
             endpoint=translation.endpoint,
             correlation=public_id("vg_", identifier),
-            pace=pace_document(
+            pace=to_job_pace(
                 translation.pace,
                 submit=allowed,
                 calls_back=self._calls_back(channel.provider, translation),
@@ -320,8 +320,8 @@ class Submitter:
                     attempt,
                     lease,
                     ref=submission.ref,
-                    due_at=now + timedelta(seconds=attempt.pace["first"] * self._pace),
-                    deadline_at=now + timedelta(seconds=attempt.pace["deadline"]),
+                    due_at=now + attempt.pace.first_ask * self._pace,
+                    deadline_at=now + attempt.pace.deadline,
                     details=sent[1].details if sent else None,
                     facts=facts_document(sent[1]) if sent else None,
                     warnings=warnings_of(*sent) if sent else None,
