@@ -16,6 +16,10 @@ from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import FollowUp, TaskSnapshot
 
 __all__ = [
+    "CLIP_PACE",
+    "LARGE_PACE",
+    "LONG_PACE",
+    "OFF_PEAK_PACE",
     "Action",
     "ActionCapabilities",
     "AnswersDirectly",
@@ -77,10 +81,29 @@ class Pace:
     """
 
     first_ask: timedelta
-    interval: timedelta
+    interval: timedelta = timedelta(seconds=5)
     growth: float = 1.15
-    max_interval: timedelta
+    max_interval: timedelta = timedelta(seconds=15)
     deadline: timedelta
+
+
+CLIP_PACE = Pace(first_ask=timedelta(seconds=20), deadline=timedelta(minutes=30))
+"""For clips that take from half a minute to several. 5 s growing to 15 s is what integrators of
+all providers ask with."""
+
+LARGE_PACE = Pace(first_ask=timedelta(seconds=30), deadline=timedelta(minutes=60))
+"""For what takes longer, such as 2K and more."""
+
+LONG_PACE = Pace(first_ask=timedelta(seconds=30), deadline=timedelta(hours=3))
+"""For what may be minutes of video, or made by nobody knows what."""
+
+OFF_PEAK_PACE = Pace(
+    first_ask=timedelta(seconds=60),
+    interval=timedelta(seconds=60),
+    max_interval=timedelta(seconds=300),
+    deadline=timedelta(hours=49),
+)
+"""For a slow and cheap queue that gives up after 48 h, as Vidu's does; one more to see that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

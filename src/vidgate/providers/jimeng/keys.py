@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from vidgate.providers.base import Action
+from vidgate.providers.base import LARGE_PACE, LONG_PACE, Action, Pace
 from vidgate.providers.pictures import PictureLimits
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "KEYS",
     "LIST_FIELD",
     "NO_VIDEO_KEYS",
+    "SLOW_PACE",
     "SYNC2ASYNC",
     "URL_FIELD",
     "Calls",
@@ -92,6 +93,10 @@ Source: https://www.volcengine.com/docs/85621/2201579, read 2026-11-20
 """
 
 
+SLOW_PACE = replace(LONG_PACE, deadline=timedelta(hours=2))
+"""Motion and avatar keys work 18 to 20 times as long as their video, which may be a minute."""
+
+
 @dataclass(frozen=True, slots=True)
 class Calls:
     """The actions by which a key's jobs are made and asked about."""
@@ -136,6 +141,7 @@ class ReqKey:
         sizes: Exact sizes in pixels that it makes, where they are known, with their ratios.
         has_sound: Whether what it makes can be heard.
         has_callback: Whether `callback_url` is a field.
+        pace: How to follow its jobs.
         earliest: As in `ModelCapabilities`.
         usual: Likewise.
     """
@@ -163,6 +169,7 @@ class ReqKey:
     sizes: Mapping[tuple[int, int], str] = field(default_factory=dict)
     has_sound: bool = False
     has_callback: bool = False
+    pace: Pace = SLOW_PACE
     earliest: timedelta | None = None
     usual: timedelta | None = None
 
@@ -220,7 +227,8 @@ _TEXT_720P = ReqKey(
     prompt_limit=800,
     durations=(5, 10),
     has_frames=True,
-    # Typically one to five minutes.
+    # Typically one to five minutes; tasks are kept for twelve hours.
+    pace=replace(LARGE_PACE, first_ask=timedelta(seconds=45)),
     earliest=timedelta(minutes=1),
     usual=timedelta(minutes=5),
 )
@@ -241,6 +249,8 @@ _TEXT_S2 = ReqKey(
     needs_prompt=True,
     prompt_limit=150,
     durations=(5,),
+    # Its page states no time; its videos are short and small.
+    pace=LARGE_PACE,
 )
 _ACTOR = ReqKey(
     # Its page gives one picture and one video of at most 30 seconds, and nothing else.

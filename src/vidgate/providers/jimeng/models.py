@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from vidgate.providers.base import ActionCapabilities, Capabilities, ModelCapabilities, Pace
-from vidgate.providers.jimeng.keys import KEYS, ReqKey
+from vidgate.providers.jimeng.keys import KEYS, SLOW_PACE, ReqKey
 
 __all__ = [
     "CAPABILITIES",
@@ -20,31 +20,6 @@ __all__ = [
 
 LINK_LIFETIME = timedelta(hours=1)
 """Source: https://www.volcengine.com/docs/85621/1777001, read 2026-11-20"""
-
-_PACE = Pace(
-    first_ask=timedelta(seconds=45),
-    interval=timedelta(seconds=5),
-    max_interval=timedelta(seconds=15),
-    deadline=timedelta(minutes=60),
-)
-"""The 3.0 keys typically take one to five minutes; their tasks are kept for twelve hours."""
-
-_LEGACY_PACE = Pace(
-    first_ask=timedelta(seconds=30),
-    interval=timedelta(seconds=5),
-    max_interval=timedelta(seconds=15),
-    deadline=timedelta(minutes=60),
-)
-"""S2.0 states no time; its videos are short and small."""
-
-_SLOW_PACE = Pace(
-    first_ask=timedelta(seconds=30),
-    interval=timedelta(seconds=5),
-    max_interval=timedelta(seconds=15),
-    deadline=timedelta(hours=2),
-)
-"""Motion and avatar keys work 18 to 20 times as long as their video, which may be a minute; a key
-that we do not know may be like them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,11 +122,9 @@ def _keys_behind(name: str) -> list[tuple[ReqKey, int]]:
 
 
 def pace_of(key_name: str) -> Pace:
-    """How to follow a job of this key."""
+    """How to follow a job of this key; one that we do not know may be as slow as any."""
     key = KEYS.get(key_name)
-    if key is None or not key.durations:
-        return _SLOW_PACE
-    return _PACE if key.has_frames else _LEGACY_PACE
+    return key.pace if key else SLOW_PACE
 
 
 def _action(key: ReqKey, pictures: int) -> ActionCapabilities:

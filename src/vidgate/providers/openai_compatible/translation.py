@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import Image, VideoRequest
-from vidgate.providers.base import Pace, RunFacts, Translation
+from vidgate.providers.base import LONG_PACE, OFF_PEAK_PACE, RunFacts, Translation
 from vidgate.providers.draft import Draft, refuse_zero, to_whole
 from vidgate.providers.fields import to_number
 from vidgate.providers.openai_compatible.bodies import INPUT_REFERENCE, METADATA
@@ -26,22 +27,12 @@ _PICTURES = (INPUT_REFERENCE, "image", "images")
 _FORMAT = frozenset({"model", "prompt", "seconds", "size", "seed", *_PICTURES})
 """What is said at the top level and nowhere else."""
 
-_PACE = Pace(
-    first_ask=timedelta(seconds=15),
-    interval=timedelta(seconds=5),
-    max_interval=timedelta(seconds=20),
-    deadline=timedelta(hours=3),
-)
+_PACE = replace(LONG_PACE, first_ask=timedelta(seconds=15), max_interval=timedelta(seconds=20))
 """Any model may be behind it, and a queue: the quickest take 20 s, and a gateway may let its own
 tasks wait. The SDK asks every second by default; that is more than a gateway needs."""
 
-_OFF_PEAK_PACE = Pace(
-    first_ask=timedelta(seconds=60),
-    interval=timedelta(seconds=60),
-    max_interval=timedelta(seconds=300),
-    deadline=timedelta(hours=50),
-)
-"""Where a vendor field asks a vidgate for Vidu's slow queue, which takes up to 48 h."""
+_OFF_PEAK_PACE = replace(OFF_PEAK_PACE, deadline=timedelta(hours=50))
+"""Where a vendor field asks a vidgate for Vidu's slow queue, which follows it for 49 h."""
 
 _TIERS: Mapping[int, str] = {1440: "2k", 2160: "4k", 4320: "8k"}
 _PIXELS = re.compile(r"([1-9][0-9]{1,4})[xX*]([1-9][0-9]{1,4})")
