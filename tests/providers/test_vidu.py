@@ -395,8 +395,6 @@ REFUSED: dict[str, tuple[VideoRequest, str, str]] = {
         "callbackUrl",
         "callback_url",
     ),
-    "strict: fps": (ask("viduq2", fps=24, strict=True), "fps", "fps"),
-    "strict: size": (ask("viduq2", width=1000, height=1000, strict=True), "size", "1:1@1080p"),
 }
 
 

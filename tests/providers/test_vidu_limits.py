@@ -210,11 +210,6 @@ REFUSED: dict[str, tuple[VideoRequest, str, str]] = {
     ),
     "negative seed": (ask("viduq2", seed=-1), "seed", "0 to 2147483647"),
     "seed of too many bits": (ask("viduq2", seed=2**31), "seed", "0 to 2147483647"),
-    "strict: prompt of an upscale": (
-        ask("vidu-upscale", metadata={"video_url": VIDEO}, strict=True),
-        "prompt",
-        "prompt",
-    ),
     "picture too long": (ask("viduq2-pro", images=(png(400, 100),)), "image", "at most 4 times"),
     "reference too small": (ask("viduq3", images=(png(127, 128),)), "image", "at least 128"),
     "template's picture too small": (

@@ -35,7 +35,7 @@ from vidgate.exceptions import (
 from vidgate.models.outcomes import VideoResult
 from vidgate.models.tasks import OutputSnapshot, TaskError, TaskStatus
 from vidgate.providers.vidu import Vidu
-from vidgate.providers.vidu.native import to_native
+from vidgate.providers.vidu.vendor_answers import to_native
 
 BASE = "/vidu/ent/v2"
 GOOD = {"model": "viduq3-turbo", "prompt": "a boat"}

@@ -52,17 +52,16 @@ from vidgate.providers.pieces import to_json
 from vidgate.providers.vidu.callbacks import check_signature
 from vidgate.providers.vidu.choosing import model_to_permit
 from vidgate.providers.vidu.controls import to_cancel_answer, to_probe_answer
-from vidgate.providers.vidu.following import OBJECT_FIELDS, to_follow_up
+from vidgate.providers.vidu.follow_ups import OBJECT_FIELDS, to_follow_up
 from vidgate.providers.vidu.models import MODELS
-from vidgate.providers.vidu.native import to_native
 from vidgate.providers.vidu.replies import (
     PAGE_SIZE,
     to_found,
     to_outcome,
     to_submission,
 )
-from vidgate.providers.vidu.translation import to_translation
-from vidgate.providers.vidu.vocabulary import to_vocabulary
+from vidgate.providers.vidu.translation import to_translation, to_vocabulary
+from vidgate.providers.vidu.vendor_answers import to_native
 from vidgate.providers.words import translate_words
 
 __all__ = ["Vidu"]

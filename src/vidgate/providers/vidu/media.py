@@ -1,6 +1,7 @@
 """Pictures in the form that Vidu takes, and what a body with them may weigh."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -8,10 +9,11 @@ from typing import Any
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import Image
 from vidgate.providers.pictures import PictureLimits, check_picture, read_picture_facts
-from vidgate.providers.pieces import encode_base64, json_size
-from vidgate.providers.vidu.endpoints import FIRST_LAST_FRAME, Endpoint
+from vidgate.providers.pieces import decode_base64, encode_base64, json_size
+from vidgate.providers.vidu.choosing import Choice
+from vidgate.providers.vidu.endpoints import FIRST_LAST_FRAME, MULTIFRAME, REFERENCES, Endpoint
 
-__all__ = ["check_weight", "to_pictures"]
+__all__ = ["check_weight", "to_pictures", "to_vendor_pictures"]
 
 _MEDIA_TYPES = ("image/png", "image/jpeg", "image/webp")
 _MAX_PICTURE_BYTES = 50_000_000
@@ -86,6 +88,90 @@ def _check_frames(images: Sequence[Image], param: str) -> None:
             f"The first frame has {widths[0]}x{heights[0]} pixels and the last one "
             f"{widths[1]}x{heights[1]}; Vidu takes frames of about the same size.",
         )
+
+
+# Pictures that a client wrote into Vidu's own fields
+
+_LINK = re.compile(r"\s*https?://", re.IGNORECASE)
+_DATA_URI = re.compile(r"\s*data:(?P<type>[^;,]*)(?:;[^;,]*)*;base64,", re.IGNORECASE)
+_HEAD_CHARACTERS = 1000
+
+_FIELDS: Mapping[str, tuple[str, ...]] = {
+    REFERENCES.name: ("images", "subjects.images"),
+    MULTIFRAME.name: ("start_image", "image_settings.key_image"),
+}
+"""Where an endpoint has more than one field; a dot means a field of each member of a list."""
+
+
+def to_vendor_pictures(over: Mapping[str, Any], choice: Choice) -> dict[str, Any]:
+    """Write inline pictures among the vendor fields as `data:` URIs, and check them as all others.
+
+    URLs are not touched, and neither is what an unknown model gets that is no picture.
+
+    Raises:
+        UnsupportedParameterError: One is not what the endpoint takes; it names the vendor's field.
+    """
+    fields = dict(over)
+    endpoint = choice.endpoint
+    for param in _FIELDS.get(endpoint.name, (endpoint.picture_field,)):
+        name, _, inner = param.partition(".")
+        if name not in fields:
+            continue
+        if not inner:
+            fields[name] = _rewrite(fields[name], choice, param)
+        elif isinstance(fields[name], list):
+            fields[name] = [
+                {**item, inner: _rewrite(item[inner], choice, param)}
+                if isinstance(item, Mapping) and inner in item
+                else item
+                for item in fields[name]
+            ]
+    return fields
+
+
+def _rewrite(value: Any, choice: Choice, param: str) -> Any:
+    if isinstance(value, list):
+        return _rewrite_all(value, choice, param)
+    return _rewrite_all([value], choice, param)[0]
+
+
+def _rewrite_all(values: Sequence[Any], choice: Choice, param: str) -> list[Any]:
+    images = [_read(value, choice, param) for value in values]
+    read = [image for image in images if image is not None]
+    written = iter(to_pictures(read, choice.endpoint, param=param))
+    return [
+        value if image is None else next(written)
+        for value, image in zip(values, images, strict=True)
+    ]
+
+
+def _read(value: Any, choice: Choice, param: str) -> Image | None:
+    """One picture; `None` for what stays as it is."""
+    if not isinstance(value, str) or not value:
+        return None
+    if _LINK.match(value, 0, _HEAD_CHARACTERS):
+        return Image(url=value)
+    head = _DATA_URI.match(value[:_HEAD_CHARACTERS])
+    content = _decode(value[head.end() :] if head else value)
+    is_known = choice.capabilities is not None
+    if content is None and is_known:
+        raise UnsupportedParameterError(
+            param, f"{param} takes http and https URLs, and data: URIs in base64."
+        )
+    if content is None or not (is_known or head or read_picture_facts(content).media_type):
+        return None
+    return Image(content=content, media_type=head["type"].strip().lower() if head else None)
+
+
+def _decode(text: str) -> bytes | None:
+    """Decode base64 of either alphabet, with or without padding and line breaks."""
+    try:
+        return decode_base64(text, is_lenient=True)
+    except ValueError:
+        return None
+
+
+# The weight of a body
 
 
 def check_weight(body: Mapping[str, Any]) -> None:

@@ -47,6 +47,8 @@ __all__ = [
     "LABELS",
     "LARGEST_SEED",
     "MODELS",
+    "OLDEST",
+    "OLDEST_LONG_TIER",
     "PICTURES_BESIDE_VIDEOS",
     "SPOKEN_CHARACTERS",
     "STORIES",
@@ -336,31 +338,25 @@ MODELS: Mapping[str, ModelCapabilities] = _models()
 ANY_RATIO_SUBJECTS = frozenset({"viduq2", "viduq2-pro", "viduq3", "viduq3-turbo"})
 """Models that take any ratio when the pictures come as named subjects."""
 
-_OLDEST = frozenset({"vidu1.5", "vidu2.0"})
+OLDEST = frozenset({"vidu1.5", "vidu2.0"})
+"""Models whose longer clips are made in one resolution alone."""
 
-_TIERS_AT: Mapping[str, Mapping[float, tuple[str, ...]]] = {
-    model: {8: ("720p",)} for model in _OLDEST
-}
-"""Where a duration narrows the resolutions."""
+OLDEST_LONG_TIER = "720p"
+_OLDEST_LONG_SECONDS = 8
 
 
 def tiers_at(model: str, action: ActionCapabilities, duration: float | None) -> tuple[str, ...]:
     """The resolutions a known model makes at a duration in seconds, `None` for its default."""
-    narrowed = _TIERS_AT.get(model, {}).get(duration) if duration is not None else None
-    if narrowed is None:
-        return action.tiers
-    return tuple(tier for tier in action.tiers if tier in narrowed)
+    is_narrowed = model in OLDEST and duration == _OLDEST_LONG_SECONDS
+    return (OLDEST_LONG_TIER,) if is_narrowed else action.tiers
 
 
 def default_tier(model: str, duration: float | None) -> str | None:
     """What the vendor makes when no resolution is asked for; `None` for an unknown model."""
     if model not in _ACTIONS:
         return None
-    narrowed = _TIERS_AT.get(model, {}).get(duration) if duration is not None else None
-    if narrowed is not None:
-        return narrowed[0]
-    if model in _OLDEST:
-        return "360p"
+    if model in OLDEST:
+        return OLDEST_LONG_TIER if duration == _OLDEST_LONG_SECONDS else "360p"
     return "1080p" if model in {"viduq1", "viduq1-classic"} else "720p"
 
 
@@ -372,7 +368,7 @@ def default_duration_seconds(model: str) -> int | None:
     """
     if model not in _ACTIONS:
         return None
-    return 4 if model in _OLDEST else 5
+    return 4 if model in OLDEST else 5
 
 
 def automatic_duration(model: str, action: Action) -> bool:

@@ -1,11 +1,10 @@
 """A request's size in Vidu's words: a resolution by its label, and an aspect ratio."""
 
-from collections.abc import Mapping
+from dataclasses import replace
 from math import gcd
-from typing import Any
 
 from vidgate.models.requests import VideoRequest
-from vidgate.providers.base import ActionCapabilities
+from vidgate.providers.draft import Draft
 from vidgate.providers.fields import to_number
 from vidgate.providers.sizes import SizeFit, fit_size
 from vidgate.providers.vidu.choosing import Choice
@@ -19,50 +18,36 @@ _EXACT_RATIO = 0.005
 _COMMON_RATIOS = ("16:9", "9:16", "1:1", "4:3", "3:4")
 
 
-def to_size(request: VideoRequest, metadata: Mapping[str, Any], choice: Choice) -> SizeFit:
-    """Find the resolution and the ratio, but for what `metadata` says itself.
+def to_size(draft: Draft, choice: Choice) -> SizeFit:
+    """Find the resolution and the ratio, but for what the vendor fields say themselves.
 
     Raises:
         UnsupportedParameterError: The size is too far from anything a known model makes.
     """
-    endpoint = choice.endpoint
-    ratio_free = "aspect_ratio" not in metadata
-    tier_free = endpoint.tier_field not in metadata
-    if choice.capabilities is None:
+    request, over, endpoint, takes = draft.request, draft.over, choice.endpoint, choice.capabilities
+    ratio_free = "aspect_ratio" not in over
+    if takes is None:
         fit = _verbatim_size(request, has_ratio=endpoint.has_ratio)
-        return SizeFit(
-            tier=fit.tier if tier_free else None,
-            ratio=fit.ratio if ratio_free else None,
-            ignored=fit.ignored and ratio_free,
-        )
-    if not endpoint.tier_field:
-        return _shape_alone(request, choice.capabilities, ratio_free=ratio_free)
-    duration = to_number(metadata.get("duration", request.duration_seconds))
-    ratios = choice.capabilities.ratios
-    if metadata.get("subjects") and choice.model in ANY_RATIO_SUBJECTS:
+        return replace(fit, ignored=fit.ignored and ratio_free)
+    ratios = takes.ratios
+    has_pixels = request.width is not None
+    if not endpoint.tier_field and not (ratios and ratio_free):
+        return SizeFit(ignored=has_pixels or (request.aspect_ratio is not None and not ratios))
+    if over.get("subjects") and choice.model in ANY_RATIO_SUBJECTS:
         ratios = _with_own_ratio(request, ratios)
+    duration = to_number(over.get("duration", request.duration_seconds))
+    tier_free = endpoint.tier_field and endpoint.tier_field not in over
     fit = fit_size(
         request,
-        tiers=tiers_at(choice.model, choice.capabilities, duration) if tier_free else (),
+        tiers=tiers_at(choice.model, takes, duration) if tier_free else (),
         ratios=ratios if ratio_free else (),
         has_frame=not endpoint.has_ratio,
     )
-    # Pixels are never in vain: the tier was used, or `metadata` gives a better one.
-    in_vain = fit.ignored and request.width is None and ratio_free
-    return SizeFit(tier=fit.tier, ratio=fit.ratio, adjusted=fit.adjusted, ignored=in_vain)
-
-
-def _shape_alone(
-    request: VideoRequest, capabilities: ActionCapabilities, *, ratio_free: bool
-) -> SizeFit:
-    """Fit a size where the resolution cannot be chosen."""
-    has_pixels = request.width is not None and request.height is not None
-    if not capabilities.ratios or not ratio_free:
-        return SizeFit(
-            ignored=has_pixels or (request.aspect_ratio is not None and not capabilities.ratios)
-        )
-    fit = fit_size(request, tiers=(), ratios=capabilities.ratios, has_frame=False)
-    return SizeFit(ratio=fit.ratio, adjusted=f"size={fit.ratio}" if has_pixels else fit.adjusted)
+    if not endpoint.tier_field and has_pixels:
+        # The resolution cannot be chosen.
+        return replace(fit, adjusted=f"size={fit.ratio}")
+    # Pixels are never in vain: the tier was used, or a vendor field gives a better one.
+    return replace(fit, ignored=fit.ignored and not has_pixels and ratio_free)
 
 
 def _verbatim_size(request: VideoRequest, *, has_ratio: bool) -> SizeFit:

@@ -1,62 +1,52 @@
-"""From our request to Vidu's body."""
+"""From our request to Vidu's body, and what that body runs.
 
+Source: https://platform.vidu.com/docs (the pages of the endpoints), read 2026-11-20.
+"""
+
+import math
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import VideoRequest
-from vidgate.providers.base import Translation
-from vidgate.providers.draft import merge, refuse_zero
-from vidgate.providers.sizes import SizeFit
-from vidgate.providers.vidu.choosing import Choice, choose
+from vidgate.providers.base import Pace, RunFacts, Translation
+from vidgate.providers.draft import Draft, refuse_zero, to_whole
+from vidgate.providers.fields import Length, is_given, to_number
+from vidgate.providers.vidu.choosing import Choice, choose, model_to_permit
 from vidgate.providers.vidu.endpoints import (
-    FIRST_FRAME,
-    FIRST_LAST_FRAME,
     LIP_SYNC,
     MULTIFRAME,
     REFERENCES,
     TEXT,
+    UPSCALE,
+    Endpoint,
 )
-from vidgate.providers.vidu.facts import to_facts, to_pace
-from vidgate.providers.vidu.foreign import idle_fields, refuse_foreign_fields
-from vidgate.providers.vidu.media import check_weight, to_pictures
+from vidgate.providers.vidu.fields import FIELDS, idle_fields, judge, rename_subjects
+from vidgate.providers.vidu.media import check_weight, to_pictures, to_vendor_pictures
 from vidgate.providers.vidu.models import (
     KEY_FRAME_SECONDS,
+    LABELS,
     LARGEST_SEED,
-    SPOKEN_CHARACTERS,
+    MODELS,
+    UPSCALE_TIER,
     automatic_duration,
+    default_duration_seconds,
+    default_sound,
+    default_tier,
 )
 from vidgate.providers.vidu.sizing import to_size
-from vidgate.providers.vidu.speech import check_pauses
-from vidgate.providers.vidu.vendor_fields import check_fields, rename_subjects
-from vidgate.providers.vidu.vendor_pictures import to_vendor_pictures
+from vidgate.providers.words import Meaning, Vocabulary
 
-__all__ = ["to_translation"]
+__all__ = ["to_translation", "to_vocabulary"]
 
 _WITHHELD = frozenset(
     {"model", "model_name", "action", "payload", "external_task_id", "callback_url"}
 )
 """Members of `metadata` that never reach the vendor: they are ours, or kept and echoed by us."""
 
-_OWN_WORDS = "vidu"
-
-_OURS_OR_PRICED = (
-    "model",
-    "duration",
-    "resolution",
-    "upscale_resolution",
-    "image_settings",
-    "audio",
-    "off_peak",
-    "payload",
-    "callback_url",
-)
-
-_FOLDED = {name.replace("_", ""): name for name in _OURS_OR_PRICED}
-"""A Go server may read `Duration` or `offPeak` as the field itself, unseen by the bill."""
-
-_JUDGED = (TEXT, FIRST_FRAME, FIRST_LAST_FRAME, REFERENCES)
-"""Where the provider judges what an unknown model needs."""
+_OWN_FORMAT = "vidu"
 
 
 def to_translation(request: VideoRequest, *, map_retired_models: bool) -> Translation:
@@ -68,160 +58,99 @@ def to_translation(request: VideoRequest, *, map_retired_models: bool) -> Transl
             too large.
     """
     choice = choose(request, request.metadata, map_retired_models=map_retired_models)
-    if not automatic_duration(choice.model, choice.endpoint.action):
-        refuse_zero(request, choice.capabilities.durations if choice.capabilities else ())
-    metadata = {key: value for key, value in request.metadata.items() if key not in _WITHHELD}
-    metadata = to_vendor_pictures(metadata, choice)
-    size = to_size(request, metadata, choice)
-    generic, used = _generic_fields(request, metadata, choice)
-    if size.tier is not None and choice.endpoint.tier_field:
-        generic[choice.endpoint.tier_field] = size.tier
-    if size.ratio is not None:
-        generic["aspect_ratio"] = size.ratio
-    body = rename_subjects(merge(generic, metadata), choice)
-    _check_spelling(body)
-    _check_required(body, choice)
-    check_fields(body, choice)
-    refuse_foreign_fields(body, choice, as_written=request.vendor_format == _OWN_WORDS)
-    if choice.endpoint is LIP_SYNC and not body.get("audio_url"):
-        check_pauses(body.get("text"), "text" if metadata.get("text") else "prompt")
+    endpoint, takes = choice.endpoint, choice.capabilities
+    if not automatic_duration(choice.model, endpoint.action):
+        refuse_zero(request, takes.durations if takes else ())
+    over = {name: value for name, value in request.metadata.items() if name not in _WITHHELD}
+    draft = Draft(request, to_vendor_pictures(over, choice), choice.told)
+    if not endpoint.model:
+        draft.body["model"] = choice.model
+    draft.size(to_size(draft, choice), tier=endpoint.tier_field)
+    if endpoint is MULTIFRAME:
+        _write_frames(draft, choice)
+    else:
+        _write(draft, choice)
+    body = draft.finish() if takes is None else rename_subjects(draft.finish())
+    judge(body, choice, draft.names, as_written=request.vendor_format == _OWN_FORMAT)
     check_weight(body)
 
-    ignored = (*_ignored(request, size, used), *idle_fields(body, choice))
-    adjusted = (size.adjusted,) if size.adjusted else ()
-    if request.strict:
-        _refuse_inexact(ignored, adjusted)
-    facts = to_facts(choice.model, choice.endpoint, body)
-    details: dict[str, Any] = {"action": choice.endpoint.action.value}
+    draft.idle(*idle_fields(body, choice))
+    facts = _to_facts(choice.model, endpoint, body)
+    details: dict[str, Any] = {"action": endpoint.action.value}
     if facts.off_peak:
         details["off_peak"] = True
     return Translation(
-        endpoint=choice.endpoint.path,
+        endpoint=endpoint.path,
         body=body,
         facts=facts,
-        pace=to_pace(choice.endpoint, facts),
+        pace=_to_pace(endpoint, facts),
         details=details,
-        ignored=ignored,
-        adjusted=adjusted,
+        ignored=draft.ignored,
+        adjusted=tuple(draft.adjusted),
     )
 
 
-def _generic_fields(
-    request: VideoRequest, metadata: Mapping[str, Any], choice: Choice
-) -> tuple[dict[str, Any], set[str]]:
-    """Write the generic fields but for the size, and name those that were of use."""
-    endpoint, capabilities = choice.endpoint, choice.capabilities
-    fields: dict[str, Any] = {} if endpoint.model else {"model": choice.model}
-    if endpoint is MULTIFRAME:
-        frames, used = _frames(request, metadata, choice)
-        return fields | frames, used
-    used = set()
-    pictures = request.images if endpoint.picture_field not in metadata else ()
-    if pictures and endpoint.picture_field:
-        written = to_pictures(pictures, endpoint)
-        fields[endpoint.picture_field] = (
-            written if endpoint.picture_field == "images" else written[0]
-        )
-    if _takes_prompt(metadata, choice):
-        used.add("prompt")
-        _check_prompt(request, metadata, choice)
-        if request.prompt:
-            fields[endpoint.prompt_field] = request.prompt
-    if request.duration_seconds is not None and (capabilities is None or capabilities.durations):
-        used.add("duration")
-        fields["duration"] = _duration(request, metadata, choice)
-    if request.seed is not None and (capabilities is None or capabilities.seed):
-        used.add("seed")
-        _check_seed(request, metadata, choice)
-        fields["seed"] = request.seed
-    return fields, used
+def _write(draft: Draft, choice: Choice) -> None:
+    """Write the generic fields but for the size."""
+    endpoint, takes = choice.endpoint, choice.capabilities
+    draft.use("image")
+    images = draft.request.images
+    if images and endpoint.picture_field and endpoint.picture_field not in draft.over:
+        pictures = to_pictures(images, endpoint)
+        is_list = endpoint.picture_field == "images"
+        draft.put("image", endpoint.picture_field, pictures if is_list else pictures[0])
+    if _takes_prompt(draft.over, endpoint):
+        _require_prompt(draft, choice)
+        draft.prompt(endpoint.prompt_field)
+    if takes is None or takes.durations:
+        draft.duration()
+    if takes is None or takes.seed:
+        draft.seed(bounds=None if takes is None else (0, LARGEST_SEED))
 
 
-# Prompt, duration and seed
+def _takes_prompt(over: Mapping[str, Any], endpoint: Endpoint) -> bool:
+    if endpoint is LIP_SYNC:  # spoken; where there is a recording, it is that which speaks
+        return not over.get("audio_url") and not over.get("text")
+    return bool(endpoint.prompt_field)
 
 
-def _takes_prompt(metadata: Mapping[str, Any], choice: Choice) -> bool:
-    if choice.endpoint is LIP_SYNC:  # spoken; where there is a recording, it is that which speaks
-        return not metadata.get("audio_url") and not metadata.get("text")
-    return bool(choice.endpoint.prompt_field)
-
-
-def _check_prompt(request: VideoRequest, metadata: Mapping[str, Any], choice: Choice) -> None:
-    endpoint, capabilities = choice.endpoint, choice.capabilities
-    if capabilities is None or endpoint.prompt_field in metadata:
-        return
-    if endpoint in (TEXT, REFERENCES) and not request.prompt.strip():
+def _require_prompt(draft: Draft, choice: Choice) -> None:
+    is_needed = choice.capabilities is not None and choice.endpoint in (TEXT, REFERENCES)
+    if is_needed and "prompt" not in draft.over and not draft.request.prompt.strip():
         raise UnsupportedParameterError(
             "prompt", f"The model {choice.told} needs a prompt for this kind of video."
         )
-    limit = capabilities.prompt_characters
-    if limit is not None and len(request.prompt) > limit:
-        raise UnsupportedParameterError(
-            "prompt", f"The model {choice.told} takes a prompt of at most {limit} characters here."
-        )
-    if endpoint is LIP_SYNC and 0 < len(request.prompt) < SPOKEN_CHARACTERS[0]:
-        raise UnsupportedParameterError(
-            "prompt", f"What is spoken has at least {SPOKEN_CHARACTERS[0]} characters."
-        )
 
 
-def _duration(
-    request: VideoRequest, metadata: Mapping[str, Any], choice: Choice
-) -> int | float | None:
-    duration = request.duration_seconds
-    capabilities = choice.capabilities
-    if capabilities is None or duration is None or "duration" in metadata:
-        return duration
-    if duration not in capabilities.durations:
-        raise UnsupportedParameterError(
-            "duration",
-            f"The model {choice.told} makes no video of {duration} seconds here.",
-            allowed=capabilities.durations,
-        )
-    return int(duration)
-
-
-def _check_seed(request: VideoRequest, metadata: Mapping[str, Any], choice: Choice) -> None:
-    if choice.capabilities is None or request.seed is None or "seed" in metadata:
-        return
-    if not 0 <= request.seed <= LARGEST_SEED:
-        raise UnsupportedParameterError("seed", f"Vidu takes seeds from 0 to {LARGEST_SEED}.")
-
-
-# Key frames
-
-
-def _frames(
-    request: VideoRequest, metadata: Mapping[str, Any], choice: Choice
-) -> tuple[dict[str, Any], set[str]]:
+def _write_frames(draft: Draft, choice: Choice) -> None:
     """Make the first picture the start and the others key frames that share the duration.
 
     The prompt is that of every way from one frame to the next.
     """
-    fields: dict[str, Any] = {}
-    has_settings = "image_settings" in metadata
-    images = list(request.images)
-    if has_settings and "start_image" in metadata:
-        return fields, set()
-    pictures = to_pictures(images, MULTIFRAME)
-    if pictures and "start_image" not in metadata:
-        fields["start_image"] = pictures.pop(0)
+    draft.use("image")
+    has_settings = "image_settings" in draft.over
+    if has_settings and "start_image" in draft.over:
+        return
+    pictures = to_pictures(draft.request.images, MULTIFRAME)
+    if pictures and "start_image" not in draft.over:
+        draft.put("image", "start_image", pictures.pop(0))
     if not pictures or has_settings:
-        return fields, set()
-    setting: dict[str, Any] = {}
-    if request.prompt:
-        setting["prompt"] = request.prompt
-        _check_prompt(request, metadata, choice)
-    settings = [{"key_image": picture, **setting} for picture in pictures]
-    for setting, seconds in zip(settings, _shares(request, choice, len(settings)), strict=False):
-        setting["duration"] = seconds
-    fields["image_settings"] = settings
-    return fields, {"prompt", "duration"}
+        return
+    draft.use("prompt", "duration")
+    prompt = draft.request.prompt
+    setting = {"prompt": prompt} if prompt else {}
+    takes = choice.capabilities
+    if prompt and takes is not None and takes.prompt_characters is not None:
+        Length(0, takes.prompt_characters).refuse("prompt", prompt, choice.told)
+    settings: list[dict[str, Any]] = [{"key_image": picture, **setting} for picture in pictures]
+    for one, seconds in zip(settings, _shares(draft, choice, len(settings)), strict=False):
+        one["duration"] = seconds
+    draft.body["image_settings"] = settings
 
 
-def _shares(request: VideoRequest, choice: Choice, count: int) -> list[int | float]:
+def _shares(draft: Draft, choice: Choice, count: int) -> list[int | float]:
     """How many of the video's seconds go to each key frame; empty where none were asked for."""
-    total = request.duration_seconds
+    total = draft.request.duration_seconds
     if total is None:
         return []
     shortest, longest = (seconds * count for seconds in KEY_FRAME_SECONDS)
@@ -238,52 +167,116 @@ def _shares(request: VideoRequest, choice: Choice, count: int) -> list[int | flo
     return [share + (number < rest) for number in range(count)]
 
 
-# What becomes of the whole
+# What is run
 
 
-def _check_spelling(body: Mapping[str, Any]) -> None:
-    settings = body.get("image_settings")
-    items = settings if isinstance(settings, list) else []
-    nested = [item for item in items if isinstance(item, Mapping)]
-    for name in (name for fields in (body, *nested) for name in fields):
-        meant = _FOLDED.get(name.replace("_", "").casefold())
-        if meant is not None and meant != name:
-            raise UnsupportedParameterError(
-                name, "The vendor field is not spelled as Vidu spells it.", allowed=(meant,)
-            )
+def _pace(first_ask: int, deadline: timedelta, interval: int = 5, longest: int = 15) -> Pace:
+    return Pace(
+        first_ask=timedelta(seconds=first_ask),
+        interval=timedelta(seconds=interval),
+        max_interval=timedelta(seconds=longest),
+        deadline=deadline,
+    )
 
 
-def _check_required(body: Mapping[str, Any], choice: Choice) -> None:
-    endpoint = choice.endpoint
-    if choice.capabilities is None and endpoint in _JUDGED:
-        return
-    for group in endpoint.required:
-        if not any(body.get(name) for name in group):
-            raise UnsupportedParameterError(
-                group[0], f"Vidu's {endpoint.name} needs {' or '.join(group)}."
-            )
+_PACE = _pace(20, timedelta(minutes=30))
+"""Clips take from 30 s to several minutes; 5 s growing to 15 s is what integrators ask with."""
+
+_LARGE_PACE = _pace(30, timedelta(minutes=60))
+"""For 2K and more."""
+
+_LONG_PACE = _pace(30, timedelta(hours=3))
+"""For what may be minutes of video; no time is documented."""
+
+_OFF_PEAK_PACE = _pace(60, timedelta(hours=49), 60, 300)
+"""The vendor gives up, and refunds, after 48 h; one more to see that."""
+
+_LARGE_TIERS = frozenset({"2K", "4K", "8K"})
+_LONG = (MULTIFRAME, UPSCALE, LIP_SYNC)
+
+_LABEL_BY_FOLDED = {label.casefold(): label for label in LABELS.values()}
 
 
-def _ignored(request: VideoRequest, size: SizeFit, used: set[str]) -> tuple[str, ...]:
-    given = {
-        "duration": request.duration_seconds is not None and "duration" not in used,
-        "fps": request.fps is not None,
-        "prompt": bool(request.prompt) and "prompt" not in used,
-        "seed": request.seed is not None and "seed" not in used,
-        "size": size.ignored,
-        "user": request.user is not None,
-    }
-    return tuple(name for name, is_ignored in given.items() if is_ignored)
+def _to_facts(model: str, endpoint: Endpoint, body: Mapping[str, Any]) -> RunFacts:
+    """Read what will be run out of the body that is sent, `metadata` included."""
+    duration = _duration(model, endpoint, body)
+    resolution = UPSCALE_TIER if endpoint is UPSCALE else default_tier(model, duration)
+    asked = body.get(endpoint.tier_field or "resolution")
+    if isinstance(asked, str) and asked.strip():
+        resolution = _LABEL_BY_FOLDED.get(asked.strip().casefold(), asked.strip())
+    elif is_given(asked):
+        resolution = None
+    sound = body.get("audio", default_sound(model))
+    return RunFacts(
+        model=model,
+        duration_seconds=duration,
+        resolution=resolution,
+        sound=sound if isinstance(sound, bool) else None,
+        off_peak=body.get("off_peak") is True,
+    )
 
 
-def _refuse_inexact(ignored: tuple[str, ...], adjusted: tuple[str, ...]) -> None:
-    if ignored:
-        raise UnsupportedParameterError(
-            ignored[0], f"The model has no use for: {', '.join(ignored)}."
-        )
-    if adjusted:
-        raise UnsupportedParameterError(
-            "size",
-            "The model cannot make exactly that size; the nearest is listed.",
-            allowed=[entry.removeprefix("size=") for entry in adjusted],
-        )
+def _duration(model: str, endpoint: Endpoint, body: Mapping[str, Any]) -> int | float | None:
+    if endpoint is MULTIFRAME:
+        return _frame_seconds(model, body.get("image_settings"))
+    asked = body.get("duration")
+    if to_number(asked) == 0 and automatic_duration(model, endpoint.action):
+        return None
+    return _seconds(asked, default_duration_seconds(model))
+
+
+def _frame_seconds(model: str, settings: Any) -> int | float | None:
+    """How long the ways between the frames of a multiframe video are together."""
+    if not isinstance(settings, list) or not settings:
+        return None
+    default = default_duration_seconds(model)
+    asked = [one.get("duration") if isinstance(one, Mapping) else None for one in settings]
+    lengths = [_seconds(one, default) for one in asked]
+    known = [length for length in lengths if length is not None]
+    total = sum(known, 0.0)
+    return to_whole(total) if len(known) == len(lengths) and math.isfinite(total) else None
+
+
+def _seconds(asked: Any, default: int | None) -> int | float | None:
+    """Read a number of seconds; a server may read 0 as "not given"."""
+    number = to_number(asked)
+    if not is_given(asked) or number == 0:
+        return default
+    return None if number is None else to_whole(number)
+
+
+def _to_pace(endpoint: Endpoint, facts: RunFacts) -> Pace:
+    if facts.off_peak:
+        return _OFF_PEAK_PACE
+    if endpoint in _LONG:
+        return _LONG_PACE
+    return _LARGE_PACE if facts.resolution in _LARGE_TIERS else _PACE
+
+
+# What clients call alike everywhere
+
+_VOCABULARY = Vocabulary(
+    fields={
+        Meaning.TIER: "resolution",
+        Meaning.RATIO: "aspect_ratio",
+        Meaning.SOUND: "audio",
+        Meaning.WATERMARK: "watermark",
+    },
+    values={Meaning.TIER: {label.lower(): label for label in LABELS.values()}},
+    documented=FIELDS.documented,
+    last_frame=("images", "model"),
+    frame_action="first_last_frame",
+)
+_UNKNOWN_MODEL = replace(_VOCABULARY, passes=True)
+_UPSCALE = replace(_VOCABULARY, fields={**_VOCABULARY.fields, Meaning.TIER: UPSCALE.tier_field})
+
+
+def to_vocabulary(request: VideoRequest) -> Vocabulary:
+    """Find Vidu's words for what a request is for.
+
+    Raises:
+        UnsupportedParameterError: Its `action` names nothing that exists.
+    """
+    if request.vendor_format is None and model_to_permit(request) == UPSCALE.model:
+        return _UPSCALE
+    return _VOCABULARY if request.model in MODELS else _UNKNOWN_MODEL
