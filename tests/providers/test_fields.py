@@ -40,7 +40,7 @@ LIST = Items(2, 3, of={"seconds": SECONDS})
         (SPEED, [0.5, 1, 2, "2", "fast", True, []]),
         (TEXT, ["a", "abc", 5, ["abcd"]]),
         (SPOKEN, ["ab", "abc", 5]),
-        (NONE, [False, 0, [], {}]),
+        (NONE, [False, []]),
         (LIST, [[1, 2], [{}, {}, {}], [], "abcd", [{"seconds": 4}, {"seconds": ""}]]),
     ],
 )
@@ -69,6 +69,7 @@ def test_a_check_lets_through(check: Check, values: list[Any]) -> None:
         (NONE, True, "f", "has no f; m2 and m3 have.", ()),
         (Absent(("m2",)), True, "f", "has no f; m2 has.", ()),
         (Absent(), [1], "f", "has no f.", ()),
+        (Absent(), {}, "f", "has no f.", ()),
         (LIST, [1], "f", "takes f from 2 to 3 items.", ()),
         (LIST, [1] * 4, "f", "takes f from 2 to 3 items.", ()),
         (LIST, [{}, {"seconds": 5}], "f.seconds", "does not take this f.seconds here.", (4, 8)),

@@ -97,7 +97,7 @@ SWITCH = OneOf((True, False))
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """Nothing: the model has no such field. What asks for nothing passes, such as `false`.
+    """Nothing: the model has no such field. `false` and an empty list ask for nothing, and pass.
 
     Attributes:
         takers: The models that have it, where that is of use.
@@ -112,7 +112,7 @@ class Absent:
 
     def refuse(self, name: str, value: Any, told: str) -> None:
         """Refuse whatever asks for something."""
-        if value:
+        if value is not False and value != []:
             has = "has" if len(self.takers) == 1 else "have"
             instead = f"; {' and '.join(self.takers)} {has}" if self.takers else ""
             raise UnsupportedParameterError(name, f"The model {told} has no {name}{instead}.")

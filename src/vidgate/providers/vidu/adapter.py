@@ -49,17 +49,14 @@ from vidgate.providers.base import (
     Translation,
 )
 from vidgate.providers.pieces import to_json
+from vidgate.providers.vidu.answers import PAGE_SIZE, to_found, to_outcome, to_submission
 from vidgate.providers.vidu.callbacks import check_signature
+from vidgate.providers.vidu.cancel import to_cancel_answer
+from vidgate.providers.vidu.channel_test import to_probe_answer
 from vidgate.providers.vidu.choosing import model_to_permit
-from vidgate.providers.vidu.controls import to_cancel_answer, to_probe_answer
+from vidgate.providers.vidu.faults import read_answer
 from vidgate.providers.vidu.follow_ups import OBJECT_FIELDS, to_follow_up
 from vidgate.providers.vidu.models import MODELS
-from vidgate.providers.vidu.replies import (
-    PAGE_SIZE,
-    to_found,
-    to_outcome,
-    to_submission,
-)
 from vidgate.providers.vidu.translation import to_translation, to_vocabulary
 from vidgate.providers.vidu.vendor_answers import to_native
 from vidgate.providers.words import translate_words
@@ -123,7 +120,7 @@ class Vidu(Provider, FollowsUp, Finds, Cancels, Tests, CallsBack):
         if ids.callback_url is not None:
             body["callback_url"] = ids.callback_url
         sent = self._post(channel, translation.endpoint, body)
-        return Call(sent, lambda response: to_submission(sent, response))
+        return Call(sent, lambda response: to_submission(read_answer(sent, response)))
 
     # Polling
 
@@ -134,7 +131,7 @@ class Vidu(Provider, FollowsUp, Finds, Cancels, Tests, CallsBack):
         ref = refs[0]
         job_id = quote(ref.id, safe="")
         sent = self._get(channel, f"{_TASKS}/{job_id}/creations")
-        return Call(sent, lambda response: {ref: to_outcome(sent, response, ref, now)})
+        return Call(sent, lambda response: {ref: to_outcome(read_answer(sent, response), ref, now)})
 
     # Finding a submit without an answer
 
@@ -152,7 +149,9 @@ class Vidu(Provider, FollowsUp, Finds, Cancels, Tests, CallsBack):
         query["pager.pagesz"] = str(PAGE_SIZE)
         sent = self._get(channel, f"{_TASKS}?{urlencode(query)}")
         correlation = lost.ids.correlation
-        return Call(sent, lambda response: to_found(sent, response, correlation, since, page))
+        return Call(
+            sent, lambda response: to_found(read_answer(sent, response), correlation, since, page)
+        )
 
     # Cancelling
 
@@ -160,14 +159,14 @@ class Vidu(Provider, FollowsUp, Finds, Cancels, Tests, CallsBack):
     def cancel(self, ref: UpstreamRef, channel: ChannelAccess, now: datetime) -> Call[CancelAnswer]:
         job_id = quote(ref.id, safe="")
         sent = self._post(channel, f"{_TASKS}/{job_id}/cancel", {"id": ref.id})
-        return Call(sent, lambda response: to_cancel_answer(sent, response))
+        return Call(sent, lambda response: to_cancel_answer(read_answer(sent, response)))
 
     # Testing a channel
 
     @override
     def test(self, channel: ChannelAccess, now: datetime) -> Call[ProbeAnswer]:
         sent = self._get(channel, _CREDITS)
-        return Call(sent, lambda response: to_probe_answer(sent, response))
+        return Call(sent, lambda response: to_probe_answer(read_answer(sent, response)))
 
     # Callbacks
 

@@ -14,30 +14,27 @@ from typing import Any
 
 import httpx
 
+from vidgate.exceptions import ProviderProtocolError
 from vidgate.models.outcomes import Fault, FaultKind
-from vidgate.providers.answers import (
-    MESSAGE_CHARACTERS,
-    not_the_api,
-    parse_object,
-    retry_after_seconds,
-    said,
-    secret_of,
-    to_words,
-)
+from vidgate.providers.answers import MESSAGE_CHARACTERS, Answer, secret_of
+from vidgate.providers.vidu.fields import FIELDS
 
 __all__ = [
     "KNOWN_CODES",
+    "MAY_EXIST",
     "UNCERTAIN_CODES",
     "ErrorBody",
-    "clean",
+    "read_answer",
     "read_error",
     "read_refusal",
+    "status_of",
     "to_fault",
     "to_job_fault",
-    "to_place_fault",
-    "told",
-    "told_status",
+    "unclear",
 ]
+
+MAY_EXIST = frozenset({408, 499})
+"""The exchange was cut off; the work behind it perhaps was not."""
 
 UNCERTAIN_CODES = frozenset({"InternalServiceFailure", "Canceled"})
 """After these, whatever the status, a job may have been made all the same."""
@@ -113,16 +110,7 @@ _STATUSES: Mapping[int, FaultKind] = {
 _INPUT_PREFIXES = ("Field", "Image")
 """Codes of these families that are not in the table are about the request too."""
 
-_FIELDS = frozenset(
-    {
-        *("model", "prompt", "images", "duration", "seed", "resolution", "aspect_ratio"),
-        *("movement_amplitude", "style", "bgm", "audio", "audio_type", "voice_id", "is_rec"),
-        *("off_peak", "watermark", "wm_position", "wm_url", "meta_data", "subjects"),
-        *("auto_subjects", "videos", "sounds", "server_id", "start_image", "image_settings"),
-        *("key_image", "video_creation_id", "video_url", "upscale_resolution", "template"),
-        *("area", "beast", "story", "audio_url", "text", "speed", "volume", "ref_photo_url"),
-    }
-)
+_FIELDS = FIELDS.documented | {"model", "server_id", "key_image"}
 """Documented names: only these are repeated to a client out of an error's text."""
 
 _CODE = re.compile(r"(?!(?i:success|ok)$)[A-Za-z][A-Za-z_]+")
@@ -146,53 +134,49 @@ class ErrorBody:
     fields: tuple[str, ...] = ()
 
 
-def clean(value: Any, sent: httpx.Request, *, limit: int = MESSAGE_CHARACTERS) -> str:
-    """Make text of an answer fit to be kept, without a key."""
-    return to_words(value, secret_of(sent), keys=_KEY, limit=limit)
+def read_answer(sent: httpx.Request, response: httpx.Response) -> Answer:
+    """Put an answer of Vidu's beside its question."""
+    return Answer("Vidu", sent, response, (secret_of(sent),), _KEY)
 
 
-def read_error(sent: httpx.Request, response: httpx.Response) -> ErrorBody | None:
+def read_error(answer: Answer) -> ErrorBody | None:
     """Read an error, whatever its status; `None` if it is not one in the vendor's form."""
-    body = parse_object(response)
+    body = answer.body
     if body is None:
         return None
-    code = next(
-        (text for name in ("reason", "code", "err_code") if (text := clean(body.get(name), sent))),
-        "",
-    )
-    message = next(
-        (text for name in ("message", "msg", "err_msg") if (text := clean(body.get(name), sent))),
-        "",
-    )
-    if not code and not message and not _is_number(body.get("code")):
+    code = _first(answer, body, _CODE_FIELDS)
+    message = _first(answer, body, ("message", "msg", "err_msg"))
+    number = body.get("code")
+    is_numbered = isinstance(number, int | float) and not isinstance(number, bool)
+    if not code and not message and not is_numbered:
         return None
     metadata = body.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
-    fields = clean(metadata.get("fields"), sent)
-    trace = clean(metadata.get("trace_id"), sent) or clean(
-        response.headers.get("x-md-trace-id"), sent
+    fields = answer.words(metadata.get("fields"))
+    trace = answer.words(metadata.get("trace_id")) or answer.words(
+        answer.response.headers.get("x-md-trace-id")
     )
     parts = (message, f"fields: {fields}" if fields else "", f"trace: {trace}" if trace else "")
     return ErrorBody(
-        code=code[:100] or f"HTTP_{response.status_code}",
-        message="; ".join(part for part in parts if part)[:MESSAGE_CHARACTERS],
+        code=code[:100] or f"HTTP_{answer.status}",
+        message="; ".join(filter(None, parts))[:MESSAGE_CHARACTERS],
         fields=_documented_fields(fields or message.partition(":")[2]),
     )
 
 
-def read_refusal(sent: httpx.Request, response: httpx.Response) -> ErrorBody | None:
+def _first(answer: Answer, body: Mapping[str, Any], names: tuple[str, ...]) -> str:
+    return next(filter(None, (answer.words(body.get(name)) for name in names)), "")
+
+
+_CODE_FIELDS = ("reason", "code", "err_code")
+
+
+def read_refusal(answer: Answer) -> ErrorBody | None:
     """Read the error in a success; `None` if it says none in so many words."""
-    body = parse_object(response)
-    if body is None or not _is_explicit(body):
-        return None
-    return read_error(sent, response)
-
-
-def _is_explicit(body: Mapping[str, Any]) -> bool:
-    number = _status_in(body)
-    words = (body.get(name) for name in ("reason", "code", "err_code"))
+    body = answer.body or {}
+    words = (body.get(name) for name in _CODE_FIELDS)
     is_worded = any(isinstance(word, str) and _CODE.fullmatch(word) for word in words)
-    return is_worded or number is not None
+    return read_error(answer) if is_worded or _status_in(body) is not None else None
 
 
 def _status_in(body: Mapping[str, Any]) -> int | None:
@@ -204,27 +188,22 @@ def _status_in(body: Mapping[str, Any]) -> int | None:
     return code if is_one else None
 
 
-def told_status(response: httpx.Response) -> int:
+def status_of(answer: Answer) -> int:
     """The HTTP status, or in a success the one that its error tells."""
-    if not response.is_success:
-        return response.status_code
-    return _status_in(parse_object(response) or {}) or httpx.codes.BAD_REQUEST
+    if not answer.response.is_success:
+        return answer.status
+    return _status_in(answer.body or {}) or httpx.codes.BAD_REQUEST
 
 
-def to_fault(error: ErrorBody, response: httpx.Response) -> Fault:
+def unclear(answer: Answer, error: ErrorBody | None) -> ProviderProtocolError:
+    """The error for an answer in which the vendor's error, if there is one, settles nothing."""
+    return answer.unclear(error.code if error else "an error that is not the provider's own")
+
+
+def to_fault(error: ErrorBody, answer: Answer) -> Fault:
     """Tell what an error at creation means. An unknown 4xx is final, as the request's fault."""
-    kind = _STATUSES.get(told_status(response), FaultKind.BAD_PARAMETER)
-    return _fault(error, kind, retry_after_seconds(response))
-
-
-def to_place_fault(sent: httpx.Request, response: httpx.Response, code: str = "") -> Fault:
-    """The fault of a base URL at which something else answers."""
-    return not_the_api(sent, response, secret_of(sent), keys=_KEY, code=code)
-
-
-def told(sent: httpx.Request, response: httpx.Response) -> str:
-    """What an answer says that cannot be understood, in short and without a key."""
-    return said(response, secret_of(sent), keys=_KEY)
+    kind = _STATUSES.get(status_of(answer), FaultKind.BAD_PARAMETER)
+    return _fault(error, kind, answer.retry_after_seconds)
 
 
 def to_job_fault(error: ErrorBody) -> Fault:
@@ -253,7 +232,3 @@ def _fault(error: ErrorBody, otherwise: FaultKind, retry_after: float | None) ->
 def _documented_fields(text: str) -> tuple[str, ...]:
     found = re.findall(r"[a-z_]+", text)
     return tuple(dict.fromkeys(name for name in found if name in _FIELDS))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,301 @@
+"""From Vidu's answers to outcomes."""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import httpx
+
+from vidgate.models.outcomes import (
+    Failed,
+    Fault,
+    FaultKind,
+    Found,
+    Outcome,
+    Pending,
+    Rejected,
+    Submission,
+    Succeeded,
+    Unreadable,
+    UpstreamRef,
+    VideoResult,
+)
+from vidgate.providers.answers import (
+    NO_LINK,
+    NO_SUCH_PLACE,
+    Answer,
+    link_ends_at,
+    to_id,
+    to_measure,
+    to_pixels,
+    to_progress,
+    to_seed,
+    to_url,
+)
+from vidgate.providers.vidu.faults import (
+    KNOWN_CODES,
+    MAY_EXIST,
+    UNCERTAIN_CODES,
+    ErrorBody,
+    read_error,
+    read_refusal,
+    status_of,
+    to_fault,
+    to_job_fault,
+    unclear,
+)
+
+__all__ = ["PAGE_SIZE", "to_amount", "to_found", "to_outcome", "to_submission"]
+
+PAGE_SIZE = 100
+"""The most that one page of the listing holds."""
+
+_DEFAULT_PAGE_SIZE = 10
+"""What a page holds if the server does not read our page size."""
+
+_URL_LIFETIME = timedelta(hours=24)
+"""Of result URLs that do not say it themselves."""
+
+_UPSTREAM_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""Decimal digits so far. Nothing that could change a path is taken for an id."""
+
+_WAITING = frozenset({"created", "queueing"})
+_CANCELLED = frozenset({"canceled", "cancelled"})
+
+_MAX_CREDITS = Decimal(10) ** 12
+"""Above it a number is nonsense, and would not fit where it is kept."""
+
+
+# Submit
+
+
+def to_submission(answer: Answer) -> Submission | Rejected:
+    """Read the answer to a submit.
+
+    Raises:
+        ProviderProtocolError: A job may exist.
+    """
+    if answer.response.is_success:
+        return _accepted(answer)
+    if not answer.response.is_client_error or answer.status in MAY_EXIST:
+        raise answer.unclear("no certain refusal")
+    error = read_error(answer)
+    if answer.status in NO_SUCH_PLACE and (error is None or error.code not in KNOWN_CODES):
+        return Rejected(answer.not_the_api())
+    if error is None:
+        raise unclear(answer, error)
+    return _refused(answer, error)
+
+
+def _accepted(answer: Answer) -> Submission | Rejected:
+    body = answer.body or {}
+    job_id = to_id(body.get("task_id"), _UPSTREAM_ID)
+    if job_id is not None:
+        # A job that is "failed" from the start exists all the same, and the poll says why.
+        return Submission(
+            ref=UpstreamRef(job_id),
+            seed=to_seed(body.get("seed")),
+            cost=_credits(body.get("credits")),
+        )
+    error = read_refusal(answer)
+    status = status_of(answer)
+    is_theirs = status >= httpx.codes.INTERNAL_SERVER_ERROR or status in MAY_EXIST
+    if error is None or is_theirs or body.get("task_id") or body.get("id"):
+        raise answer.unclear("a success without a task id")
+    return _refused(answer, error)
+
+
+def _refused(answer: Answer, error: ErrorBody) -> Rejected:
+    if error.code in UNCERTAIN_CODES:
+        raise unclear(answer, error)
+    if error.code == _NO_SUCH_PATH:
+        return Rejected(answer.not_the_api(error.code))
+    return Rejected(to_fault(error, answer))
+
+
+_NO_SUCH_PATH = "NotFound"
+
+
+# Poll
+
+
+def to_outcome(answer: Answer, ref: UpstreamRef, asked_at: datetime) -> Outcome:
+    """Read the answer to the question about one job.
+
+    Raises:
+        ProviderProtocolError: We could not ask.
+    """
+    if not answer.response.is_success:
+        return _refused_poll(answer)
+    body = answer.body or {}
+    state = body.get("state")
+    if not isinstance(state, str) or not state:
+        raise answer.unclear("no state")
+    told_id = body.get("id")
+    if told_id not in (None, "") and to_id(told_id, _UPSTREAM_ID) != ref.id:
+        return Unreadable("The answer is about another job.")
+    return _by_state(answer, body, state, asked_at)
+
+
+def _by_state(answer: Answer, body: Mapping[str, Any], state: str, asked_at: datetime) -> Outcome:
+    if state in _WAITING:
+        return Pending(started=False)
+    if state == "processing":
+        percent = body.get("progress")
+        return Pending(
+            started=True, progress=to_progress(percent) if isinstance(percent, int) else None
+        )
+    if state == "success":
+        return _finished(body, asked_at)
+    if state == "failed":
+        code = answer.words(body.get("err_code"), limit=100)
+        message = answer.words(body.get("err_msg"))
+        return Failed(to_job_fault(ErrorBody(code=code or "failed", message=message)))
+    if state in _CANCELLED:
+        return Failed(Fault(FaultKind.CANCELLED, code=state, message="cancelled"))
+    return Unreadable(f"The state {answer.words(state, limit=60)!r} is unknown.")
+
+
+def _refused_poll(answer: Answer) -> Outcome:
+    error = read_error(answer)
+    if answer.status == httpx.codes.NOT_FOUND and error and error.code == "TaskNotFound":
+        fault = Fault(FaultKind.NOT_FOUND, code=error.code, message=error.message)
+        return Failed(fault, doubtful=True)
+    raise unclear(answer, error)
+
+
+def _finished(body: Mapping[str, Any], asked_at: datetime) -> Outcome:
+    creations = body.get("creations")
+    if isinstance(creations, dict):
+        creations = [creations]
+    if not isinstance(creations, list | None):
+        return Unreadable("The finished job has creations that are not a list.")
+    for creation in creations or ():
+        if not isinstance(creation, dict):
+            return Unreadable("The finished job has a creation that is not an object.")
+        if creation.get("url") in (None, ""):
+            continue
+        url = to_url(creation["url"])
+        if url is None:
+            return Unreadable("The finished job has a creation whose url is not a URL.")
+        return Succeeded(_result(body, creation, url, asked_at))
+    fault = Fault(
+        FaultKind.FAULT, code="no_url", message="success without a video", safe_message=NO_LINK
+    )
+    return Failed(fault, doubtful=True)
+
+
+def _result(
+    body: Mapping[str, Any], creation: Mapping[str, Any], url: str, asked_at: datetime
+) -> VideoResult:
+    video = _object(creation.get("video"))
+    size = _object(video.get("resolution"))
+    cost = _credits(body.get("credits"))
+    return VideoResult(
+        url=url,
+        cover_url=to_url(creation.get("cover_url")),
+        watermarked_url=to_url(creation.get("watermarked_url")),
+        expires_at=link_ends_at(url) or asked_at + _URL_LIFETIME,
+        duration_seconds=to_measure(video.get("duration")),
+        fps=to_measure(video.get("fps")),
+        width=to_pixels(size.get("width")),
+        height=to_pixels(size.get("height")),
+        seed=to_seed(body.get("seed")),
+        cost=cost,
+        cost_unit=None if cost is None else "credits",
+        upstream_id=to_id(creation.get("id"), _UPSTREAM_ID),
+    )
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+# Find
+
+
+def to_found(answer: Answer, correlation: str, since: datetime, page: Mapping[str, Any]) -> Found:
+    """Look for a submit in one page of the listing.
+
+    That the provider has no such job is said only when the listing certainly was read to its end,
+    and every job in its window told its `payload`.
+
+    Args:
+        answer: The page.
+        correlation: What the submit carried as `payload`.
+        since: Where the window of the listing begins.
+        page: Which page was asked for: its number, or its token.
+
+    Raises:
+        ProviderProtocolError: It does not say.
+    """
+    if not answer.response.is_success or answer.body is None:
+        error = None if answer.response.is_success else read_error(answer)
+        raise answer.unclear(error.code if error else "no listing")
+    jobs = answer.body.get("tasks")
+    if not isinstance(jobs, list) or not all(isinstance(job, dict) for job in jobs):
+        raise answer.unclear("a listing without tasks")
+    for job in jobs:
+        if job.get("payload") == correlation:
+            ids = (to_id(job.get(name), _UPSTREAM_ID) for name in ("id", "task_id"))
+            job_id = next(filter(None, ids), None)
+            if job_id is None:
+                raise answer.unclear("a listed task without an id")
+            return Found(UpstreamRef(job_id))
+    if any(not isinstance(job.get("payload"), str) and _is_within(job, since) for job in jobs):
+        raise answer.unclear("a listed task without its payload")
+    return _next(answer, jobs, answer.body.get("next_page_token"), page)
+
+
+def _is_within(job: Mapping[str, Any], since: datetime) -> bool:
+    """Whether a job may be as young as the submit that is looked for."""
+    created_at = job.get("created_at")
+    if not isinstance(created_at, str):
+        return True
+    try:
+        return datetime.fromisoformat(created_at) >= since
+    except (ValueError, TypeError):
+        return True
+
+
+def _next(answer: Answer, jobs: list[dict[str, Any]], token: Any, page: Mapping[str, Any]) -> Found:
+    if token not in (None, ""):
+        if not isinstance(token, str) or not token.isprintable() or token == page.get("token"):
+            raise answer.unclear("a listing that does not go on")
+        return Found(None, next_page={"token": token})
+    if "token" in page:
+        return Found(None)
+    first = answer.words(str(jobs[0].get("id")), limit=64) if jobs else None
+    if first is not None and first == page.get("first"):
+        raise answer.unclear("a listing that does not turn its pages")
+    # The page's size goes by two names in the documentation. Below the smaller of both possible
+    # sizes it is the last one whichever the server reads; otherwise the next one tells.
+    if len(jobs) < _DEFAULT_PAGE_SIZE:
+        return Found(None)
+    number = page.get("page")
+    following = number + 1 if isinstance(number, int) else 1
+    return Found(None, next_page={"page": following, "first": first})
+
+
+# Credits
+
+
+def to_amount(value: Any) -> Decimal | None:
+    """Read an amount of credits, below 0 too; `None` for nonsense."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        amount = Decimal(str(value)[:40])
+    except (InvalidOperation, ValueError):
+        return None
+    return amount if amount.is_finite() and abs(amount) < _MAX_CREDITS else None
+
+
+def _credits(value: Any) -> str | None:
+    amount = to_amount(value)
+    if amount is None or amount < 0:
+        return None
+    text = format(abs(amount).quantize(Decimal("0.000001")), "f")
+    return text.rstrip("0").rstrip(".")
