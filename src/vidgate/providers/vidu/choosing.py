@@ -6,7 +6,7 @@ from typing import Any
 
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import VideoRequest
-from vidgate.providers.base import Action, ActionCapabilities, ModelCapabilities
+from vidgate.providers.base import Action, ActionCapabilities
 from vidgate.providers.vidu.endpoints import (
     ENDPOINTS,
     EXTEND,
@@ -61,14 +61,12 @@ class Choice:
     Attributes:
         model: The one that runs.
         told: How messages call it.
-        known: What it takes, `None` for an unknown model.
         capabilities: What it takes here; `None` where the provider judges.
     """
 
     model: str
     told: str
     endpoint: Endpoint
-    known: ModelCapabilities | None
     capabilities: ActionCapabilities | None
 
 
@@ -97,16 +95,12 @@ def choose(
         model=endpoint.model or model,
         told=told if not endpoint.model else endpoint.model,
         endpoint=endpoint,
-        known=known,
         capabilities=known.actions.get(endpoint.action) if known else None,
     )
-    if known is not None and choice.capabilities is None:
-        # Where the sources contradict each other, and the client says so itself, the provider
-        # judges.
-        if word is None or (choice.model, endpoint.action) not in UNCERTAIN:
-            _refuse_endpoint(choice, len(request.images), metadata, is_told=word is not None)
-    elif known is not None:
-        _check_count(choice, len(request.images), metadata, is_told=word is not None)
+    # Where the sources contradict each other, and the client says so itself, the provider judges.
+    is_uncertain = word is not None and (choice.model, endpoint.action) in UNCERTAIN
+    if known is not None and not is_uncertain:
+        _check(choice, len(request.images), metadata, is_told=word is not None)
     return choice
 
 
@@ -202,87 +196,72 @@ def _by_pictures(model: str, metadata: Mapping[str, Any], images: int) -> Endpoi
     return endpoint
 
 
-# What does not go together
+# How many pictures
 
 
-def _refuse_endpoint(
-    choice: Choice, images: int, metadata: Mapping[str, Any], *, is_told: bool
-) -> None:
+def _check(choice: Choice, images: int, metadata: Mapping[str, Any], *, is_told: bool) -> None:
+    """Refuse an endpoint that a known model lacks, or a number of pictures that it does not take.
+
+    Args:
+        choice: What was chosen.
+        images: How many pictures the generic fields have.
+        metadata: The vendor fields.
+        is_told: Whether the client chose the endpoint itself, and not by the number of pictures.
+    """
     endpoint = choice.endpoint
-    is_generic = "images" not in metadata and not any(map(metadata.get, REFERENCE_FIELDS))
-    if endpoint in _BY_COUNT and choice.told == choice.model and is_generic and not is_told:
-        raise _wrong_number(choice, images, _numbers(choice))
-    others = [
-        name
-        for name, known in MODELS.items()
-        if endpoint.action in known.actions and known.successor is None
-    ]
-    raise UnsupportedParameterError(
-        "model", f"The model {choice.told} has no {endpoint.name}.", allowed=others
-    )
-
-
-def _check_count(
-    choice: Choice, images: int, metadata: Mapping[str, Any], *, is_told: bool
-) -> None:
-    if choice.endpoint.picture_field == "images" and "images" in metadata:
+    is_by_count = endpoint in _BY_COUNT and not is_told
+    if choice.capabilities is None:
+        is_generic = "images" not in metadata and not any(map(metadata.get, REFERENCE_FIELDS))
+        if is_by_count and is_generic and choice.told == choice.model:
+            raise _wrong_number(choice, images, _numbers(choice))
+        others = [
+            name
+            for name, known in MODELS.items()
+            if endpoint.action in known.actions and known.successor is None
+        ]
+        raise UnsupportedParameterError(
+            "model", f"The model {choice.told} has no {endpoint.name}.", allowed=others
+        )
+    if endpoint.picture_field == "images" and "images" in metadata:
         named = metadata["images"] or []
-        # How many a template takes is not printed, and what is no list is the provider's to judge.
-        if choice.endpoint.action is Action.EFFECT or not isinstance(named, list):
+        # How many a template takes is not printed; what is not a list is the provider's to judge.
+        if endpoint.action is Action.EFFECT or not isinstance(named, list):
             return
         images = len(named)
-    fewest, most = _limits(choice, metadata)
+    own = choice.capabilities.images
+    fewest, most = _limits(choice, metadata, own)
     if not fewest <= images <= most:
-        is_by_count = choice.endpoint in _BY_COUNT and (fewest, most) == _own_limits(choice)
-        is_by_count = is_by_count and not is_told
-        allowed = _numbers(choice) if is_by_count else range(fewest, most + 1)
+        is_own = is_by_count and (fewest, most) == own
+        allowed = _numbers(choice) if is_own else range(fewest, most + 1)
         raise _wrong_number(choice, images, allowed)
 
 
-def _own_limits(choice: Choice) -> tuple[int, int]:
-    return choice.capabilities.images if choice.capabilities else (0, 0)
-
-
-def _limits(choice: Choice, metadata: Mapping[str, Any]) -> tuple[int, int]:
+def _limits(choice: Choice, metadata: Mapping[str, Any], own: tuple[int, int]) -> tuple[int, int]:
     """The fewest and the most pictures beside these vendor fields."""
-    fewest, most = _own_limits(choice)
+    fewest, most = own
     match choice.endpoint.name:
+        case REFERENCES.name if metadata.get("subjects"):
+            return 0, 0  # the two forms of the body are not to be mixed
+        case REFERENCES.name if metadata.get("videos"):
+            return 0, PICTURES_BESIDE_VIDEOS.get(choice.model, most)
         case REFERENCES.name:
-            return _reference_limits(choice, metadata)
+            return (0 if metadata.get("auto_subjects") else fewest), most
         case MULTIFRAME.name:
-            return _frame_limits(metadata)
+            first = 0 if "start_image" in metadata else 1
+            few, many = (0, 0) if "image_settings" in metadata else KEY_FRAMES
+            return first + few, first + many
         case STORY.name:
             story = metadata.get("story")
-            known = STORY_PICTURES.get(story) if isinstance(story, str) else None
-            return known or (fewest, most)
+            return STORY_PICTURES.get(story, own) if isinstance(story, str) else own
         case _:
-            return fewest, most
-
-
-def _reference_limits(choice: Choice, metadata: Mapping[str, Any]) -> tuple[int, int]:
-    fewest, most = _own_limits(choice)
-    if metadata.get("subjects"):
-        return 0, 0  # the two forms of the body are not to be mixed
-    if metadata.get("videos"):
-        return 0, PICTURES_BESIDE_VIDEOS.get(choice.model, most)
-    return (0 if metadata.get("auto_subjects") else fewest), most
-
-
-def _frame_limits(metadata: Mapping[str, Any]) -> tuple[int, int]:
-    first = 0 if "start_image" in metadata else 1
-    if "image_settings" in metadata:
-        return first, first
-    return first + KEY_FRAMES[0], first + KEY_FRAMES[1]
+            return own
 
 
 def _numbers(choice: Choice) -> list[int]:
     """Every number of pictures from which the model makes a video, whichever the endpoint."""
-    numbers: set[int] = set()
-    for endpoint in _BY_COUNT:
-        takes = choice.known.actions.get(endpoint.action) if choice.known else None
-        if takes is not None:
-            numbers.update(range(takes.images[0], takes.images[1] + 1))
-    return sorted(numbers)
+    known = MODELS[choice.model].actions
+    takes = [known[endpoint.action] for endpoint in _BY_COUNT if endpoint.action in known]
+    return sorted({n for one in takes for n in range(one.images[0], one.images[1] + 1)})
 
 
 def _wrong_number(choice: Choice, images: int, allowed: Iterable[int]) -> UnsupportedParameterError:

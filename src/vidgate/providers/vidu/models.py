@@ -22,7 +22,7 @@ and the pages of viduq4-preview), read 2026-11-20. What they leave open is taken
   for that endpoint by name.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
@@ -38,6 +38,7 @@ from vidgate.providers.vidu.endpoints import (
     TEMPLATE,
     TEXT,
     UPSCALE,
+    Endpoint,
 )
 
 __all__ = [
@@ -113,7 +114,6 @@ _THREE_RATIOS = ("16:9", "9:16", "1:1")
 _FIVE_RATIOS = (*_THREE_RATIOS, "4:3", "3:4")
 """The last two only since Q2."""
 
-_REFERENCES = (1, 7)
 _FEW_REFERENCES = (1, 3)
 _MANY_REFERENCES = (1, 15)
 _TEMPLATE_PICTURES = (1, 10)
@@ -130,40 +130,26 @@ def _seconds(first: int, last: int) -> tuple[int, ...]:
     return tuple(range(first, last + 1))
 
 
-def _text(
-    durations: tuple[int, ...], tiers: tuple[str, ...], ratios: tuple[str, ...] = _FIVE_RATIOS
-) -> ActionCapabilities:
-    return ActionCapabilities(
-        endpoint=TEXT.path, durations=durations, tiers=tiers, ratios=ratios, seed=True
-    )
-
-
-def _first(durations: tuple[int, ...], tiers: tuple[str, ...]) -> ActionCapabilities:
-    return ActionCapabilities(
-        endpoint=FIRST_FRAME.path, durations=durations, tiers=tiers, images=(1, 1), seed=True
-    )
-
-
-def _first_last(durations: tuple[int, ...], tiers: tuple[str, ...]) -> ActionCapabilities:
-    return ActionCapabilities(
-        endpoint=FIRST_LAST_FRAME.path, durations=durations, tiers=tiers, images=(2, 2), seed=True
-    )
-
-
-def _references(
+def _main(
+    endpoints: Iterable[Endpoint],
     durations: tuple[int, ...],
     tiers: tuple[str, ...],
     ratios: tuple[str, ...] = _FIVE_RATIOS,
-    images: tuple[int, int] = _REFERENCES,
-) -> ActionCapabilities:
-    return ActionCapabilities(
-        endpoint=REFERENCES.path,
-        durations=durations,
-        tiers=tiers,
-        ratios=ratios,
-        images=images,
-        seed=True,
-    )
+    references: tuple[int, int] = (1, 7),
+) -> dict[Action, ActionCapabilities]:
+    """What a model takes at some of the four main endpoints."""
+    images = {FIRST_FRAME.name: (1, 1), FIRST_LAST_FRAME.name: (2, 2), REFERENCES.name: references}
+    return {
+        endpoint.action: ActionCapabilities(
+            endpoint=endpoint.path,
+            durations=durations,
+            tiers=tiers,
+            ratios=ratios if endpoint.has_ratio else (),
+            images=images.get(endpoint.name, (0, 0)),
+            seed=True,
+        )
+        for endpoint in endpoints
+    }
 
 
 _KEY_FRAMES = ActionCapabilities(
@@ -191,67 +177,44 @@ _SOUND: Mapping[str, frozenset[Action]] = {
 }
 """Where a family, by the first six letters of its models, makes sound."""
 
+_FRAMES = (FIRST_FRAME, FIRST_LAST_FRAME)
+_LONGER = {Action.KEY_FRAMES: _KEY_FRAMES, Action.EXTEND: _EXTEND}
+
 _ACTIONS: Mapping[str, _Actions] = {
-    "viduq4-preview": {
-        Action.FIRST_FRAME: _first(_seconds(3, 16), _Q4),
-        Action.REFERENCES: _references(_seconds(3, 16), _Q4, images=_MANY_REFERENCES),
-    },
-    "viduq3-pro": {
-        Action.TEXT: _text(_seconds(1, 16), _FULL),
-        Action.FIRST_FRAME: _first(_seconds(1, 16), _FULL),
-        Action.FIRST_LAST_FRAME: _first_last(_seconds(1, 16), _FULL),
-    },
+    "viduq4-preview": _main(
+        (FIRST_FRAME, REFERENCES), _seconds(3, 16), _Q4, references=_MANY_REFERENCES
+    ),
+    "viduq3-pro": _main((TEXT, *_FRAMES), _seconds(1, 16), _FULL),
     "viduq3-turbo": {
-        Action.TEXT: _text(_seconds(1, 16), _FULL),
-        Action.FIRST_FRAME: _first(_seconds(1, 16), _FULL),
-        Action.FIRST_LAST_FRAME: _first_last(_seconds(1, 16), _FULL),
-        Action.REFERENCES: _references(_seconds(3, 16), _FULL),
+        **_main((TEXT, *_FRAMES), _seconds(1, 16), _FULL),
+        **_main((REFERENCES,), _seconds(3, 16), _FULL),
     },
-    "viduq3-pro-fast": {Action.FIRST_FRAME: _first(_seconds(1, 16), _FAST)},
-    "viduq3": {Action.REFERENCES: _references(_seconds(3, 16), _FULL)},
-    "viduq3-mix": {Action.REFERENCES: _references(_seconds(1, 16), _FAST)},
-    "viduq2": {
-        Action.TEXT: _text(_seconds(1, 10), _FULL),
-        Action.REFERENCES: _references(_seconds(1, 10), _FULL),
-    },
+    "viduq3-pro-fast": _main((FIRST_FRAME,), _seconds(1, 16), _FAST),
+    "viduq3": _main((REFERENCES,), _seconds(3, 16), _FULL),
+    "viduq3-mix": _main((REFERENCES,), _seconds(1, 16), _FAST),
+    "viduq2": _main((TEXT, REFERENCES), _seconds(1, 10), _FULL),
     "viduq2-pro": {
-        Action.FIRST_FRAME: _first(_seconds(1, 10), _FULL),
-        Action.FIRST_LAST_FRAME: _first_last(_seconds(1, 8), _FULL),
-        Action.REFERENCES: _references(_seconds(0, 10), _FULL),
-        Action.KEY_FRAMES: _KEY_FRAMES,
-        Action.EXTEND: _EXTEND,
+        **_main((FIRST_FRAME,), _seconds(1, 10), _FULL),
+        **_main((FIRST_LAST_FRAME,), _seconds(1, 8), _FULL),
+        **_main((REFERENCES,), _seconds(0, 10), _FULL),
+        **_LONGER,
     },
     "viduq2-turbo": {
-        Action.FIRST_FRAME: _first(_seconds(1, 10), _FULL),
-        Action.FIRST_LAST_FRAME: _first_last(_seconds(1, 8), _FULL),
-        Action.KEY_FRAMES: _KEY_FRAMES,
-        Action.EXTEND: _EXTEND,
+        **_main((FIRST_FRAME,), _seconds(1, 10), _FULL),
+        **_main((FIRST_LAST_FRAME,), _seconds(1, 8), _FULL),
+        **_LONGER,
     },
     "viduq2-pro-fast": {
-        Action.FIRST_FRAME: _first(_seconds(1, 10), _FAST),
-        Action.FIRST_LAST_FRAME: _first_last(_seconds(1, 8), _FAST),
+        **_main((FIRST_FRAME,), _seconds(1, 10), _FAST),
+        **_main((FIRST_LAST_FRAME,), _seconds(1, 8), _FAST),
     },
-    "viduq1": {
-        Action.TEXT: _text((5,), ("1080p",), _THREE_RATIOS),
-        Action.FIRST_FRAME: _first((5,), ("1080p",)),
-        Action.FIRST_LAST_FRAME: _first_last((5,), ("1080p",)),
-        Action.REFERENCES: _references((5,), ("1080p",), _THREE_RATIOS),
-    },
-    "viduq1-classic": {
-        Action.FIRST_FRAME: _first((5,), ("1080p",)),
-        Action.FIRST_LAST_FRAME: _first_last((5,), ("1080p",)),
-    },
+    "viduq1": _main((TEXT, *_FRAMES, REFERENCES), (5,), ("1080p",), _THREE_RATIOS),
+    "viduq1-classic": _main(_FRAMES, (5,), ("1080p",)),
     "vidu2.0": {
-        Action.FIRST_FRAME: _first((4, 8), _OLD),
-        Action.FIRST_LAST_FRAME: _first_last((4, 8), _OLD),
-        Action.REFERENCES: _references((4,), ("360p", "720p"), _THREE_RATIOS, _FEW_REFERENCES),
+        **_main(_FRAMES, (4, 8), _OLD),
+        **_main((REFERENCES,), (4,), ("360p", "720p"), _THREE_RATIOS, _FEW_REFERENCES),
     },
-    "vidu1.5": {
-        Action.TEXT: _text((4, 8), _OLD, _THREE_RATIOS),
-        Action.FIRST_FRAME: _first((4, 8), _OLD),
-        Action.FIRST_LAST_FRAME: _first_last((4, 8), _OLD),
-        Action.REFERENCES: _references((4, 8), _OLD, _THREE_RATIOS, _FEW_REFERENCES),
-    },
+    "vidu1.5": _main((TEXT, *_FRAMES, REFERENCES), (4, 8), _OLD, _THREE_RATIOS, _FEW_REFERENCES),
 }
 
 UNCERTAIN = frozenset({("viduq2-pro-fast", Action.REFERENCES)})

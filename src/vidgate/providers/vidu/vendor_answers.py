@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from vidgate.models.tasks import TaskSnapshot, TaskStatus
+from vidgate.providers.draft import to_whole
 from vidgate.providers.vidu.endpoints import ENDPOINTS
 
 __all__ = ["to_native"]
@@ -70,9 +71,8 @@ def _credits(task: TaskSnapshot) -> int | float:
     return int(total) if total == total.to_integral_value() else float(total)
 
 
-def _plain(number: float | None) -> float | None:
-    """24 rather than 24.0, as the vendor writes whole numbers."""
-    return int(number) if number is not None and number == int(number) else number
+def _whole(number: float | None) -> float | None:
+    return None if number is None else to_whole(number)
 
 
 def _creations(task: TaskSnapshot) -> list[dict[str, Any]]:
@@ -83,8 +83,8 @@ def _creations(task: TaskSnapshot) -> list[dict[str, Any]]:
             "cover_url": result.cover_url or "",
             "watermarked_url": result.watermarked_url or "",
             "video": {
-                "duration": _plain(result.duration_seconds),
-                "fps": _plain(result.fps),
+                "duration": _whole(result.duration_seconds),
+                "fps": _whole(result.fps),
                 "resolution": {"width": result.width, "height": result.height},
             },
         }
