@@ -97,13 +97,15 @@ SWITCH = OneOf((True, False))
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """Nothing: the model has no such field. `false` and an empty list ask for nothing, and pass.
+    """Nothing: the model has no such field. What asks for nothing passes, such as `false`.
 
     Attributes:
         takers: The models that have it, where that is of use.
+        otherwise: What a value may be that asks for nothing.
     """
 
     takers: tuple[str, ...] = ()
+    otherwise: Check | None = None
 
     @property
     def samples(self) -> tuple[Any, Any]:
@@ -112,10 +114,12 @@ class Absent:
 
     def refuse(self, name: str, value: Any, told: str) -> None:
         """Refuse whatever asks for something."""
-        if value is not False and value != []:
+        if value:
             has = "has" if len(self.takers) == 1 else "have"
             instead = f"; {' and '.join(self.takers)} {has}" if self.takers else ""
             raise UnsupportedParameterError(name, f"The model {told} has no {name}{instead}.")
+        if self.otherwise is not None:
+            self.otherwise.refuse(name, value, told)
 
 
 @dataclass(frozen=True, slots=True)

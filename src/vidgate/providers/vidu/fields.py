@@ -145,8 +145,10 @@ _AUTOMATIC_RATIO_FAMILY = "viduq3"
 def _checks(model: str, endpoint: Endpoint, takes: ActionCapabilities) -> Mapping[str, Check]:
     checks = dict(_CHECKS.get(endpoint.name, {}))
     if endpoint in _MAIN:
-        checks |= {name: Absent() for name, models in _LACKS.items() if model in models}
-        checks |= {name: Absent((own,)) for name, own in _ALONE.items() if model != own}
+        lacks: dict[str, tuple[str, ...]]
+        lacks = {name: () for name, models in _LACKS.items() if model in models}
+        lacks |= {name: (own,) for name, own in _ALONE.items() if model != own}
+        checks |= {name: Absent(takers, checks.get(name)) for name, takers in lacks.items()}
     if endpoint.prompt_field == "prompt" and takes.prompt_characters is not None:
         checks["prompt"] = Length(0, takes.prompt_characters)
     # Each key frame has a duration of its own.
