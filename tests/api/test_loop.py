@@ -33,7 +33,7 @@ VIDU = "/vidu/ent/v2/text2video"
 OURS = "/v1/video/generations"
 GOOD = {"model": "viduq3-turbo", "prompt": "a boat"}
 BOUNDARY = "cut"
-CALLS = 12_000
+CALLS = 20_000
 """More than twice what a small request and a body in a hundred pieces need; each value of a large
 body that is looked at by the loop is one or more."""
 

@@ -69,10 +69,10 @@ def check_strict(translation: Translation) -> None:
     for change in translation.adjusted:
         name, _, value = change.partition("=")
         if name in _MEASURES:
-            message = f"The model cannot meet {name} exactly; the nearest is {value}."
+            message = f"The model cannot meet {name} exactly; the nearest is listed."
         else:
             message = f"The rest of the request needs {name} to be {value}; ask for that too."
-        raise UnsupportedParameterError(name, message)
+        raise UnsupportedParameterError(name, message, allowed=(value,))
     for name in translation.unknown:
         message = f"{_shown(name)} is not in the vendor's documentation; leave it out."
         raise UnsupportedParameterError(_cut(name), message)
