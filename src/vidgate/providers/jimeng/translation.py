@@ -117,9 +117,9 @@ def translate(request: VideoRequest) -> Translation:
 
     body = draft.finish()
     if key is not None:
+        check_fields(body, key, pictures=pictures, names=draft.names)
         if brings_pictures:
             check_vendor_pictures(body, key)
-        check_fields(body, key, pictures=pictures, names=draft.names)
     return Translation(
         endpoint=calls_of(key_name).submit,
         body=body,
