@@ -17,7 +17,12 @@ from vidgate.models.requests import Image, VideoRequest
 from vidgate.models.tasks import FollowUp, OutputSnapshot, TaskError, TaskSnapshot, TaskStatus
 from vidgate.providers.base import SubmitIds
 from vidgate.providers.kling import Kling
-from vidgate.providers.kling.native import legacy_entry, native_answer, new_created, new_entry
+from vidgate.providers.kling.vendor_answers import (
+    legacy_entry,
+    native_answer,
+    new_created,
+    new_entry,
+)
 
 HOST = "https://api-singapore.klingai.com"
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

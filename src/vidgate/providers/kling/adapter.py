@@ -57,24 +57,29 @@ from vidgate.providers.base import (
     Tests,
     Translation,
 )
+from vidgate.providers.kling.answers import (
+    Envelope,
+    Job,
+    job_id,
+    read_envelope,
+    read_legacy_job,
+    read_new_job,
+)
 from vidgate.providers.kling.callbacks import check_callback
-from vidgate.providers.kling.capabilities import CAPABILITIES
+from vidgate.providers.kling.channel_test import probe_path, read_probe
+from vidgate.providers.kling.choosing import effective_model
 from vidgate.providers.kling.direct_calls import (
     DIRECT_CALLS,
     SESSION_FIELDS,
     direct_path,
     read_data,
 )
-from vidgate.providers.kling.envelope import Envelope, read_envelope
-from vidgate.providers.kling.following import follow_up
-from vidgate.providers.kling.jobs import Job, job_id, read_legacy_job, read_new_job
-from vidgate.providers.kling.models import ADVANCED_LIP_SYNC, IDENTIFY_FACE
-from vidgate.providers.kling.native import native_answer
-from vidgate.providers.kling.probing import probe_path, read_probe
-from vidgate.providers.kling.routing import effective_model
+from vidgate.providers.kling.follow_ups import follow_up
+from vidgate.providers.kling.lip_sync import first_step, second_step
+from vidgate.providers.kling.models import ADVANCED_LIP_SYNC, CAPABILITIES, IDENTIFY_FACE
 from vidgate.providers.kling.signing import Signer, check_credential, has_api_key
-from vidgate.providers.kling.stepping import first_step, second_step
 from vidgate.providers.kling.translation import translate
+from vidgate.providers.kling.vendor_answers import native_answer
 from vidgate.providers.kling.vocabulary import VOCABULARY
 from vidgate.providers.pieces import to_json
 from vidgate.providers.words import translate_words

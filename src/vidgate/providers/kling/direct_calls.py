@@ -15,7 +15,7 @@ import httpx
 
 from vidgate.models.outcomes import Rejected
 from vidgate.providers.answers import can_be_passed_on
-from vidgate.providers.kling.envelope import Envelope
+from vidgate.providers.kling.answers import Envelope
 from vidgate.providers.kling.models import IDENTIFY_FACE, PRODUCT_NAMES, Product
 
 __all__ = ["DIRECT_CALLS", "SESSION_FIELDS", "direct_path", "read_data"]

@@ -1,4 +1,4 @@
-"""What is known of each of Kling's models and products; `tables` has the rows.
+"""What is known of each of Kling's models and products: to take up another one is to add a row.
 
 The avatar, the lip-sync, the effects and the edit of a video's objects have no model in their
 requests. Each has a name of ours here, so that it can be permitted, priced and asked for.
@@ -8,15 +8,17 @@ https://kling.ai/document-api/guides/capability-map/video, read 2026-09-20.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
+from typing import TypeAlias
 
-from vidgate.providers.base import Action, ActionCapabilities
+from vidgate.providers.base import Action, ActionCapabilities, Capabilities, ModelCapabilities, Pace
 
 __all__ = [
     "ADVANCED_LIP_SYNC",
+    "CAPABILITIES",
     "IDENTIFY_FACE",
     "MODE_OF_TIER",
     "OMNI_IMAGES",
@@ -26,8 +28,11 @@ __all__ = [
     "RETIRED",
     "SUCCESSOR",
     "TIER_OF_MODE",
+    "TRAITS",
     "Product",
     "Traits",
+    "pace_of",
+    "unknown_actions",
 ]
 
 IDENTIFY_FACE = "/v1/videos/identify-face"
@@ -127,3 +132,399 @@ class Traits:
         if action in self.actions:
             return self.actions[action]
         return self.actions[Action.TEXT if action is Action.TEXT else Action.FIRST_FRAME]
+
+
+# The rows
+
+
+Actions: TypeAlias = dict[Action, ActionCapabilities]
+
+_TEXT_TO_VIDEO = "/v1/videos/text2video"
+_IMAGE_TO_VIDEO = "/v1/videos/image2video"
+_OMNI_VIDEO = "/v1/videos/omni-video"
+_MOTION_CONTROL = "/v1/videos/motion-control"
+_AVATAR = "/v1/videos/avatar/image2video"
+_EFFECTS = "/v1/videos/effects"
+_MULTI_ELEMENTS = "/v1/videos/multi-elements"
+
+_ONLY_1080P = ("1080p",)
+_TO_1080P = ("720p", "1080p")
+_TO_4K = ("720p", "1080p", "4k")
+_3_TO_15 = tuple(range(3, 16))
+_3_TO_10 = tuple(range(3, 11))
+_5_OR_10 = (5, 10)
+_NATIVE_OR_OFF = ("native", "off")
+_EVERY_AUDIO = ("native", "original", "off")
+"""Also of 3.0 Turbo, whose page has no such field: the server was seen to take it."""
+_2_TO_60 = tuple(range(2, 61))
+"""Of a lip-sync: the part of the sound that is spoken."""
+
+_PROMPT_CHARACTERS = 2500
+_LONG_PROMPT_CHARACTERS = 3072
+"""The new endpoints of 3.0, 3.0 Omni and 3.0 Turbo from text."""
+
+
+def _legacy(
+    *,
+    durations: tuple[int, ...],
+    tiers: tuple[str, ...],
+    last_frame_tiers: tuple[str, ...],
+    sound: bool,
+    last_frame_sound: bool,
+) -> Actions:
+    text = ActionCapabilities(
+        endpoint=_TEXT_TO_VIDEO,
+        durations=durations,
+        tiers=tiers,
+        ratios=RATIOS,
+        prompt_characters=_PROMPT_CHARACTERS,
+        sound=sound,
+        negative_prompt=True,
+    )
+    first = replace(text, endpoint=_IMAGE_TO_VIDEO, ratios=(), images=(1, 1))
+    last = replace(first, tiers=last_frame_tiers, images=(2, 2), sound=last_frame_sound)
+    return {Action.TEXT: text, Action.FIRST_FRAME: first, Action.FIRST_LAST_FRAME: last}
+
+
+def _new(
+    model: str,
+    *,
+    durations: tuple[int, ...],
+    tiers: tuple[str, ...],
+    last_frame_tiers: tuple[str, ...] = (),
+    sound: bool = False,
+    last_frame_sound: bool = False,
+    text_characters: int = _PROMPT_CHARACTERS,
+    frame_characters: int = _PROMPT_CHARACTERS,
+) -> Actions:
+    text = ActionCapabilities(
+        endpoint=f"/text-to-video/{model}",
+        durations=durations,
+        tiers=tiers,
+        ratios=RATIOS,
+        prompt_characters=text_characters,
+        sound=sound,
+    )
+    first = replace(
+        text,
+        endpoint=f"/image-to-video/{model}",
+        ratios=(),
+        images=(1, 1),
+        prompt_characters=frame_characters,
+    )
+    actions = {Action.TEXT: text, Action.FIRST_FRAME: first}
+    if last_frame_tiers:
+        actions[Action.FIRST_LAST_FRAME] = replace(
+            first, tiers=last_frame_tiers, images=(2, 2), sound=last_frame_sound
+        )
+    return actions
+
+
+def _motion(endpoint: str) -> Actions:
+    """The length follows the video that is copied: at most 30 s, 10 s in the picture's pose."""
+    return {
+        Action.MOTION: ActionCapabilities(
+            endpoint=endpoint,
+            tiers=_TO_1080P,
+            images=(1, 1),
+            prompt_characters=_PROMPT_CHARACTERS,
+        )
+    }
+
+
+def _omni(
+    endpoint: str,
+    *,
+    durations: tuple[int, ...],
+    tiers: tuple[str, ...],
+    text_durations: tuple[int, ...] = (),
+    first_frame_durations: tuple[int, ...] = (),
+    edit_durations: tuple[int, ...] = (),
+    sound: bool,
+    prompt_characters: int = _PROMPT_CHARACTERS,
+) -> Actions:
+    """All on one endpoint; pictures are references unless the request says that they are frames.
+
+    The legacy endpoint has no use for a duration when it edits; of the new one nobody has said.
+    """
+    every = ActionCapabilities(
+        endpoint=endpoint,
+        durations=durations,
+        tiers=tiers,
+        prompt_characters=prompt_characters,
+        sound=sound,
+    )
+    return {
+        Action.TEXT: replace(every, durations=text_durations or durations, ratios=RATIOS),
+        Action.FIRST_FRAME: replace(
+            every, durations=first_frame_durations or durations, images=(1, 1)
+        ),
+        Action.FIRST_LAST_FRAME: replace(every, images=(2, 2)),
+        Action.REFERENCES: replace(every, ratios=RATIOS, images=(1, OMNI_IMAGES)),
+        Action.EDIT: replace(
+            every, durations=edit_durations, images=(0, OMNI_IMAGES_BESIDE_VIDEO), sound=False
+        ),
+    }
+
+
+_TRAITS = (
+    Traits(
+        name="kling-v3",
+        actions=_legacy(
+            durations=_3_TO_15,
+            tiers=_TO_4K,
+            last_frame_tiers=_TO_4K,
+            sound=True,
+            last_frame_sound=True,
+        )
+        | _motion(_MOTION_CONTROL),
+        has_shot_field=True,
+    ),
+    Traits(
+        name="kling-v2-6",
+        actions=_legacy(
+            durations=_5_OR_10,
+            tiers=_TO_1080P,
+            last_frame_tiers=_ONLY_1080P,
+            sound=True,
+            last_frame_sound=False,
+        )
+        | _motion(_MOTION_CONTROL),
+        sound_tiers=_ONLY_1080P,
+    ),
+    Traits(
+        name="kling-v2-5-turbo",
+        actions=_legacy(
+            durations=_5_OR_10,
+            tiers=_TO_1080P,
+            last_frame_tiers=_ONLY_1080P,
+            sound=False,
+            last_frame_sound=False,
+        ),
+        first_ask=timedelta(seconds=20),
+        earliest=timedelta(seconds=30),
+        usual=timedelta(seconds=60),
+    ),
+    Traits(
+        name="kling-v3-omni",
+        product=Product.OMNI,
+        actions=_omni(_OMNI_VIDEO, durations=_3_TO_15, tiers=_TO_4K, sound=True),
+        default_tier="1080p",
+        has_shot_field=True,
+    ),
+    Traits(
+        name="kling-video-o1",
+        product=Product.OMNI,
+        actions=_omni(
+            _OMNI_VIDEO,
+            durations=_3_TO_10,
+            tiers=_TO_1080P,
+            text_durations=_5_OR_10,
+            first_frame_durations=_5_OR_10,
+            sound=False,
+        ),
+        default_tier="1080p",
+    ),
+    Traits(
+        name="kling-3.0-turbo",
+        actions=_new(
+            "kling-3.0-turbo",
+            durations=_3_TO_15,
+            tiers=_TO_1080P,
+            sound=True,
+            text_characters=_LONG_PROMPT_CHARACTERS,
+        ),
+        is_path_model=True,
+        has_sound_always=True,
+        first_ask=timedelta(seconds=20),
+        earliest=timedelta(seconds=28),
+        audios=_EVERY_AUDIO,
+    ),
+    Traits(
+        name="kling-3.0",
+        actions=_new(
+            "kling-3.0",
+            durations=_3_TO_15,
+            tiers=_TO_4K,
+            last_frame_tiers=_TO_4K,
+            sound=True,
+            last_frame_sound=True,
+            text_characters=_LONG_PROMPT_CHARACTERS,
+            frame_characters=_LONG_PROMPT_CHARACTERS,
+        )
+        | _motion("/motion-control/kling-3.0"),
+        is_path_model=True,
+        audios=_NATIVE_OR_OFF,
+        has_shot_field=True,
+    ),
+    Traits(
+        name="kling-2.6",
+        actions=_new(
+            "kling-2.6",
+            durations=_5_OR_10,
+            tiers=_TO_1080P,
+            last_frame_tiers=_ONLY_1080P,
+            sound=True,
+        )
+        | _motion("/motion-control/kling-2.6"),
+        is_path_model=True,
+        sound_tiers=_ONLY_1080P,
+        audios=_NATIVE_OR_OFF,
+    ),
+    Traits(
+        name="kling-2.5-turbo",
+        actions=_new(
+            "kling-2.5-turbo",
+            durations=_5_OR_10,
+            tiers=_TO_1080P,
+            last_frame_tiers=_ONLY_1080P,
+        ),
+        is_path_model=True,
+        first_ask=timedelta(seconds=20),
+        earliest=timedelta(seconds=30),
+        usual=timedelta(seconds=60),
+    ),
+    Traits(
+        name="kling-3.0-omni",
+        product=Product.OMNI,
+        actions=_omni(
+            "/omni-video/kling-3.0-omni",
+            durations=_3_TO_15,
+            tiers=_TO_4K,
+            edit_durations=_3_TO_15,
+            sound=True,
+            prompt_characters=_LONG_PROMPT_CHARACTERS,
+        ),
+        is_path_model=True,
+        earliest=timedelta(seconds=83),
+        audios=_EVERY_AUDIO,
+        has_shot_field=True,
+    ),
+    Traits(
+        name="kling-o1",
+        product=Product.OMNI,
+        actions=_omni(
+            "/omni-video/kling-o1",
+            durations=_3_TO_10,
+            tiers=_TO_1080P,
+            first_frame_durations=_5_OR_10,
+            edit_durations=_3_TO_10,
+            sound=False,
+        ),
+        is_path_model=True,
+        audios=("original", "off"),
+    ),
+    Traits(
+        name=PRODUCT_NAMES[Product.LIP_SYNC],
+        product=Product.LIP_SYNC,
+        actions={
+            Action.LIP_SYNC: ActionCapabilities(
+                endpoint=ADVANCED_LIP_SYNC, durations=_2_TO_60, sound=True
+            )
+        },
+        default_tier=None,
+        has_sound_always=True,
+    ),
+    Traits(
+        name=PRODUCT_NAMES[Product.AVATAR],
+        product=Product.AVATAR,
+        actions={
+            Action.AVATAR: ActionCapabilities(
+                endpoint=_AVATAR,
+                tiers=_TO_1080P,
+                images=(1, 1),
+                prompt_characters=_PROMPT_CHARACTERS,
+                sound=True,
+            )
+        },
+        has_sound_always=True,
+    ),
+    Traits(
+        name=PRODUCT_NAMES[Product.EFFECTS],
+        product=Product.EFFECTS,
+        actions={Action.EFFECT: ActionCapabilities(endpoint=_EFFECTS, images=(1, 2))},
+        default_tier=None,
+    ),
+    Traits(
+        name=PRODUCT_NAMES[Product.MULTI_ELEMENTS],
+        product=Product.MULTI_ELEMENTS,
+        actions={
+            Action.EDIT: ActionCapabilities(
+                endpoint=_MULTI_ELEMENTS,
+                durations=_5_OR_10,
+                tiers=_TO_1080P,
+                images=(0, 2),
+                prompt_characters=_PROMPT_CHARACTERS,
+                negative_prompt=True,
+            )
+        },
+    ),
+)
+
+TRAITS = MappingProxyType({traits.name: traits for traits in _TRAITS})
+"""By name."""
+
+
+def unknown_actions(model: str, *, product: Product, is_path_model: bool) -> Actions:
+    """Where a model we do not know is sent: the vendor judges its values."""
+    if product is Product.OMNI:
+        endpoint = f"/omni-video/{model}" if is_path_model else _OMNI_VIDEO
+        actions = _omni(endpoint, durations=(), tiers=(), sound=True)
+        return {
+            action: replace(offered, ratios=(), prompt_characters=None)
+            for action, offered in actions.items()
+        }
+    text, frames, motion = _TEXT_TO_VIDEO, _IMAGE_TO_VIDEO, _MOTION_CONTROL
+    if is_path_model:
+        text, frames = f"/text-to-video/{model}", f"/image-to-video/{model}"
+        motion = f"/motion-control/{model}"
+    return {
+        Action.TEXT: ActionCapabilities(endpoint=text),
+        Action.FIRST_FRAME: ActionCapabilities(endpoint=frames, images=(1, 1)),
+        Action.FIRST_LAST_FRAME: ActionCapabilities(endpoint=frames, images=(2, 2)),
+        Action.MOTION: ActionCapabilities(endpoint=motion, images=(1, 1)),
+    }
+
+
+# What Kling offers
+
+_LINK_LIFETIME = timedelta(days=30)
+"""Of a result's URL. Source: the model pages under https://kling.ai/document-api/api/video/, read
+2026-09-20."""
+
+
+def _listed(traits: Traits, name: str, successor: str | None = None) -> ModelCapabilities:
+    return ModelCapabilities(
+        name=name,
+        actions=traits.actions,
+        successor=successor,
+        earliest=traits.earliest,
+        usual=traits.usual,
+        link_lifetime=_LINK_LIFETIME,
+    )
+
+
+CAPABILITIES = Capabilities(
+    model_patterns=("kling-*",),
+    base_url="https://api-singapore.klingai.com",
+    credential_form="API_KEY or ACCESS|SECRET",
+    models=MappingProxyType(
+        {name: _listed(traits, name) for name, traits in TRAITS.items()}
+        | {name: _listed(TRAITS[SUCCESSOR], name, SUCCESSOR) for name in RETIRED}
+    ),
+    object_fields=frozenset({"video_id"}),
+)
+
+_LONG = frozenset({Product.MOTION, Product.LIP_SYNC, Product.AVATAR, Product.MULTI_ELEMENTS})
+"""As long as the video or the sound that they are given: up to five minutes."""
+
+
+def pace_of(traits: Traits, product: Product, tier: str | None) -> Pace:
+    """How to follow a job: 3 s at 720p were seen to take 28 s, and clients ask every 3 to 16 s."""
+    is_long = tier == "4k" or product in _LONG
+    return Pace(
+        first_ask=traits.first_ask,
+        interval=timedelta(seconds=4),
+        max_interval=timedelta(seconds=15),
+        deadline=timedelta(minutes=60 if is_long else 30),
+    )

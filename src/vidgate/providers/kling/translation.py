@@ -8,10 +8,10 @@ from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import Image, VideoRequest
 from vidgate.providers.base import Action, ActionCapabilities, RunFacts, Translation
 from vidgate.providers.draft import merge, refuse_zero
-from vidgate.providers.kling.capabilities import pace_of
+from vidgate.providers.kling.choosing import ACTION, NO_MULTI_IMAGE, Route, find_route
 from vidgate.providers.kling.foreign import idle_fields, refuse_foreign_fields
-from vidgate.providers.kling.inline import bare_media, check_inline
 from vidgate.providers.kling.judging import judge
+from vidgate.providers.kling.media import bare_media, check_inline
 from vidgate.providers.kling.models import (
     MODE_OF_TIER,
     PRODUCT_NAMES,
@@ -21,8 +21,8 @@ from vidgate.providers.kling.models import (
     TIER_OF_MODE,
     Product,
     Traits,
+    pace_of,
 )
-from vidgate.providers.kling.routing import ACTION, NO_MULTI_IMAGE, Route, find_route
 from vidgate.providers.kling.rules import check_rules, has_own_shots, narrow
 from vidgate.providers.kling.wire import Inputs, Overridden, Wish
 from vidgate.providers.kling.words import refuse_foreign

@@ -63,7 +63,7 @@ from vidgate.api.preferences import NOTES_DOCUMENTED, PREFER, is_strict, tell_no
 from vidgate.api.writing import encode
 from vidgate.exceptions import NotFoundError
 from vidgate.models.tasks import TaskPage
-from vidgate.providers.kling.native import envelope
+from vidgate.providers.kling.vendor_answers import envelope
 from vidgate.services.tasks.creating import Created
 
 __all__ = ["router"]

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from vidgate.api.schemas import ErrorMembers
-from vidgate.providers.kling.native import envelope
+from vidgate.providers.kling.vendor_answers import envelope
 
 __all__ = [
     "CREATED",

@@ -6,7 +6,7 @@ import structlog
 
 from vidgate.api.writing import write_part
 from vidgate.models.tasks import TaskPage, TaskSnapshot, TaskStatus
-from vidgate.providers.kling.native import (
+from vidgate.providers.kling.vendor_answers import (
     envelope,
     legacy_created,
     legacy_entry,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vidgate.models.outcomes import Fault, FaultKind, Rejected
-from vidgate.providers.kling.envelope import Envelope, to_integer
+from vidgate.providers.kling.answers import Envelope, to_integer
 from vidgate.providers.kling.models import ADVANCED_LIP_SYNC
 from vidgate.providers.kling.wire import is_given, objects
 

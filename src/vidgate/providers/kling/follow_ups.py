@@ -16,9 +16,8 @@ from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import FollowUp, TaskSnapshot
 from vidgate.providers.base import Action
 from vidgate.providers.draft import merge
-from vidgate.providers.kling.capabilities import find_traits
+from vidgate.providers.kling.choosing import NO_EXTENSION, find_traits
 from vidgate.providers.kling.models import MODE_OF_TIER, Traits
-from vidgate.providers.kling.routing import NO_EXTENSION
 
 __all__ = ["follow_up"]
 

@@ -1,5 +1,6 @@
 """What a request is for: told by `metadata.action`, by the model, or by what it carries."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -8,9 +9,16 @@ from typing import Any
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import VideoRequest
 from vidgate.providers.base import Action
-from vidgate.providers.kling.capabilities import find_traits, traits_of_product
 from vidgate.providers.kling.frames import LegacyFrames, LegacyOmni, New
-from vidgate.providers.kling.models import PRODUCT_NAMES, Product, Traits
+from vidgate.providers.kling.models import (
+    PRODUCT_NAMES,
+    RETIRED,
+    SUCCESSOR,
+    TRAITS,
+    Product,
+    Traits,
+    unknown_actions,
+)
 from vidgate.providers.kling.products import (
     Avatar,
     Effects,
@@ -21,7 +29,15 @@ from vidgate.providers.kling.products import (
 )
 from vidgate.providers.kling.wire import Wire, is_given, objects
 
-__all__ = ["ACTION", "NO_EXTENSION", "NO_MULTI_IMAGE", "Route", "effective_model", "find_route"]
+__all__ = [
+    "ACTION",
+    "NO_EXTENSION",
+    "NO_MULTI_IMAGE",
+    "Route",
+    "effective_model",
+    "find_route",
+    "find_traits",
+]
 
 ACTION = "action"
 """Our own member of `metadata`, which the vendor never sees."""
@@ -118,6 +134,13 @@ _NEW_WIRES = MappingProxyType(
 )
 
 
+_PATH_MODEL = re.compile(r"kling-[0-9]+\.[0-9]+[a-z0-9-]*")
+"""Names with a dot are those of the new generation, also of models to come."""
+
+_GONE_FIELDS = ("camera_control", "static_mask", "dynamic_masks")
+"""Which only retired models could honour."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """What a request is for.
@@ -184,7 +207,7 @@ def find_route(
         if product is Product.LIP_SYNC and not is_given(over.get("session_id")):
             path = None  # the faces of the video are found first, and ours is what says so
         return Route(
-            traits=traits_of_product(product), product=product, actions=frozenset(), path=path
+            traits=TRAITS[PRODUCT_NAMES[product]], product=product, actions=frozenset(), path=path
         )
     is_path_model = None if path is None else not path.startswith(_LEGACY_ROOT)
     _refuse_retired_fields(over)
@@ -291,4 +314,71 @@ def _no_motion(model: str) -> UnsupportedParameterError:
         "model",
         f"{model} has no motion control.",
         allowed=("kling-v3", "kling-v2-6", "kling-3.0", "kling-2.6"),
+    )
+
+
+# Which model runs
+
+
+def find_traits(
+    model: str,
+    over: Mapping[str, Any],
+    *,
+    has_pictures: bool = False,
+    wants_omni: bool = False,
+    is_path_model: bool | None = None,
+    map_retired_models: bool,
+) -> Traits:
+    """Find what runs when this model is asked for.
+
+    Args:
+        model: As asked for.
+        over: The vendor fields that come with it.
+        has_pictures: Whether there is a first frame beside them.
+        wants_omni: Whether the request says that it is for an omni model.
+        is_path_model: Whether an unknown one is of the new generation, `None` to tell by its name.
+        map_retired_models: Whether a retired one runs as its successor.
+
+    Raises:
+        UnsupportedParameterError: It is retired, and is not to run as its successor, or its
+            successor cannot do the same.
+    """
+    if model in RETIRED or model.startswith("kling-v2-1-"):
+        if not map_retired_models:
+            raise UnsupportedParameterError(
+                "model", f"Kling has retired {model}.", allowed=(SUCCESSOR,)
+            )
+        _require_successor_takes(model, over, has_pictures=has_pictures)
+        return TRAITS[SUCCESSOR]
+    return TRAITS.get(model) or _unknown(
+        model, over, wants_omni=wants_omni, is_path_model=is_path_model
+    )
+
+
+def _require_successor_takes(model: str, over: Mapping[str, Any], *, has_pictures: bool) -> None:
+    gone = [field for field in _GONE_FIELDS if is_given(over.get(field))]
+    is_tail_only = not has_pictures and not is_given(over.get("image"))
+    if is_given(over.get("image_tail")) and is_tail_only:
+        gone.append("image_tail")
+    if gone:
+        what = f"no {gone[0]}" if gone[0] != "image_tail" else "no last frame without a first one"
+        raise UnsupportedParameterError(
+            gone[0], f"Kling has retired {model}, and its successor {SUCCESSOR} takes {what}."
+        )
+
+
+def _unknown(
+    model: str, over: Mapping[str, Any], *, wants_omni: bool, is_path_model: bool | None
+) -> Traits:
+    if is_path_model is None:
+        is_path_model = _PATH_MODEL.fullmatch(model) is not None
+    has_video = not is_path_model and bool(objects(over.get("video_list")))
+    is_omni = wants_omni or model.endswith("-omni") or has_video
+    product = Product.OMNI if is_omni else Product.FRAMES
+    return Traits(
+        name=model,
+        product=product,
+        actions=unknown_actions(model, product=product, is_path_model=is_path_model),
+        is_known=False,
+        is_path_model=is_path_model,
     )

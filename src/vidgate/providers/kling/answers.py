@@ -1,0 +1,448 @@
+"""Kling's answers: what is around every one, what its error codes mean, and the jobs in them.
+
+Jobs are read field by field, not through models: a job is paid for, so an odd duration or price
+beside a good URL must not make the video unreadable.
+
+Source: https://kling.ai/document-api/api/get-started/error-codes and the query sections of
+https://kling.ai/document-api/api/video/, read 2026-09-20.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+import httpx
+
+from vidgate.exceptions import ProviderProtocolError
+from vidgate.models.outcomes import (
+    Failed,
+    Fault,
+    FaultKind,
+    Outcome,
+    Pending,
+    Succeeded,
+    Unreadable,
+    VideoResult,
+)
+from vidgate.providers.answers import (
+    NO_LINK,
+    link_ends_at,
+    parse_object,
+    retry_after_seconds,
+    said,
+    secret_of,
+    to_id,
+    to_measure,
+    to_time,
+    to_url,
+    to_words,
+)
+
+__all__ = [
+    "Envelope",
+    "Job",
+    "job_id",
+    "read_envelope",
+    "read_legacy_job",
+    "read_new_job",
+    "to_integer",
+]
+
+_ACCEPTED = 0
+_INVALID_VALUE = 1201
+"""Also a duplicate external id, and a job that does not exist: only the text tells."""
+
+_FAULTS = {
+    1000: FaultKind.CREDENTIAL,
+    1001: FaultKind.CREDENTIAL,
+    1002: FaultKind.CREDENTIAL,
+    1003: FaultKind.CREDENTIAL,
+    1004: FaultKind.CREDENTIAL,
+    1100: FaultKind.CREDENTIAL,
+    1101: FaultKind.BALANCE,
+    1102: FaultKind.BALANCE,
+    1103: FaultKind.MODEL_UNAVAILABLE,
+    1200: FaultKind.BAD_PARAMETER,
+    _INVALID_VALUE: FaultKind.BAD_PARAMETER,
+    1202: FaultKind.FAULT,
+    1203: FaultKind.MODEL_UNAVAILABLE,
+    1300: FaultKind.CONTENT_POLICY,
+    1301: FaultKind.CONTENT_POLICY,
+    1302: FaultKind.RATE,
+    1303: FaultKind.CONCURRENCY,
+    1304: FaultKind.CREDENTIAL,
+}
+"""Codes after which no job exists. 429 is the status of six of them, two of which may be retried;
+5000, 5001 and 5002 are absent, because after them a job may exist."""
+
+_REFUSING_STATUSES = frozenset({200, 201, 400, 401, 403, 404, 405, 413, 415, 422, 429})
+"""With one of these, a code we do not know is a refusal too; 408 and 409 leave doubt."""
+
+_THEIR_ERRORS = 5000
+"""Where the codes of Kling's own failures begin."""
+
+_ALREADY_EXISTS = re.compile(r"external.{0,8}id.*\b(exist|duplicat)", re.IGNORECASE | re.DOTALL)
+_NO_SUCH_MODEL = re.compile(
+    r"\bmodel(?:_name)?\b(?! ?/).{0,80}\b(?:is invalid|not supported for this|not exist|not found"
+    r"|discontinued|no longer available)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""Legacy endpoints say 1201 of a model that they do not have, and 1203 of one that is retired."""
+
+_FIELD = re.compile(
+    r"(?:^|[\s'`\"(])(?P<name>[a-z][a-z0-9]*(?:_[a-z0-9]+)*(?:\[[0-9]{1,4}\])?(?:\.[a-z_]{1,40})*)['`\"]?"
+    r"(?:\s+(?:parameter|field))?(?::|\s+(?:value|is (?:invalid|required)|must|cannot|can not)\b)"
+)
+"""The field that a text is about, by what the vendor says of one."""
+
+_FIELD_WORDS = frozenset(
+    {
+        *("prompt", "image", "mode", "duration", "sound", "input", "settings", "options"),
+        *("contents", "resolution", "audio", "model", "text", "url"),
+    }
+)
+"""Fields whose names are ordinary words; the others have an underscore."""
+
+_NO_SUCH_TASK = re.compile(r"task\s+(is\s+)?not\s+found", re.IGNORECASE)
+
+_SAFE_CHARACTERS = 200
+
+_FIELD_PATH = re.compile(
+    r"\b(settings|options|contents|[a-z]+_(?:info|list|prompt))(\[[0-9]+\])?\.[a-z_]+"
+)
+"""A field inside another, which only looks like a host."""
+
+_TELLTALE = re.compile(
+    r"://|@"
+    r"|[0-9]{6}"  # an id, a phone number
+    r"|[0-9a-f]{8}-[0-9a-f]{4}"  # a UUID
+    r"|(?=[A-Za-z0-9_]*[0-9])[A-Za-z0-9_]{12}"  # a key, a correlation id
+    r"|[0-9]+\.[0-9]+\.[0-9]+"  # an address
+    r"|[A-Za-z0-9-]+\.[A-Za-z]{2}"  # a host
+    r"|\b(access|account|ak|sk|balance|host|ip|key|pack|secret|token|uid|user)\b",
+    re.IGNORECASE,
+)
+"""Anything that may name an account, a key, a host or a job."""
+
+_REVIEWED = "Kling's content review refused the prompt, a picture or the video."
+
+_SENTENCES = {
+    FaultKind.CONTENT_POLICY: _REVIEWED,
+    FaultKind.MODEL_UNAVAILABLE: "Kling does not serve this model here.",
+    FaultKind.CONCURRENCY: "Kling has no free slot at the moment.",
+    FaultKind.RATE: "Kling was asked too often.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What is around every answer.
+
+    Attributes:
+        status: The HTTP status, which says less than the code.
+        message: The vendor's words, without our key should they repeat it.
+        data: Anything; absent from some errors.
+    """
+
+    status: int
+    code: int
+    message: str
+    data: Any
+    retry_after_seconds: float | None
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the vendor did what was asked."""
+        return self.code == _ACCEPTED
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the code is one of the vendor's that are documented."""
+        return self.code in _FAULTS
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether nothing says that the vendor is overloaded or broken."""
+        return self.status < httpx.codes.INTERNAL_SERVER_ERROR and self.status not in (
+            httpx.codes.REQUEST_TIMEOUT,
+            httpx.codes.TOO_MANY_REQUESTS,
+        )
+
+    @property
+    def says_no_such_task(self) -> bool:
+        """Whether the legacy API says that it has no such job."""
+        return (
+            self.is_calm
+            and self.code == _INVALID_VALUE
+            and _NO_SUCH_TASK.search(self.message) is not None
+        )
+
+    def error(self, reason: str) -> ProviderProtocolError:
+        """The error for an answer that says nothing certain."""
+        return ProviderProtocolError(
+            f"{reason}: HTTP {self.status}, code {self.code}, {self.message!r}",
+            retry_after_seconds=self.retry_after_seconds,
+        )
+
+    def refusal(self) -> Fault | None:
+        """Why a submit made no job, or `None` where it may have made one."""
+        if self.code == _INVALID_VALUE and _ALREADY_EXISTS.search(self.message):
+            return None
+        kind = _FAULTS.get(self.code)
+        is_theirs = self.code >= _THEIR_ERRORS or self.code // 100 == 5  # noqa: PLR2004 - HTTP's
+        if kind is None and not is_theirs and self.status in _REFUSING_STATUSES:
+            kind = FaultKind.FAULT
+        if kind is FaultKind.BAD_PARAMETER and _NO_SUCH_MODEL.search(self.message):
+            kind = FaultKind.MODEL_UNAVAILABLE
+        if kind is None:
+            return None
+        return Fault(
+            kind=kind,
+            code=str(self.code),
+            message=self.message,
+            safe_message=_refusal_sentence(kind, self.message),
+            retry_after_seconds=self.retry_after_seconds,
+            param=_field(self.message) if kind is FaultKind.BAD_PARAMETER else "",
+        )
+
+
+def read_envelope(sent: httpx.Request, response: httpx.Response) -> Envelope:
+    """Read what is around an answer, whatever its status.
+
+    Raises:
+        ProviderProtocolError: It is no JSON object with a code.
+    """
+    retry_after = retry_after_seconds(response)
+    body = parse_object(response)
+    code = to_integer(body.get("code")) if body else None
+    if body is None or code is None:
+        raise ProviderProtocolError(
+            f"Kling's answer cannot be read: HTTP {response.status_code}, "
+            f"{said(response, secret_of(sent))}",
+            retry_after_seconds=retry_after,
+        )
+    return Envelope(
+        status=response.status_code,
+        code=code,
+        message=to_words(body.get("message"), secret_of(sent)),
+        data=body.get("data"),
+        retry_after_seconds=retry_after,
+    )
+
+
+def _sentence(beginning: str, message: str) -> str:
+    """Add the vendor's words where they name nothing that a client may not see."""
+    words = " ".join(message.split()).rstrip(".")
+    words = words.removeprefix(f"{beginning}: ")  # a gateway in between has said it already
+    is_plain = words.isascii() and words.isprintable() and len(words) <= _SAFE_CHARACTERS
+    if not words or not is_plain or _TELLTALE.search(_FIELD_PATH.sub("", words)):
+        return f"{beginning}."
+    return f"{beginning}: {words}."
+
+
+def to_integer(value: Any) -> int | None:
+    """A whole number, also one written as text; `None` for anything else."""
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value):
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _refusal_sentence(kind: FaultKind, message: str) -> str:
+    if kind is FaultKind.BAD_PARAMETER:
+        return _sentence("Kling refused a value of the request", message)
+    return _SENTENCES.get(kind, "Kling did not take the request.")
+
+
+def _field(message: str) -> str:
+    """The field that a refusal names, empty where it names none."""
+    for match in _FIELD.finditer(message):
+        name = match["name"]
+        root = name.partition(".")[0].partition("[")[0]
+        if "_" in name or root in _FIELD_WORDS:
+            return name
+    return ""
+
+
+# Jobs
+
+_POLICY = re.compile(
+    r"risk.?control|content (review|policy)|audit|moderation|sensitive|violat|风控|审核|敏感|违规",
+    re.IGNORECASE,
+)
+"""A failed job has no code, only a text that is not an enumeration."""
+
+_ADVICE = re.compile(
+    r"\b(?:retry|re-?try|re-?submit|(?:try|submit|send|generate|run)\b.{0,20}\bagain)\b|重试|再试|重新",
+    re.IGNORECASE,
+)
+"""To repeat a job, which a client may have paid for."""
+
+_PENDING = {"submitted": Pending(started=False), "processing": Pending(started=True)}
+_SUCCEEDED = frozenset({"succeed", "succeeded"})
+_FAILED = "failed"
+
+Cost: TypeAlias = tuple[str, str]
+"""A decimal number as text, and what it counts."""
+
+_UNITS = "units"
+_BALANCE = "balance"
+
+_RESULT_LIFETIME = timedelta(days=30)
+_JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+_AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")
+
+
+def job_id(value: Any) -> str | None:
+    """Read an id, which is text, 18 digits as a rule; `None` for anything that cannot be one."""
+    return to_id(value, _JOB_ID)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A job in the words of either generation.
+
+    Attributes:
+        external_id: Ours, `None` where it is not repeated.
+        videos: `None` where the answer has something else in their place.
+        cost: How much of what; units of resource packs as a rule.
+    """
+
+    id: str | None
+    external_id: Any
+    status: Any
+    message: str
+    updated_at: Any
+    videos: list[Mapping[str, Any]] | None
+    cost: Cost | None
+
+    def outcome(self) -> Outcome:
+        """What it comes to."""
+        if not isinstance(self.status, str):
+            return Unreadable("The answer has no status.")
+        if self.status in _PENDING:
+            return _PENDING[self.status]
+        if self.status == _FAILED:
+            return Failed(self._fault())
+        if self.status in _SUCCEEDED:
+            return self._finished()
+        return Unreadable(f"Kling's status {self.status[:40]!r} is not known.")
+
+    def _finished(self) -> Outcome:
+        if self.videos is None:
+            return Unreadable("The results of a finished job are not a list.")
+        for video in self.videos:
+            url = to_url(video.get("url"))
+            if url:
+                return Succeeded(self._result(url, video))
+        return Failed(
+            Fault(
+                kind=FaultKind.FAULT,
+                code="no_url",
+                message="The job is finished and has no video.",
+                safe_message=NO_LINK,
+            ),
+            doubtful=True,
+        )
+
+    def _fault(self) -> Fault:
+        is_policy = _POLICY.search(self.message) is not None
+        words = "" if _ADVICE.search(self.message) else self.message
+        return Fault(
+            kind=FaultKind.CONTENT_POLICY if is_policy else FaultKind.FAULT,
+            code=_FAILED,
+            message=self.message,
+            safe_message=_REVIEWED if is_policy else _sentence("Kling failed", words),
+        )
+
+    def _result(self, url: str, video: Mapping[str, Any]) -> VideoResult:
+        return VideoResult(
+            url=url,
+            watermarked_url=to_url(video.get("watermark_url")),
+            expires_at=_expires_at(url, self.updated_at),
+            duration_seconds=to_measure(video.get("duration")),
+            cost=None if self.cost is None else self.cost[0],
+            cost_unit=None if self.cost is None else self.cost[1],
+            upstream_id=job_id(video.get("id")),
+        )
+
+
+def read_new_job(data: Mapping[str, Any]) -> Job:
+    """Read an entry of `/tasks`."""
+    outputs = _objects(data.get("outputs"))
+    return Job(
+        id=job_id(data.get("id")),
+        external_id=data.get("external_id"),
+        status=data.get("status"),
+        message=to_words(data.get("message")),
+        updated_at=data.get("update_time"),
+        videos=outputs and [output for output in outputs if output.get("type") == "video"],
+        cost=_billed(data.get("billing")),
+    )
+
+
+def read_legacy_job(data: Mapping[str, Any]) -> Job:
+    """Read the answer of `GET <path>/{id}`."""
+    info, result = data.get("task_info"), data.get("task_result")
+    videos = result.get("videos") if isinstance(result, Mapping) else result
+    return Job(
+        id=job_id(data.get("task_id")),
+        external_id=info.get("external_task_id") if isinstance(info, Mapping) else None,
+        status=data.get("task_status"),
+        message=to_words(data.get("task_status_msg")),
+        updated_at=data.get("updated_at"),
+        videos=_objects(videos),
+        cost=_deducted(data),
+    )
+
+
+def _objects(value: Any) -> list[Mapping[str, Any]] | None:
+    """The objects of a list; none of it where there is no list, `None` where it is no list."""
+    if value is None or value == {}:
+        return []
+    if not isinstance(value, list):
+        return None
+    return [item for item in value if isinstance(item, Mapping)]
+
+
+def _expires_at(url: str, updated_at: Any) -> datetime | None:
+    """What the signed URL says, else 30 days after the last change."""
+    changed_at = to_time(updated_at)
+    return link_ends_at(url) or (changed_at and changed_at + _RESULT_LIFETIME)
+
+
+def _amount(value: Any) -> str | None:
+    """A price in units, which Kling writes as text."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        value = str(value)
+    return value if isinstance(value, str) and _AMOUNT.fullmatch(value) else None
+
+
+def _billed(billing: Any) -> Cost | None:
+    """What `billing` adds up to: in units, else in the one currency that it is in."""
+    entries = _objects(billing) or []
+    units = [entry for entry in entries if entry.get("charge_type") == "unit"]
+    if units:
+        return _total(units, _UNITS)
+    cash = [entry for entry in entries if entry.get("charge_type") == "cash"]
+    currencies = {to_words(entry.get("currency")) for entry in cash}
+    return _total(cash, currencies.pop() or _BALANCE) if len(currencies) == 1 else None
+
+
+def _total(entries: Sequence[Mapping[str, Any]], unit: str) -> Cost | None:
+    amounts = [_amount(entry.get("amount")) for entry in entries]
+    if None in amounts:
+        return None
+    return str(sum((Decimal(amount) for amount in amounts if amount), Decimal(0))), unit[:20]
+
+
+def _deducted(data: Mapping[str, Any]) -> Cost | None:
+    """Units, or for accounts without a pack the part of a balance, whose currency is not told."""
+    units = _amount(data.get("final_unit_deduction"))
+    balance = data.get("final_balance_deduction")
+    quota = _amount(balance.get("quota")) if isinstance(balance, Mapping) else None
+    if quota is not None and (units is None or not Decimal(units)) and Decimal(quota):
+        return quota, _BALANCE
+    return None if units is None else (units, _UNITS)
