@@ -24,7 +24,7 @@ from vidgate.db.embedded import EmbeddedServer
 IN_FLIGHT = int(os.environ.get("IN_FLIGHT", "5000"))
 LONGEST = LASTS[1]
 LATE = 25.0
-FIRST, INTERVAL, GROWTH, LONGEST_INTERVAL = 30.0, 4.0, 1.15, 15.0
+FIRST, INTERVAL, GROWTH, LONGEST_INTERVAL = 30.0, 4.0, 1.15, 10.0
 """Seconds, but for the growth: the pace of the model."""
 
 PATIENCE = 60.0

@@ -520,11 +520,14 @@ _LONG = frozenset({Product.MOTION, Product.LIP_SYNC, Product.AVATAR, Product.MUL
 
 
 def pace_of(traits: Traits, product: Product, tier: str | None) -> Pace:
-    """How to follow a job: 3 s at 720p were seen to take 28 s, and clients ask every 3 to 16 s."""
+    """How to follow a job: 3 s at 720p were seen to take 28 s, and clients ask every 3 to 16 s.
+
+    Kling knows no limit of questions, so that the longest pause is as short as the lag should be.
+    """
     is_long = tier == "4k" or product in _LONG
     return Pace(
         first_ask=traits.first_ask,
         interval=timedelta(seconds=4),
-        max_interval=timedelta(seconds=15),
+        max_interval=timedelta(seconds=10),
         deadline=timedelta(minutes=60 if is_long else 30),
     )
