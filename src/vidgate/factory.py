@@ -25,6 +25,7 @@ from vidgate.db.once import OnceStore
 from vidgate.db.tasks import TaskStore
 from vidgate.loops import Loop
 from vidgate.providers.base import Provider
+from vidgate.providers.field_meanings import FieldMeanings
 from vidgate.providers.registry import build_providers
 from vidgate.providers.transport.client import UpstreamClient
 from vidgate.providers.transport.guard import GuardedFetcher
@@ -107,6 +108,7 @@ class Services:
     operator: OperatorContext
     clock: Clock
     providers: Mapping[str, Provider]
+    field_meanings: FieldMeanings
     directory: Directory
     task_creator: TaskCreator
     direct_calls: DirectCalls
@@ -299,6 +301,7 @@ def build_services(
         notifier: The way to the other processes, `None` to keep hints to oneself.
     """
     settings = operator.settings
+    field_meanings = FieldMeanings.of(operator.providers.values())
     metrics = Metrics()
     randomness = random.Random()  # noqa: S311 - spreads load, guards nothing
     directory = Directory(
@@ -378,6 +381,7 @@ def build_services(
         reader=reader,
         router=router,
         providers=operator.providers,
+        field_meanings=field_meanings,
         submitter=submitter,
         changes=changes,
         clock=clock,
@@ -464,6 +468,7 @@ def build_services(
         operator=operator,
         clock=clock,
         providers=operator.providers,
+        field_meanings=field_meanings,
         directory=directory,
         task_creator=task_creator,
         direct_calls=direct_calls,

@@ -1,6 +1,7 @@
 """A duration of 0 reaches the adapters, which know whether a model has an automatic length."""
 
 import pytest
+from tests.support.api import FIELD_MEANINGS
 
 from vidgate.api.fields import FieldReader
 from vidgate.api.forms import Form
@@ -12,6 +13,6 @@ from vidgate.api.video_requests import read_video_request
 def test_no_length_is_not_the_same_as_none_given(name: str, value: object) -> None:
     fields = FieldReader(Form({"model": "viduq2-pro", "prompt": "a boat", name: value}))
 
-    asked = read_video_request(fields, strict=False)
+    asked = read_video_request(fields, strict=False, meanings=FIELD_MEANINGS)
 
     assert asked.request.duration_seconds == 0

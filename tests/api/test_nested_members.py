@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from tests.support.api import FIELD_MEANINGS
 
 from vidgate.api.fields import FieldReader
 from vidgate.api.forms import Form
@@ -14,7 +15,7 @@ OWN = {"callback_url": "https://hooks.test/", "external_task_id": "theirs"}
 
 def read(**members: Any) -> Any:
     fields = FieldReader(Form({"model": "kling-3.0", "prompt": "a boat", **members}))
-    return read_video_request(fields, strict=False).request.metadata
+    return read_video_request(fields, strict=False, meanings=FIELD_MEANINGS).request.metadata
 
 
 @pytest.mark.parametrize("name", OWN)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.support.api import FIELD_MEANINGS
 
 from vidgate.api.dialects.newapi.reading import read_request
 from vidgate.api.dialects.openai.reading import read_create
@@ -36,11 +37,11 @@ def in_a_form(fields: dict[str, Any]) -> Form:
 
 
 def by_newapi(form: Form) -> VideoRequest:
-    return read_request(form).request
+    return read_request(form, meanings=FIELD_MEANINGS).request
 
 
 def by_openai(form: Form) -> VideoRequest:
-    return read_create(form).request
+    return read_create(form, meanings=FIELD_MEANINGS).request
 
 
 FORMATS = pytest.mark.parametrize(

@@ -35,6 +35,8 @@ from vidgate.models.tasks import (
     TaskSnapshot,
     TaskStatus,
 )
+from vidgate.providers.field_meanings import FieldMeanings
+from vidgate.providers.registry import build_providers
 from vidgate.services.attempts.warnings import make_warnings
 from vidgate.services.channels.catalogue import ModelOffer
 from vidgate.services.content.source import ContentSource, Variant
@@ -43,6 +45,7 @@ from vidgate.services.tasks.creating import Created
 from vidgate.services.views.reading import TaskView
 
 __all__ = [
+    "FIELD_MEANINGS",
     "KEY",
     "Api",
     "FakeServices",
@@ -55,6 +58,7 @@ __all__ = [
 ]
 
 KEY = "sk-" + "k" * 43
+FIELD_MEANINGS = FieldMeanings.of(build_providers(map_retired_models=True).values())
 _CREATED_AT = datetime(2025, 11, 20, 1, 53, 20, tzinfo=UTC)
 
 
@@ -338,6 +342,7 @@ class FakeServices:
     callbacks: FakeCallbacks = field(default_factory=FakeCallbacks)
     content: FakeContent = field(default_factory=FakeContent)
     providers: dict[str, FakeProvider] = field(default_factory=lambda: {"kling": FakeProvider()})
+    field_meanings: FieldMeanings = FIELD_MEANINGS
     metrics: Metrics = field(default_factory=Metrics)
     is_worker_alive: bool = True
     ping_error: Exception | None = None

@@ -16,6 +16,7 @@ from vidgate.models.accounts import AccessKey, Caller
 from vidgate.models.attempts import Attempt
 from vidgate.models.requests import IdempotencyClaim, VideoRequest
 from vidgate.models.tasks import FollowUp, TaskPage, TaskQuery, TaskSnapshot
+from vidgate.providers.field_meanings import FieldMeanings
 from vidgate.services.channels.catalogue import ModelOffer
 from vidgate.services.channels.permissions import check_token
 from vidgate.services.content.source import ContentSource, Variant
@@ -167,6 +168,10 @@ class Services(Protocol):
     @property
     def providers(self) -> Mapping[str, _Provider]:
         """Write their own answers, by name."""
+
+    @property
+    def field_meanings(self) -> FieldMeanings:
+        """What all providers say of vendor fields."""
 
     @property
     def metrics(self) -> Metrics:

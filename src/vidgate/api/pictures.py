@@ -1,7 +1,7 @@
 """Pictures as clients send them: a URL, a `data:` URI, bare base64 or a file."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,8 +22,6 @@ _BASE64_START = re.compile(r"[A-Za-z0-9+/=_-]{200}")
 """From this length on a word of nothing but base64 is taken for a picture, not for a word."""
 
 _LOCATION = re.compile(r"(?:https?://|data:image/)", re.IGNORECASE)
-_NOT_PICTURES = frozenset({"callback_url", "payload", "external_task_id"})
-"""Members of `metadata` whose text is the client's own business."""
 
 
 def read_picture(value: str | bytes, name: str) -> Image:
@@ -53,9 +51,14 @@ def read_picture(value: str | bytes, name: str) -> Image:
             )
 
 
-def holds_picture(metadata: Mapping[str, Any]) -> bool:
-    """Whether vendor fields bring a picture of their own, by whatever name."""
-    return any(_is_picture(value) for name, value in metadata.items() if name not in _NOT_PICTURES)
+def holds_picture(metadata: Mapping[str, Any], owns: Collection[str]) -> bool:
+    """Whether vendor fields bring a picture of their own, by whatever name.
+
+    Args:
+        metadata: The fields.
+        owns: Names of those whose text is the client's own business.
+    """
+    return any(_is_picture(value) for name, value in metadata.items() if name not in owns)
 
 
 def check_inline_sizes(metadata: Mapping[str, Any], *, within: str = "metadata.") -> None:

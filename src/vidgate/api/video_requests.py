@@ -14,6 +14,7 @@ from vidgate.exceptions import (
     UnsupportedParameterError,
 )
 from vidgate.models.requests import VideoRequest
+from vidgate.providers.field_meanings import FieldMeanings
 from vidgate.providers.sizes import read_tier
 
 __all__ = ["Asked", "read_video_request"]
@@ -23,21 +24,6 @@ _USER_CHARACTERS = 512
 _WORD_CHARACTERS = 100
 _PROMPT_CHARACTERS = 1024 * 1024
 """No provider takes a hundredth of it; it keeps what is not a prompt out of the database."""
-
-_CARRIERS = (
-    "prompt",
-    "multi_prompt",
-    "contents",
-    "video_url",
-    "video_creation_id",
-    "video_id",
-    "session_id",
-    "template",
-    "story",
-    "subjects",
-)
-"""Vendor fields that stand for words or pictures: with one of them the model's adapter, or the
-vendor, says whether a prompt is missing."""
 
 _MAX_SECONDS = 24 * 3600
 _MAX_FPS = 1000
@@ -49,9 +35,6 @@ _SEED_BITS = 63
 _PIXELS = re.compile(r"\s*([0-9]{1,6})\s*[xX*\u00d7]\s*([0-9]{1,6})\s*")
 _SHAPE = re.compile(r"\s*([0-9]{1,4}(?:\.[0-9]{1,4})?)\s*:\s*([0-9]{1,4}(?:\.[0-9]{1,4})?)\s*")
 _SAME_FORMATS = frozenset({"", "url", "mp4"})
-
-_CLIENTS_OWN = ("callback_url", "external_task_id")
-"""What stays here of `metadata`; Kling's new generation has it one level deeper, in `options`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +53,7 @@ def read_video_request(
     fields: FieldReader,
     *,
     strict: bool,
+    meanings: FieldMeanings,
     is_follow_up: bool = False,
 ) -> Asked:
     """Read the generic fields; what is left of a request is taken as members of `metadata`.
@@ -79,6 +63,7 @@ def read_video_request(
     Args:
         fields: Of which a dialect may have taken its own before.
         strict: Whether what would be ignored is an error instead.
+        meanings: What we make of vendor fields.
         is_follow_up: Whether a video is named to go on from, which knows a model and needs no
             prompt; both are empty then if they are missing.
 
@@ -99,10 +84,12 @@ def read_video_request(
     seed = fields.integer("seed", least=-(1 << _SEED_BITS), most=(1 << _SEED_BITS) - 1)
     user = fields.text("user", longest=_USER_CHARACTERS)
     metadata = fields.members("metadata")
-    metadata = _raise_own(_read_rest(fields) | metadata)
+    metadata = _raise_own(_read_rest(fields) | metadata, meanings)
     images, last_frame = take_last_frame(metadata, images)
     check_inline_sizes(metadata)
-    says_something = any(metadata.get(name) for name in _CARRIERS) or holds_picture(metadata)
+    says_something = any(metadata.get(name) for name in meanings.prompts) or holds_picture(
+        metadata, meanings.owns
+    )
     if not (prompt or images or says_something or is_follow_up):
         raise InvalidParameterError("prompt is required: what the video shows.", param="prompt")
     request = VideoRequest(
@@ -135,21 +122,22 @@ def _read_rest(fields: FieldReader) -> dict[str, Any]:
     }
 
 
-def _raise_own(metadata: dict[str, Any]) -> dict[str, Any]:
-    """Read the client's own members of `options` as members of `metadata`, where they are kept."""
-    options = metadata.get("options")
-    if not isinstance(options, dict):
-        return metadata
-    for name in _CLIENTS_OWN:
-        value, given = options.get(name), metadata.get(name)
-        if value in (None, ""):
+def _raise_own(metadata: dict[str, Any], meanings: FieldMeanings) -> dict[str, Any]:
+    """Read the client's own members of vendor objects as members of `metadata`."""
+    for holder, names in meanings.nested.items():
+        members = metadata.get(holder)
+        if not isinstance(members, dict):
             continue
-        if given not in (None, "", value):
-            param = f"metadata.options.{name}"
-            raise InvalidParameterError(
-                f"metadata.{name} and {param} differ; send one of them.", param=param
-            )
-        metadata = metadata | {name: value}
+        for name in names:
+            value, given = members.get(name), metadata.get(name)
+            if value in (None, ""):
+                continue
+            if given not in (None, "", value):
+                param = f"metadata.{holder}.{name}"
+                raise InvalidParameterError(
+                    f"metadata.{name} and {param} differ; send one of them.", param=param
+                )
+            metadata = metadata | {name: value}
     return metadata
 
 

@@ -166,6 +166,13 @@ class Capabilities:
             before, such as `video_creation_id`. Where a client names one of its own videos, the
             provider's id (`VideoResult.upstream_id`) takes its place before `translate`, and the
             request goes to the channel that made it.
+        prompt_fields: Vendor fields that stand for words or pictures: a request with one of them
+            needs no prompt, and the adapter or the vendor says whether something is missing.
+        echo_fields: Vendor fields that the client gets back as it sent them, while the vendor gets
+            ours in their place, such as `external_task_id`: the name of each, and how many
+            characters of text it may have, `None` for as many as a body has room for.
+        own_fields_in: Vendor fields that are objects, where the client may write `callback_url` and
+            the `echo_fields` as well, such as `options`.
         submit_timeout: The total deadline of a submit with a small body.
         poll_timeout: The total deadline of a poll or a find.
     """
@@ -175,6 +182,9 @@ class Capabilities:
     credential_form: str
     models: Mapping[str, ModelCapabilities] = field(default_factory=dict)
     object_fields: frozenset[str] = frozenset()
+    prompt_fields: frozenset[str] = frozenset({"prompt"})
+    echo_fields: Mapping[str, int | None] = field(default_factory=dict)
+    own_fields_in: tuple[str, ...] = ()
     submit_timeout: timedelta = timedelta(seconds=60)
     poll_timeout: timedelta = timedelta(seconds=20)
 

@@ -6,14 +6,15 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
-from tests.support.api import Api, build_task, open_api
+from tests.support.api import FIELD_MEANINGS, Api, build_task, open_api
 
-from vidgate.api.dialects.newapi.reading import read_request
+from vidgate.api.dialects.newapi import reading
 from vidgate.api.dialects.newapi.schemas import (
     EXAMPLE_CREATED,
     EXAMPLE_TASK,
@@ -41,6 +42,8 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(199, 256))
 PNG_TEXT = base64.b64encode(PNG).decode()
 PNG_IMAGE = Image(content=PNG, media_type="image/png")
 GOOD = {"model": "kling-v1", "prompt": "a cat"}
+
+read_request = partial(reading.read_request, meanings=FIELD_MEANINGS)
 
 
 @pytest.fixture

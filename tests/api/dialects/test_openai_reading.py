@@ -2,18 +2,15 @@
 
 import base64
 import json
+from functools import partial
 from typing import Any
 
 import pytest
 from starlette.datastructures import QueryParams
+from tests.support.api import FIELD_MEANINGS
 
-from vidgate.api.dialects.openai.reading import (
-    read_create,
-    read_edit,
-    read_extension,
-    read_query,
-    read_remix,
-)
+from vidgate.api.dialects.openai import reading
+from vidgate.api.dialects.openai.reading import read_query
 from vidgate.api.forms import Form, parse_multipart
 from vidgate.api.plain_values import read_plain
 from vidgate.exceptions import (
@@ -37,6 +34,11 @@ NO_OBJECTS = (
     "metadata holds a list of objects, whose members a form mixes up; send them as JSON text."
 )
 ID = "task_01k9x4n8e0f0m8z2q6y7v3b5ct"
+
+read_create = partial(reading.read_create, meanings=FIELD_MEANINGS)
+read_edit = partial(reading.read_edit, meanings=FIELD_MEANINGS)
+read_extension = partial(reading.read_extension, meanings=FIELD_MEANINGS)
+read_remix = partial(reading.read_remix, meanings=FIELD_MEANINGS)
 
 
 def multipart(*parts: tuple[str, str | bytes]) -> Form:

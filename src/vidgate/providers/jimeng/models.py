@@ -157,6 +157,6 @@ CAPABILITIES = Capabilities(
     base_url="https://visual.volcengineapi.com",
     credential_form="ACCESS|SECRET or ACCESS|SECRET|SESSIONTOKEN",
     models={name: _model(name) for name in dict.fromkeys((*FAMILY_NAMES, *KEYS))},
-    # Only some keys take an address; it is given to those.
+    prompt_fields=frozenset({"prompt", "video_url"}),
 )
 """A submit without an answer cannot be found: there is no client token and no list."""

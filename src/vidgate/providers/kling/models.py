@@ -14,6 +14,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TypeAlias
 
+from vidgate.constants import EXTERNAL_ID_CHARACTERS
 from vidgate.providers.base import Action, ActionCapabilities, Capabilities, ModelCapabilities, Pace
 
 __all__ = [
@@ -513,6 +514,11 @@ CAPABILITIES = Capabilities(
         | {name: _listed(TRAITS[SUCCESSOR], name, SUCCESSOR) for name in RETIRED}
     ),
     object_fields=frozenset({"video_id"}),
+    prompt_fields=frozenset(
+        {"prompt", "multi_prompt", "contents", "video_url", "video_id", "session_id"}
+    ),
+    echo_fields={"external_task_id": EXTERNAL_ID_CHARACTERS},
+    own_fields_in=("options",),
 )
 
 _LONG = frozenset({Product.MOTION, Product.LIP_SYNC, Product.AVATAR, Product.MULTI_ELEMENTS})

@@ -80,6 +80,10 @@ class Vidu(Provider, FollowsUp, Finds, Cancels, Tests, CallsBack):
         credential_form="API_KEY",
         models=MODELS,
         object_fields=OBJECT_FIELDS,
+        prompt_fields=frozenset(
+            {"prompt", "video_url", "video_creation_id", "template", "story", "subjects"}
+        ),
+        echo_fields={"payload": None},
     )
 
     @override

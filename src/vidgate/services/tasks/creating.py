@@ -14,7 +14,6 @@ from uuid import UUID
 import structlog
 
 from vidgate.config import Network
-from vidgate.constants import EXTERNAL_ID_CHARACTERS
 from vidgate.db.attempts import NewAttempt
 from vidgate.db.clock import Clock
 from vidgate.db.documents import write_request
@@ -39,6 +38,7 @@ from vidgate.models.tasks import (
     TaskStatus,
 )
 from vidgate.providers.base import FollowsUp, Provider, Translation
+from vidgate.providers.field_meanings import CALLBACK_URL, FieldMeanings
 from vidgate.providers.transport.guard import UnsafeUrlError, check_url
 from vidgate.services.attempts.submitting import (
     Refused,
@@ -61,9 +61,6 @@ _log = structlog.get_logger(__name__)
 
 _MODEL_FIELDS = ("model_name", "model")
 """Members of `metadata` that name a model, the first one found wins."""
-
-_ECHO_FIELDS = ("payload", "external_task_id")
-"""Members of `metadata` that the client gets back as it sent them, while the vendor gets ours."""
 
 _MODEL_CHARACTERS = 200
 _WAITING_AT_ONCE = 16
@@ -105,6 +102,7 @@ class TaskCreator:
         reader: TaskReader,
         router: Router,
         providers: Mapping[str, Provider],
+        field_meanings: FieldMeanings,
         submitter: Submitter,
         changes: Changes,
         clock: Clock,
@@ -119,6 +117,7 @@ class TaskCreator:
         self._reader = reader
         self._router = router
         self._providers = providers
+        self._field_meanings = field_meanings
         self._submitter = submitter
         self._changes = changes
         self._clock = clock
@@ -196,10 +195,11 @@ class TaskCreator:
         asked_request, asked_echo = request, echo
         asked = _asked_model(request)
         callback_url = self._callback_url(request)
-        echo = {name: request.metadata[name] for name in _ECHO_FIELDS if name in request.metadata}
+        echoes = self._field_meanings.echoes
+        echo = {name: value for name, value in request.metadata.items() if name in echoes}
         echo |= asked_echo
-        _check_external_id(echo.get("external_task_id"))
-        own = {*_MODEL_FIELDS, "callback_url"}
+        _check_echo(echo, echoes)
+        own = {*_MODEL_FIELDS, CALLBACK_URL}
         request = replace(
             request,
             model=asked,
@@ -285,10 +285,10 @@ class TaskCreator:
             running.cancel()
 
     def _callback_url(self, request: VideoRequest) -> str | None:
-        url = request.metadata.get("callback_url")
+        url = request.metadata.get(CALLBACK_URL)
         if url is None or url == "":
             return None
-        param = "metadata.callback_url"
+        param = f"metadata.{CALLBACK_URL}"
         if not isinstance(url, str):
             raise InvalidParameterError(f"{param} must be a URL.", param=param)
         try:
@@ -454,13 +454,13 @@ def _asked_model(request: VideoRequest) -> str:
     return request.model
 
 
-def _check_external_id(name: Any) -> None:
-    """Hold the client's own id of a task to the same length in every dialect."""
-    if isinstance(name, str) and len(name) > EXTERNAL_ID_CHARACTERS:
-        param = "metadata.external_task_id"
-        raise InvalidParameterError(
-            f"{param} may have at most {EXTERNAL_ID_CHARACTERS} characters.", param=param
-        )
+def _check_echo(echo: Mapping[str, Any], longest: Mapping[str, int | None]) -> None:
+    """Hold what is the client's own, such as its id of a task, to one length in every dialect."""
+    for name, most in longest.items():
+        value = echo.get(name)
+        if most is not None and isinstance(value, str) and len(value) > most:
+            param = f"metadata.{name}"
+            raise InvalidParameterError(f"{param} may have at most {most} characters.", param=param)
 
 
 def _asked_seed(request: VideoRequest) -> int | None:

@@ -3,11 +3,12 @@
 from vidgate.api.fields import FieldReader
 from vidgate.api.forms import Form
 from vidgate.api.video_requests import Asked, read_video_request
+from vidgate.providers.field_meanings import FieldMeanings
 
 __all__ = ["read_request"]
 
 
-def read_request(form: Form, *, strict: bool = False) -> Asked:
+def read_request(form: Form, *, meanings: FieldMeanings, strict: bool = False) -> Asked:
     """Read the fields of `POST /v1/video/generations`.
 
     Decodes pictures, which takes time.
@@ -16,4 +17,4 @@ def read_request(form: Form, *, strict: bool = False) -> Asked:
         InvalidParameterError: A field is missing, of the wrong type or impossible; it names it.
         BodyTooLargeError: A picture is over its limit.
     """
-    return read_video_request(FieldReader(form), strict=strict)
+    return read_video_request(FieldReader(form), strict=strict, meanings=meanings)

@@ -110,7 +110,8 @@ async def create_generation(
     services: ServicesDependency,
     bodies: BodiesDependency,
 ) -> Response:
-    convert = with_once(request, partial(read_request, strict=is_strict(request)))
+    read = partial(read_request, meanings=services.field_meanings, strict=is_strict(request))
+    convert = with_once(request, read)
     async with bodies.read(request, convert) as (asked, once):
         wanted = replace(asked.request, ignored=asked.ignored)
         created = await services.task_creator.create(caller, wanted, dialect=_DIALECT, once=once)

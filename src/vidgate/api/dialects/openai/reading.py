@@ -14,6 +14,7 @@ from vidgate.api.writing import plain_number
 from vidgate.exceptions import InvalidParameterError
 from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import TaskQuery
+from vidgate.providers.field_meanings import FieldMeanings
 
 __all__ = ["VideoAsked", "read_create", "read_edit", "read_extension", "read_query", "read_remix"]
 
@@ -45,7 +46,7 @@ class VideoAsked:
         return self.asked.request
 
 
-def read_create(form: Form, *, strict: bool = False) -> VideoAsked:
+def read_create(form: Form, *, meanings: FieldMeanings, strict: bool = False) -> VideoAsked:
     """Read the fields of `POST /v1/videos`.
 
     Decodes pictures, which takes time.
@@ -59,25 +60,30 @@ def read_create(form: Form, *, strict: bool = False) -> VideoAsked:
         raise InvalidParameterError(
             "model is required: the name of a model that GET /v1/models lists.", param="model"
         )
-    return _read(form, strict=strict)
+    return _read(form, meanings=meanings, strict=strict)
 
 
-def read_remix(form: Form, *, source: str, strict: bool = False) -> VideoAsked:
+def read_remix(
+    form: Form, *, source: str, meanings: FieldMeanings, strict: bool = False
+) -> VideoAsked:
     """Read the fields of `POST /v1/videos/{id}/remix`.
 
     Args:
         form: The body.
         source: The id in the path.
+        meanings: What we make of vendor fields.
         strict: Whether what would be ignored is an error instead.
 
     Raises:
         InvalidParameterError: A field is missing, of the wrong type or impossible; it names it.
         BodyTooLargeError: A picture is over its limit.
     """
-    return _with_prompt(_read(form, strict=strict, source=source), "what the remix shows")
+    return _with_prompt(
+        _read(form, meanings=meanings, strict=strict, source=source), "what the remix shows"
+    )
 
 
-def read_edit(form: Form, *, strict: bool = False) -> VideoAsked:
+def read_edit(form: Form, *, meanings: FieldMeanings, strict: bool = False) -> VideoAsked:
     """Read the fields of `POST /v1/videos/edits`.
 
     Raises:
@@ -85,10 +91,12 @@ def read_edit(form: Form, *, strict: bool = False) -> VideoAsked:
         BodyTooLargeError: A picture is over its limit.
     """
     form, source = _take_source(form)
-    return _with_prompt(_read(form, strict=strict, source=source), "what to change")
+    return _with_prompt(
+        _read(form, meanings=meanings, strict=strict, source=source), "what to change"
+    )
 
 
-def read_extension(form: Form, *, strict: bool = False) -> VideoAsked:
+def read_extension(form: Form, *, meanings: FieldMeanings, strict: bool = False) -> VideoAsked:
     """Read the fields of `POST /v1/videos/extensions`; the prompt may be missing.
 
     Raises:
@@ -96,7 +104,7 @@ def read_extension(form: Form, *, strict: bool = False) -> VideoAsked:
         BodyTooLargeError: A picture is over its limit.
     """
     form, source = _take_source(form)
-    return _read(form, strict=strict, source=source)
+    return _read(form, meanings=meanings, strict=strict, source=source)
 
 
 def read_query(parameters: QueryParams) -> TaskQuery:
@@ -117,9 +125,11 @@ def read_query(parameters: QueryParams) -> TaskQuery:
     )
 
 
-def _read(form: Form, *, strict: bool, source: str = "") -> VideoAsked:
+def _read(form: Form, *, meanings: FieldMeanings, strict: bool, source: str = "") -> VideoAsked:
     size = form.fields.get("size")
-    asked = read_video_request(FieldReader(form), strict=strict, is_follow_up=bool(source))
+    asked = read_video_request(
+        FieldReader(form), strict=strict, meanings=meanings, is_follow_up=bool(source)
+    )
     echo: dict[str, Any] = {}
     if asked.request.duration_seconds is not None:
         echo["seconds"] = str(plain_number(asked.request.duration_seconds))

@@ -143,7 +143,8 @@ async def create_video(
     services: ServicesDependency,
     bodies: BodiesDependency,
 ) -> Response:
-    convert = with_once(request, partial(read_create, strict=is_strict(request)))
+    read = partial(read_create, meanings=services.field_meanings, strict=is_strict(request))
+    convert = with_once(request, read)
     async with bodies.read(request, convert) as (video, once):
         created = await services.task_creator.create(
             caller, _wanted(video), dialect=DIALECT, echo=video.echo, once=once
@@ -167,7 +168,12 @@ async def remix_video(
     bodies: BodiesDependency,
 ) -> Response:
     source = request.path_params["video_id"]
-    read = partial(read_remix, source=source, strict=is_strict(request))
+    read = partial(
+        read_remix,
+        source=source,
+        meanings=services.field_meanings,
+        strict=is_strict(request),
+    )
     return await _follow_up(
         FollowUp.REMIX, read, request, caller=caller, services=services, bodies=bodies
     )
@@ -188,7 +194,7 @@ async def edit_video(
     services: ServicesDependency,
     bodies: BodiesDependency,
 ) -> Response:
-    read = partial(read_edit, strict=is_strict(request))
+    read = partial(read_edit, meanings=services.field_meanings, strict=is_strict(request))
     return await _follow_up(
         FollowUp.EDIT, read, request, caller=caller, services=services, bodies=bodies
     )
@@ -209,7 +215,7 @@ async def extend_video(
     services: ServicesDependency,
     bodies: BodiesDependency,
 ) -> Response:
-    read = partial(read_extension, strict=is_strict(request))
+    read = partial(read_extension, meanings=services.field_meanings, strict=is_strict(request))
     return await _follow_up(
         FollowUp.EXTEND, read, request, caller=caller, services=services, bodies=bodies
     )
