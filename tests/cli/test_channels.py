@@ -4,6 +4,8 @@ from typing import Any
 import pytest
 from tests.cli.conftest import Cli
 
+from vidgate.providers.registry import PROVIDERS
+
 KEY = "a-very-secret-key"
 
 
@@ -105,13 +107,6 @@ def test_a_key_comes_from_standard_input(cli: Cli, monkeypatch: pytest.MonkeyPat
                 "nothing; list them with --models, or in VIDGATE_OPENAI_COMPATIBLE_MODELS."
             ),
         ),
-        (
-            (
-                *("--provider", "openai_compatible", "--key", KEY, "--models", "a-*"),
-                *("--base-url", "http://a.test/v1/"),
-            ),
-            "A base URL ends before the provider's API prefix, such as /v1; leave that off.",
-        ),
         (("--provider", "kling", "--key", "ü" + KEY), "A key is printable ASCII and not empty."),
     ],
 )
@@ -155,12 +150,18 @@ def test_a_key_in_the_wrong_place_is_not_repeated(bare_cli: Cli) -> None:
     assert KEY not in said.err
 
 
-def test_a_base_url_ends_before_the_api_prefix(cli: Cli) -> None:
+@pytest.mark.parametrize(
+    ("provider", "prefix"),
+    [(one.name, prefix) for one in PROVIDERS for prefix in one.capabilities.api_prefix],
+)
+def test_a_base_url_ends_before_the_api_prefix(cli: Cli, provider: str, prefix: str) -> None:
     answer = cli(
-        *("channel", "add", "v", "--provider", "vidu", "--key", "vda_1"),
-        *("--base-url", "https://api.vidu.com/ent/v2/"),
+        *("channel", "add", "v", "--provider", provider, "--key", KEY, "--models", "a-*"),
+        *("--base-url", f"http://a.test/x{prefix}/"),
     )
-    assert "before the provider's API prefix" in answer.sentence
+    assert answer.sentence == (
+        f"A base URL ends before the provider's API prefix; leave {prefix} off."
+    )
 
 
 def test_a_demo_keeps_away_from_a_database_of_others(cli: Cli) -> None:

@@ -160,6 +160,8 @@ class Capabilities:
     Attributes:
         model_patterns: Which models a channel without a list of its own serves.
         base_url: The default, without the API prefix.
+        api_prefix: How a base URL ends that an operator copied with the API prefix, such as `/v1`;
+            it is refused.
         credential_form: What an operator has to give, in words, such as `ACCESS|SECRET`.
         models: Those we know, by name; others are passed on and the provider judges.
         object_fields: Vendor fields, anywhere in `metadata`, whose text names a video that was made
@@ -180,6 +182,7 @@ class Capabilities:
     model_patterns: tuple[str, ...]
     base_url: str
     credential_form: str
+    api_prefix: tuple[str, ...] = ()
     models: Mapping[str, ModelCapabilities] = field(default_factory=dict)
     object_fields: frozenset[str] = frozenset()
     prompt_fields: frozenset[str] = frozenset({"prompt"})

@@ -509,6 +509,7 @@ CAPABILITIES = Capabilities(
     model_patterns=("kling-*",),
     base_url="https://api-singapore.klingai.com",
     credential_form="API_KEY or ACCESS|SECRET",
+    api_prefix=("/v1",),
     models=MappingProxyType(
         {name: _listed(traits, name) for name, traits in TRAITS.items()}
         | {name: _listed(TRAITS[SUCCESSOR], name, SUCCESSOR) for name in RETIRED}

@@ -82,6 +82,7 @@ class OpenAICompatible(Provider, FollowsUp, Tests, ServesContent):
         model_patterns=(),
         base_url="",
         credential_form="API_KEY",
+        api_prefix=("/v1",),
         object_fields=OBJECT_FIELDS,
     )
 

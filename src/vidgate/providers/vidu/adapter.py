@@ -78,6 +78,7 @@ class Vidu(Provider, FollowsUp, Finds, Cancels, Tests, CallsBack):
         model_patterns=("vidu*",),
         base_url="https://api.vidu.com",
         credential_form="API_KEY",
+        api_prefix=("/ent/v2",),
         models=MODELS,
         object_fields=OBJECT_FIELDS,
         prompt_fields=frozenset(

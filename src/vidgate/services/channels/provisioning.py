@@ -21,7 +21,6 @@ DEFAULT_ACCOUNT = "default"
 """The account of tokens for which none is named."""
 
 _NAME_LENGTH = 100
-_API_PREFIXES = ("/v1", "/ent/v2")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,7 +192,7 @@ class Provisioning:
             id=new_id(),
             name=new.name,
             provider=new.provider,
-            base_url=_checked_base_url(base_url),
+            base_url=_checked_base_url(base_url, provider.capabilities.api_prefix),
             credential_id=new_id(),
             models=new.models,
             model_map=dict(new.model_map or {}),
@@ -350,14 +349,15 @@ def _checked_key(key: str) -> str:
     return key
 
 
-def _checked_base_url(url: str) -> str:
+def _checked_base_url(url: str, prefixes: tuple[str, ...]) -> str:
     if not url.startswith(("http://", "https://")) or "?" in url or "#" in url:
         raise ConfigurationError("A base URL begins with http:// or https:// and has no query.")
     url = url.rstrip("/")
-    if url.endswith(_API_PREFIXES):
-        raise ConfigurationError(
-            "A base URL ends before the provider's API prefix, such as /v1; leave that off."
-        )
+    for prefix in prefixes:
+        if url.endswith(prefix):
+            raise ConfigurationError(
+                f"A base URL ends before the provider's API prefix; leave {prefix} off."
+            )
     return url
 
 
