@@ -26,7 +26,9 @@ from tests.cli.support import (
 )
 from tests.support.engine import SECRET_KEY
 
-PROVIDERS = ("kling", "jimeng", "vidu")
+from vidgate.providers.registry import PROVIDERS
+
+SHOWN = [provider for provider in PROVIDERS if provider.capabilities.example]
 
 
 @pytest.fixture(scope="module")
@@ -127,8 +129,12 @@ def test_the_sandbox_prints_how_to_add_its_channels(tmp_path: Path) -> None:
 
 def pairs_in(output: str) -> dict[str, str]:
     """What the demo printed to be pasted, by provider."""
-    parts = re.split(r"^(Kling|Jimeng|Vidu)$|^Or in one go", output, flags=re.MULTILINE)
-    return {parts[index].lower(): parts[index + 1] for index in (1, 3, 5)}
+    titles = "|".join(one.capabilities.title for one in SHOWN)
+    parts = re.split(rf"^({titles})$|^Or in one go", output, flags=re.MULTILINE)
+    names = {one.capabilities.title: one.name for one in SHOWN}
+    pairs = {names[title]: parts[index + 1] for index, title in enumerate(parts) if title in names}
+    assert list(pairs) == list(names.values())
+    return pairs
 
 
 def paste(commands: str) -> list[dict[str, Any]]:
@@ -148,7 +154,7 @@ def test_a_demo_makes_the_documented_videos(
         assert f"port {taken_port} is taken" in output
         pairs = pairs_in(output)
         tasks = {}
-        for provider in PROVIDERS:
+        for provider in pairs:
             created, polled = paste(pairs[provider])
             assert created["task_id"] == polled["task_id"]
             tasks[provider] = created["task_id"]

@@ -37,6 +37,7 @@ def test_two_providers_with_objects_of_the_same_name(monkeypatch: pytest.MonkeyP
     first, second, *_ = PROVIDERS.values()
     for provider, echoes in ((first, {"b", "a"}), (second, {"c"})):
         offer = Capabilities(
+            title="",
             model_patterns=(),
             base_url="",
             credential_form="",

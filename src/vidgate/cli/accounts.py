@@ -71,7 +71,7 @@ def create_token(
     ] = None,
     models: Annotated[
         str | None,
-        typer.Option(help="The models it may ask for, such as 'kling-*,viduq1'; without: all."),
+        typer.Option(help="The models it may ask for, such as 'this-*,that'; without: all."),
     ] = None,
     expires_in: Annotated[
         timedelta | None,

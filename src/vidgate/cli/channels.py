@@ -6,11 +6,19 @@ from typing import Annotated
 import typer
 
 from vidgate.cli.documents import channel_document, check_document
-from vidgate.cli.output import JsonOption, complain, print_fields, print_json, print_table
+from vidgate.cli.output import (
+    JsonOption,
+    complain,
+    in_words,
+    print_fields,
+    print_json,
+    print_table,
+)
 from vidgate.cli.running import read_key, read_patterns, with_operator
 from vidgate.factory import OperatorContext, open_checker
 from vidgate.logs import mask
 from vidgate.models.channels import Channel, OnUnknown
+from vidgate.providers.registry import PROVIDERS
 from vidgate.services.channels.channel_test import ChannelCheck
 from vidgate.services.channels.provisioning import NewChannel
 
@@ -38,6 +46,7 @@ _Proxy = Annotated[
     ),
 ]
 _NOTHING = "none"
+_PROVIDERS = in_words([provider.name for provider in PROVIDERS], "or") + "."
 
 
 def _parse_map(pairs: Sequence[str]) -> dict[str, str]:
@@ -62,7 +71,7 @@ def _change(action: Callable[[OperatorContext], Awaitable[Channel]], *, as_json:
 def add_channel(
     name: _Name,
     *,
-    provider: Annotated[str, typer.Option(help="kling, jimeng, vidu or openai_compatible.")],
+    provider: Annotated[str, typer.Option(help=_PROVIDERS)],
     key: _Key,
     base_url: Annotated[
         str | None,
@@ -70,7 +79,7 @@ def add_channel(
     ] = None,
     models: Annotated[
         str | None,
-        typer.Option(help="What it serves, such as 'kling-*,my-model'; without: all there are."),
+        typer.Option(help="What it serves, such as 'this-*,that'; without: all there are."),
     ] = None,
     pairs: Annotated[
         list[str] | None,

@@ -1,22 +1,20 @@
 """`vidgate demo`: everything in one process, with stand-ins for the providers."""
 
 import asyncio
-import json
 import os
 import secrets
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
-from importlib.resources import files
 from ipaddress import IPv4Network
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from vidgate.cli.output import dump
+from vidgate.cli.output import dump, in_words
 from vidgate.cli.running import load_settings, quiet
 from vidgate.cli.servers import (
     Server,
@@ -28,17 +26,18 @@ from vidgate.cli.servers import (
     signals,
     url_of,
 )
-from vidgate.cli.standins import DEMO_PREFIX, standing_in
-from vidgate.config import Settings
+from vidgate.cli.standins import DEMO_PREFIX, shown, standing_in
+from vidgate.config import Settings, provider_variable
 from vidgate.db.capacity import require_connections
 from vidgate.exceptions import ConfigurationError
 from vidgate.factory import OperatorContext, open_database_url, open_operator_context
 from vidgate.logs import configure_logging
+from vidgate.providers.base import Provider
+from vidgate.providers.registry import PROVIDERS
 from vidgate.services.secrets import hash_key
 
 __all__ = ["demo", "read_demo_token"]
 
-_EXAMPLES = {"kling": "Kling", "jimeng": "Jimeng", "vidu": "Vidu"}
 _TOKEN_FILE = "demo-token"  # noqa: S105 - the name of a file
 _TOKEN_NAME = "demo"  # noqa: S105 - the name of a token
 _PORTS_TRIED = 100
@@ -49,12 +48,12 @@ _TEXT = """\
 vidgate demo on {url}{note}
 Token: {token}
 
-Stand-ins make the videos: nothing is sent to Kling, Jimeng or Vidu, and nothing is paid.
+Stand-ins make the videos: nothing is sent to {titles}, and nothing is paid.
 Each video takes a few seconds; ask again until its status is "succeeded", then open its "url".
 {pairs}
 Or in one go:
 
-{program} generate 'An astronaut walks on the moon' --model viduq1 --url {url}
+{program} generate 'An astronaut walks on the moon' --model {model} --url {url}
 
 Ctrl-C stops everything.
 """
@@ -95,9 +94,9 @@ def demo(
             "A demo has stand-ins that would take the tasks of everybody on this database; unset "
             "VIDGATE_DATABASE_URL for it."
         )
-    for provider in _EXAMPLES:
+    for provider in (one for one in PROVIDERS if one.capabilities.example):
         # Real keys would make channels at which a demo costs money.
-        os.environ.pop(f"VIDGATE_{provider.upper()}_KEY", None)
+        os.environ.pop(provider_variable(provider.name, "KEY"), None)
     run_loop(_demo(settings, given.port if port is None else port))
 
 
@@ -128,7 +127,7 @@ async def _demo(settings: Settings, port: int) -> None:
             )
         )
         failed = await stack.enter_async_context(running(server, listener))
-        print_text(url_of(listener), token, note)
+        print_text(url_of(listener), token, note, shown(operator))
         asked = asyncio.create_task(stopping.wait())
         await asyncio.wait((asked, failed), return_when=asyncio.FIRST_COMPLETED)
         asked.cancel()
@@ -204,27 +203,33 @@ def _write_token(path: Path, key: str) -> None:
     draft.replace(path)
 
 
-def example(provider: str) -> Mapping[str, Any]:
-    """The documented request for a provider."""
-    text = files("vidgate.cli").joinpath("examples", f"{provider}.request.json").read_text("utf-8")
-    document: Mapping[str, Any] = json.loads(text)
-    return document
-
-
-def print_text(url: str, token: str, note: str) -> None:
+def print_text(url: str, token: str, note: str, providers: Sequence[Provider]) -> None:
     """Print what to paste, at once, wherever it goes."""
+    examples = [
+        (provider, example)
+        for provider in providers
+        if (example := provider.capabilities.example) is not None
+    ]
     pairs = "".join(
         _PAIR.format(
-            title=title,
+            title=provider.capabilities.title,
             url=url,
             token=token,
-            body=dump(example(provider)).replace("'", "'\\''"),
-            variable=f"{provider.upper()}_TASK",
+            body=dump(example).replace("'", "'\\''"),
+            variable=f"{provider.name.upper()}_TASK",
         )
-        for provider, title in _EXAMPLES.items()
+        for provider, example in examples
     )
-    program = _program()
-    typer.echo(_TEXT.format(url=url, note=note, token=token, pairs=pairs, program=program))
+    text = _TEXT.format(
+        url=url,
+        note=note,
+        token=token,
+        pairs=pairs,
+        program=_program(),
+        titles=in_words([provider.capabilities.title for provider in providers], "or"),
+        model=examples[-1][1]["model"],
+    )
+    typer.echo(text)
 
 
 def _program() -> str:

@@ -26,7 +26,7 @@ _LARGEST_IMAGE = 20_000_000
 def generate(
     prompt: Annotated[str, typer.Argument(help="What the video shows.")],
     *,
-    model: Annotated[str, typer.Option(help="Such as kling-v2-5-turbo or viduq1.")],
+    model: Annotated[str, typer.Option(help="One that `vidgate models` lists.")],
     images: Annotated[
         list[str] | None,
         typer.Option("--image", metavar="PATH_OR_URL", help="First frame, last frame, …; repeat."),

@@ -12,7 +12,16 @@ from rich.table import Table
 
 from vidgate.logs import mask
 
-__all__ = ["JsonOption", "complain", "dump", "print_fields", "print_json", "print_table", "say"]
+__all__ = [
+    "JsonOption",
+    "complain",
+    "dump",
+    "in_words",
+    "print_fields",
+    "print_json",
+    "print_table",
+    "say",
+]
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
@@ -31,6 +40,12 @@ def dump(document: object, *, indent: int | None = 2) -> str:
     """Write JSON that standard output can carry, whatever its encoding."""
     is_unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
     return json.dumps(document, indent=indent, ensure_ascii=not is_unicode)
+
+
+def in_words(names: Sequence[str], conjunction: str) -> str:
+    """Write a list as a sentence has it: `a, b or c`."""
+    *before, last = names
+    return f"{', '.join(before)} {conjunction} {last}" if before else last
 
 
 def print_json(document: object) -> None:

@@ -167,7 +167,7 @@ def sandbox(
         float, typer.Option(min=0.001, max=1_000_000, help="How much faster than the real ones.")
     ] = 1.0,
 ) -> None:
-    """Run the stand-ins for Kling, Jimeng, Vidu and an OpenAI-compatible server."""
+    """Run the stand-ins for the providers, which make real videos and cost nothing."""
     configure_logging(quiet(load_settings()))
     run_loop(_imitate(port, speed))
 

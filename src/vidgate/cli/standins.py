@@ -19,15 +19,15 @@ from urllib.parse import urlsplit
 from vidgate.cli.servers import Server, bind, is_taken, running, server_config, url_of
 from vidgate.exceptions import ConfigurationError
 from vidgate.factory import OperatorContext
+from vidgate.providers.base import Provider
 from vidgate.services.channels.provisioning import NewChannel
 
-__all__ = ["DEMO_PREFIX", "retire_channels", "standing_in"]
+__all__ = ["DEMO_PREFIX", "retire_channels", "shown", "standing_in"]
 
 DEMO_PREFIX = "demo-"
 """How the names of channels with stand-ins begin."""
 
 _LOCK = "demo-sandbox.lock"
-_PROVIDERS = ("kling", "jimeng", "vidu")
 _HOST = "127.0.0.1"
 _TAKE_OVER_SECONDS = 0.5
 _PATIENCE_SECONDS = 15.0
@@ -35,6 +35,18 @@ _GRACE = timedelta(seconds=1)
 
 _PRIORITY = 1
 """Above the default: what a demo asks for costs nothing unless somebody wants it to."""
+
+
+def shown(operator: OperatorContext) -> list[Provider]:
+    """The providers of a demo, which have an example and a stand-in."""
+    # What imitates them is an extra.
+    from vidgate.sandbox.settings import SANDBOX_KEYS  # noqa: PLC0415
+
+    return [
+        provider
+        for provider in operator.providers.values()
+        if provider.capabilities.example is not None and provider.name in SANDBOX_KEYS
+    ]
 
 
 async def retire_channels(operator: OperatorContext) -> None:
@@ -49,7 +61,7 @@ async def retire_channels(operator: OperatorContext) -> None:
 
 @asynccontextmanager
 async def standing_in(operator: OperatorContext) -> AsyncIterator[bool]:
-    """Run the sandbox while no other demo does, with a channel for each provider.
+    """Run the sandbox while no other demo does, with a channel for each provider that it shows.
 
     Yields:
         Whether it is ours; otherwise that of another demo is there.
@@ -73,10 +85,11 @@ async def standing_in(operator: OperatorContext) -> AsyncIterator[bool]:
 
 async def _wait_for_channels(operator: OperatorContext) -> None:
     """Let a demo that was started at the same time make them; somebody may have disabled some."""
+    last = _channel_name(shown(operator)[-1].name)
     with suppress(TimeoutError):
         async with asyncio.timeout(_PATIENCE_SECONDS):
             while True:
-                channel = await operator.channels.named(_channel_name(_PROVIDERS[-1]))
+                channel = await operator.channels.named(last)
                 if channel is not None and channel.enabled:
                     return
                 await asyncio.sleep(_TAKE_OVER_SECONDS)
@@ -96,11 +109,12 @@ async def _sandbox(operator: OperatorContext) -> AsyncIterator[None]:
     from vidgate.sandbox.settings import SANDBOX_KEYS, SandboxSettings  # noqa: PLC0415
 
     app = create_sandbox(SandboxSettings.demo())
-    with await _listener(operator) as listener:
+    names = [provider.name for provider in shown(operator)]
+    with await _listener(operator, names[0]) as listener:
         async with running(Server(server_config(app, grace=_GRACE)), listener):
-            for provider in _PROVIDERS:
+            for name in names:
                 await _ensure_channel(
-                    operator, provider, f"{url_of(listener)}/{provider}", SANDBOX_KEYS[provider]
+                    operator, name, f"{url_of(listener)}/{name}", SANDBOX_KEYS[name]
                 )
             try:
                 yield
@@ -108,9 +122,9 @@ async def _sandbox(operator: OperatorContext) -> AsyncIterator[None]:
                 await _disable(operator)
 
 
-async def _listener(operator: OperatorContext) -> socket.socket:
+async def _listener(operator: OperatorContext, provider: str) -> socket.socket:
     """The port of the last time if it is free: jobs of then are asked about there."""
-    channel = await operator.channels.named(_channel_name(_PROVIDERS[0]))
+    channel = await operator.channels.named(_channel_name(provider))
     last = urlsplit(channel.base_url).port if channel else None
     try:
         return bind(_HOST, last or 0)
@@ -138,7 +152,7 @@ async def _ensure_channel(
 
 
 async def _disable(operator: OperatorContext) -> None:
-    for provider in _PROVIDERS:
+    for provider in operator.providers:
         channel = await operator.channels.named(_channel_name(provider))
         if channel is not None and channel.enabled:
             await operator.provisioning.set_enabled(channel.name, enabled=False)

@@ -158,6 +158,7 @@ class Capabilities:
     """What a provider offers, as data.
 
     Attributes:
+        title: Its name for people, such as `Kling`.
         model_patterns: Which models a channel without a list of its own serves.
         base_url: The default, without the API prefix.
         api_prefix: How a base URL ends that an operator copied with the API prefix, such as `/v1`;
@@ -175,10 +176,14 @@ class Capabilities:
             characters of text it may have, `None` for as many as a body has room for.
         own_fields_in: Vendor fields that are objects, where the client may write `callback_url` and
             the `echo_fields` as well, such as `options`.
+        example: A request in the new-api dialect that shows what is special about the provider, for
+            the documentation and the demo, which runs it against the sandbox's stand-in; `None`
+            where there is nothing to show.
         submit_timeout: The total deadline of a submit with a small body.
         poll_timeout: The total deadline of a poll or a find.
     """
 
+    title: str
     model_patterns: tuple[str, ...]
     base_url: str
     credential_form: str
@@ -188,6 +193,7 @@ class Capabilities:
     prompt_fields: frozenset[str] = frozenset({"prompt"})
     echo_fields: Mapping[str, int | None] = field(default_factory=dict)
     own_fields_in: tuple[str, ...] = ()
+    example: Mapping[str, Any] | None = None
     submit_timeout: timedelta = timedelta(seconds=60)
     poll_timeout: timedelta = timedelta(seconds=20)
 

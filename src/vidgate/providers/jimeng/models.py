@@ -1,7 +1,9 @@
 """What is offered: which keys are one family, which of them runs, and how its job is followed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any, Final
 
 from vidgate.providers.base import ActionCapabilities, Capabilities, ModelCapabilities, Pace
 from vidgate.providers.jimeng.keys import KEYS, SLOW_PACE, ReqKey
@@ -152,11 +154,28 @@ def _model(name: str) -> ModelCapabilities:
     )
 
 
+_PICTURE: Final = (
+    "https://h2.inkwai.com/bs2/upload-ylab-stunt/se/ai_portal_queue_mmu_image_upscale_aiweb/"
+    "3214b798-e1b4-4b00-b7af-72b5b0417420_raw_image_0.jpg"
+)
+_EXAMPLE: Final[Mapping[str, Any]] = {
+    "model": "jimeng_vgfm_t2v_l20",
+    "prompt": "一个穿着宇航服的宇航员在月球上行走",
+    "image": _PICTURE,
+    "metadata": {
+        "req_key": "jimeng_vgfm_i2v_l20",
+        "image_urls": [_PICTURE],
+        "aspect_ratio": "16:9",
+    },
+}
+
 CAPABILITIES = Capabilities(
+    title="Jimeng",
     model_patterns=("jimeng*",),
     base_url="https://visual.volcengineapi.com",
     credential_form="ACCESS|SECRET or ACCESS|SECRET|SESSIONTOKEN",
     models={name: _model(name) for name in dict.fromkeys((*FAMILY_NAMES, *KEYS))},
     prompt_fields=frozenset({"prompt", "video_url"}),
+    example=_EXAMPLE,
 )
 """A submit without an answer cannot be found: there is no client token and no list."""

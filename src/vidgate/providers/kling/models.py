@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Any, Final, TypeAlias
 
 from vidgate.constants import EXTERNAL_ID_CHARACTERS
 from vidgate.providers.base import Action, ActionCapabilities, Capabilities, ModelCapabilities, Pace
@@ -505,7 +505,26 @@ def _listed(traits: Traits, name: str, successor: str | None = None) -> ModelCap
     )
 
 
+_EXAMPLE: Final[Mapping[str, Any]] = {
+    "model": "kling-v1",
+    "prompt": "一个穿着宇航服的宇航员在月球上行走, 高品质, 电影级",
+    "size": "1920x1080",
+    "image": (
+        "https://h2.inkwai.com/bs2/upload-ylab-stunt/se/ai_portal_queue_mmu_image_upscale_aiweb/"
+        "3214b798-e1b4-4b00-b7af-72b5b0417420_raw_image_0.jpg"
+    ),
+    "duration": 5,
+    "metadata": {
+        "seed": 20231234,
+        "negative_prompt": "模糊",
+        "image_tail": (
+            "https://h1.inkwai.com/bs2/upload-ylab-stunt/1fa0ac67d8ce6cd55b50d68b967b3a59.png"
+        ),
+    },
+}
+
 CAPABILITIES = Capabilities(
+    title="Kling",
     model_patterns=("kling-*",),
     base_url="https://api-singapore.klingai.com",
     credential_form="API_KEY or ACCESS|SECRET",
@@ -520,6 +539,7 @@ CAPABILITIES = Capabilities(
     ),
     echo_fields={"external_task_id": EXTERNAL_ID_CHARACTERS},
     own_fields_in=("options",),
+    example=_EXAMPLE,
 )
 
 _LONG = frozenset({Product.MOTION, Product.LIP_SYNC, Product.AVATAR, Product.MULTI_ELEMENTS})

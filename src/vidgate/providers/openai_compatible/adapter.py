@@ -79,6 +79,7 @@ class OpenAICompatible(Provider, FollowsUp, Tests, ServesContent):
 
     name: ClassVar[str] = "openai_compatible"
     capabilities: ClassVar[Capabilities] = Capabilities(
+        title="OpenAI-compatible servers",
         model_patterns=(),
         base_url="",
         credential_form="API_KEY",

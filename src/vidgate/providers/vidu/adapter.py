@@ -20,7 +20,7 @@ What is odd about it:
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 from urllib.parse import quote, urlencode
 
 import httpx
@@ -69,12 +69,33 @@ _CREDITS = "/ent/v2/credits?show_detail=false"
 _FIND_MARGIN = timedelta(seconds=60)
 """How far the provider's clock may be behind ours."""
 
+_EXAMPLE: Final[Mapping[str, Any]] = {
+    "model": "viduq1",
+    "prompt": "一个穿着宇航服的宇航员在月球上行走, 高品质, 电影级",
+    "size": "1920x1080",
+    "image": (
+        "https://prod-ss-images.s3.cn-northwest-1.amazonaws.com.cn/vidu-maas/template/"
+        "image2video.png"
+    ),
+    "duration": 5,
+    "metadata": {
+        "duration": 5,
+        "seed": 0,
+        "resolution": "1080p",
+        "movement_amplitude": "auto",
+        "bgm": False,
+        "payload": "",
+        "callback_url": "https://your-callback-url.com/webhook",
+    },
+}
+
 
 class Vidu(Provider, FollowsUp, Finds, Cancels, Tests, CallsBack):
     """Jobs at the endpoints of `endpoints.py`, each asked for at `/ent/v2/tasks`."""
 
     name: ClassVar[str] = "vidu"
     capabilities: ClassVar[Capabilities] = Capabilities(
+        title="Vidu",
         model_patterns=("vidu*",),
         base_url="https://api.vidu.com",
         credential_form="API_KEY",
@@ -85,6 +106,7 @@ class Vidu(Provider, FollowsUp, Finds, Cancels, Tests, CallsBack):
             {"prompt", "video_url", "video_creation_id", "template", "story", "subjects"}
         ),
         echo_fields={"payload": None},
+        example=_EXAMPLE,
     )
 
     @override

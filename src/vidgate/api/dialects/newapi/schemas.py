@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from vidgate.api.schemas import TaskWarning
+from vidgate.providers.registry import PROVIDERS
 
 __all__ = [
     "EXAMPLE_CANCELLED",
@@ -16,58 +17,21 @@ __all__ = [
 ]
 
 _ID = "task_01k9x4n8e0f0m8z2q6y7v3b5ct"
-_PICTURES = "https://h2.inkwai.com/bs2/upload-ylab-stunt/se/ai_portal_queue_mmu_image_upscale_aiweb"
-_PICTURE = f"{_PICTURES}/3214b798-e1b4-4b00-b7af-72b5b0417420_raw_image_0.jpg"
-
-_KLING: dict[str, Any] = {
-    "model": "kling-v1",
-    "prompt": "一个穿着宇航服的宇航员在月球上行走, 高品质, 电影级",
-    "size": "1920x1080",
-    "image": _PICTURE,
-    "duration": 5,
-    "metadata": {
-        "seed": 20231234,
-        "negative_prompt": "模糊",
-        "image_tail": "https://h1.inkwai.com/bs2/upload-ylab-stunt/1fa0ac67d8ce6cd55b50d68b967b3a59.png",
-    },
-}
-_JIMENG: dict[str, Any] = {
-    "model": "jimeng_vgfm_t2v_l20",
-    "prompt": "一个穿着宇航服的宇航员在月球上行走",
-    "image": _PICTURE,
-    "metadata": {
-        "req_key": "jimeng_vgfm_i2v_l20",
-        "image_urls": [_PICTURE],
-        "aspect_ratio": "16:9",
-    },
-}
-_VIDU: dict[str, Any] = {
-    "model": "viduq1",
-    "prompt": "一个穿着宇航服的宇航员在月球上行走, 高品质, 电影级",
-    "size": "1920x1080",
-    "image": "https://prod-ss-images.s3.cn-northwest-1.amazonaws.com.cn/vidu-maas/template/image2video.png",
-    "duration": 5,
-    "metadata": {
-        "duration": 5,
-        "seed": 0,
-        "resolution": "1080p",
-        "movement_amplitude": "auto",
-        "bgm": False,
-        "payload": "",
-        "callback_url": "https://your-callback-url.com/webhook",
-    },
-}
+_EXAMPLES: list[Any] = [
+    dict(one.capabilities.example) for one in PROVIDERS if one.capabilities.example
+]
+_PATTERNS = ", ".join(
+    f"`{pattern}`" for one in PROVIDERS for pattern in one.capabilities.model_patterns
+)
 
 
 class GenerationRequest(BaseModel):
     """A request for a video. Fields not named here are taken as members of `metadata`."""
 
-    model_config = ConfigDict(
-        extra="allow", json_schema_extra={"examples": [_KLING, _JIMENG, _VIDU]}
-    )
+    model_config = ConfigDict(extra="allow", json_schema_extra={"examples": _EXAMPLES})
 
     model: str = Field(
-        description="Chooses the provider: `kling-*`, `jimeng*`, `vidu*`.",
+        description=f"Chooses the provider: {_PATTERNS}.",
         min_length=1,
         max_length=200,
     )
