@@ -26,6 +26,7 @@ from tests.cli.support import (
 )
 from tests.support.engine import SECRET_KEY
 
+from vidgate.config import provider_variable
 from vidgate.providers.registry import PROVIDERS
 
 SHOWN = [provider for provider in PROVIDERS if provider.capabilities.example]
@@ -148,7 +149,12 @@ def test_a_demo_makes_the_documented_videos(
     data_dir: Path, taken_port: int, tmp_path: Path
 ) -> None:
     variables = {"VIDGATE_DATA_DIR": str(data_dir)}
-    with started(tmp_path, "demo", "--port", str(taken_port), variables=variables) as process:
+    paid = {provider_variable(provider.name, "KEY"): "sk-of-somebody" for provider in PROVIDERS}
+    compatible = {"BASE_URL": "http://127.0.0.1:9", "MODELS": "paid-*"}
+    paid |= {provider_variable(PROVIDERS[-1].name, name): compatible[name] for name in compatible}
+    with started(
+        tmp_path, "demo", "--port", str(taken_port), variables=variables | paid
+    ) as process:
         output = process.wait_for_output("Ctrl-C")
         url = url_in(output)
         assert f"port {taken_port} is taken" in output
@@ -167,6 +173,9 @@ def test_a_demo_makes_the_documented_videos(
                 body = wait_for(partial(final, client, url, task))
                 assert body["status"] == "succeeded", (provider, body)
                 assert httpx.get(body["url"]).content[4:8] == b"ftyp"
+
+        channels = paste_vidgate(tmp_path, variables, "channel", "list")
+        assert {channel["name"] for channel in channels} == {f"demo-{name}" for name in pairs}
 
         # Commands beside it share its database, and it goes on with the new key.
         assert paste_vidgate(tmp_path, variables, "secret", "rotate")["secrets"] >= 3

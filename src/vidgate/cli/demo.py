@@ -94,7 +94,7 @@ def demo(
             "A demo has stand-ins that would take the tasks of everybody on this database; unset "
             "VIDGATE_DATABASE_URL for it."
         )
-    for provider in (one for one in PROVIDERS if one.capabilities.example):
+    for provider in PROVIDERS:
         # Real keys would make channels at which a demo costs money.
         os.environ.pop(provider_variable(provider.name, "KEY"), None)
     run_loop(_demo(settings, given.port if port is None else port))
