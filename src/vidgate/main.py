@@ -17,19 +17,7 @@ from vidgate.api.bodies import BodyBudget, BodyReader
 from vidgate.api.context import ContextLayer
 from vidgate.api.cors import CorsLayer
 from vidgate.api.dependencies import Services
-from vidgate.api.dialects.jimeng import authentication as jimeng_authentication
-from vidgate.api.dialects.jimeng import errors as jimeng_errors
-from vidgate.api.dialects.jimeng import routes as jimeng
-from vidgate.api.dialects.kling import authentication as kling_authentication
-from vidgate.api.dialects.kling import errors as kling_errors
-from vidgate.api.dialects.kling import routes as kling
-from vidgate.api.dialects.newapi import routes as newapi
-from vidgate.api.dialects.openai import content as openai_content
-from vidgate.api.dialects.openai import errors as openai_errors
-from vidgate.api.dialects.openai import polling as openai_polling
-from vidgate.api.dialects.openai import routes as openai
-from vidgate.api.dialects.vidu import errors as vidu_errors
-from vidgate.api.dialects.vidu import routes as vidu
+from vidgate.api.dialects.registry import DIALECTS
 from vidgate.api.documentation import add_documentation
 from vidgate.api.errors import ErrorLayer, ErrorWriter
 from vidgate.api.ready_route import ReadyRouteLayer
@@ -38,20 +26,6 @@ from vidgate.factory import open_services
 from vidgate.logs import configure_logging
 
 __all__ = ["create_app"]
-
-_ERROR_SHAPES = {
-    "/v1/videos": openai_errors.write_error,
-    "/kling": kling_errors.write_error,
-    "/jimeng": jimeng_errors.write_error,
-    "/": jimeng_errors.write_error,
-    "/vidu": vidu_errors.write_error,
-}
-_SCHEMES = {
-    "/kling/v1": kling_authentication.authenticate,
-    "/kling/account": kling_authentication.authenticate,
-    "/jimeng": jimeng_authentication.authenticate,
-    "/": jimeng_authentication.authenticate,
-}
 
 
 def create_app(
@@ -83,24 +57,31 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
-    errors = ErrorWriter(_ERROR_SHAPES)
+    errors = ErrorWriter(
+        {prefix: write for dialect in DIALECTS for prefix, write in dialect.errors.items()}
+    )
     # Inside the framework as well, which would answer an unexpected exception in its own shape.
     app.add_middleware(ErrorLayer, writer=errors)
     app.add_exception_handler(HTTPException, errors.handle)
     app.add_exception_handler(RequestValidationError, errors.handle)
-    polls = [newapi.poll_route(), openai_polling.poll_route()]
+    polls = [make() for dialect in DIALECTS for make in dialect.polls]
     app.router.routes.extend(polls)
-    app.include_router(openai_content.router)
+    for dialect in DIALECTS:
+        for router in dialect.routers:
+            app.include_router(router)
     app.include_router(content.router)
-    for dialect in (newapi, openai, kling, jimeng, vidu):
-        app.include_router(dialect.router)
     app.include_router(catalogue.router)
     app.include_router(callbacks.router)
     app.include_router(health.router)
     add_documentation(app)
 
     front: ASGIApp = ReadyRouteLayer(app.front, routes=polls)
-    front = AuthenticationLayer(front, schemes=_SCHEMES)
+    front = AuthenticationLayer(
+        front,
+        prefixes=tuple(dict.fromkeys(prefix for one in DIALECTS for prefix in one.prefixes)),
+        schemes={prefix: scheme for one in DIALECTS for prefix, scheme in one.schemes.items()},
+        root_claims=tuple(one.claims_root for one in DIALECTS if one.claims_root),
+    )
     front = ErrorLayer(front, writer=errors)
     front = CorsLayer(front, origins=settings.cors_origins)
     is_debugging = settings.log_level is LogLevel.DEBUG

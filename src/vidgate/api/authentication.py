@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from types import MappingProxyType
 from typing import TypeAlias
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -16,14 +15,6 @@ __all__ = ["AuthenticationLayer", "Scheme", "read_key"]
 Scheme: TypeAlias = Callable[[Scope, Services], Awaitable[Caller | None]]
 """A vendor's own way to sign: finds the caller, `None` where a request is not signed that way at
 all, and raises `AuthenticationError` where it is and the signature does not hold."""
-
-_PROTECTED = ("/v1", "/kling", "/jimeng", "/vidu")
-"""Everything under these needs a token, reads and unknown routes included."""
-
-_ACTION = re.compile(rb"(?:^|&)Action=")
-"""What makes a request to the root one of Jimeng's, whose SDK can set a host but no path."""
-
-_NO_SCHEMES: Mapping[str, Scheme] = MappingProxyType({})
 
 _AUTHORIZATION = re.compile(
     r"\s*+(?:(?:bearer|token)(?:\s*+:\s*+|\s++|(?=sk-)))?+(?:sk-)?+(?P<key>[!-~]{16,256})\s*+",
@@ -46,12 +37,23 @@ class AuthenticationLayer:
     """Lets only known tokens through, and remembers whose they are.
 
     Args:
+        prefixes: Path prefixes under which everything needs a token.
         schemes: By path prefix, `/` for the root alone; tried before the `sk-` key.
+        root_claims: A request to the root needs a token where one of them says so.
     """
 
-    def __init__(self, app: ASGIApp, *, schemes: Mapping[str, Scheme] = _NO_SCHEMES) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        prefixes: tuple[str, ...],
+        schemes: Mapping[str, Scheme],
+        root_claims: tuple[Callable[[Scope], bool], ...],
+    ) -> None:
         self._app = app
+        self._prefixes = prefixes
         self._schemes = schemes
+        self._root_claims = root_claims
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, with its caller.
@@ -60,7 +62,7 @@ class AuthenticationLayer:
             AuthenticationError: It has no valid token.
             DatabaseUnavailableError: The token could not be looked up.
         """
-        if _is_protected(scope):
+        if self._is_protected(scope):
             scope["state"]["caller"] = await self._authenticate(scope)
         await self._app(scope, receive, send)
 
@@ -84,12 +86,13 @@ class AuthenticationLayer:
             )
         return caller
 
-
-def _is_protected(scope: Scope) -> bool:
-    path: str = scope["path"]
-    if path == "/":
-        return _ACTION.search(scope["query_string"]) is not None
-    return path.startswith(_PROTECTED) and any(_is_under(path, prefix) for prefix in _PROTECTED)
+    def _is_protected(self, scope: Scope) -> bool:
+        path: str = scope["path"]
+        if path == "/":
+            return any(claims(scope) for claims in self._root_claims)
+        return path.startswith(self._prefixes) and any(
+            _is_under(path, prefix) for prefix in self._prefixes
+        )
 
 
 def _is_under(path: str, prefix: str) -> bool:

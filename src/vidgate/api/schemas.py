@@ -63,7 +63,7 @@ _ERRORS: dict[int, tuple[str, str, str | None, str, str]] = {
         "model_not_permitted",
         "model",
         "permission_error",
-        "This token may not use the model 'kling-v1'.",
+        "This token may not use the model 'clip-1'.",
     ),
     404: (
         "There is no such task or model, or it is another account's.",

@@ -1,0 +1,34 @@
+"""What a dialect brings into the application, as data."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from fastapi import APIRouter
+from starlette.types import Scope
+
+from vidgate.api.authentication import Scheme
+from vidgate.api.errors import ErrorShape
+from vidgate.api.ready_route import ReadyRoute
+
+__all__ = ["Dialect"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """One wire format. A path prefix has no slash at its end; `/` stands for the root alone.
+
+    Attributes:
+        prefixes: Where everything needs a token, reads and unknown routes included.
+        routers: Its routes, in the order in which they are tried.
+        polls: Make the routes that clients ask again and again, tried before all others.
+        errors: How errors are written, by path prefix; elsewhere they have the flat body.
+        schemes: How its callers may sign in place of sending a token, by path prefix.
+        claims_root: Whether a request to the root is one of its own, `None` where none is.
+    """
+
+    prefixes: tuple[str, ...]
+    routers: tuple[APIRouter, ...]
+    polls: tuple[Callable[[], ReadyRoute], ...] = ()
+    errors: Mapping[str, ErrorShape] = field(default_factory=dict)
+    schemes: Mapping[str, Scheme] = field(default_factory=dict)
+    claims_root: Callable[[Scope], bool] | None = None
