@@ -18,7 +18,7 @@ from vidgate.cli.running import read_key, read_patterns, with_operator
 from vidgate.factory import OperatorContext, open_checker
 from vidgate.logs import mask
 from vidgate.models.channels import Channel, OnUnknown
-from vidgate.providers.registry import PROVIDERS
+from vidgate.providers.registry import provider_names
 from vidgate.services.channels.channel_test import ChannelCheck
 from vidgate.services.channels.provisioning import NewChannel
 
@@ -46,7 +46,7 @@ _Proxy = Annotated[
     ),
 ]
 _NOTHING = "none"
-_PROVIDERS = in_words([provider.name for provider in PROVIDERS], "or") + "."
+_PROVIDERS = in_words(provider_names(), "or") + "."
 
 
 def _parse_map(pairs: Sequence[str]) -> dict[str, str]:

@@ -33,7 +33,7 @@ from vidgate.exceptions import ConfigurationError
 from vidgate.factory import OperatorContext, open_database_url, open_operator_context
 from vidgate.logs import configure_logging
 from vidgate.providers.base import Provider
-from vidgate.providers.registry import PROVIDERS
+from vidgate.providers.registry import provider_names
 from vidgate.services.secrets import hash_key
 
 __all__ = ["demo", "read_demo_token"]
@@ -94,9 +94,9 @@ def demo(
             "A demo has stand-ins that would take the tasks of everybody on this database; unset "
             "VIDGATE_DATABASE_URL for it."
         )
-    for provider in PROVIDERS:
+    for name in provider_names():
         # Real keys would make channels at which a demo costs money.
-        os.environ.pop(provider_variable(provider.name, "KEY"), None)
+        os.environ.pop(provider_variable(name, "KEY"), None)
     run_loop(_demo(settings, given.port if port is None else port))
 
 
