@@ -9,6 +9,7 @@ import pytest
 
 import vidgate
 from vidgate.providers.registry import PROVIDERS
+from vidgate.sandbox.registry import STAND_INS
 
 SOURCE = Path(vidgate.__file__).parent
 NAMES = {
@@ -23,10 +24,22 @@ NAMED = re.compile(rf"(?<![a-z])({'|'.join(sorted(NAMES))})")
 ELSEWHERE = ("providers", "sandbox", "api/dialects")
 """Vendors' wire formats, each in files of its own."""
 
+STAND_IN_FILES = {one.__module__.rpartition(".")[2] for one in STAND_INS}
+"""How the names of a stand-in's files begin."""
+
 FILES = [
-    path
-    for path in sorted(SOURCE.rglob("*.py"))
-    if not any(path.is_relative_to(SOURCE / folder) for folder in ELSEWHERE)
+    *(
+        path
+        for path in sorted(SOURCE.rglob("*.py"))
+        if not any(path.is_relative_to(SOURCE / folder) for folder in ELSEWHERE)
+    ),
+    *(path for path in sorted((SOURCE / "providers" / "transport").glob("*.py"))),
+    *(path for path in sorted((SOURCE / "providers").glob("*.py")) if path.stem != "registry"),
+    *(
+        path
+        for path in sorted((SOURCE / "sandbox").glob("*.py"))
+        if path.stem != "registry" and path.stem.partition("_")[0] not in STAND_IN_FILES
+    ),
 ]
 
 

@@ -19,7 +19,7 @@ from vidgate.models.ids import new_id, public_id
 from vidgate.models.outcomes import Fault, FaultKind
 from vidgate.models.tasks import AttemptStatus, TaskError
 from vidgate.providers.registry import PROVIDERS
-from vidgate.sandbox.settings import SANDBOX_KEYS
+from vidgate.sandbox.registry import SANDBOX_KEYS
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 

@@ -19,7 +19,8 @@ from vidgate.models.requests import Image, VideoRequest
 from vidgate.providers.base import Call, Provider, SubmitIds
 from vidgate.providers.registry import build_providers
 from vidgate.sandbox.app import create_sandbox
-from vidgate.sandbox.settings import SANDBOX_KEYS, SANDBOX_MODELS, SandboxSettings
+from vidgate.sandbox.registry import SANDBOX_KEYS, SANDBOX_MODELS
+from vidgate.sandbox.settings import SandboxSettings
 
 PROVIDERS = build_providers(map_retired_models=True)
 VIDEO = "https://a.test/drive.mp4"

@@ -27,7 +27,8 @@ from vidgate.models.requests import Image, VideoRequest
 from vidgate.models.tasks import FollowUp, TaskSnapshot, TaskStatus
 from vidgate.providers.base import SubmitIds
 from vidgate.sandbox.app import create_sandbox
-from vidgate.sandbox.settings import SANDBOX_KEYS, SandboxSettings
+from vidgate.sandbox.registry import SANDBOX_KEYS
+from vidgate.sandbox.settings import SandboxSettings
 
 SOURCE = TaskSnapshot(
     id=new_id(),

@@ -33,7 +33,8 @@ from vidgate.models.requests import Image, VideoRequest
 from vidgate.providers.base import SubmitIds
 from vidgate.providers.openai_compatible import OpenAICompatible
 from vidgate.sandbox.app import Sandbox, create_sandbox
-from vidgate.sandbox.settings import SANDBOX_KEYS, SandboxSettings
+from vidgate.sandbox.registry import SANDBOX_KEYS
+from vidgate.sandbox.settings import SandboxSettings
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ADAPTER = OpenAICompatible()

@@ -12,7 +12,7 @@ import httpx
 import orjson
 
 from vidgate.sandbox.callbacks import Callbacks
-from vidgate.sandbox.settings import SANDBOX_KEYS
+from vidgate.sandbox.registry import SANDBOX_KEYS
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC).timestamp()
 

@@ -4,7 +4,7 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
-from vidgate.sandbox.callback_signing import kling_headers, vidu_headers
+from vidgate.sandbox import kling_callbacks, vidu_callbacks
 
 SECRET = "whsec_dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI="
 
@@ -14,7 +14,7 @@ def test_kling_signs_as_in_the_published_vector() -> None:
         b'{"id":"1234567890","status":"succeeded","message":"","create_time":1781080778802,'
         b'"update_time":1781080794151}'
     )
-    headers = kling_headers(SECRET, "9876543210", body, 1781080794.9, ())
+    headers = kling_callbacks.signed_headers(SECRET, "9876543210", body, 1781080794.9, ())
     assert headers == {
         "webhook-id": "9876543210",
         "webhook-timestamp": "1781080794",
@@ -31,7 +31,7 @@ def test_kling_signs_as_in_the_published_vector() -> None:
     ],
 )
 def test_vidu_signs_as_in_the_worked_example(query: str, signature: str) -> None:
-    headers = vidu_headers(
+    headers = vidu_callbacks.signed_headers(
         "vda_000000000000_exampleKeyForDocsOnly",
         f"https://svc.example.test/hooks/vidu{query}",
         "6f1c1d9e-3b8a-4c57-9d0e-2a4b5c6d7e8f",

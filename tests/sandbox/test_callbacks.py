@@ -4,7 +4,6 @@ import asyncio
 import base64
 import hashlib
 import hmac
-from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -24,7 +23,8 @@ from tests.sandbox.support import (
 from vidgate.sandbox import callbacks
 from vidgate.sandbox.app import Sandbox
 from vidgate.sandbox.callbacks import loopback_target
-from vidgate.sandbox.settings import SANDBOX_KEYS
+from vidgate.sandbox.kling_options import KlingOptions
+from vidgate.sandbox.registry import SANDBOX_KEYS
 
 HOOK = "http://127.0.0.1:9/hooks/here"
 SECRET = "whsec_dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI="
@@ -301,7 +301,7 @@ async def test_reordered_ones_come_after_the_next(
 async def test_signatures_can_be_spoilt(
     client: httpx.AsyncClient, sandbox: Sandbox, clock: Clock, inbox: Inbox, kind: str
 ) -> None:
-    sandbox.world.settings = replace(sandbox.world.settings, kling_callback_secret=SECRET)
+    sandbox.world.settings = sandbox.world.settings.having(KlingOptions(callback_secret=SECRET))
     await kling_path(client, prompt=f"#callback-{kind.replace('_', '-')}")
     assert (await fault(client, provider="vidu", kind=kind, times=2)).status_code == 200
     await vidu(client)

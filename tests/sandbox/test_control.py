@@ -1,6 +1,7 @@
 """The operator's routes, the settings, and the app behind a real server."""
 
 import asyncio
+from dataclasses import fields
 from typing import Any
 
 import httpx
@@ -18,8 +19,11 @@ from tests.sandbox.support import (
     png,
 )
 
+from vidgate.providers.registry import PROVIDERS
 from vidgate.sandbox.app import create_sandbox
-from vidgate.sandbox.settings import JOB_SECONDS, PROVIDERS, SANDBOX_KEYS, SandboxSettings
+from vidgate.sandbox.registry import STAND_INS
+from vidgate.sandbox.settings import SandboxSettings
+from vidgate.sandbox.vidu import Vidu
 
 CONTROL = f"{ROOT}/_sandbox"
 
@@ -86,7 +90,15 @@ async def test_settings_change_while_it_runs(client: httpx.AsyncClient, clock: C
 
 
 @pytest.mark.parametrize(
-    "change", [{"clock": 1}, {"speed": "fast"}, {"concurrency": {"sora": 1}}, {"jimeng_strict": 1}]
+    "change",
+    [
+        {"clock": 1},
+        {"speed": "fast"},
+        {"concurrency": {"sora": 1}},
+        {"jimeng_strict": 1},
+        {"jimeng_keys": {}},
+        {"vidu_over_limit": []},
+    ],
 )
 async def test_other_settings_are_refused(
     client: httpx.AsyncClient, change: dict[str, Any]
@@ -102,13 +114,29 @@ async def test_there_is_nothing_else(client: httpx.AsyncClient) -> None:
 
 def test_the_demo_ends_in_time() -> None:
     settings = SandboxSettings.demo()
-    slowest = max(JOB_SECONDS.values()) * (1 + settings.jitter) / settings.speed
-    off_peak = 3 * JOB_SECONDS["vidu"] * (1 + settings.jitter) / settings.speed
+    slowest = max(one.job_seconds for one in STAND_INS) * (1 + settings.jitter) / settings.speed
+    off_peak = 3 * Vidu.job_seconds * (1 + settings.jitter) / settings.speed
     assert max(slowest, off_peak) < 15
 
 
-def test_every_provider_has_a_key() -> None:
-    assert set(SANDBOX_KEYS) == set(PROVIDERS)
+def test_every_provider_has_a_stand_in() -> None:
+    assert [one.name for one in STAND_INS] == [one.name for one in PROVIDERS]
+
+
+def test_an_option_that_changes_is_one_of_its_stand_in() -> None:
+    for one in STAND_INS:
+        assert set(one.changeable) <= {field.name for field in fields(one.options)}
+
+
+async def test_options_that_change_leave_the_others(client: httpx.AsyncClient) -> None:
+    await client.post(f"{CONTROL}/settings", json={"vidu_credits": 7, "vidu_strict": True})
+    changed = await client.post(f"{CONTROL}/settings", json={"vidu_over_limit": "queue"})
+
+    shown = changed.json()
+    assert (shown["vidu_credits"], shown["vidu_strict"]) == (7, True)
+    assert shown["vidu_over_limit"] == "queue"
+    assert shown["jimeng_strict"]
+    assert shown["kling_callback_secret"] is None
 
 
 async def test_a_job_takes_as_long_as_its_number_says(clock: Clock) -> None:

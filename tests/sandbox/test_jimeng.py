@@ -8,7 +8,8 @@ import pytest
 from tests.sandbox.support import Clock, jimeng_call, png
 
 from vidgate.sandbox.app import Sandbox
-from vidgate.sandbox.settings import SANDBOX_KEYS
+from vidgate.sandbox.jimeng_options import JimengOptions
+from vidgate.sandbox.registry import SANDBOX_KEYS
 
 URL = "https://cdn.example/a.png"
 PRO = "jimeng_ti2v_v30_pro"
@@ -98,7 +99,7 @@ async def test_a_poll_names_the_key_that_was_submitted(jimeng: Caller, sandbox: 
     wrong = await jimeng.poll(task_id, req_key="jimeng_vgfm_t2v_l20")
     assert (wrong.status_code, wrong.json()["code"]) == (400, 50200)
     assert wrong.json()["data"] is None
-    sandbox.world.settings = replace(sandbox.world.settings, jimeng_strict=False)
+    sandbox.world.settings = sandbox.world.settings.having(JimengOptions(strict=False))
     assert (await jimeng.poll(task_id, req_key="jimeng_vgfm_t2v_l20")).status_code == 200
 
 
@@ -178,8 +179,8 @@ async def test_bad_requests_are_refused(
 
 
 async def test_a_key_may_be_closed_to_the_account(jimeng: Caller, sandbox: Sandbox) -> None:
-    sandbox.world.settings = replace(
-        sandbox.world.settings, jimeng_closed=frozenset({"jimeng_t2v_v30"})
+    sandbox.world.settings = sandbox.world.settings.having(
+        JimengOptions(closed=frozenset({"jimeng_t2v_v30"}))
     )
     response = await jimeng.submit(req_key="jimeng_t2v_v30")
     assert response.json()["code"] == 50400

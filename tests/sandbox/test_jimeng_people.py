@@ -1,6 +1,5 @@
 """Jimeng: motion imitation and OmniHuman."""
 
-from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -9,6 +8,7 @@ import pytest
 from tests.sandbox.support import VIDU, VIDU_HEADERS, Clock, jimeng_call, png
 
 from vidgate.sandbox.app import Sandbox
+from vidgate.sandbox.jimeng_options import JimengOptions
 
 URL = "https://cdn.example/a.png"
 VIDEO = "https://cdn.example/a.mp4"
@@ -157,7 +157,7 @@ async def test_a_task_is_read_by_its_own_action(
 ) -> None:
     task_id = (await jimeng.submit(req_key))["data"]["task_id"]
     assert (await jimeng.call(action, req_key=req_key, task_id=task_id))["code"] == 50200
-    sandbox.world.settings = replace(sandbox.world.settings, jimeng_strict=False)
+    sandbox.world.settings = sandbox.world.settings.having(JimengOptions(strict=False))
     assert (await jimeng.call(action, req_key=req_key, task_id=task_id))["code"] == 10000
 
 
@@ -215,7 +215,7 @@ async def test_sound_that_is_too_long_fails_late(jimeng: Caller, clock: Clock) -
 
 async def test_a_key_that_is_closed_is_denied(jimeng: Caller, sandbox: Sandbox) -> None:
     closed = frozenset({M20, OMNI})
-    sandbox.world.settings = replace(sandbox.world.settings, jimeng_closed=closed)
+    sandbox.world.settings = sandbox.world.settings.having(JimengOptions(closed=closed))
     assert (await jimeng.submit(M20))["code"] == 50400
     assert (await jimeng.submit(OMNI))["code"] == 50400
 

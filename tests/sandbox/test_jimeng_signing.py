@@ -10,8 +10,10 @@ import pytest
 from tests.sandbox.support import ROOT, Clock, jimeng_call
 
 from vidgate.sandbox.app import create_sandbox
+from vidgate.sandbox.jimeng_options import JimengOptions
 from vidgate.sandbox.jimeng_signing import canonical_request
-from vidgate.sandbox.settings import SANDBOX_KEYS, SandboxSettings
+from vidgate.sandbox.registry import SANDBOX_KEYS
+from vidgate.sandbox.settings import SandboxSettings
 from vidgate.sandbox.wire import Call
 
 HOST = "visual.volcengineapi.com"
@@ -106,8 +108,11 @@ async def test_the_worked_vectors_verify(
         SandboxSettings(
             clock=Clock(at),
             encode_ahead=False,
-            jimeng_keys={ACCESS_KEY: SECRET_KEY, "AKTEST": "SKTEST"},
-            jimeng_session_tokens={"STSexampletoken==": ACCESS_KEY},
+        ).having(
+            JimengOptions(
+                keys={ACCESS_KEY: SECRET_KEY, "AKTEST": "SKTEST"},
+                session_tokens={"STSexampletoken==": ACCESS_KEY},
+            )
         )
     )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=sandbox)) as client:

@@ -8,7 +8,7 @@ import pytest
 from tests.sandbox.support import KLING, KLING_HEADERS, NOON, Clock, kling_jwt
 
 from vidgate.sandbox.app import Sandbox
-from vidgate.sandbox.settings import KLING_ACCESS_KEY, KLING_SECRET_KEY
+from vidgate.sandbox.kling_options import ACCESS_KEY, SECRET_KEY
 
 NEW = f"{KLING}/text-to-video/kling-3.0"
 LEGACY = f"{KLING}/v1/videos/text2video"
@@ -50,7 +50,7 @@ async def test_bad_credentials_are_refused(
 
 
 async def test_a_jwt_is_good_on_legacy_paths_only(client: httpx.AsyncClient) -> None:
-    token = kling_jwt(KLING_ACCESS_KEY, KLING_SECRET_KEY, NOON)
+    token = kling_jwt(ACCESS_KEY, SECRET_KEY, NOON)
     headers = {"Authorization": f"Bearer {token}"}
     legacy = await client.post(LEGACY, json=LEGACY_BODY, headers=headers)
     new = await client.post(NEW, json=BODY, headers=headers)
@@ -61,15 +61,15 @@ async def test_a_jwt_is_good_on_legacy_paths_only(client: httpx.AsyncClient) -> 
 @pytest.mark.parametrize(
     ("secret", "times", "code"),
     [
-        (KLING_SECRET_KEY, {"lasts": -1}, 1004),
-        (KLING_SECRET_KEY, {"begins": 60}, 1003),
+        (SECRET_KEY, {"lasts": -1}, 1004),
+        (SECRET_KEY, {"begins": 60}, 1003),
         ("another-secret", {}, 1002),
     ],
 )
 async def test_a_jwt_is_checked(
     client: httpx.AsyncClient, secret: str, times: dict[str, float], code: int
 ) -> None:
-    token = kling_jwt(KLING_ACCESS_KEY, secret, NOON, **times)
+    token = kling_jwt(ACCESS_KEY, secret, NOON, **times)
     response = await client.post(
         LEGACY, json=LEGACY_BODY, headers={"Authorization": f"Bearer {token}"}
     )

@@ -10,7 +10,7 @@ import pytest
 from tests.sandbox.support import ROOT, Clock, png
 
 from vidgate.sandbox.app import Sandbox
-from vidgate.sandbox.settings import SANDBOX_KEYS, SANDBOX_MODELS
+from vidgate.sandbox.registry import SANDBOX_KEYS, SANDBOX_MODELS
 
 KEY = SANDBOX_KEYS["openai_compatible"]
 HEADERS = {"Authorization": f"Bearer {KEY}"}

@@ -9,6 +9,7 @@ import pytest
 from tests.sandbox.support import NOON, VIDU, VIDU_HEADERS, Clock, png
 
 from vidgate.sandbox.app import Sandbox
+from vidgate.sandbox.vidu import ViduOptions
 
 URL = "https://cdn.example/a.png"
 OTHER = {"Authorization": "Token vda_sandbox_0000000000000002"}
@@ -223,7 +224,7 @@ async def test_bad_requests_are_refused(
 async def test_strict_mode_refuses_what_the_endpoint_does_not_have(
     client: httpx.AsyncClient, sandbox: Sandbox
 ) -> None:
-    sandbox.world.settings = replace(sandbox.world.settings, vidu_strict=True)
+    sandbox.world.settings = sandbox.world.settings.having(ViduOptions(strict=True))
     body = {"model": "viduq2-turbo", "images": [URL], "aspect_ratio": "1:1"}
     response = await post(client, "img2video", body)
     error = response.json()
@@ -293,7 +294,7 @@ async def test_off_peak_takes_longer_and_can_be_cancelled_while_it_runs(
 async def test_the_balance_follows(
     client: httpx.AsyncClient, sandbox: Sandbox, clock: Clock
 ) -> None:
-    sandbox.world.settings = replace(sandbox.world.settings, vidu_credits=100)
+    sandbox.world.settings = sandbox.world.settings.having(ViduOptions(credits=100))
     await create(client, prompt="x #late-audit")
     poor = await post(client, "text2video", BODY)
     assert (poor.status_code, poor.json()["reason"]) == (400, "CreditInsufficient")
@@ -312,7 +313,7 @@ async def test_over_the_limit_jobs_are_refused_or_queue(
     await create(client)
     refused = await post(client, "text2video", BODY)
     assert (refused.status_code, refused.json()["reason"]) == (429, "QuotaExceeded")
-    sandbox.world.settings = replace(sandbox.world.settings, vidu_over_limit="queue")
+    sandbox.world.settings = sandbox.world.settings.having(ViduOptions(over_limit="queue"))
     second, third = await create(client), await create(client)
     clock.advance(39)
     assert (await creations(client, second["task_id"]))["state"] == "queueing"

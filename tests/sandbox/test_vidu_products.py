@@ -1,6 +1,5 @@
 """Vidu: multiframe, extend, upscaling, lip-sync, templates, stories, subjects."""
 
-from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -8,6 +7,7 @@ import pytest
 from tests.sandbox.support import VIDU, VIDU_HEADERS, Clock, png
 
 from vidgate.sandbox.app import Sandbox
+from vidgate.sandbox.vidu import ViduOptions
 
 URL = "https://cdn.example/a.png"
 VIDEO = "https://cdn.example/a.mp4"
@@ -129,7 +129,7 @@ async def test_good_requests_are_accepted(
     cost: int,
     size: Size,
 ) -> None:
-    sandbox.world.settings = replace(sandbox.world.settings, vidu_strict=True)
+    sandbox.world.settings = sandbox.world.settings.having(ViduOptions(strict=True))
     created = await create(client, endpoint, body | {"payload": "job-1"})
     assert (created["state"], created["type"]) == ("created", endpoint)
     assert created["credits"] == cost
@@ -235,7 +235,7 @@ async def test_good_requests_are_accepted(
 async def test_bad_requests_are_refused(
     client: httpx.AsyncClient, sandbox: Sandbox, endpoint: str, body: dict[str, Any], reason: str
 ) -> None:
-    sandbox.world.settings = replace(sandbox.world.settings, vidu_strict=True)
+    sandbox.world.settings = sandbox.world.settings.having(ViduOptions(strict=True))
     response = await post(client, endpoint, body)
     assert response.json()["reason"] == reason
     assert response.status_code == (404 if reason.endswith("NotFound") else 400)
@@ -298,7 +298,7 @@ async def test_inputs_are_echoed_and_tasks_listed(client: httpx.AsyncClient) -> 
 async def test_a_subject_is_kept_for_five_credits(
     client: httpx.AsyncClient, sandbox: Sandbox
 ) -> None:
-    sandbox.world.settings = replace(sandbox.world.settings, vidu_credits=9)
+    sandbox.world.settings = sandbox.world.settings.having(ViduOptions(credits=9))
     body = {"name": "mia", "images": [png(data_uri=True), URL], "voice_id": "v"}
     kept = await create(client, "subjects", body)
     assert kept["id"].isdecimal()

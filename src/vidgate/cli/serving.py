@@ -175,11 +175,8 @@ def sandbox(
 async def _imitate(port: int, speed: float) -> None:
     # Its encoder is an extra, and other commands need neither.
     from vidgate.sandbox.app import create_sandbox  # noqa: PLC0415
-    from vidgate.sandbox.settings import (  # noqa: PLC0415
-        SANDBOX_KEYS,
-        SANDBOX_MODELS,
-        SandboxSettings,
-    )
+    from vidgate.sandbox.registry import STAND_INS  # noqa: PLC0415
+    from vidgate.sandbox.settings import SandboxSettings  # noqa: PLC0415
 
     app = create_sandbox(SandboxSettings(speed=speed))
     with signals() as stopping, bind("127.0.0.1", port) as listener:
@@ -187,11 +184,11 @@ async def _imitate(port: int, speed: float) -> None:
         async with running(Server(config), listener) as server:
             url = url_of(listener)
             typer.echo(f"Sandbox on {url}")
-            for provider, key in SANDBOX_KEYS.items():
-                models = ",".join(SANDBOX_MODELS.get(provider, ()))
+            for one in STAND_INS:
+                models = ",".join(one.models)
                 typer.echo(
-                    f"vidgate channel add sandbox-{provider} --provider {provider}"
-                    f" --base-url {url}/{provider} --key '{key}'"
+                    f"vidgate channel add sandbox-{one.name} --provider {one.name}"
+                    f" --base-url {url}/{one.name} --key '{one.key}'"
                     + (f" --models {models}" if models else "")
                 )
             await _either(stopping, server)

@@ -40,7 +40,7 @@ _PRIORITY = 1
 def shown(operator: OperatorContext) -> list[Provider]:
     """The providers of a demo, which have an example and a stand-in."""
     # What imitates them is an extra.
-    from vidgate.sandbox.settings import SANDBOX_KEYS  # noqa: PLC0415
+    from vidgate.sandbox.registry import SANDBOX_KEYS  # noqa: PLC0415
 
     return [
         provider
@@ -106,7 +106,8 @@ async def _succeed(operator: OperatorContext, lock: "_Lock") -> None:
 async def _sandbox(operator: OperatorContext) -> AsyncIterator[None]:
     # Its encoder is an extra, and other commands need neither.
     from vidgate.sandbox.app import create_sandbox  # noqa: PLC0415
-    from vidgate.sandbox.settings import SANDBOX_KEYS, SandboxSettings  # noqa: PLC0415
+    from vidgate.sandbox.registry import SANDBOX_KEYS  # noqa: PLC0415
+    from vidgate.sandbox.settings import SandboxSettings  # noqa: PLC0415
 
     app = create_sandbox(SandboxSettings.demo())
     names = [provider.name for provider in shown(operator)]

@@ -1,9 +1,8 @@
 """The stand-ins as one ASGI app.
 
-`/kling`, `/jimeng`, `/vidu` and `/openai_compatible` are the base URLs of the four, `/files` holds
-the videos they make, and `/_sandbox` is the operator's. Jimeng's signature covers the path, so it
-is checked against the path that was asked for: `/jimeng/`, or `/` for clients that can only call a
-bare host.
+`/<provider>` is the base URL of each, `/files` holds the videos they make, and `/_sandbox` is the
+operator's. A signature that covers the path is checked against the path that was asked for: below
+that base URL, or `/` for clients that can only call a bare host.
 
 It is plain ASGI without a framework: a poll is a dictionary look-up, and load tests send hundreds a
 second.
@@ -11,18 +10,17 @@ second.
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
 from vidgate.sandbox.control import Control
 from vidgate.sandbox.faults import Exchange, answer, fault_in_prompt
-from vidgate.sandbox.jimeng import Jimeng
-from vidgate.sandbox.kling import Kling
 from vidgate.sandbox.links import file_reply
-from vidgate.sandbox.openai import OpenAI
-from vidgate.sandbox.settings import SandboxSettings
-from vidgate.sandbox.vidu import Vidu
-from vidgate.sandbox.wire import Call, Provider, Reply, json_reply
+from vidgate.sandbox.registry import STAND_INS
+from vidgate.sandbox.settings import DEFAULT_CONCURRENCY, SandboxSettings
+from vidgate.sandbox.stand_in import StandIn
+from vidgate.sandbox.wire import Call, Reply, json_reply
 from vidgate.sandbox.world import World
 
 __all__ = ["Sandbox", "create_sandbox"]
@@ -51,16 +49,21 @@ class Sandbox:
     """The ASGI app; `world` is its state, for tests that look inside."""
 
     def __init__(self, settings: SandboxSettings) -> None:
-        self.world = World(settings)
-        self._control = Control(self.world)
-        self._openai = OpenAI(self.world)
-        served: tuple[Provider, ...] = (
-            Kling(self.world),
-            Jimeng(self.world),
-            Vidu(self.world),
-            self._openai,
+        self.world = World(
+            replace(
+                settings,
+                job_seconds={
+                    **{one.name: one.job_seconds for one in STAND_INS},
+                    **settings.job_seconds,
+                },
+                concurrency={
+                    **{one.name: DEFAULT_CONCURRENCY for one in STAND_INS},
+                    **settings.concurrency,
+                },
+            )
         )
-        self._providers = {provider.name: provider for provider in served}
+        self._control = Control(self.world, STAND_INS)
+        self._stand_ins = {one.name: one(self.world) for one in STAND_INS}
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one connection scope."""
@@ -79,12 +82,13 @@ class Sandbox:
             return
         call = self._call(scope, body)
         family, _, rest = call.route.removeprefix("/").partition("/")
-        provider = self._providers.get(family)
-        if provider is None and call.route == "/" and "Action=" in call.query:
-            provider = self._providers["jimeng"]
+        provider = self._stand_ins.get(family)
+        if provider is None and call.route == "/":
+            claiming = (one for one in self._stand_ins.values() if one.claims_root(call))
+            provider = next(claiming, None)
         if provider is not None:
             call.route = f"/{rest}"
-            clip = self._openai.wanted_clip(call) if provider is self._openai else None
+            clip = provider.wanted_clip(call)
             if clip is not None:
                 await self.world.videos.mp4(clip)
             await self._provide(provider, call, exchange)
@@ -95,7 +99,7 @@ class Sandbox:
         else:
             await exchange.send(_NOT_FOUND)
 
-    async def _provide(self, provider: Provider, call: Call, exchange: Exchange) -> None:
+    async def _provide(self, provider: StandIn, call: Call, exchange: Exchange) -> None:
         world = self.world
         operation = provider.classify(call)
         with world.stats.following(provider.name, operation, call.now):

@@ -9,14 +9,13 @@
 * `POST /_sandbox/reset`: forget jobs, faults and counts.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl
 
-from vidgate.sandbox.callback_signing import kling_headers
 from vidgate.sandbox.faults import CALLBACK_KINDS, FAULT_KINDS, OPERATIONS, Fault
-from vidgate.sandbox.settings import PROVIDERS
+from vidgate.sandbox.stand_in import StandIn
 from vidgate.sandbox.wire import Call, Reply, json_reply
 from vidgate.sandbox.world import World
 
@@ -28,11 +27,9 @@ _NUMBERS = (
     "hang_seconds",
     "slow_body_seconds",
     "link_lifetime",
-    "vidu_credits",
     "callback_retry_seconds",
 )
 _TABLES = ("job_seconds", "concurrency")
-_SWITCHES = ("jimeng_strict", "vidu_strict")
 _FAULT_FIELDS = ("provider", "operation", "kind", "times", "skip", "contains", "seconds")
 
 
@@ -40,11 +37,26 @@ class _BadRequestError(Exception):
     """The operator asked for something that does not exist."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Option:
+    """One option of one stand-in, by the type that all of them are in."""
+
+    kind: type[Any]
+    name: str
+    is_good: Callable[[Any], bool]
+
+
 class Control:
     """Answers the operator."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, stand_ins: Sequence[type[StandIn]]) -> None:
         self._world = world
+        self._providers = tuple(one.name for one in stand_ins)
+        self._options = {
+            f"{one.name}_{option}": _Option(one.options, option, is_good)
+            for one in stand_ins
+            for option, is_good in one.changeable.items()
+        }
 
     def handle(self, call: Call, name: str) -> Reply:
         """Answer one call below `/_sandbox/`."""
@@ -109,7 +121,8 @@ class Control:
             self._world.faults.clear()
         elif call.method == "POST":
             asked = call.json()
-            faults = [_to_fault(item) for item in (asked if isinstance(asked, list) else [asked])]
+            several = asked if isinstance(asked, list) else [asked]
+            faults = [self._to_fault(item) for item in several]
             for fault in faults:
                 self._world.faults.add(fault)
         return {"faults": [asdict(fault) for fault in self._world.faults]}
@@ -118,49 +131,45 @@ class Control:
         settings = self._world.settings
         if call.method == "POST":
             changes: dict[str, Any] = {}
+            chosen: list[tuple[_Option, Any]] = []
             for name, value in call.fields().items():
-                if name in _TABLES and isinstance(value, dict) and set(value) <= set(PROVIDERS):
+                if name in _TABLES and self._is_table(value):
                     changes[name] = {**getattr(settings, name), **value}
-                elif (
-                    (name in _SWITCHES and isinstance(value, bool))
-                    or (name in _NUMBERS and isinstance(value, int | float))
-                    or (name == "link_lifetime" and value is None)
-                    or (name == "vidu_over_limit" and value in {"queue", "refuse"})
-                    or (name == "kling_callback_secret" and _is_secret(value))
+                elif (name in _NUMBERS and isinstance(value, int | float)) or (
+                    name == "link_lifetime" and value is None
                 ):
                     changes[name] = value
+                elif name in self._options and self._options[name].is_good(value):
+                    chosen.append((self._options[name], value))
                 else:
                     raise _BadRequestError(f"not a setting, or not a value for it: {name}")
-            settings = self._world.settings = replace(settings, **changes)
-        names = (*_NUMBERS, *_TABLES, *_SWITCHES, "vidu_over_limit", "kling_callback_secret")
-        return {name: getattr(settings, name) for name in names}
+            settings = replace(settings, **changes)
+            for option, value in chosen:
+                options = replace(settings.of(option.kind), **{option.name: value})
+                settings = settings.having(options)
+            self._world.settings = settings
+        return {name: getattr(settings, name) for name in (*_NUMBERS, *_TABLES)} | {
+            name: getattr(settings.of(option.kind), option.name)
+            for name, option in self._options.items()
+        }
 
+    def _is_table(self, value: Any) -> bool:
+        return isinstance(value, dict) and set(value) <= set(self._providers)
 
-def _to_fault(asked: Any) -> Fault:
-    if not isinstance(asked, dict) or not {"provider", "operation", "kind"} <= set(asked):
-        raise _BadRequestError("a fault needs provider, operation and kind")
-    for name, allowed in (
-        ("provider", (*PROVIDERS, "*")),
-        ("operation", OPERATIONS),
-        ("kind", sorted(FAULT_KINDS | CALLBACK_KINDS)),
-    ):
-        if asked[name] not in allowed:
-            raise _BadRequestError(f"{name} must be one of {', '.join(allowed)}")
-    if asked["operation"] != "*" and (asked["operation"] == "callback") != (
-        asked["kind"] in CALLBACK_KINDS
-    ):
-        raise _BadRequestError(f"kind {asked['kind']} does not go with that operation")
-    if unknown := set(asked) - set(_FAULT_FIELDS):
-        raise _BadRequestError(f"unknown: {', '.join(sorted(unknown))}")
-    return Fault(**asked)
-
-
-def _is_secret(value: Any) -> bool:
-    """Whether callbacks can be signed with it; `None` means that they are not signed."""
-    if value is not None and not isinstance(value, str):
-        return False
-    try:
-        kling_headers(value, "", b"", 0.0, ())
-    except ValueError:
-        return False
-    return True
+    def _to_fault(self, asked: Any) -> Fault:
+        if not isinstance(asked, dict) or not {"provider", "operation", "kind"} <= set(asked):
+            raise _BadRequestError("a fault needs provider, operation and kind")
+        for name, allowed in (
+            ("provider", (*self._providers, "*")),
+            ("operation", OPERATIONS),
+            ("kind", sorted(FAULT_KINDS | CALLBACK_KINDS)),
+        ):
+            if asked[name] not in allowed:
+                raise _BadRequestError(f"{name} must be one of {', '.join(allowed)}")
+        if asked["operation"] != "*" and (asked["operation"] == "callback") != (
+            asked["kind"] in CALLBACK_KINDS
+        ):
+            raise _BadRequestError(f"kind {asked['kind']} does not go with that operation")
+        if unknown := set(asked) - set(_FAULT_FIELDS):
+            raise _BadRequestError(f"unknown: {', '.join(sorted(unknown))}")
+        return Fault(**asked)

@@ -14,16 +14,19 @@ served: the actions named after models, video translation, the video agents.
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qs
 
 import orjson
+from typing_extensions import override
 
 from vidgate.sandbox.callbacks import Subscription
 from vidgate.sandbox.jimeng_fields import Order, ServiceError, invalid, read_order
+from vidgate.sandbox.jimeng_options import ACCESS_KEY, SECRET_KEY, JimengOptions
 from vidgate.sandbox.jimeng_people import PEOPLE_KEYS, detect, is_omni, read_people_order
 from vidgate.sandbox.jimeng_signing import REGION, SERVICE, GatewayError, verify
 from vidgate.sandbox.jobs import Job, Phase
+from vidgate.sandbox.stand_in import StandIn, is_switch
 from vidgate.sandbox.wire import Call, Operation, Reply, json_reply
 from vidgate.sandbox.words import (
     AUDIT,
@@ -106,21 +109,27 @@ _TEXTS = ("prompt", "video_url", "image_url", "audio_url", "image_urls")
 """Where magic words may stand."""
 
 
-class Jimeng:
+class Jimeng(StandIn):
     """Plays Jimeng."""
 
     name = _NAME
+    key = f"{ACCESS_KEY}|{SECRET_KEY}"
+    job_seconds = 90.0
+    options = JimengOptions
+    changeable: ClassVar = {"strict": is_switch}
 
     def __init__(self, world: World) -> None:
-        self._world = world
+        super().__init__(world)
         self._answers = 0
 
+    @override
     def classify(self, call: Call) -> Operation:
         """Say what the call is."""
         kind = _ACTIONS.get(_action(call), "other") if call.method == "POST" else "other"
         task_id = call.fields().get("task_id") if kind == "poll" else None
         return Operation(kind, (task_id,) if isinstance(task_id, str) else ())
 
+    @override
     def handle(self, call: Call) -> Reply:
         """Answer a call."""
         self._answers += 1
@@ -132,19 +141,27 @@ class Jimeng:
             return self._answer(error.status, error.code, str(error), None)
         return self._answer(200, _SUCCESS, "Success", data)
 
+    @override
     def refusal(self, status: int) -> Reply:
         """The service's own 429, or the gateway's answer for another status."""
         if status == 429:  # noqa: PLR2004 - HTTP's
             return self._answer(429, 50429, _AT_SUBMIT[50429][1], None)
         return _gateway_reply(GatewayError(_REFUSALS[status]), "", "", self._request_id())
 
+    @override
     def nothing_found(self, _call: Call) -> Reply:
         """The service's answer for an unknown task."""
         return self._answer(200, _SUCCESS, "Success", {"status": "not_found"})
 
+    @override
     def prompt(self, call: Call) -> str:
         """The prompt of a submit, and the URLs that stand for one where there is none."""
         return texts_of(call.fields(), *_TEXTS)
+
+    @override
+    def claims_root(self, call: Call) -> bool:
+        """The vendor's SDK can set a host but no path; what it calls has an action."""
+        return "Action=" in call.query
 
     def _data(self, call: Call) -> dict[str, Any]:
         action, version = _action(call)
@@ -152,7 +169,7 @@ class Jimeng:
             raise GatewayError("MissingParameter", "Action, Version")
         if call.method != "POST" or call.route != "/" or (action, version) not in _ACTIONS:
             raise GatewayError("InvalidActionOrVersion")
-        account = verify(call, self._world.settings)
+        account = verify(call, self._world.settings.of(JimengOptions))
         body = call.json()
         if not isinstance(body, dict):
             raise invalid("the body is not a JSON object")
@@ -174,10 +191,11 @@ class Jimeng:
         req_key = str(body.get("req_key"))
         if is_omni(req_key) != (action == _OMNI):
             raise invalid("req_key")
+        closed = world.settings.of(JimengOptions).closed
         order = (
-            read_people_order(body, world.clip_at, world.settings.jimeng_closed)
+            read_people_order(body, world.clip_at, closed)
             if req_key in PEOPLE_KEYS
-            else read_order(body, world.settings.jimeng_closed)
+            else read_order(body, closed)
         )
         words = words_of(self.prompt(call))
         _refuse_by_word(words)
@@ -251,7 +269,7 @@ class Jimeng:
         if job is None or call.now - job.created_at > _LIFE_SECONDS:
             return {"status": "not_found"}
         is_other = req_key != job.model or _action(call)[0] != _READS[job.endpoint]
-        if self._world.settings.jimeng_strict and is_other:
+        if self._world.settings.of(JimengOptions).strict and is_other:
             raise invalid("req_key")
         phase = job.phase(call.now)
         _raise_failure(job, phase)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote, unquote
 
-from vidgate.sandbox.settings import SandboxSettings
+from vidgate.sandbox.jimeng_options import JimengOptions
 from vidgate.sandbox.wire import Call, split_query
 
 __all__ = ["GATEWAY_ERRORS", "GatewayError", "canonical_request", "verify"]
@@ -69,7 +69,7 @@ class _Claim:
     signature: str
 
 
-def verify(call: Call, settings: SandboxSettings) -> str:
+def verify(call: Call, options: JimengOptions) -> str:
     """The access key that signed the call.
 
     Raises:
@@ -77,11 +77,11 @@ def verify(call: Call, settings: SandboxSettings) -> str:
     """
     stamp = call.headers.get("x-date", "")
     claim = _claim(call, stamp)
-    secret = settings.jimeng_keys.get(claim.access_key)
+    secret = options.keys.get(claim.access_key)
     if secret is None:
         raise GatewayError("InvalidAccessKey")
     token = call.headers.get("x-security-token")
-    if token is not None and settings.jimeng_session_tokens.get(token) != claim.access_key:
+    if token is not None and options.session_tokens.get(token) != claim.access_key:
         raise GatewayError("InvalidSecretToken")
     _check_time(call, stamp)
     body_hash = hashlib.sha256(call.body).hexdigest()

@@ -14,14 +14,17 @@ To add a product, add its check to `LEGACY_PATHS` or its table row to `PATHS`.
 
 import uuid
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qs
+
+from typing_extensions import override
 
 from vidgate.sandbox.kling_auth import account_of
 from vidgate.sandbox.kling_common import CODES, INVALID, MALFORMED, KlingError, items
 from vidgate.sandbox.kling_desk import Desk
 from vidgate.sandbox.kling_legacy import LEGACY_PATHS, SYNC_PATHS
 from vidgate.sandbox.kling_motion import read_path_motion
+from vidgate.sandbox.kling_options import API_KEY, KlingOptions, is_callback_secret
 from vidgate.sandbox.kling_paths import PATHS, read_path_order
 from vidgate.sandbox.kling_tasks import (
     follow,
@@ -31,9 +34,9 @@ from vidgate.sandbox.kling_tasks import (
     new_created,
     new_task,
 )
+from vidgate.sandbox.stand_in import StandIn
 from vidgate.sandbox.wire import Call, Operation, Reply, json_reply
 from vidgate.sandbox.words import AUDIT, texts_of, words_of
-from vidgate.sandbox.world import World
 
 __all__ = ["Kling"]
 
@@ -70,14 +73,15 @@ _TEXTS = (
 """Where magic words may stand."""
 
 
-class Kling:
+class Kling(StandIn):
     """Plays Kling."""
 
     name = _NAME
+    key = API_KEY
+    options = KlingOptions
+    changeable: ClassVar = {"callback_secret": is_callback_secret}
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-
+    @override
     def classify(self, call: Call) -> Operation:
         """Say what the call is."""
         if call.method == "POST":
@@ -94,6 +98,7 @@ class Kling:
         is_ours = self._world.ledger.get(_NAME, name) is not None
         return Operation("poll", (name,)) if is_ours else Operation("find")
 
+    @override
     def handle(self, call: Call) -> Reply:
         """Answer a call."""
         try:
@@ -101,17 +106,19 @@ class Kling:
         except KlingError as error:
             status = error.status
             if error.code == _FULL:
-                status = self._world.settings.kling_full_status
+                status = self._world.settings.of(KlingOptions).full_status
             return _failure(status, error.code, error.message)
         return json_reply(
             200, {"code": 0, "message": "SUCCEED", "request_id": str(uuid.uuid4()), "data": data}
         )
 
+    @override
     def refusal(self, status: int) -> Reply:
         """Kling's own answer for a status."""
         code = _REFUSALS[status]
         return _failure(status, code, CODES[code][1])
 
+    @override
     def nothing_found(self, call: Call) -> Reply:
         """Kling's own answer for an unknown task: an empty list, or 400/1201 on `/v1`."""
         if call.route.startswith("/v1/"):
@@ -120,14 +127,15 @@ class Kling:
             200, {"code": 0, "message": "SUCCEED", "request_id": str(uuid.uuid4()), "data": []}
         )
 
+    @override
     def prompt(self, call: Call) -> str:
         """Every text of a create call that may hold magic words."""
         return texts_of(call.fields(), *_TEXTS)
 
     def _data(self, call: Call) -> Any:
         legacy = call.route.startswith(("/v1/", "/account/"))
-        settings = self._world.settings
-        account = account_of(call.headers.get("authorization"), settings, call.now, legacy=legacy)
+        options = self._world.settings.of(KlingOptions)
+        account = account_of(call.headers.get("authorization"), options, call.now, legacy=legacy)
         desk = Desk(self._world, account, call.now, call.base_url)
         if call.method == "POST":
             return self._posted(call, desk)

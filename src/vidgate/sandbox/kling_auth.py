@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from vidgate.sandbox.kling_common import KlingError
-from vidgate.sandbox.settings import SandboxSettings
+from vidgate.sandbox.kling_options import KlingOptions
 
 __all__ = ["account_of"]
 
@@ -26,7 +26,7 @@ _EXPIRED = 1004
 _JWT_PARTS = 3
 
 
-def account_of(header: str | None, settings: SandboxSettings, now: float, *, legacy: bool) -> str:
+def account_of(header: str | None, options: KlingOptions, now: float, *, legacy: bool) -> str:
     """The account that calls; on a `legacy` path a JWT is good too.
 
     Raises:
@@ -37,21 +37,21 @@ def account_of(header: str | None, settings: SandboxSettings, now: float, *, leg
     scheme, _, credential = header.partition(" ")
     if scheme != "Bearer" or not credential:
         raise KlingError(_INVALID)
-    account = settings.kling_api_keys.get(credential)
+    account = options.api_keys.get(credential)
     if account is not None:
         return account
     if not legacy:
         raise KlingError(_INVALID)
-    _check_jwt(credential, settings, now)
+    _check_jwt(credential, options, now)
     return "main"
 
 
-def _check_jwt(token: str, settings: SandboxSettings, now: float) -> None:
+def _check_jwt(token: str, options: KlingOptions, now: float) -> None:
     parts = token.split(".")
     if len(parts) != _JWT_PARTS:
         raise KlingError(_INVALID)
     header, claims = _decode(parts[0]), _decode(parts[1])
-    secret = settings.kling_access_keys.get(str(claims.get("iss")))
+    secret = options.access_keys.get(str(claims.get("iss")))
     if header.get("alg") != "HS256" or secret is None:
         raise KlingError(_INVALID)
     expected = hmac.digest(secret.encode(), f"{parts[0]}.{parts[1]}".encode(), hashlib.sha256)

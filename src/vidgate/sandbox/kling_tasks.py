@@ -10,9 +10,10 @@ import uuid
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from vidgate.sandbox.callback_signing import kling_headers
 from vidgate.sandbox.callbacks import Subscription
 from vidgate.sandbox.jobs import Job, Phase
+from vidgate.sandbox.kling_callbacks import signed_headers
+from vidgate.sandbox.kling_options import KlingOptions
 from vidgate.sandbox.words import NO_URL, UNKNOWN_STATE, UNKNOWN_STATE_WORD
 from vidgate.sandbox.world import World
 
@@ -98,8 +99,8 @@ def follow(world: World, job: Job, url: str, base_url: str, *, is_legacy: bool) 
     shape = legacy_task if is_legacy else new_task
 
     def headers(body: bytes, now: float, flaws: Collection[str]) -> dict[str, str]:
-        secret = world.settings.kling_callback_secret
-        return kling_headers(secret, f"msg_{uuid.uuid4().hex}", body, now, flaws)
+        secret = world.settings.of(KlingOptions).callback_secret
+        return signed_headers(secret, f"msg_{uuid.uuid4().hex}", body, now, flaws)
 
     world.callbacks.follow(
         job,

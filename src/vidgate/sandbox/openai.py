@@ -14,15 +14,16 @@ name none. Not served: the list, deletion.
 import base64
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+from typing_extensions import override
 
 from vidgate.sandbox.images import PictureError, read_picture
 from vidgate.sandbox.jobs import Job, Phase
 from vidgate.sandbox.links import file_reply
-from vidgate.sandbox.settings import OPENAI_LINK_MODEL, SANDBOX_MODELS
+from vidgate.sandbox.stand_in import StandIn
 from vidgate.sandbox.video import Clip
 from vidgate.sandbox.wire import OK, Call, Operation, Reply, json_reply
 from vidgate.sandbox.words import (
@@ -34,9 +35,8 @@ from vidgate.sandbox.words import (
     texts_of,
     words_of,
 )
-from vidgate.sandbox.world import World
 
-__all__ = ["OpenAI"]
+__all__ = ["OpenAI", "OpenAIOptions"]
 
 _NAME = "openai_compatible"
 _FOLLOW_UPS = frozenset({"edits", "extensions"})
@@ -86,14 +86,33 @@ class _Order:
     pictures: int
 
 
-class OpenAI:
+_KEY = "sk-sandbox-0000000000000001"
+_LINK_MODEL = "clip-1-link"
+"""The model whose finished jobs name a URL; those of the others have the content endpoint alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenAIOptions:
+    """What can be chosen.
+
+    Attributes:
+        keys: Accepted keys and the account each belongs to.
+    """
+
+    keys: Mapping[str, str] = field(
+        default_factory=lambda: {_KEY: "main", f"{_KEY[:-1]}2": "second"}
+    )
+
+
+class OpenAI(StandIn):
     """Plays a compatible server."""
 
     name = _NAME
+    key = _KEY
+    models = ("clip-1", "clip-1-pro", _LINK_MODEL)
+    options = OpenAIOptions
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-
+    @override
     def classify(self, call: Call) -> Operation:
         """Say what the call is."""
         below = call.route.rstrip("/").removeprefix(_VIDEOS).split("/")[1:]
@@ -105,6 +124,7 @@ class OpenAI:
             return Operation("other")
         return Operation("poll" if len(below) == 1 else "other", (below[0],))
 
+    @override
     def handle(self, call: Call) -> Reply:
         """Answer a call."""
         try:
@@ -112,15 +132,18 @@ class OpenAI:
         except _RefusedError as error:
             return _refused(error)
 
+    @override
     def refusal(self, status: int) -> Reply:
         """The server's own answer for a status."""
         type_, code = _REFUSALS[status]
         return _refused(_RefusedError(status, "refused", code=code, type_=type_))
 
+    @override
     def nothing_found(self, call: Call) -> Reply:
         """The server's own answer for an unknown job."""
         return _refused(_not_found(call.route.rpartition("/")[2]))
 
+    @override
     def prompt(self, call: Call) -> str:
         """The prompt of a create call; empty if there is none that can be read."""
         try:
@@ -128,6 +151,7 @@ class OpenAI:
         except _RefusedError:
             return ""
 
+    @override
     def wanted_clip(self, call: Call) -> Clip | None:
         """The video whose content the call asks for, to be encoded before it is answered."""
         job_id, _, below = call.route.removeprefix(f"{_VIDEOS}/").partition("/")
@@ -147,7 +171,7 @@ class OpenAI:
         if (call.method, route) == ("GET", "/v1/models"):
             listed = [
                 {"id": name, "object": "model", "created": 0, "owned_by": "sandbox"}
-                for name in SANDBOX_MODELS[_NAME]
+                for name in OpenAI.models
             ]
             return json_reply(OK, {"object": "list", "data": listed})
         job_id, _, below = route.removeprefix(f"{_VIDEOS}/").partition("/")
@@ -163,7 +187,7 @@ class OpenAI:
 
     def _account(self, call: Call) -> str:
         scheme, _, key = call.headers.get("authorization", "").partition(" ")
-        account = self._world.settings.openai_keys.get(key)
+        account = self._world.settings.of(OpenAIOptions).keys.get(key)
         if scheme != "Bearer" or account is None:
             raise _RefusedError(401, "Incorrect API key provided.", code="invalid_api_key")
         return account
@@ -243,7 +267,7 @@ class OpenAI:
             "remixed_from_video_id": job.details["source"],
             "error": _error(job) if phase is Phase.FAILED else None,
         }
-        if is_done and order.model == OPENAI_LINK_MODEL and NO_URL not in job.words:
+        if is_done and order.model == _LINK_MODEL and NO_URL not in job.words:
             video["url"] = self._world.result_url(
                 job, "video.mp4", _LINK_SECONDS, call.base_url, job.changed_at(now)
             )
@@ -299,7 +323,7 @@ def _order(fields: Mapping[str, Any]) -> _Order:
     model = _text(fields, "model", "")
     if not model:
         raise _bad("model", "missing_required_parameter")
-    if model not in SANDBOX_MODELS[_NAME]:
+    if model not in OpenAI.models:
         raise _RefusedError(
             404, f"The model `{model}` does not exist.", code="model_not_found", param="model"
         )

@@ -12,11 +12,15 @@ upscale, the older name of the templates, images and sound.
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar, Literal
 from urllib.parse import parse_qs
 
+from typing_extensions import override
+
 from vidgate.sandbox.jobs import Job, Phase
+from vidgate.sandbox.stand_in import StandIn, is_number, is_switch
 from vidgate.sandbox.video import Clip
 from vidgate.sandbox.vidu_common import ViduError
 from vidgate.sandbox.vidu_edits import Sources
@@ -34,7 +38,7 @@ from vidgate.sandbox.wire import Call, Operation, Reply, json_reply
 from vidgate.sandbox.words import AUDIT, LATE_AUDIT, LATE_ERROR, texts_of, words_of
 from vidgate.sandbox.world import World
 
-__all__ = ["Vidu"]
+__all__ = ["Vidu", "ViduOptions"]
 
 _NAME = "vidu"
 _PREFIX = "/ent/v2/"
@@ -95,16 +99,46 @@ _TEXTS = ("prompt", "video_url", "text", "template", "images", "image_settings.p
 """Where magic words may stand."""
 
 
-class Vidu:
+_KEY = "vda_sandbox_0000000000000001"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViduOptions:
+    """What can be chosen.
+
+    Attributes:
+        over_limit: Whether what exceeds the concurrency is queued or refused.
+        credits: Opening balance of each organisation; high, so that its end is met on demand only.
+        strict: Whether fields that the called endpoint does not take are refused.
+        keys: Accepted keys and the organisation each belongs to.
+    """
+
+    over_limit: Literal["queue", "refuse"] = "refuse"
+    credits: int = 1_000_000_000
+    strict: bool = False
+    keys: Mapping[str, str] = field(
+        default_factory=lambda: {_KEY: "main", f"{_KEY[:-1]}2": "second"}
+    )
+
+
+class Vidu(StandIn):
     """Plays Vidu."""
 
     name = _NAME
+    key = _KEY
+    options = ViduOptions
+    changeable: ClassVar = {
+        "over_limit": lambda value: value in ("queue", "refuse"),
+        "credits": is_number,
+        "strict": is_switch,
+    }
 
     def __init__(self, world: World) -> None:
-        self._world = world
+        super().__init__(world)
         self._answers = 0
         self._created = 0
 
+    @override
     def classify(self, call: Call) -> Operation:
         """Say what the call is."""
         parts = call.route.removeprefix(_PREFIX).split("/")
@@ -116,6 +150,7 @@ class Vidu:
             return Operation("find")
         return Operation("cancel" if parts[-1] == "cancel" else "poll", (parts[1],))
 
+    @override
     def handle(self, call: Call) -> Reply:
         """Answer a call."""
         self._answers += 1
@@ -124,17 +159,20 @@ class Vidu:
         except ViduError as error:
             return self._refused(error)
 
+    @override
     def refusal(self, status: int) -> Reply:
         """Vidu's own answer for a status."""
         reason = _REFUSALS[status]
         return self._refused(ViduError(status, reason, reason))
 
+    @override
     def nothing_found(self, call: Call) -> Reply:
         """Vidu's own answer for an unknown task: an empty list, or 404."""
         if call.route == f"{_PREFIX}tasks":
             return self._reply(200, {"next_page_token": "", "tasks": []})
         return self._refused(_not_found("TaskNotFound"))
 
+    @override
     def prompt(self, call: Call) -> str:
         """The prompt of a create call, and what stands for one where there is none."""
         return texts_of(call.fields(), *_TEXTS)
@@ -165,9 +203,13 @@ class Vidu:
             case _:
                 raise _not_found("NotFound")
 
+    @property
+    def _options(self) -> ViduOptions:
+        return self._world.settings.of(ViduOptions)
+
     def _account(self, call: Call) -> str:
         scheme, _, key = call.headers.get("authorization", "").partition(" ")
-        account = self._world.settings.vidu_keys.get(key)
+        account = self._options.keys.get(key)
         if scheme != "Token" or account is None:
             raise ViduError(401, "Unauthorized", "unauthorized")
         return account
@@ -180,12 +222,12 @@ class Vidu:
         if not isinstance(body, dict):
             raise ViduError(400, "CODEC", "parse error")
         sources = Sources(lambda name: self._creation(account, name), world.clip_at)
-        order = read_order(endpoint, body, sources, strict=world.settings.vidu_strict)
+        order = read_order(endpoint, body, sources, strict=self._options.strict)
         words = words_of(self.prompt(call))
         _refuse_by_word(words)
         if self._balance(account, order.cost) < order.cost:
             raise ViduError(400, "CreditInsufficient", "insufficient credits")
-        if world.settings.vidu_over_limit == "refuse" and world.is_full(_NAME, account):
+        if self._options.over_limit == "refuse" and world.is_full(_NAME, account):
             raise ViduError(429, "QuotaExceeded", "quota exceeded")
         late = [_LATE[word] for word in words if word in _LATE]
         late += [word.removeprefix("err-") for word in words if word.startswith("err-")]
@@ -294,7 +336,7 @@ class Vidu:
 
     def _balance(self, account: str, needed: int) -> float:
         """What the account has left, counted only as exactly as the question needs."""
-        credit = self._world.settings.vidu_credits
+        credit = self._options.credits
         jobs = (
             list(self._world.ledger.newest_first(_NAME, account)) if credit < needed * 10**5 else []
         )
@@ -305,7 +347,7 @@ class Vidu:
 
     def _credits(self, account: str) -> dict[str, Any]:
         slots = self._world.slots(_NAME, account)
-        remaining = self._balance(account, self._world.settings.vidu_credits)
+        remaining = self._balance(account, self._options.credits)
         return {
             "remains": [
                 {

@@ -12,9 +12,9 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from vidgate.sandbox.callback_signing import vidu_headers
 from vidgate.sandbox.callbacks import Subscription
 from vidgate.sandbox.jobs import FINAL, Job, Phase
+from vidgate.sandbox.vidu_callbacks import signed_headers
 from vidgate.sandbox.words import NO_URL, UNKNOWN_STATE, UNKNOWN_STATE_WORD
 from vidgate.sandbox.world import World
 
@@ -86,7 +86,7 @@ def follow(world: World, job: Job, url: str, key: str, base_url: str) -> None:
     """Send the task's states to `url`, signed with `key`."""
 
     def headers(_body: bytes, now: float, flaws: Collection[str]) -> dict[str, str]:
-        return vidu_headers(key, url, str(uuid.uuid4()), now, flaws)
+        return signed_headers(key, url, str(uuid.uuid4()), now, flaws)
 
     world.callbacks.follow(
         job,

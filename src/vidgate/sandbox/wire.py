@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import orjson
 
@@ -87,12 +87,9 @@ class Operation:
 
 
 class Provider(Protocol):
-    """What the front needs of each stand-in; all of it is computed at once, without waiting."""
+    """What is needed of a stand-in to spoil its answers; `StandIn` has it all."""
 
-    name: str
-
-    def classify(self, call: Call) -> Operation:
-        """Say what the call is, before anything is checked."""
+    name: ClassVar[str]
 
     def handle(self, call: Call) -> Reply:
         """Do what the call asks and answer as the real service does."""

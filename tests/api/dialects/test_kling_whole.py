@@ -20,6 +20,7 @@ from vidgate.factory import Services
 from vidgate.main import create_app
 from vidgate.models.tasks import TaskStatus
 from vidgate.sandbox.app import create_sandbox
+from vidgate.sandbox.kling_options import KlingOptions
 from vidgate.sandbox.settings import SandboxSettings
 from vidgate.services.channels.provisioning import NewChannel
 
@@ -66,9 +67,8 @@ async def gateway(engine: Engine) -> AsyncIterator[Gateway]:
     sandbox = create_sandbox(
         SandboxSettings(
             encode_ahead=False,
-            kling_api_keys={KEYS["kling"]: "main", SECOND_KEY: "second"},
             clock=lambda: engine.clock.now().timestamp(),
-        )
+        ).having(KlingOptions(api_keys={KEYS["kling"]: "main", SECOND_KEY: "second"}))
     )
     sent: list[tuple[str, Any]] = []
     kling = httpx.AsyncClient(transport=httpx.ASGITransport(sandbox))

@@ -18,6 +18,7 @@ from vidgate.main import create_app
 from vidgate.providers.vidu.endpoints import ENDPOINTS as SERVED
 from vidgate.sandbox.app import create_sandbox
 from vidgate.sandbox.settings import SandboxSettings
+from vidgate.sandbox.vidu import ViduOptions
 
 BASE = "/vidu/ent/v2"
 PICTURE = (
@@ -137,11 +138,9 @@ class Gateway:
 async def gateway(engine: Engine) -> AsyncIterator[Gateway]:
     sandbox = create_sandbox(
         SandboxSettings(
-            vidu_keys={KEYS["vidu"]: "main"},
-            vidu_strict=True,
             encode_ahead=False,
             clock=lambda: engine.clock.now().timestamp(),
-        )
+        ).having(ViduOptions(keys={KEYS["vidu"]: "main"}, strict=True))
     )
     vendor = httpx.AsyncClient(transport=httpx.ASGITransport(sandbox))
 
