@@ -164,7 +164,7 @@ FORMS: Mapping[tuple[str, str], Form] = {
         rules=tuple(_rules(key, has_picture=place == "picture")),
     )
     for key in KEYS.values()
-    for place in {_place(key, pictures) for pictures in key.images}
+    for place in dict.fromkeys(_place(key, pictures) for pictures in key.images)
 }
 """What each key takes, without a picture and with one.
 
