@@ -16,6 +16,7 @@ from tests.support.api import FIELD_MEANINGS, Api, build_task, open_api
 
 from vidgate.api.dialects.newapi import reading
 from vidgate.api.dialects.newapi.schemas import (
+    EXAMPLE_CANCELLED,
     EXAMPLE_CREATED,
     EXAMPLE_TASK,
     GenerationCreated,
@@ -643,6 +644,7 @@ def test_what_is_documented_describes_what_is_answered() -> None:
     GenerationCreated.model_validate(write_created(build_task()))
     GenerationCreated.model_validate(EXAMPLE_CREATED)
     Task.model_validate(EXAMPLE_TASK)
+    Task.model_validate(EXAMPLE_CANCELLED)
     Task.model_validate(answer)
     assert answer.keys() == Task.model_fields.keys() == EXAMPLE_TASK.keys()
     assert answer["data"].keys() == EXAMPLE_TASK["data"].keys()

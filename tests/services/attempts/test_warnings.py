@@ -1,13 +1,15 @@
 """What is told of fields that were ignored, adjusted or passed on unknown."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import WarningCode
 from vidgate.providers.base import Pace, RunFacts, Translation
-from vidgate.services.attempts.warnings import make_warnings, warnings_of
+from vidgate.services.attempts.warnings import check_strict, make_warnings, warnings_of
 
 SOON = timedelta(seconds=1)
 PACE = Pace(first_ask=SOON, interval=SOON, max_interval=SOON, deadline=SOON)
@@ -21,7 +23,13 @@ PACE = Pace(first_ask=SOON, interval=SOON, max_interval=SOON, deadline=SOON)
             "adjusted",
             "size=1:1@720p",
             "size",
-            "size was taken to 1:1@720p, the nearest that the model makes.",
+            "size was taken to 1:1@720p, the nearest that can be made of this request.",
+        ),
+        (
+            "adjusted",
+            "model=kling-v2-5-turbo",
+            "model",
+            "model was set to kling-v2-5-turbo, since the one that was asked for is retired.",
         ),
         (
             "adjusted",
@@ -47,6 +55,45 @@ def test_a_sentence_says_what_was_done(code: str, entry: str, param: str, messag
     [warning] = make_warnings(**{code: (entry,)})
 
     assert (warning.code, warning.param, warning.message) == (code, param, message)
+
+
+@pytest.mark.parametrize(
+    ("members", "param", "message"),
+    [
+        ({"ignored": ("fps",)}, "fps", "The model has no use for fps."),
+        (
+            {"adjusted": ("size=1:1@720p",)},
+            "size",
+            "size cannot be met exactly. Allowed: 1:1@720p.",
+        ),
+        (
+            {"adjusted": ("model=kling-v2-5-turbo",)},
+            "model",
+            "The model that was asked for is retired. Allowed: kling-v2-5-turbo.",
+        ),
+        (
+            {"adjusted": ("mode=pro",)},
+            "mode",
+            "The rest of the request needs mode to be pro; ask for that too. Allowed: pro.",
+        ),
+        (
+            {"unknown": ("foo",)},
+            "foo",
+            "foo is not in the vendor's documentation; leave it out.",
+        ),
+    ],
+)
+def test_strictly_each_of_them_is_an_error(
+    members: dict[str, Any], param: str, message: str
+) -> None:
+    translation = Translation(
+        endpoint="/", body={}, facts=RunFacts(model="m"), pace=PACE, **members
+    )
+
+    with pytest.raises(UnsupportedParameterError) as caught:
+        check_strict(translation)
+
+    assert (caught.value.param, caught.value.message) == (param, message)
 
 
 def test_a_field_is_told_once() -> None:

@@ -21,7 +21,8 @@ _REST = "..."
 """Stands for the fields that are not named one by one."""
 
 _MEASURES = frozenset({"size", "duration"})
-"""Fields that are taken to the nearest value; any other has the one that the rest needs."""
+"""Fields that are taken to the nearest value. A model is replaced where it is retired, and any
+other field has the value that the rest needs."""
 
 
 def warnings_of(request: VideoRequest, translation: Translation) -> tuple[TaskWarning, ...]:
@@ -69,7 +70,9 @@ def check_strict(translation: Translation) -> None:
     for change in translation.adjusted:
         name, _, value = change.partition("=")
         if name in _MEASURES:
-            message = f"The model cannot meet {name} exactly; the nearest is listed."
+            message = f"{name} cannot be met exactly."
+        elif name == "model":
+            message = "The model that was asked for is retired."
         else:
             message = f"The rest of the request needs {name} to be {value}; ask for that too."
         raise UnsupportedParameterError(name, message, allowed=(value,))
@@ -98,7 +101,11 @@ def _warning(code: WarningCode, entry: str) -> TaskWarning:
         case WarningCode.ADJUSTED:
             name, _, value = entry.partition("=")
             if name in _MEASURES:
-                message = f"{name} was taken to {value}, the nearest that the model makes."
+                message = (
+                    f"{name} was taken to {value}, the nearest that can be made of this request."
+                )
+            elif name == "model":
+                message = f"model was set to {value}, since the one that was asked for is retired."
             else:
                 message = f"{name} was set to {value}, which the rest of the request needs."
             return TaskWarning(code, name, message, value)

@@ -189,7 +189,7 @@ EXAMPLE_CREATED: dict[str, Any] = {
         {
             "code": "adjusted",
             "param": "model",
-            "message": "model was set to kling-v2-6, which the rest of the request needs.",
+            "message": "model was set to kling-v2-6, since the one that was asked for is retired.",
         }
     ],
 }
@@ -253,4 +253,5 @@ EXAMPLE_CANCELLED: dict[str, Any] = {
     "created_at": 1763600000,
     "completed_at": 1763600010,
     "expires_at": None,
+    "warnings": [],
 }
