@@ -8,8 +8,10 @@ from typing import Any
 import httpx
 import pytest
 from tests.api.bad_requests import CASES, PATH, refuse
+from tests.api.creating_posts import POSTS
 from tests.support.api import serve_lifespan
 from tests.support.engine import Engine
+from tests.support.upstreams import Upstream
 
 from vidgate.config import Settings
 from vidgate.factory import Services
@@ -156,6 +158,56 @@ async def test_warnings_stay_with_the_task(
         assert answer.headers["X-Vidgate-Unknown"] == "foo"
     assert again.headers["Idempotent-Replayed"] == "true"
     assert refused.status_code == 400
+
+
+@pytest.mark.parametrize("name", [name for name in POSTS if " " not in name or "path" in name])
+async def test_a_strict_token_is_strict_unless_a_request_is_lenient(
+    engine: Engine, client: httpx.AsyncClient, name: str
+) -> None:
+    path, body = POSTS[name]
+    for provider in ("kling", "jimeng", "vidu"):
+        await engine.channel(provider)
+        Upstream(engine.router, provider)
+    engine.router.post("http://kling.test/text-to-video/kling-3.0").respond(
+        json={"code": 0, "message": "SUCCEED", "data": {"id": "9301", "status": "submitted"}}
+    )
+    _, key = await engine.operator.provisioning.create_token(name="strict", strict=True)
+    headers = {"Authorization": f"Bearer {key}"}
+
+    refused = await client.post(path, json=body | {"foo": 1}, headers=headers)
+    fitting = await client.post(path, json=body, headers=headers)
+    lenient = await client.post(
+        path, json=body | {"foo": 1}, headers=headers | {"Prefer": "handling=lenient"}
+    )
+
+    assert refused.status_code == 400, refused.text
+    assert "foo" in refused.text
+    assert fitting.status_code == 200, fitting.text
+    assert lenient.status_code == 200, lenient.text
+    assert lenient.headers["X-Vidgate-Unknown"] == "foo"
+    assert len(await engine.all_tasks()) == 2
+
+
+async def test_warnings_stand_wherever_a_task_does(
+    engine: Engine, client: httpx.AsyncClient
+) -> None:
+    await engine.channel("kling", max_concurrency=1)
+    Upstream(engine.router, "kling")
+    _ = await client.post(PATH, json=GOOD)
+    made = (await client.post("/v1/videos", json=GOOD | {"fps": 24, "foo": 2})).json()
+    warnings = made["warnings"]
+
+    listed = (await client.get("/v1/videos?limit=1")).json()["data"]
+    cancelled = await client.post(f"{PATH}/{made['id']}/cancel")
+
+    assert {(one["code"], one["param"]) for one in warnings} == {
+        ("ignored", "fps"),
+        ("unknown", "foo"),
+    }
+    assert [video["warnings"] for video in listed] == [warnings]
+    assert cancelled.json()["error"]["code"] == "cancelled"
+    assert cancelled.json()["warnings"] == warnings
+    assert (await client.get(f"{PATH}/{made['id']}")).json()["warnings"] == warnings
 
 
 async def test_tokens_that_may_not_create_may_read(

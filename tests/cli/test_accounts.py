@@ -72,6 +72,15 @@ def test_a_token_is_limited_as_asked(cli: Cli) -> None:
     assert abs(made["expires_at"] - time.time() - 30 * 86_400) < 60
 
 
+def test_a_token_is_made_strict(cli: Cli) -> None:
+    strict = cli("token", "create", "--name", "app", "--strict", "--json").json
+    lenient = cli("token", "create", "--name", "app", "--json").json
+
+    assert (strict["strict"], lenient["strict"]) == (True, False)
+    assert [one["strict"] for one in cli("token", "list", "--json").json] == [True, False]
+    assert " strict " in cli("token", "list").out
+
+
 def test_a_token_of_an_unknown_account_is_refused(cli: Cli) -> None:
     said = cli("token", "create", "--name", "app", "--account", "nobody")
     assert said.sentence == "There is no account 'nobody'; `vidgate account create` makes one."

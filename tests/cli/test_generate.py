@@ -65,6 +65,35 @@ def test_what_was_asked_for_is_sent(bare_cli: Cli, gateway: respx.MockRouter) ->
     assert "Authorization" not in gateway["video"].calls.last.request.headers
 
 
+def test_warnings_are_said_once(bare_cli: Cli, gateway: respx.MockRouter) -> None:
+    early = {"code": "ignored", "param": "fps", "message": "fps was ignored."}
+    late = {"code": "ignored", "param": "seed", "message": "seed was ignored."}
+    gateway["submit"].respond(200, json={"task_id": TASK, "warnings": [early]})
+    gateway["poll"].side_effect = [
+        state("processing", warnings=[early]),
+        state("succeeded", url="https://cdn.example/video.mp4?x=%2F", warnings=[early, late]),
+    ]
+
+    said = bare_cli("generate", "a boat", "--model", "viduq1")
+
+    assert said.code == 0, said.err
+    assert said.out == f"{TASK}.mp4\n"
+    assert said.err.count("warning: fps was ignored.\n") == 1
+    assert said.err.count("warning: seed was ignored.\n") == 1
+
+
+@pytest.mark.parametrize("warnings", [None, [], {}, "none", ["a message"], [{"code": "ignored"}]])
+def test_a_gateway_that_warns_in_other_words_is_no_error(
+    bare_cli: Cli, gateway: respx.MockRouter, warnings: Any
+) -> None:
+    gateway["submit"].respond(200, json={"task_id": TASK, "warnings": warnings})
+
+    said = bare_cli("generate", "a boat", "--model", "viduq1")
+
+    assert said.code == 0, said.err
+    assert "warning" not in said.err
+
+
 def test_a_gateway_that_is_away_for_a_moment_is_asked_again(
     bare_cli: Cli, gateway: respx.MockRouter
 ) -> None:

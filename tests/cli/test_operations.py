@@ -1,5 +1,6 @@
 import base64
 import json
+import re
 import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from vidgate.models.outcomes import Fault, FaultKind
 from vidgate.models.tasks import AttemptStatus, TaskError
 from vidgate.providers.registry import PROVIDERS
 from vidgate.sandbox.registry import SANDBOX_KEYS
+from vidgate.services.attempts.warnings import make_warnings
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
@@ -42,6 +44,7 @@ async def store_tasks() -> list[str]:
                 provider="kling",
                 upstream_model="kling-v2-6",
                 document={},
+                warnings=make_warnings(ignored=["fps"], unknown=["foo"]) if is_waiting else (),
                 created_at=NOW,
             )
             attempt = NewAttempt(
@@ -104,6 +107,17 @@ def test_tasks_are_listed_and_shown(cli: Cli, tasks: Iterator[list[str]]) -> Non
     assert attempt["finished_at"] == task["completed_at"]
     assert attempt["error"] == {"kind": "credential", "code": "1002", "message": "bad key sk-***"}
     assert "It was refused." in cli("task", "show", failed).out
+
+
+def test_a_task_is_shown_with_its_warnings(cli: Cli, tasks: Iterator[list[str]]) -> None:
+    plain, warned = next(tasks)
+
+    assert cli("task", "show", plain, "--json").json["warnings"] == []
+    assert re.search(r"^warnings +-$", cli("task", "show", plain).out, re.MULTILINE)
+    told = cli("task", "show", warned, "--json").json["warnings"]
+    assert [(one["code"], one["param"]) for one in told] == [("ignored", "fps"), ("unknown", "foo")]
+    for one in told:
+        assert one["message"] in cli("task", "show", warned).out
 
 
 def test_an_unknown_task_is_said_so(cli: Cli) -> None:

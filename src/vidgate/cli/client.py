@@ -11,7 +11,7 @@ import httpx
 
 from vidgate.exceptions import ConfigurationError, VidgateError
 
-__all__ = ["Client", "ClientError", "TaskLostError", "is_local"]
+__all__ = ["Client", "ClientError", "TaskLostError", "is_local", "warnings_in"]
 
 _PATH = "/v1/video/generations"
 _TIMEOUT = httpx.Timeout(120, connect=10)
@@ -85,8 +85,7 @@ class Client:
         task_id = document.get("task_id")
         if not isinstance(task_id, str):
             raise ClientError(f"What answers at {self._url} is not vidgate.")
-        warnings = document.get("warnings") or []
-        return task_id, [str(one["message"]) for one in warnings if "message" in one]
+        return task_id, warnings_in(document)
 
     def poll(self, task_id: str) -> tuple[dict[str, Any], float]:
         """Read a task; return it and the seconds until it is worth asking again.
@@ -113,6 +112,16 @@ class Client:
             if time.monotonic() > deadline:
                 raise TaskLostError("The gateway does not answer any more.")
             time.sleep(pause)
+
+
+def warnings_in(task: Mapping[str, Any]) -> list[str]:
+    """The sentences that warn of what is not done to the letter; an older gateway has none."""
+    warnings = task.get("warnings")
+    return [
+        str(one["message"])
+        for one in (warnings if isinstance(warnings, list) else ())
+        if isinstance(one, dict) and "message" in one
+    ]
 
 
 def is_local(url: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from vidgate.cli.client import Client, ClientError, TaskLostError
+from vidgate.cli.client import Client, ClientError, TaskLostError, warnings_in
 from vidgate.cli.demo import read_demo_token
 from vidgate.cli.downloading import download, require_free
 from vidgate.cli.output import JsonOption, print_json, say
@@ -57,10 +57,11 @@ def generate(
     with Client(url, _token(token)) as client:
         task_id, warnings = client.submit(body)
         say(f"Task {task_id}")
-        for warning in warnings:
-            say(f"warning: {warning}")
+        _warn(warnings)
         try:
             task = _wait(client, task_id)
+            # Another channel than the first may have run it.
+            _warn([warning for warning in warnings_in(task) if warning not in warnings])
             if as_json:
                 print_json(task)
             if task["status"] != "succeeded":
@@ -74,6 +75,11 @@ def generate(
         say(str(path))
     else:
         typer.echo(path)
+
+
+def _warn(warnings: list[str]) -> None:
+    for warning in warnings:
+        say(f"warning: {warning}")
 
 
 def _wait(client: Client, task_id: str) -> dict[str, Any]:

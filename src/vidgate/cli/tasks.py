@@ -67,7 +67,8 @@ def show_task(
         return
     attempts = document.pop("attempts")
     document.pop("outputs")
-    document["warnings"] = " ".join(warning["message"] for warning in document["warnings"])
+    sentences = [warning["message"] for warning in document["warnings"]]
+    document["warnings"] = " ".join(sentences) or None
     print_fields(document)
     for attempt in attempts:
         typer.echo()
