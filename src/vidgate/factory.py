@@ -30,6 +30,7 @@ from vidgate.providers.registry import build_providers
 from vidgate.providers.transport.client import UpstreamClient
 from vidgate.providers.transport.guard import GuardedFetcher
 from vidgate.services.attempts.callbacks import CallbackAddresses, CallbackReceiver
+from vidgate.services.attempts.maker import AttemptMaker
 from vidgate.services.attempts.polling import Poller
 from vidgate.services.attempts.recovering import Recoverer
 from vidgate.services.attempts.submitting import Submitter
@@ -317,6 +318,9 @@ def build_services(
     upstream = Upstream(directory=directory, client=client, clock=clock)
     router = Router(directory=directory, providers=operator.providers, randomness=randomness)
     addresses = CallbackAddresses(public_url=settings.public_url, box=operator.box)
+    maker = AttemptMaker(
+        providers=operator.providers, submit_timeout=settings.submit_timeout, addresses=addresses
+    )
     submitter = Submitter(
         attempts=operator.attempts,
         tasks=operator.tasks,
@@ -328,9 +332,8 @@ def build_services(
         metrics=metrics,
         changes=changes,
         pace=settings.poll_pace,
-        submit_timeout=settings.submit_timeout,
         randomness=randomness,
-        addresses=addresses,
+        maker=maker,
     )
     poller = Poller(
         attempts=operator.attempts,
@@ -348,6 +351,7 @@ def build_services(
         tasks=operator.tasks,
         directory=directory,
         providers=operator.providers,
+        maker=maker,
         submitter=submitter,
         upstream=upstream,
         clock=clock,
@@ -382,6 +386,7 @@ def build_services(
         router=router,
         providers=operator.providers,
         field_meanings=field_meanings,
+        maker=maker,
         submitter=submitter,
         changes=changes,
         clock=clock,

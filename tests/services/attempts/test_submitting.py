@@ -110,7 +110,7 @@ async def test_an_acceptance_under_a_lost_lease_is_logged(engine: Engine) -> Non
 async def test_what_could_outlive_its_lease_is_not_sent(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vidgate.services.attempts.submitting.LEASE_MARGIN", timedelta())
+    monkeypatch.setattr("vidgate.services.attempts.maker.LEASE_MARGIN", timedelta())
     fake = await upstream(engine, "jimeng")
 
     error = await engine.refused(MODELS["jimeng"])

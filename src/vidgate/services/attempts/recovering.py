@@ -35,12 +35,10 @@ from vidgate.models.tasks import AttemptStatus, TaskError, TaskStatus
 from vidgate.providers.base import Finds, LostSubmit, Provider, SubmitIds, Translation
 from vidgate.providers.transport.client import Pool
 from vidgate.services.attempts.faults import NO_ANSWER, UNKNOWN_OUTCOME, to_unknown_outcome
+from vidgate.services.attempts.maker import AttemptMaker
 from vidgate.services.attempts.pacing import backoff
-from vidgate.services.attempts.submitting import (
-    Submitter,
-    for_channel,
-    translate,
-)
+from vidgate.services.attempts.submitting import Submitter
+from vidgate.services.attempts.translation import translate
 from vidgate.services.channels.directory import Directory
 from vidgate.services.channels.routing import is_usable
 from vidgate.services.channels.upstream import Upstream
@@ -78,6 +76,7 @@ class Recoverer:
         tasks: TaskStore,
         directory: Directory,
         providers: Mapping[str, Provider],
+        maker: AttemptMaker,
         submitter: Submitter,
         upstream: Upstream,
         clock: Clock,
@@ -90,6 +89,7 @@ class Recoverer:
         self._tasks = tasks
         self._directory = directory
         self._providers = providers
+        self._maker = maker
         self._submitter = submitter
         self._upstream = upstream
         self._clock = clock
@@ -218,7 +218,7 @@ class Recoverer:
             request = await self._tasks.request(attempt.task_id)
             channel = await self._directory.channel(attempt.channel_id)
             provider = self._providers[attempt.provider]
-            return request, await translate(provider, for_channel(request, channel))
+            return request, await translate(provider, request, channel)
         except (UnsupportedParameterError, LookupError):
             return None
 
@@ -236,7 +236,7 @@ class Recoverer:
             return
         _log.warning("The provider has no such job; it is submitted again")
         now = self._clock.now()
-        ends = now + self._submitter.allowed(attempt.provider, request)
+        ends = now + self._maker.submit_deadline(attempt.provider, request)
         new = Lease(new_id(), ends + LEASE_MARGIN)
         attempt = await self._attempts.restart(
             attempt, lease, new=new, submit_ends_at=ends, now=now
@@ -262,11 +262,11 @@ class Recoverer:
         channel = await self._directory.channel(attempt.channel_id)
         provider = self._providers[attempt.provider]
         try:
-            translation = await translate(provider, for_channel(request, channel))
+            translation = await translate(provider, request, channel)
         except (UnsupportedParameterError, RequestError):
             await self._give_up(attempt, lease)
             return
-        new = self._submitter.new_attempt(
+        new = self._maker.make(
             task_id=attempt.task_id,
             position=attempt.position,
             number=attempt.number + 1,

@@ -3,23 +3,19 @@
 import asyncio
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
-from uuid import UUID
 
 import structlog
 
 from vidgate.constants import (
     FULL_CHANNEL_RETRY,
-    LEASE_MARGIN,
     MAX_BACKOFF,
-    QUEUE_DEADLINE,
     SUBMIT_TRIES,
     UNREACHABLE_DEADLINE,
     UNREACHABLE_TRIES,
 )
-from vidgate.db.attempts import AttemptStore, NewAttempt
+from vidgate.db.attempts import AttemptStore
 from vidgate.db.clock import Clock
 from vidgate.db.tasks import TaskStore
 from vidgate.exceptions import (
@@ -33,39 +29,30 @@ from vidgate.exceptions import (
     UnsupportedParameterError,
 )
 from vidgate.models.attempts import Attempt, Lease
-from vidgate.models.channels import Channel, ChannelAccess
-from vidgate.models.ids import new_id, public_id
+from vidgate.models.channels import ChannelAccess
+from vidgate.models.ids import public_id
 from vidgate.models.outcomes import Fault, FaultKind, Rejected, Remedy, Submission
 from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import AttemptStatus, TaskStatus
-from vidgate.providers.base import Call, CallsBack, Finds, Provider, SubmitIds, Translation
-from vidgate.services.attempts.callbacks import CallbackAddresses
+from vidgate.providers.base import Call, Finds, Provider, Translation
 from vidgate.services.attempts.faults import (
     NO_ANSWER,
     UNCLEAR_ANSWER,
     to_request_error,
     to_task_error,
 )
-from vidgate.services.attempts.pacing import to_job_pace
-from vidgate.services.attempts.warnings import check_strict, warnings_of
+from vidgate.services.attempts.maker import AttemptMaker
+from vidgate.services.attempts.translation import facts_document, translate
+from vidgate.services.attempts.warnings import warnings_of
 from vidgate.services.channels.directory import Directory
 from vidgate.services.channels.routing import Router, is_usable
 from vidgate.services.channels.upstream import Upstream
 from vidgate.services.metrics import Metrics
 from vidgate.services.views.changes import Changes
 
-__all__ = [
-    "Refused",
-    "Submitter",
-    "facts_document",
-    "for_channel",
-    "translate",
-]
+__all__ = ["Refused", "Submitter"]
 
 _log = structlog.get_logger(__name__)
-
-_UPLOAD_BYTES_PER_SECOND = 500_000
-"""What a submit's deadline allows for the body, beside the provider's own time."""
 
 _RECORD_RETRY = timedelta(seconds=1)
 _RECORD_LIMIT = timedelta(minutes=10)
@@ -99,35 +86,12 @@ class _RefusalError(Exception):
         self.fault = fault
 
 
-async def translate(provider: Provider, request: VideoRequest) -> Translation:
-    """Translate a request, in a thread if it is heavy.
-
-    Raises:
-        UnsupportedParameterError: The model cannot honour a value, or a strict request to the
-            letter.
-    """
-    if request.is_heavy:
-        translation = await asyncio.to_thread(provider.translate, request)
-    else:
-        translation = provider.translate(request)
-    if request.strict:
-        check_strict(translation)
-    return translation
-
-
-def facts_document(translation: Translation) -> dict[str, Any]:
-    """What is run, as JSON."""
-    return {key: value for key, value in asdict(translation.facts).items() if value is not None}
-
-
 class Submitter:
     """Sends submits and records what came of them.
 
     Args:
         pace: The factor on every wait, from the settings.
-        submit_timeout: The operator's own deadline of a submit, `None` for each provider's.
         randomness: Jitter.
-        addresses: Where providers may call.
     """
 
     def __init__(
@@ -143,12 +107,10 @@ class Submitter:
         metrics: Metrics,
         changes: Changes,
         pace: float,
-        submit_timeout: timedelta | None,
         randomness: random.Random,
-        addresses: CallbackAddresses,
+        maker: AttemptMaker,
     ) -> None:
-        self._addresses = addresses
-        self._submit_timeout = submit_timeout
+        self._maker = maker
         self._attempts = attempts
         self._tasks = tasks
         self._directory = directory
@@ -160,64 +122,6 @@ class Submitter:
         self._changes = changes
         self._pace = pace
         self._random = randomness
-
-    def allowed(self, provider: str, request: VideoRequest) -> timedelta:
-        """The total deadline of a submit: the provider's own time, and time to upload."""
-        # A form has pictures as they are, and the provider gets them as text.
-        upload = max(request.work_bytes, request.picture_bytes) * 4 / 3 / _UPLOAD_BYTES_PER_SECOND
-        own = self._submit_timeout or self._providers[provider].capabilities.submit_timeout
-        return own + timedelta(seconds=upload)
-
-    def new_attempt(
-        self,
-        *,
-        task_id: UUID,
-        channel: Channel,
-        request: VideoRequest,
-        translation: Translation,
-        now: datetime,
-        number: int = 1,
-        position: int = 0,
-    ) -> NewAttempt:
-        """Make an attempt at a channel, with a lease that outlasts its submit."""
-        allowed = self.allowed(channel.provider, request)
-        ends = now + allowed
-        identifier = new_id()
-        return NewAttempt(
-            id=identifier,
-            task_id=task_id,
-            position=position,
-            number=number,
-            channel_id=channel.id,
-            credential_id=channel.credential_id,
-            provider=channel.provider,
-            upstream_model=translation.facts.model,
-            endpoint=translation.endpoint,
-            correlation=public_id("vg_", identifier),
-            pace=to_job_pace(
-                translation.pace,
-                submit=allowed,
-                calls_back=self._calls_back(channel.provider, translation),
-                usual=self._usual(channel.provider, translation),
-            ),
-            created_at=now,
-            deadline_at=now + QUEUE_DEADLINE,
-            submit_ends_at=ends,
-            lease=Lease(new_id(), ends + LEASE_MARGIN),
-            max_concurrency=channel.max_concurrency,
-        )
-
-    def _usual(self, provider: str, translation: Translation) -> timedelta | None:
-        """After which most jobs like this one are finished, `None` where nobody knows."""
-        if translation.facts.off_peak:
-            return translation.pace.deadline  # it runs whenever there is room
-        known = self._providers[provider].capabilities.models.get(translation.facts.model)
-        return known.usual if known else None
-
-    def _calls_back(self, provider: str, translation: Translation) -> bool:
-        """Whether the provider is given an address to call, and so tells by itself."""
-        can = isinstance(self._providers[provider], CallsBack) and translation.callback
-        return can and self._addresses.are_known
 
     async def run(
         self,
@@ -273,7 +177,7 @@ class Submitter:
         channel = await self._directory.channel(attempt.channel_id)
         provider = self._providers[attempt.provider]
         try:
-            translation = await translate(provider, for_channel(request, channel))
+            translation = await translate(provider, request, channel)
             submission = await self._converse(provider, attempt, translation, request, lease)
         except UnsupportedParameterError as error:
             # The first channel's translation was checked before the task was stored, so this is a
@@ -360,12 +264,7 @@ class Submitter:
         request: VideoRequest,
         lease: Lease,
     ) -> Submission:
-        ids = SubmitIds(
-            correlation=attempt.correlation,
-            callback_url=self._addresses.of(attempt.provider, attempt.id)
-            if self._calls_back(attempt.provider, translation)
-            else None,
-        )
+        ids = self._maker.ids(attempt, translation)
         ends = attempt.submit_ends_at
         assert ends is not None  # noqa: S101 - set with the state SUBMITTING
         if lease.until <= ends:
@@ -483,13 +382,12 @@ class Submitter:
             if channel.id in used:
                 continue
             try:
-                translation = await translate(
-                    self._providers[channel.provider], for_channel(request, channel)
-                )
+                provider = self._providers[channel.provider]
+                translation = await translate(provider, request, channel)
             except UnsupportedParameterError:
                 continue
             now = self._clock.now()
-            new = self.new_attempt(
+            new = self._maker.make(
                 task_id=attempt.task_id,
                 position=attempt.position,
                 number=attempt.number + 1,
@@ -540,13 +438,12 @@ class Submitter:
             if not is_usable(channel):
                 continue
             try:
-                translation = await translate(
-                    self._providers[channel.provider], for_channel(request, channel)
-                )
+                provider = self._providers[channel.provider]
+                translation = await translate(provider, request, channel)
             except UnsupportedParameterError:  # its mapping or a table changed meanwhile
                 continue
             now = self._clock.now()
-            new = self.new_attempt(
+            new = self._maker.make(
                 task_id=attempt.task_id,
                 position=attempt.position,
                 number=attempt.number + 1,
@@ -593,8 +490,3 @@ class Submitter:
             await self._wait(attempt, lease, fault.message, now=self._clock.now())
         elif moved[0] is not None:
             await self.run(*moved[0], request=request)
-
-
-def for_channel(request: VideoRequest, channel: Channel) -> VideoRequest:
-    """The request with the model that the channel's mapping makes of it."""
-    return replace(request, model=channel.model_map.get(request.model, request.model))

@@ -40,13 +40,9 @@ from vidgate.models.tasks import (
 from vidgate.providers.base import FollowsUp, Provider, Translation
 from vidgate.providers.field_meanings import CALLBACK_URL, FieldMeanings
 from vidgate.providers.transport.guard import UnsafeUrlError, check_url
-from vidgate.services.attempts.submitting import (
-    Refused,
-    Submitter,
-    facts_document,
-    for_channel,
-    translate,
-)
+from vidgate.services.attempts.maker import AttemptMaker
+from vidgate.services.attempts.submitting import Refused, Submitter
+from vidgate.services.attempts.translation import facts_document, translate
 from vidgate.services.attempts.warnings import warnings_of
 from vidgate.services.channels.permissions import check_model, check_token
 from vidgate.services.channels.routing import Router
@@ -103,6 +99,7 @@ class TaskCreator:
         router: Router,
         providers: Mapping[str, Provider],
         field_meanings: FieldMeanings,
+        maker: AttemptMaker,
         submitter: Submitter,
         changes: Changes,
         clock: Clock,
@@ -118,6 +115,7 @@ class TaskCreator:
         self._router = router
         self._providers = providers
         self._field_meanings = field_meanings
+        self._maker = maker
         self._submitter = submitter
         self._changes = changes
         self._clock = clock
@@ -235,7 +233,7 @@ class TaskCreator:
             is_heavy=request.is_heavy,
         )
         attempts = [
-            self._submitter.new_attempt(
+            self._maker.make(
                 task_id=task.id, channel=channel, request=request, translation=translation, now=now
             )
             for channel, translation in options
@@ -323,7 +321,7 @@ class TaskCreator:
         for channel in channels:
             provider = self._providers[channel.provider]
             try:
-                translation = await translate(provider, for_channel(request, channel))
+                translation = await translate(provider, request, channel)
             except UnsupportedParameterError as error:
                 first = first or error
                 continue
