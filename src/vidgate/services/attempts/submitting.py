@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -42,6 +42,13 @@ from vidgate.services.attempts.faults import (
     to_task_error,
 )
 from vidgate.services.attempts.maker import AttemptMaker
+from vidgate.services.attempts.submit_results import (
+    Accepted,
+    Held,
+    Refused,
+    SubmitResult,
+    Waits,
+)
 from vidgate.services.attempts.translation import facts_document, translate
 from vidgate.services.attempts.warnings import warnings_of
 from vidgate.services.channels.directory import Directory
@@ -50,20 +57,13 @@ from vidgate.services.channels.upstream import Upstream
 from vidgate.services.metrics import Metrics
 from vidgate.services.views.changes import Changes
 
-__all__ = ["Refused", "Submitter"]
+__all__ = ["Submitter"]
 
 _log = structlog.get_logger(__name__)
 
 _RECORD_RETRY = timedelta(seconds=1)
 _RECORD_LIMIT = timedelta(minutes=10)
 """How long an acceptance is kept in memory while the database is away."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """It is certain that no job exists or will exist; the task has failed."""
-
-    error: RequestError
 
 
 class _UnclearError(Exception):
@@ -130,7 +130,7 @@ class Submitter:
         *,
         request: VideoRequest | None = None,
         is_patient: Callable[[], bool] = lambda: True,
-    ) -> Refused | None:
+    ) -> SubmitResult:
         """Submit an attempt, moving to other channels as refusals demand.
 
         Args:
@@ -141,39 +141,36 @@ class Submitter:
                 reached is waited for instead of being an error; asked when it matters.
 
         Returns:
-            `Refused` where it is certain that no job exists or will. `None` otherwise: it was
-            accepted, waits for a slot or another try, or its outcome is unclear.
+            `Waits` too where the lease was lost, since then somebody else has it.
         """
-        held: tuple[Attempt, Lease] | None = (attempt, lease)
         if request is None:
             request = await self._tasks.request(attempt.task_id)
-        refused: Refused | None = None
+        result: SubmitResult | Held = Held(attempt, lease)
         with structlog.contextvars.bound_contextvars(task=public_id("task_", attempt.task_id)):
             try:
-                while held is not None and refused is None:
-                    held, refused = await self._try_once(*held, request, is_patient=is_patient)
+                while isinstance(result, Held):
+                    result = await self._try_once(result, request, is_patient=is_patient)
             except LeaseLostError:
                 _log.warning("The lease of a submit was lost; another worker goes on with it")
+                result = Waits()
             self._changes.changed(attempt.task_id)
-        return refused
+        return result
 
     async def go_on(
         self, attempt: Attempt, lease: Lease, fault: Fault, *, request: VideoRequest
     ) -> None:
         """Go on elsewhere with an attempt of which it is certain that no job exists, or end it."""
-        held, _ = await self._refused(attempt, lease, request, fault)
-        if held is not None:
-            await self.run(*held, request=request)
+        match await self._refused(attempt, lease, request, fault):
+            case Held(attempt=new, lease=held):
+                await self.run(new, held, request=request)
+            case Waits() | Refused():
+                pass
         self._changes.changed(attempt.task_id)
 
     async def _try_once(
-        self,
-        attempt: Attempt,
-        lease: Lease,
-        request: VideoRequest,
-        *,
-        is_patient: Callable[[], bool],
-    ) -> tuple[tuple[Attempt, Lease] | None, Refused | None]:
+        self, held: Held, request: VideoRequest, *, is_patient: Callable[[], bool]
+    ) -> SubmitResult | Held:
+        attempt, lease = held.attempt, held.lease
         channel = await self._directory.channel(attempt.channel_id)
         provider = self._providers[attempt.provider]
         try:
@@ -190,11 +187,11 @@ class Submitter:
             return await self._not_sent(attempt, lease, request, error, is_patient=is_patient)
         except _UnclearError as error:
             await self._unclear(attempt, lease, error, provider)
-            return None, None
+            return Waits()
         await self.accept(attempt, lease, submission, (request, translation))
         self._metrics.submit(attempt.provider, "accepted")
         _log.info("Submitted", channel=channel.name, provider=attempt.provider)
-        return None, None
+        return Accepted()
 
     async def accept(
         self,
@@ -315,7 +312,7 @@ class Submitter:
         error: NotSentError,
         *,
         is_patient: Callable[[], bool],
-    ) -> tuple[tuple[Attempt, Lease] | None, Refused | None]:
+    ) -> Held | Waits | Refused:
         self._metrics.submit(attempt.provider, "not_sent")
         _log.warning("A submit could not be sent", reason=str(error), tries=attempt.tries + 1)
         attempt = replace(attempt, tries=attempt.tries + 1, last_reason=str(error))
@@ -324,7 +321,7 @@ class Submitter:
             wait = timedelta(seconds=0.2 * 2**attempt.tries * self._random.uniform(0.8, 1.2))
             if attempt.submit_ends_at and now + 2 * wait < attempt.submit_ends_at:
                 await asyncio.sleep(wait.total_seconds())
-                return (attempt, lease), None
+                return Held(attempt, lease)
         fault = Fault(FaultKind.FAULT, "unreachable", str(error))
         moved = await self._elsewhere(attempt, lease, request, fault)
         if moved is not None:
@@ -333,7 +330,7 @@ class Submitter:
         is_new = now < attempt.created_at + UNREACHABLE_DEADLINE
         if is_patient() and (is_new or attempt.tries < UNREACHABLE_TRIES):
             await self._wait(attempt, lease, attempt.last_reason or "", now=now)
-            return None, None
+            return Waits()
         return await self._give_up(attempt, lease, request, fault)
 
     async def _refused(
@@ -342,7 +339,7 @@ class Submitter:
         lease: Lease,
         request: VideoRequest,
         fault: Fault,
-    ) -> tuple[tuple[Attempt, Lease] | None, Refused | None]:
+    ) -> Held | Waits | Refused:
         self._metrics.submit(attempt.provider, fault.kind.value)
         _log.warning(
             "A provider refused a submit",
@@ -363,12 +360,12 @@ class Submitter:
                 now=self._clock.now(),
                 least=fault.retry_after_seconds,
             )
-            return None, None
+            return Waits()
         return await self._give_up(attempt, lease, request, fault)
 
     async def _elsewhere(
         self, attempt: Attempt, lease: Lease, request: VideoRequest, fault: Fault
-    ) -> tuple[tuple[Attempt, Lease] | None, Refused | None] | None:
+    ) -> Held | Waits | None:
         """Go on at another channel; `None` if there is none that was not tried."""
         try:
             model = self._router.effective_model(request)
@@ -398,8 +395,7 @@ class Submitter:
             )
             made = await self._attempts.replace(attempt, lease, fault=fault, new=new)
             _log.info("Moved to another channel", channel=channel.name)
-            waits = made.status is AttemptStatus.PENDING
-            return (None if waits else (made, new.lease)), None
+            return Waits() if made.status is AttemptStatus.PENDING else Held(made, new.lease)
         return None
 
     async def _wait(
@@ -459,10 +455,10 @@ class Submitter:
 
     async def _give_up(
         self, attempt: Attempt, lease: Lease, request: VideoRequest, fault: Fault
-    ) -> tuple[None, Refused | None]:
+    ) -> Waits | Refused:
         can_wait = fault.kind.remedy is not Remedy.FINAL
         if can_wait and await self._back_to_busy(attempt, lease, request, fault):
-            return None, None
+            return Waits()
         final = await self._attempts.finish(
             attempt,
             lease,
@@ -475,7 +471,7 @@ class Submitter:
             self._metrics.task(attempt.provider, TaskStatus.FAILED.value)
         known = self._providers[attempt.provider].capabilities.models
         is_known = attempt.upstream_model in known
-        return None, Refused(to_request_error(fault, knows_model=is_known))
+        return Refused(to_request_error(fault, knows_model=is_known))
 
     async def move(self, attempt: Attempt, lease: Lease) -> None:
         """Find another channel for a waiting attempt whose own is disabled or removed.
@@ -484,9 +480,11 @@ class Submitter:
         """
         request = await self._tasks.request(attempt.task_id)
         fault = Fault(FaultKind.FAULT, "channel_off", "The channel was disabled or removed.")
-        moved = await self._elsewhere(attempt, lease, request, fault)
-        if moved is None:
-            attempt = replace(attempt, tries=attempt.tries + 1)
-            await self._wait(attempt, lease, fault.message, now=self._clock.now())
-        elif moved[0] is not None:
-            await self.run(*moved[0], request=request)
+        match await self._elsewhere(attempt, lease, request, fault):
+            case None:
+                attempt = replace(attempt, tries=attempt.tries + 1)
+                await self._wait(attempt, lease, fault.message, now=self._clock.now())
+            case Held(attempt=new, lease=held):
+                await self.run(new, held, request=request)
+            case Waits():
+                pass

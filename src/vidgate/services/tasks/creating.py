@@ -41,7 +41,8 @@ from vidgate.providers.base import FollowsUp, Provider, Translation
 from vidgate.providers.field_meanings import CALLBACK_URL, FieldMeanings
 from vidgate.providers.transport.guard import UnsafeUrlError, check_url
 from vidgate.services.attempts.maker import AttemptMaker
-from vidgate.services.attempts.submitting import Refused, Submitter
+from vidgate.services.attempts.submit_results import Refused, SubmitResult, Waits
+from vidgate.services.attempts.submitting import Submitter
 from vidgate.services.attempts.translation import facts_document, translate
 from vidgate.services.attempts.warnings import warnings_of
 from vidgate.services.channels.permissions import check_model, check_token
@@ -258,7 +259,7 @@ class TaskCreator:
         if running is not None:
             done, _ = await asyncio.wait({running}, timeout=self._submit_wait)
             answered.set()
-            if done and (refused := running.result()) is not None:
+            if done and isinstance(refused := running.result(), Refused):
                 if once is not None:
                     with suppress(DatabaseUnavailableError):
                         await self._repetitions.keep(
@@ -340,7 +341,7 @@ class TaskCreator:
         request: VideoRequest,
         answered: asyncio.Event,
         once: IdempotencyClaim | None,
-    ) -> tuple[Attempt, asyncio.Task[Refused | None] | None]:
+    ) -> tuple[Attempt, asyncio.Task[SubmitResult] | None]:
         """Store a task and start its submit, in one piece.
 
         A client that goes away in between would leave an attempt that looks sent and is not.
@@ -416,7 +417,7 @@ class TaskCreator:
 
     async def _run(
         self, attempt: Attempt, lease: Lease, request: VideoRequest, answered: asyncio.Event
-    ) -> Refused | None:
+    ) -> SubmitResult:
         try:
             return await self._submitter.run(
                 attempt, lease, request=request, is_patient=answered.is_set
@@ -424,10 +425,10 @@ class TaskCreator:
         except DatabaseUnavailableError:
             # The attempt is found again when its lease ends.
             _log.exception("A submit could not be recorded", attempt=str(attempt.id))
-            return None
+            return Waits()
         except Exception:  # noqa: BLE001 - an error would say that no job exists or will
             _log.exception("A submit failed", attempt=str(attempt.id))
-            return None
+            return Waits()
 
     def _spawn(self, coroutine: Any) -> asyncio.Task[Any]:
         running = asyncio.create_task(coroutine)
