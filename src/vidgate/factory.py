@@ -30,6 +30,7 @@ from vidgate.providers.registry import build_providers
 from vidgate.providers.transport.client import UpstreamClient
 from vidgate.providers.transport.guard import GuardedFetcher
 from vidgate.services.attempts.callbacks import CallbackAddresses, CallbackReceiver
+from vidgate.services.attempts.failover import Failover
 from vidgate.services.attempts.maker import AttemptMaker
 from vidgate.services.attempts.polling import Poller
 from vidgate.services.attempts.recovering import Recoverer
@@ -321,19 +322,29 @@ def build_services(
     maker = AttemptMaker(
         providers=operator.providers, submit_timeout=settings.submit_timeout, addresses=addresses
     )
+    failover = Failover(
+        attempts=operator.attempts,
+        directory=directory,
+        providers=operator.providers,
+        router=router,
+        maker=maker,
+        clock=clock,
+        metrics=metrics,
+        pace=settings.poll_pace,
+        randomness=randomness,
+    )
     submitter = Submitter(
         attempts=operator.attempts,
         tasks=operator.tasks,
         directory=directory,
         providers=operator.providers,
-        router=router,
+        maker=maker,
+        failover=failover,
         upstream=upstream,
         clock=clock,
         metrics=metrics,
         changes=changes,
         pace=settings.poll_pace,
-        randomness=randomness,
-        maker=maker,
     )
     poller = Poller(
         attempts=operator.attempts,

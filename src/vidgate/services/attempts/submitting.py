@@ -1,20 +1,12 @@
 """Submitting an attempt: the one place where a call that costs money is made."""
 
 import asyncio
-import random
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
 
-from vidgate.constants import (
-    FULL_CHANNEL_RETRY,
-    MAX_BACKOFF,
-    SUBMIT_TRIES,
-    UNREACHABLE_DEADLINE,
-    UNREACHABLE_TRIES,
-)
 from vidgate.db.attempts import AttemptStore
 from vidgate.db.clock import Clock
 from vidgate.db.tasks import TaskStore
@@ -24,22 +16,19 @@ from vidgate.exceptions import (
     LeaseLostError,
     NotSentError,
     ProviderProtocolError,
-    RequestError,
     UnansweredError,
     UnsupportedParameterError,
 )
 from vidgate.models.attempts import Attempt, Lease
 from vidgate.models.channels import ChannelAccess
 from vidgate.models.ids import public_id
-from vidgate.models.outcomes import Fault, FaultKind, Rejected, Remedy, Submission
+from vidgate.models.outcomes import Fault, FaultKind, Rejected, Submission
 from vidgate.models.requests import VideoRequest
-from vidgate.models.tasks import AttemptStatus, TaskStatus
 from vidgate.providers.base import Call, Finds, Provider, Translation
+from vidgate.services.attempts.failover import Failover
 from vidgate.services.attempts.faults import (
     NO_ANSWER,
     UNCLEAR_ANSWER,
-    to_request_error,
-    to_task_error,
 )
 from vidgate.services.attempts.maker import AttemptMaker
 from vidgate.services.attempts.submit_results import (
@@ -52,7 +41,6 @@ from vidgate.services.attempts.submit_results import (
 from vidgate.services.attempts.translation import facts_document, translate
 from vidgate.services.attempts.warnings import warnings_of
 from vidgate.services.channels.directory import Directory
-from vidgate.services.channels.routing import Router, is_usable
 from vidgate.services.channels.upstream import Upstream
 from vidgate.services.metrics import Metrics
 from vidgate.services.views.changes import Changes
@@ -90,8 +78,7 @@ class Submitter:
     """Sends submits and records what came of them.
 
     Args:
-        pace: The factor on every wait, from the settings.
-        randomness: Jitter.
+        pace: The factor on the wait before the first question, from the settings.
     """
 
     def __init__(
@@ -101,27 +88,25 @@ class Submitter:
         tasks: TaskStore,
         directory: Directory,
         providers: Mapping[str, Provider],
-        router: Router,
         upstream: Upstream,
         clock: Clock,
         metrics: Metrics,
         changes: Changes,
         pace: float,
-        randomness: random.Random,
         maker: AttemptMaker,
+        failover: Failover,
     ) -> None:
         self._maker = maker
+        self._failover = failover
         self._attempts = attempts
         self._tasks = tasks
         self._directory = directory
         self._providers = providers
-        self._router = router
         self._upstream = upstream
         self._clock = clock
         self._metrics = metrics
         self._changes = changes
         self._pace = pace
-        self._random = randomness
 
     async def run(
         self,
@@ -160,7 +145,7 @@ class Submitter:
         self, attempt: Attempt, lease: Lease, fault: Fault, *, request: VideoRequest
     ) -> None:
         """Go on elsewhere with an attempt of which it is certain that no job exists, or end it."""
-        match await self._refused(attempt, lease, request, fault):
+        match await self._failover.refused(attempt, lease, request, fault):
             case Held(attempt=new, lease=held):
                 await self.run(new, held, request=request)
             case Waits() | Refused():
@@ -180,11 +165,13 @@ class Submitter:
             # The first channel's translation was checked before the task was stored, so this is a
             # channel that it moved to: not one that could serve after all.
             fault = Fault(FaultKind.BAD_PARAMETER, error.code, error.message, error.message)
-            return await self._refused(attempt, lease, request, fault)
+            return await self._failover.refused(attempt, lease, request, fault)
         except _RefusalError as refusal:
-            return await self._refused(attempt, lease, request, refusal.fault)
+            return await self._failover.refused(attempt, lease, request, refusal.fault)
         except NotSentError as error:
-            return await self._not_sent(attempt, lease, request, error, is_patient=is_patient)
+            return await self._failover.not_sent(
+                attempt, lease, request, error, is_patient=is_patient
+            )
         except _UnclearError as error:
             await self._unclear(attempt, lease, error, provider)
             return Waits()
@@ -304,186 +291,13 @@ class Submitter:
         )
         await self._attempts.release(unclear, lease, now)
 
-    async def _not_sent(
-        self,
-        attempt: Attempt,
-        lease: Lease,
-        request: VideoRequest,
-        error: NotSentError,
-        *,
-        is_patient: Callable[[], bool],
-    ) -> Held | Waits | Refused:
-        self._metrics.submit(attempt.provider, "not_sent")
-        _log.warning("A submit could not be sent", reason=str(error), tries=attempt.tries + 1)
-        attempt = replace(attempt, tries=attempt.tries + 1, last_reason=str(error))
-        now = self._clock.now()
-        if attempt.tries < SUBMIT_TRIES:
-            wait = timedelta(seconds=0.2 * 2**attempt.tries * self._random.uniform(0.8, 1.2))
-            if attempt.submit_ends_at and now + 2 * wait < attempt.submit_ends_at:
-                await asyncio.sleep(wait.total_seconds())
-                return Held(attempt, lease)
-        fault = Fault(FaultKind.FAULT, "unreachable", str(error))
-        moved = await self._elsewhere(attempt, lease, request, fault)
-        if moved is not None:
-            return moved
-        # A long wait for a slot is none for the provider: it has its tries all the same.
-        is_new = now < attempt.created_at + UNREACHABLE_DEADLINE
-        if is_patient() and (is_new or attempt.tries < UNREACHABLE_TRIES):
-            await self._wait(attempt, lease, attempt.last_reason or "", now=now)
-            return Waits()
-        return await self._give_up(attempt, lease, request, fault)
-
-    async def _refused(
-        self,
-        attempt: Attempt,
-        lease: Lease,
-        request: VideoRequest,
-        fault: Fault,
-    ) -> Held | Waits | Refused:
-        self._metrics.submit(attempt.provider, fault.kind.value)
-        _log.warning(
-            "A provider refused a submit",
-            kind=fault.kind.value,
-            code=fault.code,
-            message=fault.message,
-        )
-        if fault.kind.remedy is not Remedy.FINAL:
-            moved = await self._elsewhere(attempt, lease, request, fault)
-            if moved is not None:
-                return moved
-        if fault.kind.remedy is Remedy.RETRY_HERE:
-            attempt = replace(attempt, tries=attempt.tries + 1)
-            await self._wait(
-                attempt,
-                lease,
-                f"{fault.kind.value}: {fault.message}",
-                now=self._clock.now(),
-                least=fault.retry_after_seconds,
-            )
-            return Waits()
-        return await self._give_up(attempt, lease, request, fault)
-
-    async def _elsewhere(
-        self, attempt: Attempt, lease: Lease, request: VideoRequest, fault: Fault
-    ) -> Held | Waits | None:
-        """Go on at another channel; `None` if there is none that was not tried."""
-        try:
-            model = self._router.effective_model(request)
-            candidates = await self._router.candidates(
-                model, channel_id=request.channel_id, vendor_format=request.vendor_format
-            )
-        except RequestError:
-            return None
-        used = await self._attempts.channels_used(attempt.task_id, attempt.position)
-        for channel in candidates:
-            if channel.id in used:
-                continue
-            try:
-                provider = self._providers[channel.provider]
-                translation = await translate(provider, request, channel)
-            except UnsupportedParameterError:
-                continue
-            now = self._clock.now()
-            new = self._maker.make(
-                task_id=attempt.task_id,
-                position=attempt.position,
-                number=attempt.number + 1,
-                channel=channel,
-                request=request,
-                translation=translation,
-                now=now,
-            )
-            made = await self._attempts.replace(attempt, lease, fault=fault, new=new)
-            _log.info("Moved to another channel", channel=channel.name)
-            return Waits() if made.status is AttemptStatus.PENDING else Held(made, new.lease)
-        return None
-
-    async def _wait(
-        self,
-        attempt: Attempt,
-        lease: Lease,
-        reason: str,
-        *,
-        now: datetime,
-        least: float | None = None,
-    ) -> None:
-        """Give the slot back and try again later."""
-        backoff = min(FULL_CHANNEL_RETRY * 2 ** min(attempt.tries - 1, 6), MAX_BACKOFF)
-        wait = backoff * self._pace * self._random.uniform(0.8, 1.2)
-        if least is not None:
-            wait = max(wait, timedelta(seconds=min(least, 3600)))
-        await self._attempts.release(
-            replace(attempt, status=AttemptStatus.PENDING, due_at=now + wait, last_reason=reason),
-            lease,
-            now,
-        )
-
-    async def _back_to_busy(
-        self, attempt: Attempt, lease: Lease, request: VideoRequest, fault: Fault
-    ) -> bool:
-        """Wait again at a channel that was only busy; `False` if there is none.
-
-        A second channel that turns out to be broken must not make worse what the first one alone
-        would have had an end to.
-        """
-        busy = {FaultKind.CONCURRENCY.value, FaultKind.RATE.value}
-        for earlier in reversed(await self._attempts.of_task(attempt.task_id)):
-            if earlier.position != attempt.position or earlier.fault_kind not in busy:
-                continue
-            channel = await self._directory.channel(earlier.channel_id)
-            if not is_usable(channel):
-                continue
-            try:
-                provider = self._providers[channel.provider]
-                translation = await translate(provider, request, channel)
-            except UnsupportedParameterError:  # its mapping or a table changed meanwhile
-                continue
-            now = self._clock.now()
-            new = self._maker.make(
-                task_id=attempt.task_id,
-                position=attempt.position,
-                number=attempt.number + 1,
-                channel=channel,
-                request=request,
-                translation=translation,
-                now=now,
-            )
-            waits = replace(new, wait_until=now + FULL_CHANNEL_RETRY * self._pace)
-            await self._attempts.replace(attempt, lease, fault=fault, new=waits)
-            return True
-        return False
-
-    async def _give_up(
-        self, attempt: Attempt, lease: Lease, request: VideoRequest, fault: Fault
-    ) -> Waits | Refused:
-        can_wait = fault.kind.remedy is not Remedy.FINAL
-        if can_wait and await self._back_to_busy(attempt, lease, request, fault):
-            return Waits()
-        final = await self._attempts.finish(
-            attempt,
-            lease,
-            status=AttemptStatus.FAILED,
-            fault=fault,
-            error=to_task_error(fault),
-            now=self._clock.now(),
-        )
-        if final:
-            self._metrics.task(attempt.provider, TaskStatus.FAILED.value)
-        known = self._providers[attempt.provider].capabilities.models
-        is_known = attempt.upstream_model in known
-        return Refused(to_request_error(fault, knows_model=is_known))
-
     async def move(self, attempt: Attempt, lease: Lease) -> None:
         """Find another channel for a waiting attempt whose own is disabled or removed.
 
         Where there is none it goes on waiting, until its deadline.
         """
         request = await self._tasks.request(attempt.task_id)
-        fault = Fault(FaultKind.FAULT, "channel_off", "The channel was disabled or removed.")
-        match await self._elsewhere(attempt, lease, request, fault):
-            case None:
-                attempt = replace(attempt, tries=attempt.tries + 1)
-                await self._wait(attempt, lease, fault.message, now=self._clock.now())
+        match await self._failover.leave(attempt, lease, request):
             case Held(attempt=new, lease=held):
                 await self.run(new, held, request=request)
             case Waits():

@@ -1,0 +1,253 @@
+"""What follows when no job exists: another try, another channel, a wait, or the end."""
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from vidgate.constants import (
+    FULL_CHANNEL_RETRY,
+    MAX_BACKOFF,
+    SUBMIT_TRIES,
+    UNREACHABLE_DEADLINE,
+    UNREACHABLE_TRIES,
+)
+from vidgate.db.attempts import AttemptStore, NewAttempt
+from vidgate.db.clock import Clock
+from vidgate.exceptions import NotSentError, RequestError, UnsupportedParameterError
+from vidgate.models.attempts import Attempt, Lease
+from vidgate.models.channels import Channel
+from vidgate.models.outcomes import Fault, FaultKind, Remedy
+from vidgate.models.requests import VideoRequest
+from vidgate.models.tasks import AttemptStatus, TaskStatus
+from vidgate.providers.base import Provider
+from vidgate.services.attempts.faults import to_request_error, to_task_error
+from vidgate.services.attempts.maker import AttemptMaker
+from vidgate.services.attempts.submit_results import Held, Refused, Waits
+from vidgate.services.attempts.translation import translate
+from vidgate.services.channels.directory import Directory
+from vidgate.services.channels.routing import Router, is_usable
+from vidgate.services.metrics import Metrics
+
+__all__ = ["Failover"]
+
+_log = structlog.get_logger(__name__)
+
+
+class Failover:
+    """Decides how it goes on with an attempt of which it is certain that no job exists.
+
+    Args:
+        pace: The factor on every wait, from the settings.
+        randomness: Jitter.
+    """
+
+    def __init__(
+        self,
+        *,
+        attempts: AttemptStore,
+        directory: Directory,
+        providers: Mapping[str, Provider],
+        router: Router,
+        maker: AttemptMaker,
+        clock: Clock,
+        metrics: Metrics,
+        pace: float,
+        randomness: random.Random,
+    ) -> None:
+        self._attempts = attempts
+        self._directory = directory
+        self._providers = providers
+        self._router = router
+        self._maker = maker
+        self._clock = clock
+        self._metrics = metrics
+        self._pace = pace
+        self._random = randomness
+
+    async def not_sent(
+        self,
+        attempt: Attempt,
+        lease: Lease,
+        request: VideoRequest,
+        error: NotSentError,
+        *,
+        is_patient: Callable[[], bool],
+    ) -> Held | Waits | Refused:
+        """Go on after a submit of which no byte was sent.
+
+        Args:
+            attempt: In state `SUBMITTING`.
+            lease: Under which it is held.
+            request: What the client asked for.
+            error: Why it was not sent.
+            is_patient: Whether to wait for a provider that cannot be reached; otherwise that is the
+                end.
+        """
+        self._metrics.submit(attempt.provider, "not_sent")
+        _log.warning("A submit could not be sent", reason=str(error), tries=attempt.tries + 1)
+        attempt = replace(attempt, tries=attempt.tries + 1, last_reason=str(error))
+        now = self._clock.now()
+        if attempt.tries < SUBMIT_TRIES:
+            wait = timedelta(seconds=0.2 * 2**attempt.tries * self._random.uniform(0.8, 1.2))
+            if attempt.submit_ends_at and now + 2 * wait < attempt.submit_ends_at:
+                await asyncio.sleep(wait.total_seconds())
+                return Held(attempt, lease)
+        fault = Fault(FaultKind.FAULT, "unreachable", str(error))
+        moved = await self._elsewhere(attempt, lease, request, fault)
+        if moved is not None:
+            return moved
+        # A long wait for a slot is none for the provider: it has its tries all the same.
+        is_new = now < attempt.created_at + UNREACHABLE_DEADLINE
+        if is_patient() and (is_new or attempt.tries < UNREACHABLE_TRIES):
+            await self._wait(attempt, lease, attempt.last_reason or "", now=now)
+            return Waits()
+        return await self._give_up(attempt, lease, request, fault)
+
+    async def refused(
+        self,
+        attempt: Attempt,
+        lease: Lease,
+        request: VideoRequest,
+        fault: Fault,
+    ) -> Held | Waits | Refused:
+        """Go on after a provider's refusal, as the fault's kind says."""
+        self._metrics.submit(attempt.provider, fault.kind.value)
+        _log.warning(
+            "A provider refused a submit",
+            kind=fault.kind.value,
+            code=fault.code,
+            message=fault.message,
+        )
+        if fault.kind.remedy is not Remedy.FINAL:
+            moved = await self._elsewhere(attempt, lease, request, fault)
+            if moved is not None:
+                return moved
+        if fault.kind.remedy is Remedy.RETRY_HERE:
+            attempt = replace(attempt, tries=attempt.tries + 1)
+            await self._wait(
+                attempt,
+                lease,
+                f"{fault.kind.value}: {fault.message}",
+                now=self._clock.now(),
+                least=fault.retry_after_seconds,
+            )
+            return Waits()
+        return await self._give_up(attempt, lease, request, fault)
+
+    async def leave(self, attempt: Attempt, lease: Lease, request: VideoRequest) -> Held | Waits:
+        """Move a waiting attempt whose channel is disabled or removed; with no other it waits."""
+        fault = Fault(FaultKind.FAULT, "channel_off", "The channel was disabled or removed.")
+        moved = await self._elsewhere(attempt, lease, request, fault)
+        if moved is not None:
+            return moved
+        attempt = replace(attempt, tries=attempt.tries + 1)
+        await self._wait(attempt, lease, fault.message, now=self._clock.now())
+        return Waits()
+
+    async def _elsewhere(
+        self, attempt: Attempt, lease: Lease, request: VideoRequest, fault: Fault
+    ) -> Held | Waits | None:
+        """Go on at another channel; `None` if there is none that was not tried."""
+        try:
+            model = self._router.effective_model(request)
+            candidates = await self._router.candidates(
+                model, channel_id=request.channel_id, vendor_format=request.vendor_format
+            )
+        except RequestError:
+            return None
+        used = await self._attempts.channels_used(attempt.task_id, attempt.position)
+        for channel in candidates:
+            if channel.id in used:
+                continue
+            new = await self._next(attempt, request, channel)
+            if new is None:
+                continue
+            made = await self._attempts.replace(attempt, lease, fault=fault, new=new)
+            _log.info("Moved to another channel", channel=channel.name)
+            return Waits() if made.status is AttemptStatus.PENDING else Held(made, new.lease)
+        return None
+
+    async def _wait(
+        self,
+        attempt: Attempt,
+        lease: Lease,
+        reason: str,
+        *,
+        now: datetime,
+        least: float | None = None,
+    ) -> None:
+        """Give the slot back and try again later."""
+        backoff = min(FULL_CHANNEL_RETRY * 2 ** min(attempt.tries - 1, 6), MAX_BACKOFF)
+        wait = backoff * self._pace * self._random.uniform(0.8, 1.2)
+        if least is not None:
+            wait = max(wait, timedelta(seconds=min(least, 3600)))
+        await self._attempts.release(
+            replace(attempt, status=AttemptStatus.PENDING, due_at=now + wait, last_reason=reason),
+            lease,
+            now,
+        )
+
+    async def _back_to_busy(
+        self, attempt: Attempt, lease: Lease, request: VideoRequest, fault: Fault
+    ) -> bool:
+        """Wait again at a channel that was only busy; `False` if there is none.
+
+        A second channel that turns out to be broken must not make worse what the first one alone
+        would have had an end to.
+        """
+        busy = {FaultKind.CONCURRENCY.value, FaultKind.RATE.value}
+        for earlier in reversed(await self._attempts.of_task(attempt.task_id)):
+            if earlier.position != attempt.position or earlier.fault_kind not in busy:
+                continue
+            channel = await self._directory.channel(earlier.channel_id)
+            if not is_usable(channel):
+                continue
+            new = await self._next(attempt, request, channel)
+            if new is None:  # its mapping or a table changed meanwhile
+                continue
+            waits = replace(new, wait_until=new.created_at + FULL_CHANNEL_RETRY * self._pace)
+            await self._attempts.replace(attempt, lease, fault=fault, new=waits)
+            return True
+        return False
+
+    async def _next(
+        self, attempt: Attempt, request: VideoRequest, channel: Channel
+    ) -> NewAttempt | None:
+        """Make an output's next attempt; `None` if the channel cannot honour the request."""
+        try:
+            translation = await translate(self._providers[channel.provider], request, channel)
+        except UnsupportedParameterError:
+            return None
+        return self._maker.make(
+            task_id=attempt.task_id,
+            position=attempt.position,
+            number=attempt.number + 1,
+            channel=channel,
+            request=request,
+            translation=translation,
+            now=self._clock.now(),
+        )
+
+    async def _give_up(
+        self, attempt: Attempt, lease: Lease, request: VideoRequest, fault: Fault
+    ) -> Waits | Refused:
+        can_wait = fault.kind.remedy is not Remedy.FINAL
+        if can_wait and await self._back_to_busy(attempt, lease, request, fault):
+            return Waits()
+        final = await self._attempts.finish(
+            attempt,
+            lease,
+            status=AttemptStatus.FAILED,
+            fault=fault,
+            error=to_task_error(fault),
+            now=self._clock.now(),
+        )
+        if final:
+            self._metrics.task(attempt.provider, TaskStatus.FAILED.value)
+        known = self._providers[attempt.provider].capabilities.models
+        is_known = attempt.upstream_model in known
+        return Refused(to_request_error(fault, knows_model=is_known))
