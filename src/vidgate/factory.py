@@ -52,6 +52,7 @@ from vidgate.services.tasks.cancelling import Canceller
 from vidgate.services.tasks.creating import TaskCreator
 from vidgate.services.tasks.direct_calls import DirectCalls
 from vidgate.services.tasks.idempotency import Repetitions
+from vidgate.services.tasks.planning import Planner
 from vidgate.services.tasks.references import VideoNames
 from vidgate.services.tasks.sessions import Sessions
 from vidgate.services.views.changes import Changes
@@ -391,20 +392,26 @@ def build_services(
         providers=operator.providers,
         sessions=sessions,
     )
-    task_creator = TaskCreator(
-        tasks=operator.tasks,
-        reader=reader,
+    planner = Planner(
         router=router,
         providers=operator.providers,
         field_meanings=field_meanings,
         maker=maker,
+        names=names,
+        clock=clock,
+        allowed_networks=settings.allowed_networks,
+    )
+    task_creator = TaskCreator(
+        planner=planner,
+        tasks=operator.tasks,
+        reader=reader,
+        providers=operator.providers,
         submitter=submitter,
         changes=changes,
         clock=clock,
         names=names,
         repetitions=repetitions,
         submit_wait=settings.submit_wait,
-        allowed_networks=settings.allowed_networks,
     )
     direct_calls = DirectCalls(
         names=names,

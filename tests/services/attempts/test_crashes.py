@@ -45,7 +45,7 @@ async def stored(engine: Engine, channel: Channel, request: VideoRequest) -> Att
         inputs=media,
         created_at=now,
     )
-    new = engine.services.task_creator._maker.make(
+    new = engine.services.task_creator._planner._maker.make(
         task_id=task.id, channel=channel, request=request, translation=translation, now=now
     )
     return await engine.operator.tasks.create(task, new)
