@@ -1,5 +1,6 @@
 """Refusals: which another channel may cure, which are final, and what the client is told."""
 
+import json
 from dataclasses import replace
 
 import httpx
@@ -187,6 +188,20 @@ async def test_a_model_may_run_at_another_provider(engine: Engine) -> None:
     assert task.model == "boats"
     assert (task.provider, task.upstream_model) == ("vidu", "viduq3-turbo")
     assert len(second.submits) == 1
+
+
+async def test_what_moves_is_translated_for_the_channel_it_moves_to(engine: Engine) -> None:
+    models = {"a": "kling-v2-6", "b": "kling-v2-5-turbo"}
+    for priority, (name, model) in enumerate(models.items()):
+        await engine.channel("kling", name, priority=-priority, model_map={"boats": model})
+    first, second = (Upstream(engine.router, "kling", name) for name in models)
+    first.on_submit = [refusal("kling", FaultKind.BALANCE)]
+
+    created = await engine.create("boats", strict=True)
+
+    bodies = [json.loads(one.submits[0].content) for one in (first, second)]
+    assert [body["model_name"] for body in bodies] == list(models.values())
+    assert (await engine.task(created)).upstream_model == models["b"]
 
 
 async def test_strict_handling_holds_elsewhere_too(engine: Engine) -> None:

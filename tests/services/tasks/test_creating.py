@@ -16,6 +16,7 @@ from vidgate.exceptions import InvalidParameterError, UnsupportedParameterError
 from vidgate.models.outcomes import FaultKind
 from vidgate.models.requests import Image, VideoRequest
 from vidgate.models.tasks import AttemptStatus, TaskStatus, WarningCode
+from vidgate.providers.base import Translation
 from vidgate.services.tasks.creating import Created
 
 ROWS = Statement(
@@ -50,6 +51,72 @@ def tells_unknown(engine: Engine, monkeypatch: pytest.MonkeyPatch, name: str, *f
     monkeypatch.setattr(
         provider, "translate", lambda request: replace(translate(request), unknown=fields)
     )
+
+
+def translated(engine: Engine, monkeypatch: pytest.MonkeyPatch, name: str) -> list[VideoRequest]:
+    """Note what a provider's adapter is asked to translate from now on."""
+    asked: list[VideoRequest] = []
+    provider = engine.services.providers[name]
+    translate = provider.translate
+
+    def noting(request: VideoRequest) -> Translation:
+        asked.append(request)
+        return translate(request)
+
+    monkeypatch.setattr(provider, "translate", noting)
+    return asked
+
+
+# Translating
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_what_is_accepted_at_once_is_translated_once(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    await upstream(engine, name)
+    asked = translated(engine, monkeypatch, name)
+
+    created = await engine.create(MODELS[name])
+
+    assert created.snapshot.status is TaskStatus.IN_PROGRESS
+    assert len(asked) == 1
+
+
+async def test_what_is_sent_was_translated_for_the_channel_that_had_a_slot(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = {"full": "kling-v2-6", "free": "kling-v2-5-turbo"}
+    await engine.channel("kling", "full", max_concurrency=1, model_map={"boats": models["full"]})
+    full = Upstream(engine.router, "kling", "full")
+    await engine.create("boats")
+    await engine.channel("kling", "free", priority=-1, model_map={"boats": models["free"]})
+    free = Upstream(engine.router, "kling", "free")
+    asked = translated(engine, monkeypatch, "kling")
+
+    created = await engine.create("boats")
+
+    assert [len(one.submits) for one in (full, free)] == [1, 1]
+    assert json.loads(free.submits[0].content)["model_name"] == models["free"]
+    assert (await engine.task(created)).upstream_model == models["free"]
+    assert [one.model for one in asked] == list(models.values())  # by the plan, for either channel
+
+
+async def test_what_waited_for_a_slot_is_translated_when_it_is_sent(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await engine.channel("kling", max_concurrency=1)
+    fake = Upstream(engine.router, "kling")
+    fake.on_poll = ["succeeded"]
+    await engine.create(MODELS["kling"])
+    waiting = await engine.create(MODELS["kling"])
+    asked = translated(engine, monkeypatch, "kling")
+
+    await engine.tick(minutes=1)
+    await engine.tick()
+
+    assert (await engine.task(waiting)).status is TaskStatus.IN_PROGRESS
+    assert len(asked) == 1
 
 
 # P7: nothing is silently dropped

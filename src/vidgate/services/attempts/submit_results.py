@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from vidgate.exceptions import RequestError
 from vidgate.models.attempts import Attempt, Lease
+from vidgate.providers.base import Translation
 
 __all__ = ["Accepted", "Held", "Refused", "SubmitResult", "Waits"]
 
@@ -25,10 +26,13 @@ class Held:
     Attributes:
         attempt: In state `SUBMITTING`; another one than before where it moved to a channel.
         lease: Under which it is held.
+        translation: What was made of the request for its channel, `None` to make it when it is
+            submitted.
     """
 
     attempt: Attempt
     lease: Lease
+    translation: Translation | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,7 @@ class Submitter:
         lease: Lease,
         *,
         request: VideoRequest | None = None,
+        translation: Translation | None = None,
         is_patient: Callable[[], bool] = lambda: True,
     ) -> SubmitResult:
         """Submit an attempt, moving to other channels as refusals demand.
@@ -122,6 +123,8 @@ class Submitter:
             attempt: In state `SUBMITTING`, held under `lease`.
             lease: Its end lies beyond the submit's own deadline.
             request: What the client asked for, `None` to read it from the database.
+            translation: What was made of it for the attempt's channel, `None` to translate it.
+                Only the first try uses it.
             is_patient: Whether the client has its id already, so that a provider that cannot be
                 reached is waited for instead of being an error; asked when it matters.
 
@@ -130,7 +133,7 @@ class Submitter:
         """
         if request is None:
             request = await self._tasks.request(attempt.task_id)
-        result: SubmitResult | Held = Held(attempt, lease)
+        result: SubmitResult | Held = Held(attempt, lease, translation)
         with structlog.contextvars.bound_contextvars(task=public_id("task_", attempt.task_id)):
             try:
                 while isinstance(result, Held):
@@ -159,7 +162,7 @@ class Submitter:
         channel = await self._directory.channel(attempt.channel_id)
         provider = self._providers[attempt.provider]
         try:
-            translation = await translate(provider, request, channel)
+            translation = held.translation or await translate(provider, request, channel)
             submission = await self._converse(provider, attempt, translation, request, lease)
         except UnsupportedParameterError as error:
             # The first channel's translation was checked before the task was stored, so this is a

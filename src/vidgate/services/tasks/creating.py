@@ -23,7 +23,7 @@ from vidgate.exceptions import (
     UnsupportedParameterError,
 )
 from vidgate.models.accounts import Caller
-from vidgate.models.attempts import Attempt, Lease
+from vidgate.models.attempts import Attempt
 from vidgate.models.ids import public_id
 from vidgate.models.requests import IdempotencyClaim, VideoRequest
 from vidgate.models.tasks import (
@@ -217,8 +217,7 @@ class TaskCreator:
         answered = asyncio.Event()
         running = None
         if stored.status is AttemptStatus.SUBMITTING:
-            lease = option.attempt.lease
-            running = self._spawn(self._run(stored, lease, plan.request, answered))
+            running = self._spawn(self._run(stored, option, plan.request, answered))
         return _Begun(_first_snapshot(plan, option), answered, running)
 
     async def _answer(self, task: NewTask, begun: _Begun, once: IdempotencyClaim | None) -> Created:
@@ -313,11 +312,15 @@ class TaskCreator:
         )
 
     async def _run(
-        self, attempt: Attempt, lease: Lease, request: VideoRequest, answered: asyncio.Event
+        self, attempt: Attempt, option: Option, request: VideoRequest, answered: asyncio.Event
     ) -> SubmitResult:
         try:
             return await self._submitter.run(
-                attempt, lease, request=request, is_patient=answered.is_set
+                attempt,
+                option.attempt.lease,
+                request=request,
+                translation=option.translation,
+                is_patient=answered.is_set,
             )
         except DatabaseUnavailableError:
             # The attempt is found again when its lease ends.
