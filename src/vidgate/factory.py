@@ -3,10 +3,11 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 
 import structlog
 
@@ -223,13 +224,7 @@ async def open_checker(operator: OperatorContext) -> AsyncIterator[ChannelChecke
     clock = DatabaseClock()
     try:
         await clock.sync(operator.database)
-        directory = Directory(
-            accounts=operator.accounts,
-            channels=operator.channels,
-            box=operator.box,
-            clock=clock,
-            monotonic=time.monotonic,
-        )
+        directory = _build_directory(operator, clock)
         yield ChannelChecker(
             channels=operator.channels,
             providers=operator.providers,
@@ -303,204 +298,316 @@ def build_services(
         clock: Database time.
         notifier: The way to the other processes, `None` to keep hints to oneself.
     """
-    settings = operator.settings
-    field_meanings = FieldMeanings.of(operator.providers.values())
-    metrics = Metrics()
-    randomness = random.Random()  # noqa: S311 - spreads load, guards nothing
-    directory = Directory(
+    parts = _Parts(operator, client=client, fetcher=fetcher, clock=clock, notifier=notifier)
+    return Services(
+        settings=operator.settings,
+        operator=operator,
+        clock=clock,
+        providers=operator.providers,
+        field_meanings=parts.field_meanings,
+        directory=parts.directory,
+        task_creator=parts.task_creator,
+        direct_calls=parts.direct_calls,
+        canceller=parts.canceller,
+        reader=parts.reader,
+        catalogue=parts.catalogue,
+        callbacks=parts.callbacks,
+        content=parts.content,
+        metrics=parts.metrics,
+        worker=parts.worker,
+        loops=tuple(parts.loops()),
+    )
+
+
+class _Parts:
+    """The parts of one process, each made when the first other one needs it."""
+
+    def __init__(
+        self,
+        operator: OperatorContext,
+        *,
+        client: UpstreamClient,
+        fetcher: GuardedFetcher,
+        clock: Clock,
+        notifier: Notifier | None,
+    ) -> None:
+        self._operator = operator
+        self._settings = operator.settings
+        self._providers = operator.providers
+        self._client = client
+        self._fetcher = fetcher
+        self._clock = clock
+        self._notifier = notifier
+        self._randomness = random.Random()  # noqa: S311 - spreads load, guards nothing
+        self.field_meanings = FieldMeanings.of(operator.providers.values())
+        self.metrics = Metrics()
+
+    # Views
+
+    @cached_property
+    def _links(self) -> ContentLinks:
+        return ContentLinks(base_url=base_url_of(self._settings), box=self._operator.box)
+
+    @cached_property
+    def reader(self) -> TaskReader:
+        return TaskReader(self._operator.tasks, monotonic=time.monotonic, links=self._links)
+
+    @cached_property
+    def _changes(self) -> Changes:
+        return Changes(self.reader, self._notifier)
+
+    # Channels
+
+    @cached_property
+    def directory(self) -> Directory:
+        return _build_directory(self._operator, self._clock)
+
+    @cached_property
+    def _router(self) -> Router:
+        return Router(
+            directory=self.directory, providers=self._providers, randomness=self._randomness
+        )
+
+    @cached_property
+    def _upstream(self) -> Upstream:
+        return Upstream(directory=self.directory, client=self._client, clock=self._clock)
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        return Catalogue(directory=self.directory, router=self._router, providers=self._providers)
+
+    # Attempts
+
+    @cached_property
+    def _addresses(self) -> CallbackAddresses:
+        return CallbackAddresses(public_url=self._settings.public_url, box=self._operator.box)
+
+    @cached_property
+    def _maker(self) -> AttemptMaker:
+        return AttemptMaker(
+            providers=self._providers,
+            submit_timeout=self._settings.submit_timeout,
+            addresses=self._addresses,
+        )
+
+    @cached_property
+    def _failover(self) -> Failover:
+        return Failover(
+            attempts=self._operator.attempts,
+            directory=self.directory,
+            providers=self._providers,
+            router=self._router,
+            maker=self._maker,
+            clock=self._clock,
+            metrics=self.metrics,
+            pace=self._settings.poll_pace,
+            randomness=self._randomness,
+        )
+
+    @cached_property
+    def _submitter(self) -> Submitter:
+        return Submitter(
+            attempts=self._operator.attempts,
+            tasks=self._operator.tasks,
+            directory=self.directory,
+            providers=self._providers,
+            maker=self._maker,
+            failover=self._failover,
+            upstream=self._upstream,
+            clock=self._clock,
+            metrics=self.metrics,
+            changes=self._changes,
+            pace=self._settings.poll_pace,
+        )
+
+    @cached_property
+    def _poller(self) -> Poller:
+        return Poller(
+            attempts=self._operator.attempts,
+            providers=self._providers,
+            upstream=self._upstream,
+            prober=Prober(self._fetcher),
+            clock=self._clock,
+            metrics=self.metrics,
+            changes=self._changes,
+            pace=self._settings.poll_pace,
+            randomness=self._randomness,
+        )
+
+    @cached_property
+    def _recoverer(self) -> Recoverer:
+        return Recoverer(
+            attempts=self._operator.attempts,
+            tasks=self._operator.tasks,
+            directory=self.directory,
+            providers=self._providers,
+            maker=self._maker,
+            submitter=self._submitter,
+            upstream=self._upstream,
+            clock=self._clock,
+            metrics=self.metrics,
+            changes=self._changes,
+            pace=self._settings.poll_pace,
+            randomness=self._randomness,
+        )
+
+    @cached_property
+    def worker(self) -> Worker:
+        return Worker(
+            attempts=self._operator.attempts,
+            directory=self.directory,
+            providers=self._providers,
+            submitter=self._submitter,
+            poller=self._poller,
+            recoverer=self._recoverer,
+            clock=self._clock,
+        )
+
+    @cached_property
+    def callbacks(self) -> CallbackReceiver:
+        return CallbackReceiver(
+            addresses=self._addresses,
+            attempts=self._operator.attempts,
+            directory=self.directory,
+            providers=self._providers,
+            clock=self._clock,
+            monotonic=time.monotonic,
+        )
+
+    # Tasks
+
+    @cached_property
+    def _repetitions(self) -> Repetitions:
+        return Repetitions(
+            store=OnceStore(self._operator.database),
+            attempts=self._operator.attempts,
+            reader=self.reader,
+        )
+
+    @cached_property
+    def _sessions(self) -> Sessions:
+        return Sessions(self._operator.box)
+
+    @cached_property
+    def _names(self) -> VideoNames:
+        return VideoNames(
+            reader=self.reader,
+            attempts=self._operator.attempts,
+            router=self._router,
+            providers=self._providers,
+            sessions=self._sessions,
+        )
+
+    @cached_property
+    def _planner(self) -> Planner:
+        return Planner(
+            router=self._router,
+            providers=self._providers,
+            field_meanings=self.field_meanings,
+            maker=self._maker,
+            names=self._names,
+            clock=self._clock,
+            allowed_networks=self._settings.allowed_networks,
+        )
+
+    @cached_property
+    def task_creator(self) -> TaskCreator:
+        return TaskCreator(
+            planner=self._planner,
+            tasks=self._operator.tasks,
+            reader=self.reader,
+            providers=self._providers,
+            submitter=self._submitter,
+            changes=self._changes,
+            clock=self._clock,
+            names=self._names,
+            repetitions=self._repetitions,
+            submit_wait=self._settings.submit_wait,
+        )
+
+    @cached_property
+    def direct_calls(self) -> DirectCalls:
+        return DirectCalls(
+            names=self._names,
+            sessions=self._sessions,
+            router=self._router,
+            providers=self._providers,
+            upstream=self._upstream,
+            clock=self._clock,
+            monotonic=time.monotonic,
+        )
+
+    @cached_property
+    def canceller(self) -> Canceller:
+        return Canceller(
+            attempts=self._operator.attempts,
+            reader=self.reader,
+            providers=self._providers,
+            upstream=self._upstream,
+            clock=self._clock,
+            metrics=self.metrics,
+            changes=self._changes,
+            monotonic=time.monotonic,
+        )
+
+    # Content
+
+    @cached_property
+    def content(self) -> Content:
+        return Content(
+            tasks=self._operator.tasks,
+            ways=ContentWays(
+                attempts=self._operator.attempts,
+                providers=self._providers,
+                upstream=self._upstream,
+                fetcher=self._fetcher,
+                clock=self._clock,
+            ),
+            clock=self._clock,
+            renewer=LinkRenewer(
+                tasks=self._operator.tasks,
+                attempts=self._operator.attempts,
+                providers=self._providers,
+                upstream=self._upstream,
+                changes=self._changes,
+            ),
+            links=self._links,
+        )
+
+    # What runs by itself
+
+    def loops(self) -> Iterator[Loop]:
+        """Make the loops of this process; none of them runs yet."""
+        yield Loop("directory", self.directory.refresh, CACHE_REFRESH)
+        yield Loop("readers", self.reader.refresh, CACHE_REFRESH)
+        yield Loop("gauges", self._measure, _GAUGE_INTERVAL)
+        yield Loop("callbacks", self.callbacks.round, CALLBACK_SPACING)
+        if not self._settings.worker:
+            return
+        yield Loop(
+            "questions",
+            self.worker.ask,
+            _WORK_INTERVAL,
+            woken=self.worker.wanted,
+            spacing=_REFILL_SPACING,
+        )
+        yield Loop("submits", self.worker.submit, _WORK_INTERVAL)
+        yield Loop("idempotency keys", self._purge, _PURGE_INTERVAL)
+
+    async def _measure(self) -> None:
+        now = self._clock.now()
+        due, _, oldest = await self._operator.attempts.work(now)
+        self.metrics.work(due, (now - oldest).total_seconds() if oldest else 0.0)
+
+    async def _purge(self) -> None:
+        await self._repetitions.purge(self._clock.now())
+
+
+def _build_directory(operator: OperatorContext, clock: Clock) -> Directory:
+    return Directory(
         accounts=operator.accounts,
         channels=operator.channels,
         box=operator.box,
         clock=clock,
         monotonic=time.monotonic,
-    )
-    links = ContentLinks(base_url=base_url_of(settings), box=operator.box)
-    reader = TaskReader(operator.tasks, monotonic=time.monotonic, links=links)
-    changes = Changes(reader, notifier)
-    upstream = Upstream(directory=directory, client=client, clock=clock)
-    router = Router(directory=directory, providers=operator.providers, randomness=randomness)
-    addresses = CallbackAddresses(public_url=settings.public_url, box=operator.box)
-    maker = AttemptMaker(
-        providers=operator.providers, submit_timeout=settings.submit_timeout, addresses=addresses
-    )
-    failover = Failover(
-        attempts=operator.attempts,
-        directory=directory,
-        providers=operator.providers,
-        router=router,
-        maker=maker,
-        clock=clock,
-        metrics=metrics,
-        pace=settings.poll_pace,
-        randomness=randomness,
-    )
-    submitter = Submitter(
-        attempts=operator.attempts,
-        tasks=operator.tasks,
-        directory=directory,
-        providers=operator.providers,
-        maker=maker,
-        failover=failover,
-        upstream=upstream,
-        clock=clock,
-        metrics=metrics,
-        changes=changes,
-        pace=settings.poll_pace,
-    )
-    poller = Poller(
-        attempts=operator.attempts,
-        providers=operator.providers,
-        upstream=upstream,
-        prober=Prober(fetcher),
-        clock=clock,
-        metrics=metrics,
-        changes=changes,
-        pace=settings.poll_pace,
-        randomness=randomness,
-    )
-    recoverer = Recoverer(
-        attempts=operator.attempts,
-        tasks=operator.tasks,
-        directory=directory,
-        providers=operator.providers,
-        maker=maker,
-        submitter=submitter,
-        upstream=upstream,
-        clock=clock,
-        metrics=metrics,
-        changes=changes,
-        pace=settings.poll_pace,
-        randomness=randomness,
-    )
-    worker = Worker(
-        attempts=operator.attempts,
-        directory=directory,
-        providers=operator.providers,
-        submitter=submitter,
-        poller=poller,
-        recoverer=recoverer,
-        clock=clock,
-    )
-    repetitions = Repetitions(
-        store=OnceStore(operator.database), attempts=operator.attempts, reader=reader
-    )
-    sessions = Sessions(operator.box)
-    names = VideoNames(
-        reader=reader,
-        attempts=operator.attempts,
-        router=router,
-        providers=operator.providers,
-        sessions=sessions,
-    )
-    planner = Planner(
-        router=router,
-        providers=operator.providers,
-        field_meanings=field_meanings,
-        maker=maker,
-        names=names,
-        clock=clock,
-        allowed_networks=settings.allowed_networks,
-    )
-    task_creator = TaskCreator(
-        planner=planner,
-        tasks=operator.tasks,
-        reader=reader,
-        providers=operator.providers,
-        submitter=submitter,
-        changes=changes,
-        clock=clock,
-        names=names,
-        repetitions=repetitions,
-        submit_wait=settings.submit_wait,
-    )
-    direct_calls = DirectCalls(
-        names=names,
-        sessions=sessions,
-        router=router,
-        providers=operator.providers,
-        upstream=upstream,
-        clock=clock,
-        monotonic=time.monotonic,
-    )
-    canceller = Canceller(
-        attempts=operator.attempts,
-        reader=reader,
-        providers=operator.providers,
-        upstream=upstream,
-        clock=clock,
-        metrics=metrics,
-        changes=changes,
-        monotonic=time.monotonic,
-    )
-    callbacks = CallbackReceiver(
-        addresses=addresses,
-        attempts=operator.attempts,
-        directory=directory,
-        providers=operator.providers,
-        clock=clock,
-        monotonic=time.monotonic,
-    )
-    content = Content(
-        tasks=operator.tasks,
-        ways=ContentWays(
-            attempts=operator.attempts,
-            providers=operator.providers,
-            upstream=upstream,
-            fetcher=fetcher,
-            clock=clock,
-        ),
-        clock=clock,
-        renewer=LinkRenewer(
-            tasks=operator.tasks,
-            attempts=operator.attempts,
-            providers=operator.providers,
-            upstream=upstream,
-            changes=changes,
-        ),
-        links=links,
-    )
-    catalogue = Catalogue(directory=directory, router=router, providers=operator.providers)
-
-    async def measure() -> None:
-        now = clock.now()
-        due, _, oldest = await operator.attempts.work(now)
-        metrics.work(due, (now - oldest).total_seconds() if oldest else 0.0)
-
-    loops = [
-        Loop("directory", directory.refresh, CACHE_REFRESH),
-        Loop("readers", reader.refresh, CACHE_REFRESH),
-        Loop("gauges", measure, _GAUGE_INTERVAL),
-        Loop("callbacks", callbacks.round, CALLBACK_SPACING),
-    ]
-    if settings.worker:
-        loops.append(
-            Loop(
-                "questions",
-                worker.ask,
-                _WORK_INTERVAL,
-                woken=worker.wanted,
-                spacing=_REFILL_SPACING,
-            )
-        )
-        loops.append(Loop("submits", worker.submit, _WORK_INTERVAL))
-        loops.append(
-            Loop("idempotency keys", lambda: repetitions.purge(clock.now()), _PURGE_INTERVAL)
-        )
-    return Services(
-        settings=settings,
-        operator=operator,
-        clock=clock,
-        providers=operator.providers,
-        field_meanings=field_meanings,
-        directory=directory,
-        task_creator=task_creator,
-        direct_calls=direct_calls,
-        canceller=canceller,
-        reader=reader,
-        catalogue=catalogue,
-        callbacks=callbacks,
-        content=content,
-        metrics=metrics,
-        worker=worker,
-        loops=tuple(loops),
     )
