@@ -16,7 +16,6 @@ from vidgate.providers.vidu.endpoints import FIRST_LAST_FRAME, MULTIFRAME, REFER
 __all__ = ["check_weight", "to_pictures", "to_vendor_pictures"]
 
 _MEDIA_TYPES = ("image/png", "image/jpeg", "image/webp")
-_MAX_PICTURE_BYTES = 50_000_000
 
 _LONGEST_RATIO = math.nextafter(4, 0)
 """Strictly between 1:4 and 4:1."""
@@ -25,7 +24,8 @@ _FRAME_RATIO = (0.8, 1.25)
 """How much larger the first frame may be than the last."""
 
 _MAX_BODY_BYTES = 20 * 1024 * 1024
-"""The vendor's limit for a whole POST body, "20 MB"."""
+"""The vendor's limit for a whole POST body, "20 MB". Its 50 MB for one picture are for a URL: an
+inline one is in the body."""
 
 _BODY_RESERVE_BYTES = 4096
 """For the `payload` and `callback_url` that are added when it is sent."""
@@ -44,7 +44,6 @@ def to_pictures(images: Sequence[Image], endpoint: Endpoint, *, param: str = "im
     """
     limits = PictureLimits(
         media_types=_MEDIA_TYPES,
-        size_bytes=_MAX_PICTURE_BYTES,
         shortest_side=endpoint.smallest_side,
         longest_ratio=_LONGEST_RATIO,
     )
