@@ -694,7 +694,7 @@ async def test_work_is_found_by_index_among_many_rows(
     statement: Statement = getattr(attempt_statements, name)
     binds: dict[str, Any] = {
         "now": NOW + 5 * MINUTE,
-        "channels": [],
+        "groups": [],
         "rooms": [],
         "batch": 200,
         "limit": 200,

@@ -11,7 +11,6 @@ from sqlalchemy import (
     Double,
     Integer,
     Interval,
-    Select,
     Text,
     Uuid,
     and_,
@@ -24,12 +23,12 @@ from sqlalchemy import (
     literal,
     or_,
     select,
-    true,
     update,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
 from vidgate.db.engine import Statement
+from vidgate.db.fair_claims import first_due_of_each
 from vidgate.db.tables import attempts, inputs, outputs, tasks
 
 __all__ = [
@@ -191,54 +190,13 @@ _leased = {
     "due_at": bindparam("lease_until", type_=_TIME),
 }
 
-# A channel's attempts are found at its own place in the index, and never more of them than it has
-# room for: neither what is due at a busy channel nor how much of it costs the others anything.
-
-_has_job = and_(attempts.c.due_at.is_not(None), attempts.c.status != "pending")
-
-
-def _first_of_channel(*conditions: ColumnElement[bool]) -> Select[tuple[Any, Any]]:
-    """The channel that comes next in the index, and when the first of its attempts is due."""
-    return (
-        select(attempts.c.channel_id, attempts.c.due_at)
-        .where(_has_job, *conditions)
-        .order_by(attempts.c.channel_id, attempts.c.due_at)
-        .limit(1)
-    )
-
-
-_first = _first_of_channel().subquery("first")
-_heads = select(_first.c.channel_id, _first.c.due_at).cte("heads", recursive=True)
-_next = _first_of_channel(attempts.c.channel_id > _heads.c.channel_id).lateral("next")
-_heads = _heads.union_all(
-    select(_next.c.channel_id, _next.c.due_at).select_from(_heads.join(_next, true()))
+# A channel's attempts are found at its own place in the index.
+_due = first_due_of_each(
+    attempts.c.channel_id,
+    id_=attempts.c.id,
+    due_at=attempts.c.due_at,
+    has_work=and_(attempts.c.due_at.is_not(None), attempts.c.status != "pending"),
 )
-_rooms = (
-    func.unnest(bindparam("channels", type_=ARRAY(Uuid)), bindparam("rooms", type_=ARRAY(Integer)))
-    .table_valued(column("channel_id", Uuid), column("room", Integer))
-    .render_derived("rooms")
-)
-_room = func.coalesce(_rooms.c.room, bindparam("limit", type_=Integer))
-_open = (
-    select(
-        _heads.c.channel_id,
-        _room.label("room"),
-        # Of a batch every channel has the same share, and one at least.
-        func.greatest(bindparam("batch", type_=Integer) // func.count().over(), 1).label("share"),
-    )
-    .select_from(_heads.outerjoin(_rooms, _rooms.c.channel_id == _heads.c.channel_id))
-    .where(_heads.c.due_at <= bindparam("now", type_=_TIME), _room > 0)
-    .cte("open")
-)
-_of_channel = (
-    select(attempts.c.id)
-    .where(attempts.c.channel_id == _open.c.channel_id, _has_job, _is_due)
-    .order_by(attempts.c.due_at)
-    .limit(func.least(_open.c.room, _open.c.share))
-    .with_for_update(skip_locked=True)
-    .lateral("of_channel")
-)
-_due = select(_of_channel.c.id).select_from(_open.join(_of_channel, true())).cte("due")
 CLAIM = Statement(
     update(attempts)
     .values(_leased)

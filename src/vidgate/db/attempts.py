@@ -151,7 +151,7 @@ class AttemptStore:
         rows = await self._database.fetch(
             sql.CLAIM,
             now=now,
-            channels=list(rooms),
+            groups=list(rooms),
             rooms=list(rooms.values()),
             limit=limit,
             batch=batch,
