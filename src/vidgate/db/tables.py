@@ -40,6 +40,7 @@ __all__ = [
     "copies",
     "credentials",
     "deliveries",
+    "delivery_tries",
     "facts",
     "idempotency_keys",
     "inputs",
@@ -49,6 +50,7 @@ __all__ = [
     "prices",
     "tasks",
     "tokens",
+    "webhook_endpoints",
     "webhook_secrets",
 ]
 
@@ -142,14 +144,50 @@ access_keys = Table(
     _updated_at(),
 )
 
+webhook_endpoints = Table(
+    "webhook_endpoints",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("account_id", Uuid, ForeignKey("accounts.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("event_types", ARRAY(Text), nullable=False),
+    Column("disabled_reason", Text, comment="null while it is enabled"),
+    Column("failing_since", DateTime(timezone=True), comment="of the first failure in a row"),
+    _time("removed_at"),
+    _created_at(),
+    Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Index(
+        "webhook_endpoints_account_id_idx",
+        "account_id",
+        "id",
+        postgresql_where=text("removed_at IS NULL"),
+    ),
+)
+
 webhook_secrets = Table(
     "webhook_secrets",
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("account_id", Uuid, ForeignKey("accounts.id"), nullable=False, index=True),
+    Column(
+        "endpoint_id",
+        Uuid,
+        ForeignKey("webhook_endpoints.id"),
+        index=True,
+        comment="null: signs what goes to the callback_url of a task",
+    ),
     Column("secret", LargeBinary, nullable=False, comment="encrypted"),
-    _time("expires_at"),
+    Column("expires_at", DateTime(timezone=True), comment="null: the one that is shown"),
     _created_at(),
+    Index(
+        "webhook_secrets_current_key",
+        "account_id",
+        "endpoint_id",
+        unique=True,
+        postgresql_where=text("expires_at IS NULL"),
+        postgresql_nulls_not_distinct=True,
+    ),
 )
 
 channels = Table(
@@ -407,7 +445,9 @@ deliveries = Table(
     Column("id", Uuid, primary_key=True),
     Column("task_id", Uuid, nullable=False, index=True),
     Column("account_id", Uuid, nullable=False),
+    Column("endpoint_id", Uuid, comment="null: goes to the callback_url of the task"),
     Column("url", Text, nullable=False),
+    Column("host", Text, nullable=False, server_default=text("''"), comment="with its port"),
     Column("event", Text, nullable=False),
     Column("body", LargeBinary),
     Column("status", Text, nullable=False),
@@ -416,6 +456,25 @@ deliveries = Table(
     _created_at(),
     CheckConstraint("status IN ('pending', 'delivered', 'parked')", name="status"),
     Index("deliveries_due_at_idx", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+    # Each host is looked at by itself, and no more of it is read than is taken.
+    Index("deliveries_host_due_idx", "host", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+    Index("deliveries_account_id_idx", "account_id", "created_at", "id"),
+    Index("deliveries_endpoint_id_idx", "endpoint_id", "created_at"),
+    Index("deliveries_created_at_idx", "created_at"),
+)
+
+delivery_tries = Table(
+    "delivery_tries",
+    metadata,
+    Column("delivery_id", Uuid, ForeignKey("deliveries.id", ondelete="CASCADE"), nullable=False),
+    Column("number", Integer, nullable=False),
+    _time("at", nullable=False),
+    Column("milliseconds", Integer, nullable=False),
+    Column("status", Integer, comment="of the answer; null: there was none"),
+    Column("error", Text),
+    Column("answer", Text, comment="its beginning"),
+    PrimaryKeyConstraint("delivery_id", "number"),
+    comment="What became of each try to deliver a webhook.",
 )
 
 copies = Table(
