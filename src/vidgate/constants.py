@@ -207,3 +207,51 @@ VIEW_MOST_BYTES = 64 * 1024
 
 VIEW_BASE_BYTES = 3 * 1024
 """What a state takes beside its JSON, as objects: measured."""
+
+WEBHOOK_SCHEDULE = tuple(
+    timedelta(seconds=seconds)
+    for seconds in (0, 5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
+)
+"""Before each try to deliver a webhook, as Standard Webhooks has it; about 76 hours in all."""
+
+WEBHOOK_JITTER = 0.1
+"""The part of such a wait by which it is made longer at the most."""
+
+WEBHOOK_TIMEOUT = timedelta(seconds=15)
+"""The total deadline of one try."""
+
+WEBHOOKS_PER_HOST = 4
+"""Tries to one host under way at once in one process."""
+
+WEBHOOKS_AT_ONCE = 256
+"""Tries under way at once in one process."""
+
+WEBHOOK_FAILURES = 5
+"""Failures in a row after which a host gets one try at a time, with growing pauses."""
+
+WEBHOOK_PAUSE = timedelta(seconds=5)
+"""The first such pause; each next one is twice as long."""
+
+WEBHOOK_MAX_PAUSE = timedelta(minutes=5)
+
+WEBHOOK_GIVE_UP = timedelta(days=5)
+"""An endpoint that only failed for so long is disabled."""
+
+WEBHOOK_KEEP = timedelta(days=30)
+"""How long finished deliveries and their tries are kept."""
+
+WEBHOOK_BODY_BYTES = 20_000
+"""From here on the data of an event is the id of the task alone."""
+
+WEBHOOK_ANSWER_BYTES = 1024
+"""What is kept of a receiver's answer."""
+
+WEBHOOK_OVERLAP = timedelta(hours=24)
+"""How long an old secret signs beside the new one, unless it is to end at once."""
+
+WEBHOOK_ENDPOINTS = 50
+"""The most endpoints of one account."""
+
+REFUSAL_TOLD = timedelta(seconds=5)
+"""After a refused submit until webhooks tell of it. A client that still waits gets the error itself
+and no id; then they are taken back."""

@@ -3,11 +3,12 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
+from typing import TypeAlias
 
 import structlog
 
@@ -18,12 +19,14 @@ from vidgate.db.attempts import AttemptStore
 from vidgate.db.capacity import ping
 from vidgate.db.channels import ChannelStore
 from vidgate.db.clock import Clock, DatabaseClock
+from vidgate.db.deliveries import DeliveryStore
 from vidgate.db.embedded import EmbeddedServer
 from vidgate.db.engine import Database
 from vidgate.db.migrating import migrate, require_current
 from vidgate.db.notifications import Listener, Notifier
 from vidgate.db.once import OnceStore
 from vidgate.db.tasks import TaskStore
+from vidgate.db.webhooks import WebhookStore
 from vidgate.loops import Loop
 from vidgate.providers.base import Provider
 from vidgate.providers.field_meanings import FieldMeanings
@@ -47,6 +50,10 @@ from vidgate.services.channels.upstream import Upstream
 from vidgate.services.content.link_renewal import LinkRenewer
 from vidgate.services.content.routes import ContentWays
 from vidgate.services.content.source import Content
+from vidgate.services.deliveries.deliverer import Deliverer, WriteWebhook
+from vidgate.services.deliveries.endpoints import WebhookEndpoints
+from vidgate.services.deliveries.sender import WebhookSender
+from vidgate.services.deliveries.webhook_secrets import WebhookSecrets
 from vidgate.services.metrics import Metrics
 from vidgate.services.secrets import SecretBox, read_secret_keys
 from vidgate.services.tasks.cancelling import Canceller
@@ -89,6 +96,10 @@ _CLOCK_INTERVAL = timedelta(seconds=10)
 _GAUGE_INTERVAL = timedelta(seconds=5)
 
 
+WebhookBodies: TypeAlias = Callable[[Settings, Mapping[str, Provider]], WriteWebhook]
+"""Makes what writes the bodies of webhooks, which only the dialects above know."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorContext:
     """What an operator's command works with: stores, and no upstream."""
@@ -121,6 +132,9 @@ class Services:
     catalogue: Catalogue
     callbacks: CallbackReceiver
     content: Content
+    deliverer: Deliverer
+    webhook_endpoints: WebhookEndpoints
+    webhook_secrets: WebhookSecrets
     metrics: Metrics
     worker: Worker
     loops: tuple[Loop, ...]
@@ -235,8 +249,14 @@ async def open_checker(operator: OperatorContext) -> AsyncIterator[ChannelChecke
 
 
 @asynccontextmanager
-async def open_services(settings: Settings) -> AsyncIterator[Services]:
+async def open_services(
+    settings: Settings, *, webhook_bodies: WebhookBodies
+) -> AsyncIterator[Services]:
     """Open everything a process serves and works with, and start what runs by itself.
+
+    Args:
+        settings: The operator's.
+        webhook_bodies: Makes what writes the bodies of webhooks.
 
     Raises:
         ConfigurationError: The operator has to change something.
@@ -257,7 +277,12 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             notifier = Notifier(operator.database)
             stack.push_async_callback(notifier.aclose)
         services = build_services(
-            operator, client=client, fetcher=fetcher, clock=clock, notifier=notifier
+            operator,
+            client=client,
+            fetcher=fetcher,
+            clock=clock,
+            notifier=notifier,
+            webhook_bodies=webhook_bodies,
         )
         await services.directory.load()
         if settings.db_prepared:
@@ -274,6 +299,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             await asyncio.gather(*(loop.stop() for loop in loops))
             await asyncio.gather(
                 services.worker.stop(settings.shutdown_grace),
+                services.deliverer.stop(settings.shutdown_grace),
                 services.task_creator.drain(settings.shutdown_grace),
             )
 
@@ -287,6 +313,7 @@ def build_services(
     client: UpstreamClient,
     fetcher: GuardedFetcher,
     clock: Clock,
+    webhook_bodies: WebhookBodies,
     notifier: Notifier | None = None,
 ) -> Services:
     """Put together what a process serves and works with; nothing of it runs yet.
@@ -296,9 +323,17 @@ def build_services(
         client: The way to the providers.
         fetcher: The way to finished videos.
         clock: Database time.
+        webhook_bodies: Makes what writes the bodies of webhooks.
         notifier: The way to the other processes, `None` to keep hints to oneself.
     """
-    parts = _Parts(operator, client=client, fetcher=fetcher, clock=clock, notifier=notifier)
+    parts = _Parts(
+        operator,
+        client=client,
+        fetcher=fetcher,
+        clock=clock,
+        notifier=notifier,
+        webhook_bodies=webhook_bodies,
+    )
     return Services(
         settings=operator.settings,
         operator=operator,
@@ -313,6 +348,9 @@ def build_services(
         catalogue=parts.catalogue,
         callbacks=parts.callbacks,
         content=parts.content,
+        deliverer=parts.deliverer,
+        webhook_endpoints=parts.webhook_endpoints,
+        webhook_secrets=parts.webhook_secrets,
         metrics=parts.metrics,
         worker=parts.worker,
         loops=tuple(parts.loops()),
@@ -330,7 +368,9 @@ class _Parts:
         fetcher: GuardedFetcher,
         clock: Clock,
         notifier: Notifier | None,
+        webhook_bodies: WebhookBodies,
     ) -> None:
+        self._webhook_bodies = webhook_bodies
         self._operator = operator
         self._settings = operator.settings
         self._providers = operator.providers
@@ -354,7 +394,7 @@ class _Parts:
 
     @cached_property
     def _changes(self) -> Changes:
-        return Changes(self.reader, self._notifier)
+        return Changes(self.reader, self._notifier, on_change=self.deliverer.wanted.set)
 
     # Channels
 
@@ -574,6 +614,49 @@ class _Parts:
             links=self._links,
         )
 
+    # Webhooks
+
+    @cached_property
+    def _webhooks(self) -> WebhookStore:
+        return WebhookStore(self._operator.database)
+
+    @cached_property
+    def _deliveries(self) -> DeliveryStore:
+        return DeliveryStore(self._operator.database)
+
+    @cached_property
+    def webhook_secrets(self) -> WebhookSecrets:
+        return WebhookSecrets(store=self._webhooks, box=self._operator.box, clock=self._clock)
+
+    @cached_property
+    def _sender(self) -> WebhookSender:
+        return WebhookSender(fetcher=self._fetcher, secrets=self.webhook_secrets)
+
+    @cached_property
+    def webhook_endpoints(self) -> WebhookEndpoints:
+        return WebhookEndpoints(
+            store=self._webhooks,
+            secrets=self.webhook_secrets,
+            box=self._operator.box,
+            sender=self._sender,
+            clock=self._clock,
+            allowed_networks=self._settings.allowed_networks,
+        )
+
+    @cached_property
+    def deliverer(self) -> Deliverer:
+        return Deliverer(
+            deliveries=self._deliveries,
+            endpoints=self._webhooks,
+            tasks=self._operator.tasks,
+            sender=self._sender,
+            write=self._webhook_bodies(self._settings, self._providers),
+            publish=self._links.publish,
+            clock=self._clock,
+            metrics=self.metrics,
+            randomness=self._randomness,
+        )
+
     # What runs by itself
 
     def loops(self) -> Iterator[Loop]:
@@ -592,15 +675,28 @@ class _Parts:
             spacing=_REFILL_SPACING,
         )
         yield Loop("submits", self.worker.submit, _WORK_INTERVAL)
+        yield Loop(
+            "webhooks",
+            self.deliverer.round,
+            _WORK_INTERVAL,
+            woken=self.deliverer.wanted,
+            spacing=_REFILL_SPACING,
+        )
         yield Loop("idempotency keys", self._purge, _PURGE_INTERVAL)
+        yield Loop("old webhooks", self._purge_webhooks, _PURGE_INTERVAL)
 
     async def _measure(self) -> None:
         now = self._clock.now()
         due, _, oldest = await self._operator.attempts.work(now)
         self.metrics.work(due, (now - oldest).total_seconds() if oldest else 0.0)
+        parked, oldest = await self._deliveries.waiting(now)
+        self.metrics.webhooks(parked, (now - oldest).total_seconds() if oldest else 0.0)
 
     async def _purge(self) -> None:
         await self._repetitions.purge(self._clock.now())
+
+    async def _purge_webhooks(self) -> bool:
+        return await self._deliveries.purge(self._clock.now())
 
 
 def _build_directory(operator: OperatorContext, clock: Clock) -> Directory:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
@@ -21,17 +22,20 @@ from vidgate.api.dialects.registry import DIALECTS
 from vidgate.api.documentation import add_documentation
 from vidgate.api.errors import ErrorLayer, ErrorWriter
 from vidgate.api.ready_route import ReadyRouteLayer
+from vidgate.api.webhook_bodies import WebhookBodies
 from vidgate.config import LogLevel, Settings
 from vidgate.factory import open_services
 from vidgate.logs import configure_logging
 
 __all__ = ["create_app"]
 
+_open_services = partial(open_services, webhook_bodies=WebhookBodies)
+
 
 def create_app(
     settings: Settings | None = None,
     *,
-    open_services: Callable[[Settings], AbstractAsyncContextManager[Services]] = open_services,
+    open_services: Callable[[Settings], AbstractAsyncContextManager[Services]] = _open_services,
 ) -> FastAPI:
     """Build the application. Nothing is opened before its lifespan begins.
 

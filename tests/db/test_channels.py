@@ -117,19 +117,17 @@ async def test_secrets_are_rewritten_all_or_none(store: ChannelStore) -> None:
     assert two is not None
     await store.claim_fingerprint("old")
 
-    def rewrite(secret: bytes) -> bytes:
+    def rewrite(_table: str, secret: bytes) -> bytes:
         if secret == b"2":
             raise ValueError("cannot be read")
         return b"new"
 
     with pytest.raises(ValueError, match="cannot be read"):
-        await store.rewrite_secrets(rewrite, rewrite_access_key=rewrite, fingerprint="new")
+        await store.rewrite_secrets(rewrite, fingerprint="new")
 
     assert await store.credential(one.credential_id) == ("http://kling.test", b"1")
     assert await store.claim_fingerprint("another") == "old"
-    rewritten = await store.rewrite_secrets(
-        lambda secret: b"x" + secret, rewrite_access_key=rewrite, fingerprint="new"
-    )
+    rewritten = await store.rewrite_secrets(lambda _, secret: b"x" + secret, fingerprint="new")
     assert rewritten == 2
     assert await store.credential(two.credential_id) == ("http://kling.test", b"x2")
     assert await store.claim_fingerprint("another") == "new"

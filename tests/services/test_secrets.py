@@ -12,6 +12,7 @@ from tests.support.upstreams import MODELS, Upstream
 from vidgate.exceptions import ConfigurationError
 from vidgate.models.tasks import TaskStatus
 from vidgate.services.secrets import (
+    SEALED_BY,
     Purpose,
     SecretBox,
     add_secret_key,
@@ -192,8 +193,7 @@ async def test_a_rotation_leaves_running_jobs_alone(database_url: str) -> None:
         created = await engine.create(MODELS["kling"])
         both = box(new, SECRET_KEY)
         rewritten = await engine.operator.channels.rewrite_secrets(
-            lambda secret: both.rotate(Purpose.CREDENTIAL, secret),
-            rewrite_access_key=lambda secret: both.rotate(Purpose.ACCESS_KEY, secret),
+            lambda table, secret: both.rotate(SEALED_BY[table], secret),
             fingerprint=both.fingerprints[0],
         )
         assert rewritten == 1

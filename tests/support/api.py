@@ -40,6 +40,8 @@ from vidgate.providers.registry import build_providers
 from vidgate.services.attempts.warnings import make_warnings
 from vidgate.services.channels.catalogue import ModelOffer
 from vidgate.services.content.source import ContentSource, Variant
+from vidgate.services.deliveries.endpoints import WebhookEndpoints
+from vidgate.services.deliveries.webhook_secrets import WebhookSecrets
 from vidgate.services.metrics import Metrics
 from vidgate.services.tasks.creating import Created
 from vidgate.services.views.reading import TaskView
@@ -350,6 +352,14 @@ class FakeServices:
     @property
     def canceller(self) -> FakeCanceller:
         return FakeCanceller(self.reader)
+
+    @property
+    def webhook_endpoints(self) -> WebhookEndpoints:
+        raise NotImplementedError("webhooks are tested over the real services")
+
+    @property
+    def webhook_secrets(self) -> WebhookSecrets:
+        raise NotImplementedError("webhooks are tested over the real services")
 
     async def ping(self) -> None:
         if self.ping_error is not None:

@@ -10,6 +10,7 @@ import respx
 from pydantic import SecretStr
 from tests.support.clock import FixedClock
 
+from vidgate.api.webhook_bodies import WebhookBodies
 from vidgate.config import Settings
 from vidgate.exceptions import RequestError
 from vidgate.factory import OperatorContext, Services, build_services, open_operator_context
@@ -108,7 +109,13 @@ async def open_engine(
     client = UpstreamClient(transport_factory=lambda: httpx.MockTransport(router.async_handler))
     fetcher = GuardedFetcher(allowed_networks=configured.allowed_networks)
     async with open_operator_context(configured) as operator:
-        services = build_services(operator, client=client, fetcher=fetcher, clock=clock)
+        services = build_services(
+            operator,
+            client=client,
+            fetcher=fetcher,
+            clock=clock,
+            webhook_bodies=WebhookBodies,
+        )
         await services.directory.load()
         _, key = await operator.provisioning.create_token(name="test")
         caller = await services.directory.authenticate(key)

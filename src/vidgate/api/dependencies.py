@@ -20,6 +20,8 @@ from vidgate.providers.field_meanings import FieldMeanings
 from vidgate.services.channels.catalogue import ModelOffer
 from vidgate.services.channels.permissions import check_token
 from vidgate.services.content.source import ContentSource, Variant
+from vidgate.services.deliveries.endpoints import WebhookEndpoints
+from vidgate.services.deliveries.webhook_secrets import WebhookSecrets
 from vidgate.services.metrics import Metrics
 from vidgate.services.tasks.creating import Created
 from vidgate.services.views.reading import TaskView
@@ -29,6 +31,7 @@ __all__ = [
     "BodiesDependency",
     "CallerDependency",
     "ChangerDependency",
+    "NativeAnswers",
     "Services",
     "ServicesDependency",
     "caller_of",
@@ -98,8 +101,11 @@ class _Canceller(Protocol):
     async def cancel(self, public_id: str, account_id: UUID) -> TaskView: ...
 
 
-class _Provider(Protocol):
-    def native_answer(self, task: TaskSnapshot) -> dict[str, Any]: ...
+class NativeAnswers(Protocol):
+    """A provider, as far as dialects know it."""
+
+    def native_answer(self, task: TaskSnapshot) -> dict[str, Any]:
+        """Write a task as the provider's own query would answer it, with our ids for its."""
 
 
 class _Catalogue(Protocol):
@@ -162,11 +168,19 @@ class Services(Protocol):
         """Opens finished videos."""
 
     @property
+    def webhook_endpoints(self) -> WebhookEndpoints:
+        """Keeps where accounts want to be told."""
+
+    @property
+    def webhook_secrets(self) -> WebhookSecrets:
+        """Keeps what webhooks are signed with."""
+
+    @property
     def callbacks(self) -> _Callbacks:
         """Takes what providers say by themselves."""
 
     @property
-    def providers(self) -> Mapping[str, _Provider]:
+    def providers(self) -> Mapping[str, NativeAnswers]:
         """Write their own answers, by name."""
 
     @property

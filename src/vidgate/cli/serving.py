@@ -12,6 +12,7 @@ import typer
 import uvloop
 from uvicorn.supervisors import Multiprocess
 
+from vidgate.api.webhook_bodies import WebhookBodies
 from vidgate.cli.running import load_settings, quiet
 from vidgate.cli.servers import (
     Server,
@@ -153,7 +154,7 @@ async def _work(settings: Settings) -> None:
             await _prepare(settings, url, processes=1)
             if stopping.is_set():
                 return
-            async with open_services(settings):
+            async with open_services(settings, webhook_bodies=WebhookBodies):
                 _log.info("Working")
                 await stopping.wait()
 

@@ -27,9 +27,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from vidgate.db.announcing import announcement
 from vidgate.db.engine import Statement
 from vidgate.db.fair_claims import first_due_of_each
 from vidgate.db.tables import attempts, inputs, outputs, tasks
+from vidgate.models.webhooks import EventType
 
 __all__ = [
     "ACCEPT",
@@ -354,7 +356,11 @@ _task_starts = (
         seed=func.coalesce(bindparam("seed", type_=BigInteger), tasks.c.seed),
     )
     .where(tasks.c.id == _accepted.c.task_id, tasks.c.status == "queued")
+    .returning(tasks.c.id, tasks.c.account_id, tasks.c.callback_url)
     .cte("task_starts")
+)
+_start_announced = announcement(
+    _task_starts, literal(EventType.IN_PROGRESS.value, Text), is_final=False
 )
 _output_starts = (
     update(outputs)
@@ -382,7 +388,9 @@ _inputs_done = (
     )
     .cte("inputs_done")
 )
-ACCEPT = Statement(select(_accepted.c.task_id).add_cte(_task_starts, _output_starts, _inputs_done))
+ACCEPT = Statement(
+    select(_accepted.c.task_id).add_cte(_start_announced, _output_starts, _inputs_done)
+)
 
 FINISH_ATTEMPT = Statement(
     update(attempts)
@@ -424,7 +432,7 @@ OUTPUTS = Statement(
     .where(outputs.c.task_id == bindparam("task_id", type_=Uuid))
     .order_by(outputs.c.position)
 )
-FINISH_TASK = Statement(
+_finished = (
     update(tasks)
     .values(
         status=bindparam("status", type_=Text),
@@ -437,7 +445,11 @@ FINISH_TASK = Statement(
         tasks.c.id == bindparam("task_id", type_=Uuid),
         or_(tasks.c.status == "queued", tasks.c.status == "in_progress"),
     )
+    .returning(tasks.c.id, tasks.c.account_id, tasks.c.callback_url)
+    .cte("finished")
 )
+_end_announced = announcement(_finished, bindparam("event", type_=Text), is_final=True)
+FINISH_TASK = Statement(select(_finished.c.id).add_cte(_end_announced))
 DELETE_INPUTS = Statement(
     delete(inputs).where(inputs.c.task_id == bindparam("task_id", type_=Uuid))
 )

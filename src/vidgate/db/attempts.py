@@ -15,6 +15,7 @@ from vidgate.exceptions import LeaseLostError
 from vidgate.models.attempts import Attempt, JobPace, Lease
 from vidgate.models.outcomes import Fault, UpstreamRef, VideoResult
 from vidgate.models.tasks import AttemptStatus, TaskError, TaskStatus, TaskWarning
+from vidgate.models.webhooks import FINAL_EVENTS
 
 __all__ = ["AttemptStore", "NewAttempt", "insert_attempt", "to_attempt"]
 
@@ -316,6 +317,7 @@ class AttemptStore:
         fault: Fault | None = None,
         error: TaskError | None = None,
         follow_at: datetime | None = None,
+        told_at: datetime | None = None,
     ) -> bool:
         """Record how an attempt, and with it its output and perhaps its task, ended.
 
@@ -328,6 +330,7 @@ class AttemptStore:
             fault: What the provider said, for the operator.
             error: What the client is told.
             follow_at: When to ask again for the operator's books, `None` not to.
+            told_at: When webhooks may tell of the end of the task, `None` for at once.
 
         Returns:
             Whether this made the task final.
@@ -348,7 +351,13 @@ class AttemptStore:
             )
             _expect_one(changed)
             return await _finish_output(
-                transaction, attempt.task_id, attempt.position, result=result, error=error, now=now
+                transaction,
+                attempt.task_id,
+                attempt.position,
+                result=result,
+                error=error,
+                told_at=told_at,
+                now=now,
             )
 
     async def replace(
@@ -540,6 +549,7 @@ async def _finish_output(
     *,
     result: VideoResult | None,
     error: TaskError | None,
+    told_at: datetime | None = None,
     now: datetime,
 ) -> bool:
     await transaction.execute(sql.LOCK_TASK, task_id=task_id)
@@ -561,17 +571,20 @@ async def _finish_output(
     if not all(one.is_final for one in ended):
         return False
     succeeded = TaskStatus.SUCCEEDED in ended
+    end = TaskStatus.SUCCEEDED if succeeded else ended[0]
     first = rows[0]
-    finished = await transaction.execute(
+    finished = await transaction.fetch(
         sql.FINISH_TASK,
         task_id=task_id,
-        status=(TaskStatus.SUCCEEDED if succeeded else ended[0]).value,
+        status=end.value,
+        event=FINAL_EVENTS[end].value,
+        told_at=told_at or now,
         error_code=None if succeeded else first["error_code"],
         error_message=None if succeeded else first["error_message"],
         now=now,
     )
     await transaction.execute(sql.DELETE_INPUTS, task_id=task_id)
-    return finished == 1
+    return len(finished) == 1
 
 
 def _expect_one(changed: int) -> None:

@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 
 from vidgate.db.engine import Database, Record, Statement, Transaction
-from vidgate.db.tables import access_keys, channels, credentials, facts
+from vidgate.db.tables import access_keys, channels, credentials, facts, webhook_secrets
 from vidgate.models.channels import Channel, OnUnknown
 from vidgate.models.ids import new_id
 
@@ -112,14 +112,19 @@ _CREDENTIAL = Statement(
         credentials.c.id == bindparam("credential_id", type_=Uuid)
     )
 )
-_SECRETS = Statement(
-    select(credentials.c.id, credentials.c.secret).order_by(credentials.c.id).with_for_update()
-)
-_REWRITE = Statement(
-    update(credentials)
-    .values(secret=bindparam("secret", type_=LargeBinary))
-    .where(credentials.c.id == bindparam("credential_id", type_=Uuid))
-)
+_SEALED = {
+    table.name: (
+        Statement(select(table.c.id, table.c.secret).order_by(table.c.id).with_for_update()),
+        Statement(
+            update(table)
+            .values(secret=bindparam("secret", type_=LargeBinary))
+            .where(table.c.id == bindparam("id", type_=Uuid))
+        ),
+    )
+    for table in (credentials, access_keys, webhook_secrets)
+}
+"""How the encrypted secrets of each table are read and written anew."""
+
 _CHANNEL_SECRETS = Statement(
     select(channels.c.id, channels.c.callback_secret, channels.c.proxy)
     .where(or_(channels.c.callback_secret.is_not(None), channels.c.proxy.is_not(None)))
@@ -133,14 +138,6 @@ _REWRITE_CHANNEL = Statement(
         proxy=bindparam("proxy", type_=LargeBinary),
     )
     .where(channels.c.id == bindparam("channel_id", type_=Uuid))
-)
-_ACCESS_KEYS = Statement(
-    select(access_keys.c.id, access_keys.c.secret).order_by(access_keys.c.id).with_for_update()
-)
-_REWRITE_ACCESS_KEY = Statement(
-    update(access_keys)
-    .values(secret=bindparam("secret", type_=LargeBinary))
-    .where(access_keys.c.id == bindparam("id", type_=Uuid))
 )
 _CHANGED = Statement(
     select(*_COLUMNS).where(channels.c.updated_at > bindparam("since", type_=_TIME))
@@ -248,38 +245,33 @@ class ChannelStore:
         return (row["base_url"], row["secret"]) if row else None
 
     async def rewrite_secrets(
-        self,
-        rewrite: Callable[[bytes], bytes],
-        *,
-        rewrite_access_key: Callable[[bytes], bytes],
-        fingerprint: str,
+        self, rewrite: Callable[[str, bytes], bytes], *, fingerprint: str
     ) -> int:
         """Encrypt every secret anew and note the new key's fingerprint, all or nothing.
+
+        Args:
+            rewrite: Encrypts one anew; it is told the table, since each has a key of its own.
+            fingerprint: Of the new secret key.
 
         Returns:
             How many were rewritten.
         """
         async with self._database.transaction() as transaction:
-            rows = await transaction.fetch(_SECRETS)
-            for row in rows:
-                await transaction.execute(
-                    _REWRITE, credential_id=row["id"], secret=rewrite(row["secret"])
-                )
-            count = len(rows)
+            count = 0
+            for table, (read, write) in _SEALED.items():
+                for row in await transaction.fetch(read):
+                    secret = rewrite(table, row["secret"])
+                    await transaction.execute(write, id=row["id"], secret=secret)
+                    count += 1
             for row in await transaction.fetch(_CHANNEL_SECRETS):
                 secret, proxy = row["callback_secret"], row["proxy"]
                 await transaction.execute(
                     _REWRITE_CHANNEL,
                     channel_id=row["id"],
-                    callback_secret=None if secret is None else rewrite(secret),
-                    proxy=None if proxy is None else rewrite(proxy),
+                    callback_secret=None if secret is None else rewrite(channels.name, secret),
+                    proxy=None if proxy is None else rewrite(channels.name, proxy),
                 )
                 count += (secret is not None) + (proxy is not None)
-            for row in await transaction.fetch(_ACCESS_KEYS):
-                await transaction.execute(
-                    _REWRITE_ACCESS_KEY, id=row["id"], secret=rewrite_access_key(row["secret"])
-                )
-                count += 1
             await transaction.execute(_WRITE_FACT, name="secret_key", value=fingerprint)
         return count
 

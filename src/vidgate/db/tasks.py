@@ -29,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from vidgate.constants import HEAVY_BYTES, LIST_BYTES
+from vidgate.db.announcing import announcement
 from vidgate.db.attempts import NewAttempt, insert_attempt
 from vidgate.db.documents import (
     StoredInput,
@@ -40,7 +41,7 @@ from vidgate.db.documents import (
 )
 from vidgate.db.engine import Database, Json, Record, Statement
 from vidgate.db.once import claim_key, is_acknowledged, release_key
-from vidgate.db.tables import attempts, inputs, outputs, tasks
+from vidgate.db.tables import attempts, deliveries, inputs, outputs, tasks
 from vidgate.models.attempts import Attempt
 from vidgate.models.outcomes import VideoResult
 from vidgate.models.requests import IdempotencyClaim, VideoRequest
@@ -53,6 +54,7 @@ from vidgate.models.tasks import (
     TaskStatus,
     TaskWarning,
 )
+from vidgate.models.webhooks import EventType
 
 __all__ = ["NewTask", "TaskStore"]
 
@@ -116,7 +118,13 @@ _new_output = (
 _new_task = insert(tasks).values(
     {name: bindparam(name, type_=tasks.c[name].type) for name in _INSERTED} | {"status": "queued"}
 )
-_INSERT = Statement(_new_task.add_cte(_new_output))
+_created = _new_task.returning(tasks.c.id, tasks.c.account_id, tasks.c.callback_url).cte("created")
+_INSERT = Statement(
+    select(_created.c.id).add_cte(
+        _new_output,
+        announcement(_created, literal(EventType.QUEUED.value, Text), is_final=False),
+    )
+)
 _PLACEHOLDER = Statement(_new_task.on_conflict_do_nothing())
 _INSERT_INPUT = Statement(
     insert(inputs).values(
@@ -318,6 +326,9 @@ _DELETE_ATTEMPT = Statement(
         ),
     )
 )
+_DELETE_DELIVERIES = Statement(
+    delete(deliveries).where(deliveries.c.task_id == bindparam("task_id", type_=Uuid))
+)
 _DELETE_INPUTS = Statement(
     delete(inputs).where(inputs.c.task_id == bindparam("task_id", type_=Uuid))
 )
@@ -355,7 +366,7 @@ class TaskStore:
         async with self._database.transaction() as transaction:
             if once is not None:
                 await claim_key(transaction, once, task.account_id, task.id, task.created_at)
-            await transaction.execute(_INSERT, **binds)
+            await transaction.fetch(_INSERT, **binds, now=task.created_at)
             for position, media_type, content in task.inputs:
                 await transaction.execute(
                     _INSERT_INPUT,
@@ -394,12 +405,17 @@ class TaskStore:
             )
             if deleted == 0:
                 return False
+            await transaction.execute(_DELETE_DELIVERIES, task_id=task_id)
             await transaction.execute(_DELETE_INPUTS, task_id=task_id)
             await transaction.execute(_DELETE_OUTPUTS, task_id=task_id)
             await transaction.execute(_DELETE_TASK, task_id=task_id)
             if once is not None:
                 await release_key(transaction, once, task.account_id, task_id)
         return True
+
+    async def forget_webhooks(self, task_id: UUID) -> None:
+        """Tell nobody of a task whose client was answered with an error, not with its id."""
+        await self._database.execute(_DELETE_DELIVERIES, task_id=task_id)
 
     async def snapshot(self, task_id: UUID) -> TaskSnapshot | None:
         """Read one task as it stands, `None` if there is none."""

@@ -113,6 +113,27 @@ class Metrics:
             namespace=_NAMESPACE,
             registry=registry,
         )
+        self._deliveries = Counter(
+            "deliveries",
+            "Tries to deliver a webhook, by how far the delivery is then.",
+            ("status",),
+            namespace=_NAMESPACE,
+            registry=registry,
+        )
+        self._parked = Gauge(
+            "deliveries_parked",
+            "Webhooks that are not tried any more.",
+            namespace=_NAMESPACE,
+            registry=registry,
+            multiprocess_mode="mostrecent",
+        )
+        self._delivery_lag = Gauge(
+            "delivery_lag_seconds",
+            "How long the oldest webhook has waited for its first try.",
+            namespace=_NAMESPACE,
+            registry=registry,
+            multiprocess_mode="mostrecent",
+        )
         # Looking a child up by its labels costs more than counting: remember those of requests.
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
@@ -159,6 +180,15 @@ class Metrics:
         """Note how much work waits, and the age of the oldest unfinished task."""
         self._work_due.set(due)
         self._oldest.set(oldest_seconds)
+
+    def delivery(self, status: str) -> None:
+        """Count one try to deliver a webhook."""
+        self._deliveries.labels(status).inc()
+
+    def webhooks(self, parked: int, lag_seconds: float) -> None:
+        """Note how many webhooks are parked, and how long the oldest has waited."""
+        self._parked.set(parked)
+        self._delivery_lag.set(lag_seconds)
 
     def render(self) -> bytes:
         """Everything, as Prometheus reads it. Reads files where processes share a directory."""

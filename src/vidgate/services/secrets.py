@@ -7,9 +7,11 @@ import hmac
 import secrets
 import string
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
+from typing import Final
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -18,6 +20,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from vidgate.exceptions import ConfigurationError
 
 __all__ = [
+    "SEALED_BY",
     "Purpose",
     "SecretBox",
     "add_secret_key",
@@ -49,6 +52,17 @@ class Purpose(StrEnum):
     CONTENT_URL = "content_url"
     CALLBACK = "callback"
     SESSION = "session"
+
+
+SEALED_BY: Final[Mapping[str, Purpose]] = MappingProxyType(
+    {
+        "credentials": Purpose.CREDENTIAL,
+        "channels": Purpose.CREDENTIAL,
+        "access_keys": Purpose.ACCESS_KEY,
+        "webhook_secrets": Purpose.WEBHOOK,
+    }
+)
+"""By which key the secrets of each table are encrypted."""
 
 
 def new_token_key() -> str:

@@ -17,6 +17,7 @@ from tests.support.hosts import Exchange, open_host, respond
 from tests.support.upstreams import GARBAGE, HTML, MODELS, NAMES, Answer, Reply, Upstream
 from typing_extensions import override
 
+from vidgate.api.webhook_bodies import WebhookBodies
 from vidgate.constants import LOOKS_PER_CHANNEL, POLLS_PER_CHANNEL
 from vidgate.db.engine import Statement
 from vidgate.exceptions import UnansweredError
@@ -130,7 +131,13 @@ async def engine_with(
             providers["kling"] = adapter
         operator = replace(engine.operator, providers=providers)
         fetcher = fetcher or GuardedFetcher()
-        services = build_services(operator, client=client, fetcher=fetcher, clock=engine.clock)
+        services = build_services(
+            operator,
+            client=client,
+            fetcher=fetcher,
+            clock=engine.clock,
+            webhook_bodies=WebhookBodies,
+        )
         await services.directory.load()
         yield replace(engine, services=services, operator=operator)
         await client.aclose()

@@ -30,6 +30,7 @@ from vidgate.providers.transport.downloads import StalledError
 __all__ = [
     "GuardedFetcher",
     "Network",
+    "PostAnswer",
     "RangeAnswer",
     "UnsafeUrlError",
     "check_url",
@@ -135,6 +136,19 @@ class RangeAnswer:
     total_bytes: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class PostAnswer:
+    """What a receiver answered.
+
+    Attributes:
+        start: The beginning of its body.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    start: bytes
+
+
 def is_allowed_address(address: Address, allowed_networks: Sequence[Network]) -> bool:
     """Whether a connection to an address may be made.
 
@@ -234,6 +248,7 @@ class GuardedFetcher:
         self._resolver = resolver
         self._short: aiohttp.ClientSession | None = None
         self._long: aiohttp.ClientSession | None = None
+        self._posts: aiohttp.ClientSession | None = None
 
     async def get_range(
         self, url: str, start: int, length: int, *, timeout_seconds: float
@@ -294,9 +309,46 @@ class GuardedFetcher:
 
         return await _within(timeout_seconds, read())
 
+    async def post(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        content: bytes,
+        *,
+        keep_bytes: int,
+        timeout_seconds: float,
+    ) -> PostAnswer:
+        """Send a body once; a redirect is an answer like any other and not followed.
+
+        Args:
+            url: As it came; it goes out byte for byte.
+            headers: All that are sent.
+            content: The body.
+            keep_bytes: How much of the answer is read.
+            timeout_seconds: From now to the end of what is read.
+
+        Raises:
+            UnsafeUrlError: The URL must not be called.
+            NotSentError: No connection could be made.
+            StalledError: No complete answer came in time.
+            UnansweredError: The connection broke.
+        """
+
+        async def send() -> PostAnswer:
+            check_url(url, allowed_networks=self._allowed_networks)
+            if self._posts is None:
+                self._posts = self._make_session(connections_per_host=0)
+            async with self._posts.post(
+                URL(url, encoded=True), headers=headers, data=content, allow_redirects=False
+            ) as answer:
+                start = await _read_start(answer, keep_bytes)
+                return PostAnswer(answer.status, dict(answer.headers), start)
+
+        return await _within(timeout_seconds, send())
+
     async def aclose(self) -> None:
         """Close every connection."""
-        for session in (self._short, self._long):
+        for session in (self._short, self._long, self._posts):
             if session is not None:
                 await session.close()
 
@@ -358,6 +410,16 @@ async def _within(timeout_seconds: float, work: Coroutine[Any, Any, _T]) -> _T:
         # By its name alone: the text may hold the URL, whose query may be a signature.
         reason = UnansweredError(f"The answer broke off ({type(error).__name__}).")
     raise reason
+
+
+async def _read_start(answer: aiohttp.ClientResponse, keep_bytes: int) -> bytes:
+    start = b""
+    while len(start) < keep_bytes:
+        part = await answer.content.read(keep_bytes - len(start))
+        if not part:
+            break
+        start += part
+    return start
 
 
 async def _read_range(answer: aiohttp.ClientResponse, start: int, length: int) -> RangeAnswer:

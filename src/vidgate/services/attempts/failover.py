@@ -11,6 +11,7 @@ import structlog
 from vidgate.constants import (
     FULL_CHANNEL_RETRY,
     MAX_BACKOFF,
+    REFUSAL_TOLD,
     SUBMIT_TRIES,
     UNREACHABLE_DEADLINE,
     UNREACHABLE_TRIES,
@@ -238,13 +239,15 @@ class Failover:
         can_wait = fault.kind.remedy is not Remedy.FINAL
         if can_wait and await self._back_to_busy(attempt, lease, request, fault):
             return Waits()
+        now = self._clock.now()
         final = await self._attempts.finish(
             attempt,
             lease,
             status=AttemptStatus.FAILED,
             fault=fault,
             error=to_task_error(fault),
-            now=self._clock.now(),
+            told_at=now + REFUSAL_TOLD,
+            now=now,
         )
         if final:
             self._metrics.task(attempt.provider, TaskStatus.FAILED.value)

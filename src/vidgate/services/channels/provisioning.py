@@ -13,7 +13,14 @@ from vidgate.models.channels import Channel, OnUnknown
 from vidgate.models.ids import new_id
 from vidgate.providers.base import Provider
 from vidgate.providers.transport.proxies import check_proxy_url
-from vidgate.services.secrets import Purpose, SecretBox, hash_key, new_access_key, new_token_key
+from vidgate.services.secrets import (
+    SEALED_BY,
+    Purpose,
+    SecretBox,
+    hash_key,
+    new_access_key,
+    new_token_key,
+)
 
 __all__ = ["DEFAULT_ACCOUNT", "NewChannel", "Provisioning"]
 
@@ -79,8 +86,7 @@ class Provisioning:
     async def rotate_secrets(self) -> int:
         """Encrypt every stored secret under the newest key; return how many there are."""
         return await self._channels.rewrite_secrets(
-            lambda secret: self._box.rotate(Purpose.CREDENTIAL, secret),
-            rewrite_access_key=lambda secret: self._box.rotate(Purpose.ACCESS_KEY, secret),
+            lambda table, secret: self._box.rotate(SEALED_BY[table], secret),
             fingerprint=self._box.fingerprints[0],
         )
 

@@ -240,8 +240,9 @@ class TaskCreator:
     ) -> None:
         match result:
             case Refused(error):
-                if once is not None:
-                    with suppress(DatabaseUnavailableError):
+                with suppress(DatabaseUnavailableError):
+                    await self._tasks.forget_webhooks(task.id)
+                    if once is not None:
                         await self._repetitions.keep(error, once, task.account_id, task.id)
                 raise error
             case Accepted() | Waits():

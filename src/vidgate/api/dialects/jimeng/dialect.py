@@ -7,7 +7,7 @@ from starlette.types import Scope
 from vidgate.api.dialect import Dialect
 from vidgate.api.dialects.jimeng.authentication import authenticate
 from vidgate.api.dialects.jimeng.errors import write_error
-from vidgate.api.dialects.jimeng.routes import router
+from vidgate.api.dialects.jimeng.routes import router, write_callback
 
 __all__ = ["DIALECT"]
 
@@ -20,9 +20,11 @@ def _has_action(scope: Scope) -> bool:
 
 
 DIALECT = Dialect(
+    name="jimeng",
     prefixes=("/jimeng",),
     routers=(router,),
     errors={"/jimeng": write_error, "/": write_error},
     schemes={"/jimeng": authenticate, "/": authenticate},
+    write_callback=write_callback,
     claims_root=_has_action,
 )

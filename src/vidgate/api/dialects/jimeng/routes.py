@@ -15,6 +15,7 @@ from vidgate.api.bodies import BodyReader
 from vidgate.api.dependencies import (
     TOKEN,
     BodiesDependency,
+    NativeAnswers,
     Services,
     ServicesDependency,
     caller_of,
@@ -30,7 +31,7 @@ from vidgate.exceptions import InvalidParameterError, NotFoundError, TaskNotFoun
 from vidgate.models.requests import IdempotencyClaim, VideoRequest
 from vidgate.models.tasks import TaskSnapshot, TaskStatus
 
-__all__ = ["router"]
+__all__ = ["router", "write_callback"]
 
 _DIALECT = "jimeng"
 _TAG = "Jimeng"
@@ -149,6 +150,18 @@ async def _answer_question(
             return _answer({"status": "not_found"}, started)
     # Always 200: the question was answered, and what became of the task its code tells.
     return _write(_native_answer(view.snapshot, services), started)
+
+
+def write_callback(task: TaskSnapshot, providers: Mapping[str, NativeAnswers]) -> dict[str, Any]:
+    """Write a finished task as Jimeng calls back about it: its poll's answer and the id."""
+    answer = providers["jimeng"].native_answer(task)
+    return {
+        **answer,
+        "data": answer["data"] or {"resp_data": ""},
+        "task_id": task.public_id,
+        "request_id": task.public_id,
+        "time_elapsed": "0ms",
+    }
 
 
 def _native_answer(task: TaskSnapshot, services: Services) -> dict[str, Any]:

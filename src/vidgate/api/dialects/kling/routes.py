@@ -51,6 +51,8 @@ from vidgate.api.dialects.kling.schemas import (
     path_parameter,
 )
 from vidgate.api.dialects.kling.writing import (
+    GENERATION,
+    NEW_GENERATION,
     request_id,
     write_created,
     write_legacy_list,
@@ -203,8 +205,9 @@ def _add_new(endpoint: New) -> None:
         )
         async with bodies.read(request, convert) as (asked, once), claimed(asked, once) as claim:
             wanted = replace(asked, strict=is_strict(request))
+            echo = {**prompt_echo(asked), GENERATION: NEW_GENERATION}
             created = await services.task_creator.create(
-                caller, wanted, dialect=_DIALECT, echo=prompt_echo(asked), once=claim
+                caller, wanted, dialect=_DIALECT, echo=echo, once=claim
             )
         return _created(created, is_new=True)
 

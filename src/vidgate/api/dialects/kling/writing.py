@@ -15,7 +15,10 @@ from vidgate.providers.kling.vendor_answers import (
 )
 
 __all__ = [
+    "GENERATION",
+    "NEW_GENERATION",
     "request_id",
+    "write_callback",
     "write_created",
     "write_legacy_list",
     "write_legacy_task",
@@ -30,6 +33,12 @@ _STATUS_WORDS = {
     TaskStatus.FAILED: "failed",
     TaskStatus.CANCELLED: "failed",
 }
+
+
+GENERATION = "generation"
+"""In what is kept with a task: of which generation the path was that made it."""
+
+NEW_GENERATION = "new"
 
 
 def request_id() -> str:
@@ -68,6 +77,11 @@ def write_page(page: TaskPage) -> dict[str, Any]:
         "has_more": has_more,
     }
     return envelope(data, request_id())
+
+
+def write_callback(task: TaskSnapshot) -> dict[str, Any]:
+    """Write a finished task as Kling calls back about it: bare, in the shape it was made in."""
+    return new_entry(task) if task.echo.get(GENERATION) == NEW_GENERATION else legacy_entry(task)
 
 
 def _answer(task: TaskSnapshot, data: dict[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,27 @@
 """The new-api dialect."""
 
+from collections.abc import Mapping
+from typing import Any
+
+from vidgate.api.dependencies import NativeAnswers
 from vidgate.api.dialect import Dialect
-from vidgate.api.dialects.newapi.routes import poll_route, router
+from vidgate.api.dialects.newapi.routes import poll_route, router, write_answer
+from vidgate.config import Settings
+from vidgate.models.tasks import TaskSnapshot
 
 __all__ = ["DIALECT"]
 
-DIALECT = Dialect(prefixes=("/v1",), routers=(router,), polls=(poll_route,))
+
+def _write_event(
+    task: TaskSnapshot, providers: Mapping[str, NativeAnswers], settings: Settings
+) -> dict[str, Any]:
+    return write_answer(task, providers, has_envelope=settings.envelope)
+
+
+DIALECT = Dialect(
+    name="newapi",
+    prefixes=("/v1",),
+    routers=(router,),
+    polls=(poll_route,),
+    write_event=_write_event,
+)

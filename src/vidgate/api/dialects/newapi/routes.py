@@ -1,5 +1,6 @@
 """The new-api dialect's routes."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -13,6 +14,7 @@ from vidgate.api.dependencies import (
     BodiesDependency,
     CallerDependency,
     ChangerDependency,
+    NativeAnswers,
     Services,
     ServicesDependency,
 )
@@ -32,9 +34,10 @@ from vidgate.api.preferences import NOTES_DOCUMENTED, PREFER, is_strict, tell_no
 from vidgate.api.ready_route import ReadyRoute
 from vidgate.api.schemas import error_answers
 from vidgate.api.writing import encode
+from vidgate.models.tasks import TaskSnapshot
 from vidgate.services.views.reading import TaskView
 
-__all__ = ["POLL_PATH", "poll_route", "router"]
+__all__ = ["POLL_PATH", "poll_route", "router", "write_answer"]
 
 _DIALECT = "newapi"
 _PATH = "/v1/video/generations"
@@ -154,11 +157,25 @@ async def _read_task(scope: Scope, _receive: Receive, send: Send) -> None:
 
 
 def _encode_task(view: TaskView, services: Services) -> bytes:
+    has_envelope = services.settings.envelope
+    return encode(write_answer(view.snapshot, services.providers, has_envelope=has_envelope))
+
+
+def write_answer(
+    task: TaskSnapshot, providers: Mapping[str, NativeAnswers], *, has_envelope: bool
+) -> dict[str, Any]:
+    """Write a task as the GET answers it.
+
+    Args:
+        task: As it stands.
+        providers: Write their own answers, by name.
+        has_envelope: Whether the envelope of deployed servers is around it.
+    """
     native_answer = None
-    if services.settings.envelope:
-        provider = services.providers.get(view.snapshot.provider or "")
+    if has_envelope:
+        provider = providers.get(task.provider or "")
         native_answer = provider.native_answer if provider else _no_answer
-    return encode(write_task(view.snapshot, native_answer))
+    return write_task(task, native_answer)
 
 
 def _no_answer(_task: object) -> dict[str, Any]:

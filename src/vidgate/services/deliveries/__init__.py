@@ -1,0 +1,1 @@
+"""Webhooks: where they go, and how they get there."""

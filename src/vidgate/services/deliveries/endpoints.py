@@ -1,0 +1,231 @@
+"""Webhook endpoints of accounts: made, changed, tried and removed."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+import orjson
+
+from vidgate.constants import WEBHOOK_ENDPOINTS
+from vidgate.db.clock import Clock
+from vidgate.db.webhooks import WebhookStore
+from vidgate.exceptions import ConflictError, InvalidParameterError, NotFoundError
+from vidgate.models.ids import new_id, parse_public_id, public_id
+from vidgate.models.webhooks import EventType, WebhookEndpoint
+from vidgate.providers.transport.guard import Network, UnsafeUrlError, check_url
+from vidgate.services.deliveries.sender import WebhookSender
+from vidgate.services.deliveries.webhook_secrets import (
+    WebhookSecrets,
+    hint_of,
+    new_webhook_secret,
+)
+from vidgate.services.secrets import Purpose, SecretBox
+
+__all__ = ["WebhookEndpoints"]
+
+_NAME_CHARACTERS: Final = 255
+
+
+class WebhookEndpoints:
+    """What an account may do with its endpoints.
+
+    Args:
+        allowed_networks: Where webhooks may go although it is not public.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: WebhookStore,
+        secrets: WebhookSecrets,
+        box: SecretBox,
+        sender: WebhookSender,
+        clock: Clock,
+        allowed_networks: Sequence[Network],
+    ) -> None:
+        self._store = store
+        self._secrets = secrets
+        self._box = box
+        self._sender = sender
+        self._clock = clock
+        self._allowed_networks = allowed_networks
+
+    async def create(
+        self, account_id: UUID, *, name: str, url: str, event_types: Sequence[str]
+    ) -> tuple[WebhookEndpoint, str]:
+        """Make an endpoint.
+
+        Returns:
+            The endpoint and its secret, which is shown this once.
+
+        Raises:
+            InvalidParameterError: A value is impossible; it names the field.
+            ConflictError: The account has as many as it may have.
+        """
+        name, url = _checked_name(name), self._checked_url(url)
+        types = _checked_types(event_types)
+        secret = new_webhook_secret()
+        made = await self._store.create(
+            account_id,
+            name=name,
+            url=url,
+            event_types=types,
+            secret=self._box.encrypt(Purpose.WEBHOOK, secret),
+            most=WEBHOOK_ENDPOINTS,
+        )
+        if made is None:
+            raise ConflictError(
+                f"An account may have {WEBHOOK_ENDPOINTS} webhook endpoints; delete one first.",
+                code="too_many_webhook_endpoints",
+            )
+        return replace(made, secret_hint=hint_of(secret)), secret
+
+    async def one(self, account_id: UUID, endpoint_id: str) -> WebhookEndpoint:
+        """One endpoint.
+
+        Raises:
+            NotFoundError: The account has no such endpoint.
+        """
+        known = parse_public_id("whep_", endpoint_id)
+        endpoint = await self._store.one(known) if known else None
+        if endpoint is None or endpoint.account_id != account_id:
+            raise NotFoundError(
+                f"There is no webhook endpoint {endpoint_id[:40]!r}.",
+                param="webhook_endpoint_id",
+            )
+        return await self._hinted(endpoint)
+
+    async def page(
+        self, account_id: UUID, *, after: str | None, limit: int
+    ) -> tuple[list[WebhookEndpoint], bool]:
+        """The account's endpoints, newest first, and whether more follow.
+
+        Raises:
+            NotFoundError: `after` is no endpoint of the account.
+        """
+        last = None if after is None else await self.one(account_id, after)
+        found = await self._store.page(account_id, after=last, limit=limit + 1)
+        return [await self._hinted(one) for one in found[:limit]], len(found) > limit
+
+    async def update(
+        self,
+        account_id: UUID,
+        endpoint_id: str,
+        *,
+        name: str | None = None,
+        url: str | None = None,
+        event_types: Sequence[str] | None = None,
+    ) -> WebhookEndpoint:
+        """Change an endpoint; what is `None` stays. A disabled one is enabled again.
+
+        Raises:
+            NotFoundError: The account has no such endpoint.
+            InvalidParameterError: A value is impossible; it names the field.
+        """
+        endpoint = await self.one(account_id, endpoint_id)
+        changed = replace(
+            endpoint,
+            name=endpoint.name if name is None else _checked_name(name),
+            url=endpoint.url if url is None else self._checked_url(url),
+            event_types=endpoint.event_types
+            if event_types is None
+            else tuple(_checked_types(event_types)),
+            disabled_reason=None,
+        )
+        if changed == endpoint:
+            return endpoint
+        written = await self._store.update(changed)
+        if written is None:
+            raise NotFoundError("The webhook endpoint was deleted.", param="webhook_endpoint_id")
+        return replace(written, secret_hint=endpoint.secret_hint)
+
+    async def remove(self, account_id: UUID, endpoint_id: str) -> None:
+        """Remove an endpoint; what is on its way to it is given up.
+
+        Raises:
+            NotFoundError: The account has no such endpoint.
+        """
+        endpoint = await self.one(account_id, endpoint_id)
+        await self._store.remove(account_id, endpoint.id)
+
+    async def rotate_secret(
+        self, account_id: UUID, endpoint_id: str, *, overlap: timedelta
+    ) -> tuple[WebhookEndpoint, str]:
+        """Give an endpoint a new secret; the old one signs beside it for `overlap`.
+
+        Raises:
+            NotFoundError: The account has no such endpoint.
+        """
+        endpoint = await self.one(account_id, endpoint_id)
+        secret, written = await self._secrets.rotate(account_id, endpoint.id, overlap=overlap)
+        return replace(written or endpoint, secret_hint=hint_of(secret)), secret
+
+    async def try_out(self, account_id: UUID, endpoint_id: str, event_type: str) -> int:
+        """Send a test event at once.
+
+        Returns:
+            The status that the endpoint answered.
+
+        Raises:
+            NotFoundError: The account has no such endpoint.
+            InvalidParameterError: There is no such event.
+            ConflictError: The endpoint did not answer.
+        """
+        endpoint = await self.one(account_id, endpoint_id)
+        [event] = _checked_types([event_type], param="event_type")
+        now = self._clock.now()
+        event_id = public_id("evt_", new_id())
+        body = orjson.dumps(
+            {
+                "id": event_id,
+                "object": "event",
+                "type": event.value,
+                "created_at": int(now.timestamp()),
+                "data": {"id": public_id("task_", UUID(int=0))},
+                "test": True,
+            }
+        ).decode()
+        sent = await self._sender.send(
+            endpoint.url,
+            body,
+            account_id=account_id,
+            endpoint_id=endpoint.id,
+            event_id=event_id,
+            now=now,
+        )
+        if sent.answer is None:
+            raise ConflictError(
+                f"The endpoint did not answer: {sent.error}", code="webhook_endpoint_unreachable"
+            )
+        return sent.answer.status
+
+    async def _hinted(self, endpoint: WebhookEndpoint) -> WebhookEndpoint:
+        secret = await self._secrets.current(endpoint.account_id, endpoint.id)
+        return replace(endpoint, secret_hint=hint_of(secret))
+
+    def _checked_url(self, url: str) -> str:
+        try:
+            check_url(url, allowed_networks=self._allowed_networks)
+        except UnsafeUrlError as error:
+            raise InvalidParameterError(f"url cannot be called: {error}", param="url") from None
+        return url
+
+
+def _checked_name(name: str) -> str:
+    name = name.strip()
+    if not 0 < len(name) <= _NAME_CHARACTERS or not name.isprintable():
+        raise InvalidParameterError(
+            f"name must have 1 to {_NAME_CHARACTERS} printable characters.", param="name"
+        )
+    return name
+
+
+def _checked_types(names: Sequence[str], *, param: str = "event_types") -> list[EventType]:
+    known = {event.value: event for event in EventType}
+    unknown = [name for name in names if name not in known]
+    if unknown or not names:
+        allowed = ", ".join(known)
+        raise InvalidParameterError(f"{param} must be among {allowed}.", param=param)
+    return [event for event in EventType if event.value in names]
