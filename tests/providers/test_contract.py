@@ -3,8 +3,6 @@
 import ast
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -16,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from tests.support.calls import read_answer
 from tests.support.engine import KEYS
-from tests.support.upstreams import MODELS
+from tests.support.upstreams import DATA, MODELS, NAMES, SITUATIONS
 
 import vidgate.providers
 from vidgate.exceptions import ConfigurationError, ProviderProtocolError
@@ -32,14 +30,13 @@ from vidgate.models.outcomes import (
     Submission,
     Succeeded,
     Unreadable,
-    UpstreamRef,
 )
 from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import OutputSnapshot, TaskError, TaskSnapshot, TaskStatus
 from vidgate.providers.base import AnswersDirectly, Call, Finds, LostSubmit, Provider, SubmitIds
 from vidgate.providers.registry import PROVIDERS, build_providers
+from vidgate.testing.situations import read_situations
 
-DATA = Path(__file__).parents[1] / "data"
 SOURCE = Path(vidgate.providers.__file__).parent
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 IDS = SubmitIds(correlation="vg_0123456789abcdef")
@@ -47,121 +44,11 @@ LOST = LostSubmit(endpoint="/e", ids=IDS, sent_at=NOW, ends_at=NOW)
 ADAPTERS = build_providers(map_retired_models=True)
 
 
-@dataclass(frozen=True)
-class Files:
-    """Which recorded situation stands for what; `ref` is the job that they are about."""
-
-    ref: UpstreamRef
-    submitted: str
-    running: tuple[str, ...]
-    succeeded: str
-    failed: str
-    without_url: str | None
-    not_found: str
-    unknown_status: str
-    server_error: str
-    html: tuple[str, ...]
-    malformed: str
-    rejected: Mapping[FaultKind, str]
-
-
-FILES = {
-    "kling": Files(
-        ref=UpstreamRef("930000000000000003", "/v1/videos/image2video"),
-        submitted="legacy_submitted",
-        running=("legacy_queued", "legacy_running"),
-        succeeded="legacy_succeeded",
-        failed="legacy_failed",
-        without_url="legacy_succeeded_without_url",
-        not_found="legacy_not_found",
-        unknown_status="legacy_unknown_status",
-        server_error="error_5000",
-        html=("html_429", "html_502"),
-        malformed="truncated",
-        rejected={
-            FaultKind.BAD_PARAMETER: "error_1200",
-            FaultKind.CONTENT_POLICY: "error_1301",
-            FaultKind.CREDENTIAL: "error_1002",
-            FaultKind.BALANCE: "error_1102",
-            FaultKind.MODEL_UNAVAILABLE: "error_1203",
-            FaultKind.CONCURRENCY: "error_1303",
-            FaultKind.RATE: "error_1302",
-        },
-    ),
-    "jimeng": Files(
-        ref=UpstreamRef("7512000000000000001", "jimeng_t2v_v30"),
-        submitted="submit_accepted",
-        running=("poll_in_queue", "poll_generating", "poll_processing"),
-        succeeded="poll_done",
-        failed="poll_moderation",
-        without_url="poll_done_without_url",
-        not_found="poll_not_found",
-        unknown_status="poll_unknown_status",
-        server_error="submit_internal",
-        html=("html_200", "html_502"),
-        malformed="truncated",
-        rejected={
-            FaultKind.BAD_PARAMETER: "submit_bad_parameter",
-            FaultKind.CONTENT_POLICY: "submit_moderation",
-            FaultKind.CREDENTIAL: "submit_signature",
-            FaultKind.MODEL_UNAVAILABLE: "submit_not_opened",
-            FaultKind.CONCURRENCY: "submit_concurrency",
-            FaultKind.RATE: "submit_rate",
-        },
-    ),
-    "vidu": Files(
-        ref=UpstreamRef("900000000000000001"),
-        submitted="submitted",
-        running=("queueing", "running"),
-        succeeded="succeeded",
-        failed="failed",
-        without_url="succeeded-without-url",
-        not_found="not-found",
-        unknown_status="unknown-status",
-        server_error="server-error",
-        html=("bad-gateway",),
-        malformed="malformed",
-        rejected={
-            FaultKind.BAD_PARAMETER: "rejected",
-            FaultKind.CONTENT_POLICY: "rejected-policy",
-            FaultKind.BALANCE: "rejected-balance",
-            FaultKind.RATE: "rate-limited",
-        },
-    ),
-    "openai_compatible": Files(
-        ref=UpstreamRef("video_68d7512d07848190b3e45da0ecbebcde"),
-        submitted="submitted",
-        running=("queued", "running", "newapi_running"),
-        succeeded="succeeded",
-        failed="failed",
-        without_url=None,  # it is at the content endpoint then
-        not_found="not_found",
-        unknown_status="unknown_status",
-        server_error="server_error",
-        html=("html_200", "html_502"),
-        malformed="truncated",
-        rejected={
-            FaultKind.BAD_PARAMETER: "rejected_parameter",
-            FaultKind.CONTENT_POLICY: "rejected_policy",
-            FaultKind.CREDENTIAL: "rejected_key",
-            FaultKind.BALANCE: "rejected_balance",
-            FaultKind.MODEL_UNAVAILABLE: "rejected_model",
-            FaultKind.CONCURRENCY: "rejected_concurrency",
-            FaultKind.RATE: "rejected_rate",
-        },
-    ),
-}
-
-EVERY = pytest.mark.parametrize("name", ADAPTERS)
+EVERY = pytest.mark.parametrize("name", NAMES)
 
 
 def answer(name: str, file: str) -> httpx.Response:
-    situation = json.loads((DATA / name / f"{file}.json").read_text())
-    body = situation.get("json", situation.get("body"))
-    content = situation["text"] if "text" in situation else json.dumps(body)
-    return httpx.Response(
-        situation["status"], headers=situation.get("headers", {}), content=content.encode()
-    )
+    return SITUATIONS[name].reply(file).response()
 
 
 def access(name: str) -> ChannelAccess:
@@ -179,16 +66,10 @@ def read_submission(name: str, response: httpx.Response) -> Submission | Rejecte
 
 
 def read_poll(name: str, response: httpx.Response) -> Outcome:
-    ref = FILES[name].ref
+    ref = SITUATIONS[name].job
     outcomes = read_answer(ADAPTERS[name].poll([ref], access(name), NOW), response)
     assert set(outcomes) == {ref}
     return outcomes[ref]
-
-
-def situations(name: str) -> list[str]:
-    return sorted(
-        path.stem for path in (DATA / name).glob("*.json") if not path.stem.startswith("request_")
-    )
 
 
 # Submitting
@@ -196,7 +77,7 @@ def situations(name: str) -> list[str]:
 
 @EVERY
 def test_submitted(name: str) -> None:
-    submission = read_submission(name, answer(name, FILES[name].submitted))
+    submission = read_submission(name, answer(name, SITUATIONS[name].submitted))
 
     assert isinstance(submission, Submission)
     assert submission.ref.id
@@ -204,10 +85,11 @@ def test_submitted(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [(name, kind) for name, files in FILES.items() for kind in files.rejected]
+    ("name", "kind"),
+    [(name, kind) for name, files in SITUATIONS.items() for kind in files.rejected],
 )
 def test_rejected(name: str, kind: FaultKind) -> None:
-    rejected = read_submission(name, answer(name, FILES[name].rejected[kind]))
+    rejected = read_submission(name, answer(name, SITUATIONS[name].rejected[kind]))
 
     assert isinstance(rejected, Rejected)
     assert rejected.fault.kind is kind
@@ -217,7 +99,7 @@ def test_rejected(name: str, kind: FaultKind) -> None:
 
 @EVERY
 def test_a_submit_that_says_nothing_certain(name: str) -> None:
-    files = FILES[name]
+    files = SITUATIONS[name]
 
     for file in (files.server_error, files.html[-1], files.malformed):
         with pytest.raises(ProviderProtocolError):
@@ -229,15 +111,17 @@ def test_a_submit_that_says_nothing_certain(name: str) -> None:
 
 @EVERY
 def test_running(name: str) -> None:
-    for file in FILES[name].running:
+    about = SITUATIONS[name]
+    for file in filter(None, (about.queued, *about.running)):
         assert isinstance(read_poll(name, answer(name, file)), Pending)
 
 
 @EVERY
 def test_succeeded(name: str) -> None:
-    outcome = read_poll(name, answer(name, FILES[name].succeeded))
+    outcome = read_poll(name, answer(name, SITUATIONS[name].succeeded))
 
     assert isinstance(outcome, Succeeded)
+    assert outcome.result.url == SITUATIONS[name].video
     assert outcome.result.url.startswith("https://")
     assert outcome.result.expires_at is None or outcome.result.expires_at.tzinfo is not None
     assert outcome.result.cost is None or float(outcome.result.cost) >= 0
@@ -245,7 +129,7 @@ def test_succeeded(name: str) -> None:
 
 @EVERY
 def test_failed(name: str) -> None:
-    outcome = read_poll(name, answer(name, FILES[name].failed))
+    outcome = read_poll(name, answer(name, SITUATIONS[name].failed))
 
     assert isinstance(outcome, Failed)
     assert not outcome.doubtful
@@ -253,7 +137,7 @@ def test_failed(name: str) -> None:
 
 @EVERY
 def test_doubtful(name: str) -> None:
-    for file in filter(None, (FILES[name].without_url, FILES[name].not_found)):
+    for file in filter(None, (SITUATIONS[name].without_url, SITUATIONS[name].not_found)):
         outcome = read_poll(name, answer(name, file))
 
         assert isinstance(outcome, Failed)
@@ -262,12 +146,12 @@ def test_doubtful(name: str) -> None:
 
 @EVERY
 def test_an_unknown_status_is_unreadable(name: str) -> None:
-    assert isinstance(read_poll(name, answer(name, FILES[name].unknown_status)), Unreadable)
+    assert isinstance(read_poll(name, answer(name, SITUATIONS[name].unknown_status)), Unreadable)
 
 
 @EVERY
 def test_a_poll_that_could_not_ask(name: str) -> None:
-    files = FILES[name]
+    files = SITUATIONS[name]
     kinds = (FaultKind.RATE, FaultKind.CONCURRENCY, FaultKind.CREDENTIAL)
     refused = [files.rejected[kind] for kind in kinds if kind in files.rejected]
 
@@ -282,7 +166,7 @@ def test_a_poll_that_could_not_ask(name: str) -> None:
 
 @EVERY
 def test_a_poll_carries_the_credential_and_no_ids_of_ours(name: str) -> None:
-    ref = FILES[name].ref
+    ref = SITUATIONS[name].job
     sent = ADAPTERS[name].poll([ref], access(name), NOW).request
 
     assert sent.url.host == f"{name}.test"
@@ -300,7 +184,11 @@ def test_a_find_that_could_not_ask(name: str) -> None:
     if isinstance(adapter, Finds):
         call = adapter.find(LOST, access(name), NOW + timedelta(minutes=2))
         assert call.request.method == "GET"
-        for file in (*FILES[name].html, FILES[name].malformed, FILES[name].server_error):
+        for file in (
+            *SITUATIONS[name].html,
+            SITUATIONS[name].malformed,
+            SITUATIONS[name].server_error,
+        ):
             with pytest.raises(ProviderProtocolError):
                 call.read(answer(name, file))
 
@@ -385,7 +273,7 @@ def test_no_bytes_are_too_odd(name: str, content: bytes) -> None:
 
 @EVERY
 def test_every_recorded_situation_is_an_outcome_or_the_promised_error(name: str) -> None:
-    for file in situations(name):
+    for file in SITUATIONS[name].all_replies():
         for read in (read_submission, read_poll):
             try:
                 read(name, answer(name, file))
@@ -481,7 +369,7 @@ def test_a_submit_carries_our_correlation_where_it_can_be_found(name: str) -> No
 @EVERY
 @pytest.mark.parametrize("status", TaskStatus)
 def test_a_native_answer_names_our_ids_alone(name: str, status: TaskStatus) -> None:
-    outcome = read_poll(name, answer(name, FILES[name].succeeded))
+    outcome = read_poll(name, answer(name, SITUATIONS[name].succeeded))
     assert isinstance(outcome, Succeeded)
     is_done = status is TaskStatus.SUCCEEDED
     error = TaskError("upstream_error", "It failed.") if status is TaskStatus.FAILED else None
@@ -502,7 +390,7 @@ def test_a_native_answer_names_our_ids_alone(name: str, status: TaskStatus) -> N
     native = json.dumps(ADAPTERS[name].native_answer(task))
 
     assert str(task.account_id) not in native
-    assert FILES[name].ref.id not in native
+    assert SITUATIONS[name].job.id not in native
     upstream_id = outcome.result.upstream_id
     assert upstream_id is None or upstream_id not in native
     assert (outcome.result.url in native) is is_done
@@ -555,7 +443,7 @@ def test_an_adapter_has_no_clock_no_chance_no_environment(adapter: type[Provider
 DIRECT_CALLS = [
     (name, direct_call)
     for name, adapter in ADAPTERS.items()
-    if isinstance(adapter, AnswersDirectly)
+    if isinstance(adapter, AnswersDirectly) and name in NAMES
     for direct_call in adapter.direct_calls
 ]
 
@@ -564,7 +452,7 @@ DIRECT_CALLS = [
 def test_a_call_without_a_job_is_signed_and_refused_like_others(
     name: str, direct_call: str
 ) -> None:
-    adapter, files = ADAPTERS[name], FILES[name]
+    adapter, files = ADAPTERS[name], SITUATIONS[name]
     assert isinstance(adapter, AnswersDirectly)
 
     call = adapter.ask(direct_call, {"x": "a boat"}, access(name), NOW)
@@ -590,4 +478,8 @@ def test_the_registry_is_whole() -> None:
 
     assert {one.name for one in PROVIDERS} == on_disk - {"transport"}
     assert len({one.name for one in PROVIDERS}) == len(PROVIDERS)
-    assert set(FILES) == set(ADAPTERS)
+
+
+@pytest.mark.parametrize("provider", [one.name for one in PROVIDERS])
+def test_every_provider_has_its_situations(provider: str) -> None:
+    read_situations(DATA / provider)

@@ -141,7 +141,7 @@ def test_random_bytes() -> None:
 def test_random_changes_of_real_answers() -> None:
     dice = random.Random(20261121)  # noqa: S311 - the same changes every time
     names = sorted(path.stem for path in DATA.glob("[sp][uo]*.json"))
-    bodies = [data["json"] for data in map(load, names) if "json" in data]
+    bodies = [data["body"] for data in map(load, names) if "body" in data]
     for _ in range(1500):
         body = json.dumps(mutate(dice.choice(bodies), dice)).encode()
         if dice.random() < 0.2:

@@ -42,7 +42,7 @@ META = {"producer_id": "p1", "content_propagator": "us"}
 
 def reply(name: str) -> httpx.Response:
     data = json.loads((DATA / f"{name}.json").read_text(encoding="utf-8"))
-    content = data["text"] if "text" in data else json.dumps(data["json"])
+    content = data["text"] if "text" in data else json.dumps(data["body"])
     return httpx.Response(data["status"], headers=data["headers"], content=content.encode())
 
 

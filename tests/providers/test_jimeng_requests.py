@@ -43,7 +43,7 @@ def load(name: str) -> dict[str, Any]:
 
 def reply(name: str) -> httpx.Response:
     data = load(name)
-    content = data["text"] if "text" in data else json.dumps(data["json"])
+    content = data["text"] if "text" in data else json.dumps(data["body"])
     return httpx.Response(data["status"], headers=data["headers"], content=content.encode())
 
 

@@ -48,7 +48,7 @@ def reply(body: Any, status: int = 200, **headers: str) -> httpx.Response:
 
 def recorded(name: str) -> httpx.Response:
     situation = json.loads((DATA / f"{name}.json").read_text())
-    content = situation["text"] if "text" in situation else json.dumps(situation["json"])
+    content = situation["text"] if "text" in situation else json.dumps(situation["body"])
     return httpx.Response(
         situation["status"], headers=situation.get("headers", {}), content=content.encode()
     )

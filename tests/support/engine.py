@@ -9,6 +9,7 @@ import httpx
 import respx
 from pydantic import SecretStr
 from tests.support.clock import FixedClock
+from tests.support.upstreams import SITUATIONS
 
 from vidgate.api.webhook_bodies import WebhookBodies
 from vidgate.config import Settings
@@ -29,15 +30,7 @@ __all__ = ["KEYS", "SECRET_KEY", "Engine", "open_engine"]
 
 SECRET_KEY = "dGVzdC1zZWNyZXQta2V5LW9mLTMyLWJ5dGVzLWxvbmc="
 
-KEYS = {
-    "kling": "kling-test-key",
-    "jimeng": "AKLTEXAMPLE|U0tFWEFNUExFMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDE=",
-    "vidu": "vda_test_key",
-    "openai_compatible": "sk-compatible-test-key",
-}
-
-LISTED = {"openai_compatible": ("clip-*",)}
-"""The models of a channel whose provider has none of its own."""
+KEYS = {name: one.key for name, one in SITUATIONS.items()}
 
 
 @dataclass
@@ -56,7 +49,7 @@ class Engine:
 
     async def channel(self, provider: str, name: str | None = None, **options: Any) -> Channel:
         options.setdefault("base_url", f"http://{name or provider}.test")
-        options.setdefault("models", LISTED.get(provider, ()))
+        options.setdefault("models", SITUATIONS[provider].models)
         channel = await self.operator.provisioning.add_channel(
             NewChannel(name=name or provider, provider=provider, key=KEYS[provider], **options)
         )

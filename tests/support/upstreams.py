@@ -1,24 +1,44 @@
-"""The four providers as a router plays them, each in the words of its documentation."""
+"""Every provider as a router plays it, by its situations in `tests/data/<name>/situations.json`."""
 
 import inspect
 import itertools
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import httpx
 import respx
+from tests.support.clock import FixedClock
+from typing_extensions import override
 
 from vidgate.models.outcomes import FaultKind
+from vidgate.providers.base import Finds
+from vidgate.providers.registry import PROVIDERS
+from vidgate.testing.situations import (
+    CORRELATION,
+    FindRequest,
+    Reply,
+    SentRequest,
+    Situations,
+    SituationsError,
+    read_situations,
+)
 
 __all__ = [
     "BLIND",
+    "DATA",
+    "GARBAGE",
+    "HTML",
     "LOST",
     "MODELS",
     "NAMES",
+    "SITUATIONS",
     "UNCLEAR",
     "UNREADABLE",
+    "VIDEO",
     "Answer",
     "Reply",
     "Upstream",
@@ -27,43 +47,31 @@ __all__ = [
     "state",
 ]
 
-
-@dataclass(frozen=True)
-class Reply:
-    """An answer that can be given more than once."""
-
-    body: Any = None
-    status: int = 200
-    text: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-    def response(self) -> httpx.Response:
-        content = self.text if self.text is not None else json.dumps(self.body)
-        return httpx.Response(self.status, headers=dict(self.headers), content=content.encode())
-
-
 Answer: TypeAlias = (
     Reply | Exception | Callable[[httpx.Request], "Answer"] | Callable[[httpx.Request], Any]
 )
 
-NAMES: Final = ("kling", "jimeng", "vidu", "openai_compatible")
-BLIND: Final = frozenset({"jimeng", "openai_compatible"})
+DATA: Final = Path(__file__).parents[1] / "data"
+
+
+def _read() -> Iterator[tuple[str, Situations]]:
+    for provider in PROVIDERS:
+        try:
+            yield provider.name, read_situations(DATA / provider.name)
+        except SituationsError:
+            continue  # its test in test_contract fails and says what is missing
+
+
+SITUATIONS: Final[Mapping[str, Situations]] = dict(_read())
+NAMES: Final = tuple(SITUATIONS)
+MODELS: Final[Mapping[str, str]] = {name: one.model for name, one in SITUATIONS.items()}
+BLIND: Final = tuple(
+    one.name for one in PROVIDERS if one.name in NAMES and not issubclass(one, Finds)
+)
 """Those that cannot tell what became of a submit."""
 
-MODELS: Final = {
-    "kling": "kling-v2-6",
-    "jimeng": "jimeng_t2v_v30",
-    "vidu": "viduq3-turbo",
-    "openai_compatible": "clip-1",
-}
 VIDEO: Final = "http://127.0.0.1:9/a.mp4?sig=%2Fx"
 """Nothing is there, and the guard refuses to look."""
-
-_PATHS: Final = {
-    "openai_compatible": ("/v1/videos", r"/v1/videos/\w+$", r"/nowhere"),
-    "kling": ("/v1/videos/text2video", r"/v1/videos/text2video/(?!vg_)", r"/v1/videos/\w+/vg_"),
-    "vidu": ("/ent/v2/text2video", r"/ent/v2/tasks/\w+/creations", r"/ent/v2/tasks\?"),
-}
 
 HTML: Final = Reply(status=502, text="<html><body>502 Bad Gateway</body></html>")
 HTML_200: Final = Reply(text="<html><body>maintenance</body></html>")
@@ -79,201 +87,43 @@ LOST: Final[Mapping[str, Exception]] = {
 """Failures after which the request may have arrived."""
 
 
-def state(name: str, word: str, job: str) -> Reply:
-    """What a provider answers about a job: `running`, `succeeded`, `failed`, and odder ones."""
-    return _STATES[name](word, job)
+def state(name: str, word: str, job: str, correlation: str = CORRELATION) -> Reply:
+    """What a provider answers about a job.
 
-
-def _kling_state(word: str, job: str) -> Reply:
-    data: dict[str, Any] = {"task_id": job, "task_status": "processing", "task_status_msg": ""}
-    match word:
-        case "running":
-            pass
-        case "queued":
-            data["task_status"] = "submitted"
-        case "succeeded":
-            data["task_status"] = "succeed"
-            video = {"id": "v1", "url": VIDEO, "duration": "5.041"}
-            data["task_result"] = {"videos": [video]}
-        case "without url":
-            data |= {"task_status": "succeed", "task_result": {"videos": []}}
-        case "failed":
-            data |= {"task_status": "failed", "task_status_msg": "internal generation error"}
-        case "unknown":
-            data["task_status"] = "dreaming"
-        case "not found":
-            message = f"Task not found by id/external id: {job}"
-            return Reply({"code": 1201, "message": message, "request_id": "r"}, 400)
-        case _:
-            raise ValueError(word)
-    return Reply({"code": 0, "message": "SUCCEED", "request_id": "r", "data": data})
-
-
-def _jimeng_state(word: str, _: str) -> Reply:
-    data: dict[str, Any] = {"status": "generating"}
-    match word:
-        case "running":
-            pass
-        case "queued":
-            data["status"] = "in_queue"
-        case "succeeded":
-            data |= {"status": "done", "video_url": VIDEO}
-        case "without url":
-            data |= {"status": "done", "video_url": ""}
-        case "failed":
-            return _jimeng(50511, "Post Img Risk Not Pass", 400)
-        case "unknown":
-            data["status"] = "dreaming"
-        case "not found":
-            data["status"] = "not_found"
-        case _:
-            raise ValueError(word)
-    return Reply({"code": 10000, "data": data, "message": "Success", "status": 10000})
-
-
-def _jimeng(code: int, message: str, status: int) -> Reply:
-    body = {"code": code, "data": None, "message": message, "request_id": "r", "status": code}
-    return Reply(body, status)
-
-
-def _vidu_state(word: str, job: str) -> Reply:
-    body: dict[str, Any] = {"id": job, "state": "processing", "err_code": "", "credits": 5}
-    match word:
-        case "running":
-            pass
-        case "queued":
-            body["state"] = "queueing"
-        case "succeeded":
-            video = {"duration": 5.04, "fps": 24, "resolution": {"width": 1280, "height": 720}}
-            body |= {"state": "success", "creations": [{"id": "c", "url": VIDEO, "video": video}]}
-        case "without url":
-            body |= {"state": "success", "creations": []}
-        case "failed":
-            body |= {"state": "failed", "err_code": "InternalServiceFailure"}
-        case "unknown":
-            body["state"] = "dreaming"
-        case "not found":
-            return _vidu("TaskNotFound", 404)
-        case _:
-            raise ValueError(word)
-    return Reply(body)
-
-
-def _openai_state(word: str, job: str) -> Reply:
-    body: dict[str, Any] = {"id": job, "object": "video", "status": "in_progress", "progress": 1}
-    match word:
-        case "running":
-            pass
-        case "queued":
-            body["status"] = "queued"
-        case "succeeded":
-            body |= {"status": "completed", "url": VIDEO, "seconds": "5", "size": "1280x720"}
-        case "failed":
-            error = {"code": "video_generation_failed", "message": "It went wrong."}
-            body |= {"status": "failed", "error": error}
-        case "unknown":
-            body["status"] = "dreaming"
-        case "not found":
-            return _openai("video_not_found", 404)
-        case _:
-            raise ValueError(word)
-    return Reply(body)
-
-
-def _openai(code: str, status: int) -> Reply:
-    return Reply({"error": {"message": code, "type": "t", "param": None, "code": code}}, status)
-
-
-def _vidu(reason: str, status: int, **headers: str) -> Reply:
-    body = {"code": status, "reason": reason, "message": reason, "metadata": {"trace_id": "t"}}
-    return Reply(body, status, headers=headers)
-
-
-def _kling(code: int, status: int) -> Reply:
-    return Reply({"code": code, "message": "no", "request_id": "r"}, status)
-
-
-_STATES: Final = {
-    "kling": _kling_state,
-    "jimeng": _jimeng_state,
-    "vidu": _vidu_state,
-    "openai_compatible": _openai_state,
-}
-
-_SIGNATURE: Final = Reply(
-    {"ResponseMetadata": {"Error": {"CodeN": 100010, "Code": "SignatureDoesNotMatch"}}}, 401
-)
-
-_REFUSALS: Final[Mapping[str, Mapping[FaultKind, Reply]]] = {
-    "kling": {
-        FaultKind.BAD_PARAMETER: _kling(1200, 400),
-        FaultKind.CONTENT_POLICY: _kling(1301, 400),
-        FaultKind.CREDENTIAL: _kling(1002, 401),
-        FaultKind.BALANCE: _kling(1102, 429),
-        FaultKind.MODEL_UNAVAILABLE: _kling(1203, 404),
-        FaultKind.FAULT: _kling(1202, 400),
-        FaultKind.CONCURRENCY: _kling(1303, 429),
-        FaultKind.RATE: _kling(1302, 429),
-    },
-    "jimeng": {
-        FaultKind.BAD_PARAMETER: _jimeng(50200, "bad parameter: seed", 400),
-        FaultKind.CONTENT_POLICY: _jimeng(50412, "Text Risk Not Pass", 400),
-        FaultKind.CREDENTIAL: _SIGNATURE,
-        FaultKind.MODEL_UNAVAILABLE: _jimeng(50400, "Access Denied", 400),
-        FaultKind.FAULT: _jimeng(50520, "Internal RPC Error", 400),
-        FaultKind.CONCURRENCY: _jimeng(50430, "API Concurrent Limit", 429),
-        FaultKind.RATE: _jimeng(50429, "API Limit", 429),
-    },
-    "vidu": {
-        FaultKind.BAD_PARAMETER: _vidu("FieldInvalid", 400),
-        FaultKind.CONTENT_POLICY: _vidu("AuditSubmitIllegal", 400),
-        FaultKind.CREDENTIAL: _vidu("Unauthorized", 401),
-        FaultKind.BALANCE: _vidu("CreditInsufficient", 400),
-        FaultKind.MODEL_UNAVAILABLE: _vidu("ModelUnavailable", 400),
-        FaultKind.CONCURRENCY: _vidu("QuotaExceeded", 429),
-        FaultKind.RATE: _vidu("TooManyRequests", 429),
-    },
-    "openai_compatible": {
-        FaultKind.BAD_PARAMETER: _openai("invalid_value", 400),
-        FaultKind.CONTENT_POLICY: _openai("content_policy_violation", 400),
-        FaultKind.CREDENTIAL: _openai("invalid_api_key", 401),
-        FaultKind.BALANCE: _openai("insufficient_quota", 429),
-        FaultKind.MODEL_UNAVAILABLE: _openai("model_not_found", 404),
-        FaultKind.CONCURRENCY: _openai("concurrency_limit_exceeded", 429),
-        FaultKind.RATE: _openai("rate_limit_exceeded", 429),
-    },
-}
+    Args:
+        name: The provider's.
+        word: What it says, a field of `Situations`: `running`, `succeeded`, `not found`, ...
+        job: Its id.
+        correlation: Our id of its submit.
+    """
+    about = SITUATIONS[name]
+    named = getattr(about, word.replace(" ", "_")) or about.running
+    reply = about.reply(named if isinstance(named, str) else named[0])
+    return reply.with_values({about.job.id: job, about.video: VIDEO, CORRELATION: correlation})
 
 
 def refusal(name: str, kind: FaultKind, **headers: str) -> Reply:
-    """How a provider refuses a submit for this reason."""
-    reply = _REFUSALS[name][kind]
-    return Reply(reply.body, reply.status, headers=headers)
+    """How a provider refuses a submit for this reason, with these headers alone."""
+    about = SITUATIONS[name]
+    return replace(about.reply(about.rejected[kind]), headers=headers)
 
 
 def refusals(*kinds: FaultKind) -> list[tuple[str, FaultKind]]:
     """Each provider with each of these reasons that it has words for."""
-    return [(name, kind) for name in NAMES for kind in kinds if kind in _REFUSALS[name]]
-
-
-_SERVER_ERRORS: Final = {
-    "kling": _kling(5000, 500),
-    "jimeng": _jimeng(50500, "Internal Error", 500),
-    "vidu": _vidu("InternalServiceFailure", 500),
-    "openai_compatible": _openai("server_error", 500),
-}
+    return [(name, kind) for name in NAMES for kind in kinds if kind in SITUATIONS[name].rejected]
 
 
 def _unclear(name: str) -> dict[str, Answer]:
+    about = SITUATIONS[name]
     return {
         **LOST,
-        "5xx": _SERVER_ERRORS[name],
+        "5xx": about.reply(about.server_error),
         "html": HTML,
         "html 200": HTML_200,
         "truncated": TRUNCATED,
         "garbage": GARBAGE,
         "empty": Reply(text=""),
-        "array": Reply([]),
+        "array": Reply(body=[]),
     }
 
 
@@ -287,9 +137,9 @@ def _unreadable(name: str) -> dict[str, Answer]:
     return {
         **_unclear(name),
         "refused": httpx.ConnectError("refused"),
-        "429": _REFUSALS[name][FaultKind.RATE],
-        "credential": _REFUSALS[name][FaultKind.CREDENTIAL],
-        "unknown": lambda request: state(name, "unknown", _job(name, request)),
+        "429": refusal(name, FaultKind.RATE),
+        "credential": refusal(name, FaultKind.CREDENTIAL),
+        "unknown": lambda request: state(name, "unknown status", _job(name, request)),
     }
 
 
@@ -300,10 +150,27 @@ UNREADABLE: Final[Sequence[tuple[str, str, Answer]]] = [
 
 
 def _job(name: str, request: httpx.Request) -> str:
-    if name == "jimeng":
-        return str(json.loads(request.content)["task_id"])
-    path = request.url.path.removesuffix("/creations")
-    return path.rpartition("/")[2]
+    return (SITUATIONS[name].requests.poll.read(request) or {}).get("job", "")
+
+
+class _SentTo(respx.patterns.Pattern):
+    """A request to a host that is the one which the situations describe."""
+
+    key = "sent_to"
+    value: tuple[str, SentRequest]
+
+    def __hash__(self) -> int:
+        host, sent = self.value
+        return hash((host, sent.model_dump_json()))
+
+    @override
+    def parse(self, request: httpx.Request) -> httpx.Request:
+        return request
+
+    @override
+    def match(self, request: httpx.Request) -> respx.patterns.Match:
+        host, sent = self.value
+        return respx.patterns.Match(request.url.host == host and sent.read(request) is not None)
 
 
 class Upstream:
@@ -318,7 +185,13 @@ class Upstream:
         jobs: Accepted ones: by id, the correlation they carried.
     """
 
-    def __init__(self, router: respx.MockRouter, name: str, host: str | None = None) -> None:
+    def __init__(
+        self,
+        router: respx.MockRouter,
+        name: str,
+        host: str | None = None,
+        clock: FixedClock | None = None,
+    ) -> None:
         self.name = name
         self.host = host or name
         self.on_submit: list[Answer] = [self.accept]
@@ -329,33 +202,28 @@ class Upstream:
         self.polls: list[httpx.Request] = []
         self.finds: list[httpx.Request] = []
         self._numbers = itertools.count(1)
-        base = f"http://{self.host}.test"
-        if name == "jimeng":
-            router.post(base, params__contains={"Action": "CVSync2AsyncSubmitTask"}).mock(
-                side_effect=self._submit
-            )
-            router.post(base, params__contains={"Action": "CVSync2AsyncGetResult"}).mock(
-                side_effect=self._poll
-            )
-            return
-        submit, poll, find = _PATHS[name]
-        router.post(f"{base}{submit}").mock(side_effect=self._submit)
-        router.get(url__regex=f"^{base}{poll}").mock(side_effect=self._poll)
-        router.get(url__regex=f"^{base}{find}").mock(side_effect=self._find)
+        self._clock = clock or FixedClock()
+        self._sent: dict[str, tuple[datetime, httpx.Request]] = {}
+        self._requests = SITUATIONS[name].requests
+        self._route(router, self._requests.submit, self._submit)
+        self._route(router, self._requests.poll, self._poll)
+        if self._requests.find is not None:
+            self._route(router, self._requests.find, self._find)
+
+    def _route(
+        self,
+        router: respx.MockRouter,
+        sent: SentRequest,
+        answer: Callable[[httpx.Request], Awaitable[httpx.Response]],
+    ) -> None:
+        router.route(_SentTo((f"{self.host}.test", sent))).mock(side_effect=answer)
 
     def accept(self, request: httpx.Request) -> Reply:
         """Make a job."""
         job = f"{self.host.replace('-', '')}{next(self._numbers)}"
         self.jobs[job] = self.correlation(request)
-        match self.name:
-            case "kling":
-                return Reply({"code": 0, "message": "SUCCEED", "data": {"task_id": job}})
-            case "jimeng":
-                return Reply({"code": 10000, "data": {"task_id": job}, "message": "Success"})
-            case "openai_compatible":
-                return state(self.name, "queued", job)
-            case _:
-                return Reply({"task_id": job, "state": "created", "credits": 5})
+        self._sent[job] = (self._clock.now(), request)
+        return state(self.name, "submitted", job, self.jobs[job])
 
     def then(self, answer: Answer) -> Callable[[httpx.Request], Answer]:
         """Make a job and answer something else, as when an answer is lost on its way."""
@@ -368,10 +236,7 @@ class Upstream:
 
     def correlation(self, request: httpx.Request) -> str:
         """Our id in a submit, empty where the provider knows none."""
-        if self.name in BLIND:
-            return ""
-        body = json.loads(request.content)
-        return str(body.get("external_task_id") or body.get("payload") or "")
+        return (self._requests.submit.read(request) or {}).get("correlation", "")
 
     async def _submit(self, request: httpx.Request) -> httpx.Response:
         self.submits.append(request)
@@ -395,7 +260,8 @@ class Upstream:
             if isinstance(answer, Exception):
                 raise answer
             if isinstance(answer, str):
-                answer = state(self.name, answer, _job(self.name, request))
+                job = _job(self.name, request)
+                answer = state(self.name, answer, job, self.jobs.get(job, ""))
             else:
                 answer = answer(request)
             if inspect.isawaitable(answer):
@@ -403,17 +269,40 @@ class Upstream:
         return answer.response()
 
     def _look(self, request: httpx.Request) -> Reply:
-        if self.name == "vidu":
-            tasks = [
-                {"id": job, "payload": payload, "state": "processing"}
-                for job, payload in self.jobs.items()
-            ]
-            return Reply({"tasks": tasks, "next_page_token": ""})
-        wanted = request.url.path.rpartition("/")[2]
+        find = self._requests.find
+        assert find is not None
+        if find.listed is not None:
+            return self._list(find, find.listed)
+        wanted = (find.read(request) or {}).get("correlation", "")
         for job, correlation in self.jobs.items():
             if correlation == wanted:
-                return state(self.name, "running", job)
-        return state(self.name, "not found", wanted)
+                return state(self.name, "running", job, correlation)
+        return state(self.name, "not found", wanted, wanted)
+
+    def _list(self, find: FindRequest, listed: str) -> Reply:
+        about = SITUATIONS[self.name]
+        reply = about.reply(listed)
+        assert find.items is not None
+        [example] = reply.body[find.items]
+        jobs = [self._listed(find, example, job) for job in self.jobs]
+        return replace(reply, body={**reply.body, find.items: jobs})
+
+    def _listed(self, find: FindRequest, example: Mapping[str, Any], job: str) -> Mapping[str, Any]:
+        values = {SITUATIONS[self.name].job.id: job, CORRELATION: self.jobs[job]}
+        listed = dict(Reply(body=example).with_values(values).body)
+        made, request = self._sent.get(job, (self._clock.now(), None))
+        listed |= {name: _like(example[name], made) for name in find.created}
+        if request is not None:
+            sent = json.loads(request.content)
+            listed |= {name: sent[theirs] for name, theirs in find.sent.items() if theirs in sent}
+        return listed
+
+
+def _like(example: Any, moment: datetime) -> int | str:
+    """A moment in the form of another one: seconds, milliseconds, or ISO 8601."""
+    if isinstance(example, str):
+        return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return int(moment.timestamp() * (1000 if example > 10**11 else 1))
 
 
 async def _awaited(answer: Awaitable[Any]) -> Any:

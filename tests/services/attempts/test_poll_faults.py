@@ -5,20 +5,33 @@ from datetime import timedelta
 import httpx
 import pytest
 from tests.support.engine import Engine, open_engine
-from tests.support.upstreams import MODELS, NAMES, UNREADABLE, VIDEO, Answer, Reply, Upstream
+from tests.support.upstreams import (
+    MODELS,
+    NAMES,
+    SITUATIONS,
+    UNREADABLE,
+    VIDEO,
+    Answer,
+    Reply,
+    Upstream,
+)
 
 from vidgate.constants import FOLLOW_LIMIT
+from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import AttemptStatus, TaskStatus
+from vidgate.providers.registry import build_providers
 from vidgate.services.tasks.creating import Created
 
-DEADLINES = {"kling": 30, "jimeng": 60, "vidu": 30, "openai_compatible": 180}
+ADAPTERS = build_providers(map_retired_models=True)
+DEADLINES = {
+    name: ADAPTERS[name].translate(VideoRequest(model=model, prompt="a boat")).pace.deadline
+    / timedelta(minutes=1)
+    for name, model in MODELS.items()
+}
 """Minutes."""
 
 DOUBTS = [(name, "not found") for name in NAMES] + [
-    # A compatible server has the video at its content endpoint then.
-    (name, "without url")
-    for name in NAMES
-    if name != "openai_compatible"
+    (name, "without url") for name, about in SITUATIONS.items() if about.without_url is not None
 ]
 
 

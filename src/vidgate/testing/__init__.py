@@ -1,0 +1,1 @@
+"""The tests that every provider must pass, for packages that bring one."""
