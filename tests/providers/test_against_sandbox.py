@@ -10,6 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
+from tests.support.adapters import ADAPTERS
+from tests.support.upstreams import NAMES, SITUATIONS
 
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.channels import ChannelAccess
@@ -17,49 +19,9 @@ from vidgate.models.ids import new_id, public_id
 from vidgate.models.outcomes import Submission
 from vidgate.models.requests import Image, VideoRequest
 from vidgate.providers.base import Call, Provider, SubmitIds
-from vidgate.providers.registry import build_providers
 from vidgate.sandbox.app import create_sandbox
 from vidgate.sandbox.registry import SANDBOX_KEYS, SANDBOX_MODELS
 from vidgate.sandbox.settings import SandboxSettings
-
-PROVIDERS = build_providers(map_retired_models=True)
-VIDEO = "https://a.test/drive.mp4"
-SOUND = "https://a.test/speech.mp3"
-
-VENDOR_FIELDS: dict[str, list[dict[str, Any]]] = {
-    "kling": [
-        {"video_url": VIDEO, "character_orientation": "video", "mode": "std"},
-        {"sound_file": SOUND, "action": "avatar"},
-        {"effect_scene": "hug_pro", "input": {"images": ["https://a.test/1", "https://a.test/2"]}},
-        {"image_tail": "https://a.test/last.png"},
-        {"negative_prompt": "blur"},
-        {"mode": "pro", "sound": "off", "duration": "5", "watermark_info": {"enabled": True}},
-        {"image_list": [{"image_url": "https://a.test/1.png"}]},
-    ],
-    "jimeng": [
-        # Each field is of few keys, and refused for all others.
-        *({}, {}, {}),
-        {"template_id": "central_orbit", "camera_strength": "weak"},
-        {"video_url": VIDEO},
-        {"audio_url": SOUND},
-        {"aspect_ratio": "9:16"},
-    ],
-    "vidu": [
-        {"audio": False},
-        {"movement_amplitude": "small"},
-        {"video_url": VIDEO, "audio_url": SOUND, "action": "lip_sync"},
-        {"video_url": VIDEO, "upscale_resolution": "4K"},
-        {"template": "hug"},
-    ],
-    "openai_compatible": [
-        {"negative_prompt": "blur"},
-        {"audio": True, "camera": {"zoom": 2}},
-        {"metadata": {"mode": "pro"}},
-        {"images": ["https://a.test/1.png"]},
-        {"input_reference": {"file_id": "file-1"}},
-    ],
-}
-
 
 PROMPTS = ["a boat on a river", "她转身微笑", "slow push-in", ""]
 """Whether the last will do is not for an adapter to say that knows no models."""
@@ -74,6 +36,10 @@ def loop() -> Iterator[asyncio.Runner]:
 def requests_of(provider: Provider) -> st.SearchStrategy[VideoRequest]:
     """Requests in generic fields, now and then with a vendor's field; most of them possible."""
     models = sorted(provider.capabilities.models) or SANDBOX_MODELS[provider.name]
+    takes = [
+        one for model in provider.capabilities.models.values() for one in model.actions.values()
+    ]
+    most = max((one.images[1] for one in takes), default=4)
     sizes = [(1280, 720), (720, 1280), (1920, 1080), (1024, 1024), (960, 540), (3840, 2160)]
     return st.builds(
         _request,
@@ -82,10 +48,9 @@ def requests_of(provider: Provider) -> st.SearchStrategy[VideoRequest]:
         duration=st.sampled_from([None, None, 3, 4, 5, 5, 8, 10, 15]),
         size=st.sampled_from([None, None, *sizes]),
         ratio=st.sampled_from([None, "16:9", "9:16", "1:1", "4:3"]),
-        # No key of Jimeng takes more than two, and most take fewer.
-        pictures=st.integers(0, 2 if provider.name == "jimeng" else 4),
+        pictures=st.integers(0, min(4, most)),
         seed=st.sampled_from([None, 7]),
-        metadata=st.sampled_from([{}, {}, *VENDOR_FIELDS[provider.name]]),
+        metadata=st.sampled_from([{}, {}, *SITUATIONS[provider.name].metadata]),
     )
 
 
@@ -132,8 +97,10 @@ async def submit(provider: Provider, request: VideoRequest) -> Any:
             call = answer
 
 
-@pytest.mark.parametrize("provider", PROVIDERS.values(), ids=PROVIDERS)
-def test_a_request_is_refused_by_name_or_taken(provider: Provider, loop: asyncio.Runner) -> None:
+@pytest.mark.parametrize("name", NAMES)
+def test_a_request_is_refused_by_name_or_taken(name: str, loop: asyncio.Runner) -> None:
+    provider = ADAPTERS[name]
+
     @settings(
         max_examples=600,
         deadline=None,

@@ -11,12 +11,12 @@ from typing import Any, Final, TypeAlias
 
 import httpx
 import respx
+from tests.support.adapters import ADAPTERS
 from tests.support.clock import FixedClock
 from typing_extensions import override
 
 from vidgate.models.outcomes import FaultKind
 from vidgate.providers.base import Finds
-from vidgate.providers.registry import PROVIDERS
 from vidgate.testing.situations import (
     CORRELATION,
     FindRequest,
@@ -30,11 +30,13 @@ from vidgate.testing.situations import (
 __all__ = [
     "BLIND",
     "DATA",
+    "FINDING",
     "GARBAGE",
     "HTML",
     "LOST",
     "MODELS",
     "NAMES",
+    "PROVING",
     "SITUATIONS",
     "UNCLEAR",
     "UNREADABLE",
@@ -55,9 +57,9 @@ DATA: Final = Path(__file__).parents[1] / "data"
 
 
 def _read() -> Iterator[tuple[str, Situations]]:
-    for provider in PROVIDERS:
+    for name in ADAPTERS:
         try:
-            yield provider.name, read_situations(DATA / provider.name)
+            yield name, read_situations(DATA / name)
         except SituationsError:
             continue  # its test in test_contract fails and says what is missing
 
@@ -65,10 +67,18 @@ def _read() -> Iterator[tuple[str, Situations]]:
 SITUATIONS: Final[Mapping[str, Situations]] = dict(_read())
 NAMES: Final = tuple(SITUATIONS)
 MODELS: Final[Mapping[str, str]] = {name: one.model for name, one in SITUATIONS.items()}
-BLIND: Final = tuple(
-    one.name for one in PROVIDERS if one.name in NAMES and not issubclass(one, Finds)
+FINDING: Final = tuple(name for name in NAMES if isinstance(ADAPTERS[name], Finds))
+"""Those that can be asked what became of a submit."""
+
+PROVING: Final = tuple(
+    name
+    for name, one in ADAPTERS.items()
+    if name in NAMES and isinstance(one, Finds) and one.proves_absence
 )
-"""Those that cannot tell what became of a submit."""
+"""Those of them that can say that it made no job."""
+
+BLIND: Final = tuple(name for name in NAMES if name not in FINDING)
+"""Those that cannot tell."""
 
 VIDEO: Final = "http://127.0.0.1:9/a.mp4?sig=%2Fx"
 """Nothing is there, and the guard refuses to look."""
@@ -159,6 +169,7 @@ class _SentTo(respx.patterns.Pattern):
     key = "sent_to"
     value: tuple[str, SentRequest]
 
+    @override
     def __hash__(self) -> int:
         host, sent = self.value
         return hash((host, sent.model_dump_json()))

@@ -204,7 +204,11 @@ class Situations(_Data):
     Attributes:
         model: A model that takes a prompt alone.
         models: What a channel must list where the provider has no models of its own.
+    unknown_model: One that a channel serves and the provider's adapter does not know.
+        metadata: Vendor fields that requests of any model may carry: they are refused by name, or
+            a stand-in of the provider takes them.
         key: A credential in the provider's form, of no account.
+        other_key: Another one.
         job: The job that the replies are about.
         video: The address of its video in `succeeded`.
         requests: What is answered with these replies.
@@ -228,7 +232,10 @@ class Situations(_Data):
     folder: Path = Field(exclude=True)
     model: str
     models: tuple[str, ...] = ()
+    unknown_model: str
+    metadata: tuple[Mapping[str, Any], ...] = ()
     key: str
+    other_key: str
     job: UpstreamRef
     video: str
     requests: Requests
@@ -267,10 +274,11 @@ class Situations(_Data):
 
     def named(self) -> Iterator[Name]:
         """The replies that stand for something."""
-        found = self.requests.find.listed if self.requests.find else None
-        single = (self.submitted, self.queued, self.succeeded, self.failed, self.without_url)
-        single += (self.not_found, self.unknown_status, self.server_error, self.malformed, found)
-        yield from filter(None, (*single, *self.running, *self.html, *self.rejected.values()))
+        yield from (self.submitted, *self.running, self.succeeded, self.failed, self.not_found)
+        yield from (self.unknown_status, self.server_error, *self.html, self.malformed)
+        yield from self.rejected.values()
+        listed = self.requests.find.listed if self.requests.find else None
+        yield from filter(None, (self.queued, self.without_url, listed))
 
 
 def read_situations(folder: Path) -> Situations:

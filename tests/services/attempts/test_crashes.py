@@ -9,7 +9,7 @@ import httpx
 import pytest
 from sqlalchemy import func, select
 from tests.support.engine import Engine, open_engine
-from tests.support.upstreams import BLIND, LOST, MODELS, NAMES, Upstream
+from tests.support.upstreams import BLIND, FINDING, LOST, MODELS, NAMES, PROVING, Upstream
 
 from vidgate.db.documents import write_request
 from vidgate.db.engine import Statement
@@ -77,7 +77,7 @@ async def test_a_kill_before_the_submit(database_url: str, name: str) -> None:
             await engine.tick(seconds=10)
 
         task = await engine.task(public_id("task_", attempt.task_id))
-        if name in BLIND:  # nobody can know that it was not sent
+        if name not in PROVING:  # nobody can know that it was not sent
             assert task.status is TaskStatus.FAILED
             assert task.error is not None
             assert task.error.code == "submit_outcome_unknown"
@@ -128,7 +128,7 @@ async def test_a_kill_while_jobs_run(database_url: str, name: str) -> None:
         assert fake.submits == []
 
 
-@pytest.mark.parametrize("name", ["kling", "vidu"])
+@pytest.mark.parametrize("name", PROVING)
 async def test_inline_media_outlive_the_kill_and_not_the_acceptance(
     database_url: str, name: str
 ) -> None:
@@ -233,7 +233,7 @@ async def test_a_found_job_is_taken_up_although_it_would_not_be_translated_any_m
     assert task.details["mode"] == "std"
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in BLIND])
+@pytest.mark.parametrize("name", FINDING)
 async def test_a_question_that_was_not_put_is_no_answer(engine: Engine, name: str) -> None:
     """Where claiming took so long that no ask fits the lease, the submit stays unclear."""
     await engine.channel(name)

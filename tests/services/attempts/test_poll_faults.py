@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from tests.support.adapters import ADAPTERS
 from tests.support.engine import Engine, open_engine
 from tests.support.upstreams import (
     MODELS,
@@ -19,10 +20,8 @@ from tests.support.upstreams import (
 from vidgate.constants import FOLLOW_LIMIT
 from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import AttemptStatus, TaskStatus
-from vidgate.providers.registry import build_providers
 from vidgate.services.tasks.creating import Created
 
-ADAPTERS = build_providers(map_retired_models=True)
 DEADLINES = {
     name: ADAPTERS[name].translate(VideoRequest(model=model, prompt="a boat")).pace.deadline
     / timedelta(minutes=1)

@@ -7,7 +7,18 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 from tests.support.engine import Engine, open_engine
-from tests.support.upstreams import BLIND, LOST, MODELS, NAMES, UNCLEAR, Answer, Reply, Upstream
+from tests.support.upstreams import (
+    BLIND,
+    FINDING,
+    LOST,
+    MODELS,
+    NAMES,
+    PROVING,
+    UNCLEAR,
+    Answer,
+    Reply,
+    Upstream,
+)
 
 from vidgate.cli.documents import attempt_document
 from vidgate.constants import MAX_BACKOFF
@@ -15,9 +26,9 @@ from vidgate.exceptions import ConfigurationError, UnansweredError, UpstreamRefu
 from vidgate.models.channels import OnUnknown
 from vidgate.models.tasks import AttemptStatus, TaskStatus
 
-FINDING = ("kling", "vidu")
 CANNOT_FIND = [case for case in UNCLEAR if case[0] in BLIND]
-CAN_FIND = [case for case in UNCLEAR if case[0] not in BLIND]
+CAN_FIND = [case for case in UNCLEAR if case[0] in FINDING]
+CAN_PROVE = [case for case in UNCLEAR if case[0] in PROVING]
 SERVER_ERROR = Reply(status=503, text="<html>overloaded</html>")
 
 
@@ -248,6 +259,8 @@ async def test_a_job_that_was_made_is_found_and_runs(
     created = await engine.create(MODELS[name])
 
     await engine.tick(seconds=6)
+    if name not in PROVING:  # another may have the answer that it is its own
+        await engine.tick(minutes=2)
 
     assert (await engine.task(created)).status is TaskStatus.IN_PROGRESS
     [attempt] = await engine.attempts(created)
@@ -259,7 +272,7 @@ async def test_a_job_that_was_made_is_found_and_runs(
     assert len(fake.submits) == 1
 
 
-@pytest.mark.parametrize(("name", "what", "answer"), CAN_FIND, ids=case_id)
+@pytest.mark.parametrize(("name", "what", "answer"), CAN_PROVE, ids=case_id)
 async def test_a_job_that_was_not_made_is_submitted_again_with_the_same_ids(
     engine: Engine, name: str, what: str, answer: Answer
 ) -> None:
@@ -284,7 +297,7 @@ async def test_a_job_that_was_not_made_is_submitted_again_with_the_same_ids(
     assert (attempt.accepted_at - attempt.created_at).total_seconds() < 180
 
 
-@pytest.mark.parametrize("name", FINDING)
+@pytest.mark.parametrize("name", PROVING)
 async def test_a_job_that_arrives_late_is_taken_up(engine: Engine, name: str) -> None:
     fake = await upstream(engine, name)
     fake.on_submit = [LOST["timeout"]]
@@ -363,7 +376,7 @@ async def test_a_provider_that_can_never_be_asked_is_given_up(engine: Engine, na
     assert len(fake.submits) == 1
 
 
-@pytest.mark.parametrize("name", FINDING)
+@pytest.mark.parametrize("name", PROVING)
 async def test_one_yes_between_two_noes_is_no_second_no(engine: Engine, name: str) -> None:
     fake = await upstream(engine, name)
     fake.on_submit = [LOST["reset"]]
@@ -379,7 +392,7 @@ async def test_one_yes_between_two_noes_is_no_second_no(engine: Engine, name: st
     assert len(fake.submits) == 1
 
 
-@pytest.mark.parametrize("name", FINDING)
+@pytest.mark.parametrize("name", PROVING)
 async def test_a_submit_that_never_makes_a_job_is_not_repeated_for_ever(
     engine: Engine, name: str
 ) -> None:
@@ -397,7 +410,7 @@ async def test_a_submit_that_never_makes_a_job_is_not_repeated_for_ever(
     assert len(fake.submits) == 3
 
 
-@pytest.mark.parametrize("name", FINDING)
+@pytest.mark.parametrize("name", PROVING)
 async def test_a_job_that_one_channel_cannot_make_is_made_at_another(
     engine: Engine, name: str
 ) -> None:

@@ -6,15 +6,16 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
+from tests.support.adapters import ADAPTERS
 from tests.support.calls import read_answer
 from tests.support.engine import KEYS, Engine
-from tests.support.upstreams import MODELS, NAMES, Reply, Upstream
+from tests.support.upstreams import MODELS, NAMES, SITUATIONS, Reply, Upstream, refusal
 
 from vidgate.exceptions import UpstreamRefusedError
 from vidgate.models.channels import ChannelAccess
+from vidgate.models.outcomes import FaultKind
 from vidgate.models.tasks import TaskStatus
 from vidgate.providers.base import Tests
-from vidgate.providers.registry import build_providers
 
 NGINX = "<html><head><title>404 Not Found</title></head><center>nginx/1.25</center></html>"
 PLACES = {
@@ -40,18 +41,7 @@ PLACES = {
     "worded": Reply({"error": {"code": "not_found", "message": "no route"}}, 404),
     "array": Reply([], 404),
 }
-MODEL_WORDS = {
-    "openai_compatible": Reply({"error": {"code": "ModelNotFound", "message": "no"}}, 404),
-    "kling": Reply({"code": 1203, "message": "model has been discontinued"}, 404),
-    "vidu": Reply({"code": 400, "reason": "ModelUnavailable", "message": "no"}, 400),
-    "jimeng": Reply({"code": 50400, "message": "Access Denied", "data": None}, 400),
-}
-UNKNOWN_MODELS = {
-    "openai_compatible": "clip-1",
-    "kling": "kling-v9-9",
-    "vidu": "viduq99",
-    "jimeng": "jimeng_future_v99",
-}
+TESTED = [name for name in NAMES if isinstance(ADAPTERS[name], Tests)]
 
 
 async def upstream(engine: Engine, name: str, answer: Reply) -> Upstream:
@@ -100,9 +90,9 @@ async def test_another_channel_is_tried_then(engine: Engine, name: str, place: s
 async def test_only_a_word_of_a_machine_says_that_there_is_no_such_model(
     engine: Engine, name: str
 ) -> None:
-    await upstream(engine, name, MODEL_WORDS[name])
+    await upstream(engine, name, refusal(name, FaultKind.MODEL_UNAVAILABLE))
 
-    error = await engine.refused(UNKNOWN_MODELS[name])
+    error = await engine.refused(SITUATIONS[name].unknown_model)
 
     assert (error.status, error.code) == (404, "model_not_found")
 
@@ -114,15 +104,15 @@ async def test_nor_is_an_unknown_model_blamed_for_a_wrong_base_url(
 ) -> None:
     await upstream(engine, name, PLACES[place])
 
-    error = await engine.refused(UNKNOWN_MODELS[name])
+    error = await engine.refused(SITUATIONS[name].unknown_model)
 
     assert (error.status, error.code) == (502, "upstream_error")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", TESTED)
 @pytest.mark.parametrize("place", ["html", "empty", "text"])
 def test_a_test_of_the_channel_names_the_url(name: str, place: str) -> None:
-    provider = build_providers(map_retired_models=True)[name]
+    provider = ADAPTERS[name]
     access = ChannelAccess(f"http://user:pass@{name}.test/base", SecretStr(KEYS[name]))
     assert isinstance(provider, Tests)
     call = provider.test(access, datetime(2030, 1, 1, tzinfo=UTC))

@@ -268,7 +268,7 @@ class QueueOnly(Vidu):
 
 @pytest.mark.parametrize(
     ("state", "asked"),
-    [("queued", 1), ("running", 0), ("succeeded", 0), ("failed", 0), ("unknown", 0)],
+    [("queued", 1), ("running", 0), ("succeeded", 0), ("failed", 0), ("unknown status", 0)],
 )
 async def test_a_job_is_cancelled_only_where_it_certainly_waits(
     engine: Engine, state: str, asked: int

@@ -23,6 +23,8 @@ from vidgate.models.tasks import FollowUp, TaskSnapshot
 from vidgate.services.tasks.creating import Created
 
 FIELD = "video_creation_id"
+CREATION = "900000000000000002"
+"""Vidu's id of the video in its reply."""
 
 
 async def make(engine: Engine, *names: str) -> list[Upstream]:
@@ -79,7 +81,7 @@ async def test_our_id_becomes_the_providers(engine: Engine, extends: list[dict[s
     for name in (f"{task.public_id}_0", task.public_id):
         await extend(engine, name)
 
-    assert [body[FIELD] for body in extends] == ["c", "c"]
+    assert [body[FIELD] for body in extends] == [CREATION, CREATION]
 
 
 async def test_what_is_no_id_of_ours_goes_on_as_it_is(
@@ -259,7 +261,7 @@ async def test_a_follow_up_is_what_its_provider_makes_of_it(
         echo={"remixed_from_video_id": task.public_id},
     )
 
-    assert [body[FIELD] for body in extends] == ["c"]
+    assert [body[FIELD] for body in extends] == [CREATION]
     assert extends[0]["prompt"] == "on it goes"
     assert created.snapshot.echo == {"remixed_from_video_id": task.public_id}
     assert created.snapshot.dialect == "openai"
