@@ -40,10 +40,12 @@ def rows(form: Form) -> Iterator[tuple[str, str, Any, Any]]:
     """The client's word for each field, the field that it stands in, and both samples there."""
     for name, check in form.checks.items():
         field, _, member = name.partition(".")
-        yield name, field, *({member: one} if member else one for one in check.samples)
+        good, bad = ({member: one} if member else one for one in check.samples)
+        yield name, field, good, bad
         if isinstance(check, Items):
             for of, one in check.of.items():
-                yield f"{name}.{of}", name, *([{of: value}] * check.least for value in one.samples)
+                good, bad = ([{of: value}] * check.least for value in one.samples)
+                yield f"{name}.{of}", name, good, bad
 
 
 @pytest.mark.parametrize("key", FORMS, ids="/".join)

@@ -1,71 +1,25 @@
 import json
 import random
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
-from pydantic import SecretStr
-from tests.support.calls import read_answer
+from tests.support.adapters import answer
+from tests.support.jimeng import DATA, JIMENG, NOW, VIDEO_URL, load, poll, submit
 
 from vidgate.exceptions import ProviderProtocolError
-from vidgate.models.channels import ChannelAccess
 from vidgate.models.outcomes import (
     Failed,
-    Outcome,
     Pending,
     Rejected,
     Submission,
     Succeeded,
     Unreadable,
-    UpstreamRef,
     VideoResult,
 )
-from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import OutputSnapshot, TaskError, TaskSnapshot, TaskStatus
-from vidgate.providers.base import Call, SubmitIds
-from vidgate.providers.jimeng import Jimeng
 
-DATA = Path(__file__).parent.parent / "data" / "jimeng"
-NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
-ACCESS = "AKLTEXAMPLE0000000000000000000001"
-SECRET = "U0tFWEFNUExFMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDE="
-BASE_URL = "https://visual.volcengineapi.com"
-JIMENG = Jimeng()
-IDS = SubmitIds(correlation="attempt_1")
-REF = UpstreamRef("7512000000000000001", "jimeng_ti2v_v30_pro")
-
-
-def access(base_url: str = BASE_URL, session_token: str = "") -> ChannelAccess:
-    parts = [ACCESS, SECRET, session_token] if session_token else [ACCESS, SECRET]
-    return ChannelAccess(base_url, SecretStr("|".join(parts)))
-
-
-def load(name: str) -> dict[str, Any]:
-    data: dict[str, Any] = json.loads((DATA / f"{name}.json").read_text(encoding="utf-8"))
-    return data
-
-
-def answer(status: int, body: Any, **headers: str) -> httpx.Response:
-    return httpx.Response(status, headers=headers, content=json.dumps(body).encode())
-
-
-def sent_submit(model: str = "jimeng_v30_pro") -> Call[Submission | Rejected]:
-    translation = JIMENG.translate(VideoRequest(model=model, prompt="a boat"))
-    return JIMENG.submit(translation, access(), IDS, NOW)
-
-
-def submit(response: httpx.Response) -> Submission | Rejected:
-    return read_answer(sent_submit(), response)
-
-
-def poll(response: httpx.Response) -> Outcome:
-    return read_answer(JIMENG.poll([REF], access(), NOW), response)[REF]
-
-
-VIDEO_URL = "https://v3-vvecloud.yangyi08.com/abc/video.mp4?a=7073&sig=%2Fx%3D"
 ODD_VALUES: list[Any] = [
     None,
     True,

@@ -1,12 +1,13 @@
 import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from pydantic import SecretStr
+from tests.support.adapters import answer
 from tests.support.calls import read_answer
+from tests.support.jimeng import JIMENG, NOW, reply
 
 from vidgate.exceptions import (
     ConfigurationError,
@@ -25,29 +26,15 @@ from vidgate.models.outcomes import (
 )
 from vidgate.models.requests import Image, VideoRequest
 from vidgate.providers.base import Call, Callback, CancelAnswer, SubmitIds
-from vidgate.providers.jimeng import Jimeng
 from vidgate.providers.jimeng.polls import Question, read_kind, write_kind
 
-DATA = Path(__file__).parent.parent / "data" / "jimeng"
-NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
 ACCESS = ChannelAccess("https://visual.volcengineapi.com", SecretStr("AKLTEXAMPLE|SKEXAMPLE"))
-JIMENG = Jimeng()
 PICTURE = Image(url="https://cdn.example/a.png")
 AVATAR = "jimeng_realman_avatar_picture_omni_v15"
 MOTION = "jimeng_dreamactor_m20_gen_video"
 TEXT = "jimeng_t2v_v30"
 REF = UpstreamRef("7512000000000000001", TEXT)
 META = {"producer_id": "p1", "content_propagator": "us"}
-
-
-def reply(name: str) -> httpx.Response:
-    data = json.loads((DATA / f"{name}.json").read_text(encoding="utf-8"))
-    content = data["text"] if "text" in data else json.dumps(data["body"])
-    return httpx.Response(data["status"], headers=data["headers"], content=content.encode())
-
-
-def answer(status: int, body: Any, **headers: str) -> httpx.Response:
-    return httpx.Response(status, headers=headers, content=json.dumps(body).encode())
 
 
 def service(status: int, code: int, data: Any = None) -> httpx.Response:

@@ -4,7 +4,6 @@ import hashlib
 import hmac
 import json
 import re
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
@@ -13,6 +12,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 from tests.support.calls import read_answer
+from tests.support.jimeng import JIMENG, NOW
 
 from vidgate.exceptions import ProviderProtocolError, UnsupportedParameterError
 from vidgate.models.channels import ChannelAccess
@@ -27,10 +27,7 @@ from vidgate.models.outcomes import (
 )
 from vidgate.models.requests import Image, VideoRequest
 from vidgate.providers.base import Action, CancelAnswer, SubmitIds, Translation
-from vidgate.providers.jimeng import Jimeng
 
-NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
-JIMENG = Jimeng()
 ACCESS_KEY = "AKLTEXAMPLE"
 SECRET_KEY = "U0tFWEFNUExF"
 

@@ -1,56 +1,22 @@
 import base64
 import hashlib
 import json
-import struct
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from pydantic import SecretStr
+from tests.support.adapters import png
+from tests.support.jimeng import DATA, IDS, JIMENG, NOW, access, load, reply
 
 from vidgate.exceptions import UnsupportedParameterError
-from vidgate.models.channels import ChannelAccess
 from vidgate.models.outcomes import (
     Submission,
     UpstreamRef,
 )
 from vidgate.models.requests import Image, VideoRequest
 from vidgate.providers.base import SubmitIds
-from vidgate.providers.jimeng import Jimeng
 
-DATA = Path(__file__).parent.parent / "data" / "jimeng"
-NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
-ACCESS = "AKLTEXAMPLE0000000000000000000001"
-SECRET = "U0tFWEFNUExFMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDE="
-BASE_URL = "https://visual.volcengineapi.com"
-JIMENG = Jimeng()
-IDS = SubmitIds(correlation="attempt_1")
 PICTURE = Image(url="https://cdn.example/a.png")
 OTHER_PICTURE = Image(url="https://cdn.example/b.png")
-
-
-def access(base_url: str = BASE_URL, session_token: str = "") -> ChannelAccess:
-    parts = [ACCESS, SECRET, session_token] if session_token else [ACCESS, SECRET]
-    return ChannelAccess(base_url, SecretStr("|".join(parts)))
-
-
-def load(name: str) -> dict[str, Any]:
-    data: dict[str, Any] = json.loads((DATA / f"{name}.json").read_text(encoding="utf-8"))
-    return data
-
-
-def reply(name: str) -> httpx.Response:
-    data = load(name)
-    content = data["text"] if "text" in data else json.dumps(data["body"])
-    return httpx.Response(data["status"], headers=data["headers"], content=content.encode())
-
-
-def png(width: int, height: int) -> Image:
-    """As much of a picture as its size is read from."""
-    content = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", width, height)
-    return Image(content=content, media_type="image/png")
 
 
 def to_request(data: dict[str, Any]) -> VideoRequest:

@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 from pydantic import SecretStr
+from tests.support.jimeng import ACCESS, BASE_URL, JIMENG, NOW, REF, SECRET, access
 
 from vidgate.exceptions import ConfigurationError
 from vidgate.models.channels import ChannelAccess
 from vidgate.models.outcomes import UpstreamRef
-from vidgate.providers.jimeng import Jimeng
 from vidgate.providers.jimeng.signing import (
     Credential,
     canonical_request,
@@ -16,18 +16,6 @@ from vidgate.providers.jimeng.signing import (
     sign,
     signing_keys,
 )
-
-NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
-ACCESS = "AKLTEXAMPLE0000000000000000000001"
-SECRET = "U0tFWEFNUExFMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDE="
-BASE_URL = "https://visual.volcengineapi.com"
-JIMENG = Jimeng()
-REF = UpstreamRef("7512000000000000001", "jimeng_ti2v_v30_pro")
-
-
-def access(base_url: str = BASE_URL, session_token: str = "") -> ChannelAccess:
-    parts = [ACCESS, SECRET, session_token] if session_token else [ACCESS, SECRET]
-    return ChannelAccess(base_url, SecretStr("|".join(parts)))
 
 
 def signature_of(

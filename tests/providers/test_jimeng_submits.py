@@ -1,92 +1,29 @@
-import json
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
-
-import httpx
 import pytest
-from pydantic import SecretStr
+from tests.support.adapters import answer
 from tests.support.calls import read_answer
+from tests.support.jimeng import (
+    ACCESS,
+    GATEWAY,
+    IDS,
+    JIMENG,
+    NOW,
+    access,
+    gateway_error,
+    poll,
+    reply,
+    sent_submit,
+    service_error,
+    submit,
+)
 
 from vidgate.exceptions import ProviderProtocolError
-from vidgate.models.channels import ChannelAccess
 from vidgate.models.outcomes import (
     FaultKind,
-    Outcome,
     Rejected,
     Submission,
     UpstreamRef,
 )
 from vidgate.models.requests import VideoRequest
-from vidgate.providers.base import Call, SubmitIds
-from vidgate.providers.jimeng import Jimeng
-
-DATA = Path(__file__).parent.parent / "data" / "jimeng"
-NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
-ACCESS = "AKLTEXAMPLE0000000000000000000001"
-SECRET = "U0tFWEFNUExFMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDE="
-BASE_URL = "https://visual.volcengineapi.com"
-JIMENG = Jimeng()
-IDS = SubmitIds(correlation="attempt_1")
-REF = UpstreamRef("7512000000000000001", "jimeng_ti2v_v30_pro")
-
-
-def access(base_url: str = BASE_URL, session_token: str = "") -> ChannelAccess:
-    parts = [ACCESS, SECRET, session_token] if session_token else [ACCESS, SECRET]
-    return ChannelAccess(base_url, SecretStr("|".join(parts)))
-
-
-def load(name: str) -> dict[str, Any]:
-    data: dict[str, Any] = json.loads((DATA / f"{name}.json").read_text(encoding="utf-8"))
-    return data
-
-
-def reply(name: str) -> httpx.Response:
-    data = load(name)
-    content = data["text"] if "text" in data else json.dumps(data["body"])
-    return httpx.Response(data["status"], headers=data["headers"], content=content.encode())
-
-
-def answer(status: int, body: Any, **headers: str) -> httpx.Response:
-    return httpx.Response(status, headers=headers, content=json.dumps(body).encode())
-
-
-def service_error(status: int, code: int, message: str = "said") -> httpx.Response:
-    return answer(status, {"code": code, "data": None, "message": message, "request_id": "r1"})
-
-
-def gateway_error(status: int, **error: Any) -> httpx.Response:
-    return answer(status, {"ResponseMetadata": {"RequestId": "r1", "Error": error}})
-
-
-def sent_submit(model: str = "jimeng_v30_pro") -> Call[Submission | Rejected]:
-    translation = JIMENG.translate(VideoRequest(model=model, prompt="a boat"))
-    return JIMENG.submit(translation, access(), IDS, NOW)
-
-
-def submit(response: httpx.Response) -> Submission | Rejected:
-    return read_answer(sent_submit(), response)
-
-
-def poll(response: httpx.Response) -> Outcome:
-    return read_answer(JIMENG.poll([REF], access(), NOW), response)[REF]
-
-
-GATEWAY = [
-    (400, 100002, "MissingParameter", FaultKind.FAULT),
-    (400, 100004, "MissingRequestInfo", FaultKind.FAULT),
-    (400, 100006, "InvalidTimestamp", FaultKind.FAULT),
-    (400, 100024, "InvalidAuthorization", FaultKind.CREDENTIAL),
-    (400, 100025, "InvalidCredential", FaultKind.CREDENTIAL),
-    (401, 100009, "InvalidAccessKey", FaultKind.CREDENTIAL),
-    (401, 100010, "SignatureDoesNotMatch", FaultKind.CREDENTIAL),
-    (401, 100026, "InvalidSecretToken", FaultKind.CREDENTIAL),
-    (403, 100012, "LackPolicy", FaultKind.CREDENTIAL),
-    (403, 100013, "AccessDenied", FaultKind.CREDENTIAL),
-    (404, 100007, "ServiceNotFound", FaultKind.FAULT),
-    (404, 100008, "InvalidActionOrVersion", FaultKind.FAULT),
-    (429, 100018, "FlowLimitExceeded", FaultKind.RATE),
-]
 
 
 @pytest.mark.parametrize(

@@ -1,25 +1,21 @@
 """Golden requests to a compatible server: what it is sent, byte for byte where that matters."""
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
 from pydantic import SecretStr
+from tests.support.adapters import NOW
+from tests.support.compatible import ACCESS, ADAPTER, IDS
 from tests.support.upstreams import VIDEO
 
 from vidgate.exceptions import ConfigurationError, UnsupportedParameterError
 from vidgate.models.channels import ChannelAccess
 from vidgate.models.outcomes import UpstreamRef, VideoResult
 from vidgate.models.requests import Image, VideoRequest
-from vidgate.providers.base import RunFacts, SubmitIds
-from vidgate.providers.openai_compatible import OpenAICompatible
+from vidgate.providers.base import RunFacts
 
-NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
-ADAPTER = OpenAICompatible()
-ACCESS = ChannelAccess("https://gate.test", SecretStr("sk-key-of-the-channel"))
-IDS = SubmitIds(correlation="vg_0123456789abcdef")
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x08\0\0\0\x04"
 JPEG = b"\xff\xd8\xff\xe0 not much of one"
 URL = "https://pictures.test/a.png?sig=%2F1"

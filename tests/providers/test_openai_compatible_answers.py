@@ -1,14 +1,13 @@
 """What compatible servers answer, in all the forms that are known of them."""
 
-import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from pydantic import SecretStr
-from tests.support.calls import read_answer
+from tests.support.adapters import NOW
+from tests.support.compatible import ACCESS, ADAPTER, KEY, error, polled, recorded, reply, submitted
 
 from vidgate.exceptions import ProviderProtocolError
 from vidgate.models.channels import ChannelAccess
@@ -16,7 +15,6 @@ from vidgate.models.ids import new_id
 from vidgate.models.outcomes import (
     Failed,
     FaultKind,
-    Outcome,
     Pending,
     Rejected,
     Submission,
@@ -28,50 +26,15 @@ from vidgate.models.outcomes import (
 from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import OutputSnapshot, TaskError, TaskSnapshot, TaskStatus
 from vidgate.providers.base import ProbeAnswer, SubmitIds
-from vidgate.providers.openai_compatible import OpenAICompatible
 
-DATA = Path(__file__).parents[1] / "data" / "openai_compatible"
-NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
-ADAPTER = OpenAICompatible()
-KEY = "sk-key-of-the-channel"
-ACCESS = ChannelAccess("https://gate.test", SecretStr(KEY))
-REF = UpstreamRef("video_1")
 CONTENT = "https://gate.test/v1/videos/video_1/content"
 URL = "https://cdn.test/a.mp4?sig=%2F"
-
-
-def reply(body: Any, status: int = 200, **headers: str) -> httpx.Response:
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    content = body if isinstance(body, str) else json.dumps(body)
-    return httpx.Response(status, headers=named, content=content.encode())
-
-
-def recorded(name: str) -> httpx.Response:
-    situation = json.loads((DATA / f"{name}.json").read_text())
-    content = situation["text"] if "text" in situation else json.dumps(situation["body"])
-    return httpx.Response(
-        situation["status"], headers=situation.get("headers", {}), content=content.encode()
-    )
-
-
-def submitted(response: httpx.Response) -> Submission | Rejected:
-    translation = ADAPTER.translate(VideoRequest(model="clip-1", prompt="a boat"))
-    sent = ADAPTER.submit(translation, ACCESS, SubmitIds(correlation="vg_1"), NOW)
-    return read_answer(sent, response)
-
-
-def polled(response: httpx.Response) -> Outcome:
-    return read_answer(ADAPTER.poll([REF], ACCESS, NOW), response)[REF]
 
 
 def result_of(**members: Any) -> VideoResult:
     outcome = polled(reply({"id": "video_1", "status": "completed", **members}))
     assert isinstance(outcome, Succeeded), outcome
     return outcome.result
-
-
-def error(code: Any = None, *, type_: str = "t", param: Any = None, text: str = "no") -> Any:
-    return {"error": {"message": text, "type": type_, "param": param, "code": code}}
 
 
 # Submits

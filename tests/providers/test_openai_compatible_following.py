@@ -7,10 +7,11 @@ from typing import Any
 import httpx
 import pytest
 from pydantic import SecretStr
-from tests.providers.test_openai_compatible import ACCESS, ADAPTER, IDS, NOW, PNG
-from tests.providers.test_openai_compatible_answers import error, reply
+from tests.providers.test_openai_compatible import PNG
+from tests.support.adapters import NOW
 from tests.support.api import open_api
 from tests.support.calls import read_answer
+from tests.support.compatible import ACCESS, ADAPTER, IDS, error, reply
 
 from vidgate.exceptions import ProviderProtocolError, UnsupportedParameterError
 from vidgate.models.channels import ChannelAccess

@@ -3,7 +3,6 @@ for arrives; and the stand-in that was written without the adapter agrees with i
 
 import json
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import Message
 from typing import Any
@@ -13,7 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
+from tests.support.adapters import NOW
 from tests.support.calls import read_answer
+from tests.support.compatible import ACCESS, ADAPTER, REF
 
 from vidgate.api.forms import parse_multipart
 from vidgate.exceptions import ProviderProtocolError
@@ -31,16 +32,11 @@ from vidgate.models.outcomes import (
 )
 from vidgate.models.requests import Image, VideoRequest
 from vidgate.providers.base import SubmitIds
-from vidgate.providers.openai_compatible import OpenAICompatible
 from vidgate.sandbox.app import Sandbox, create_sandbox
 from vidgate.sandbox.registry import SANDBOX_KEYS
 from vidgate.sandbox.settings import SandboxSettings
 
-NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
-ADAPTER = OpenAICompatible()
-ACCESS = ChannelAccess("https://gate.test", SecretStr("sk-key-of-the-channel"))
 IDS = SubmitIds(correlation="vg_1")
-REF = UpstreamRef("video_1")
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x80\0\0\0\x40"
 
 NAMES = ("id", "task_id", "status", "state", "data", "error", "code", "message", "type", "param")

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from tests.providers.test_openai_compatible_answers import ADAPTER, NOW, error, reply, submitted
+from tests.support.adapters import NOW
 from tests.support.calls import read_answer
+from tests.support.compatible import ADAPTER, error, reply, submitted
 
 from vidgate.models.channels import ChannelAccess
 from vidgate.models.outcomes import Fault, Rejected

@@ -14,7 +14,22 @@ from uuid import UUID
 import httpx
 import pytest
 from pydantic import SecretStr
-from tests.support.calls import read_answer
+from tests.support.upstreams import SITUATIONS
+from tests.support.vidu import (
+    IDS,
+    KEY,
+    NOW,
+    REF,
+    VIDU,
+    ask,
+    find,
+    poll,
+    read_find,
+    read_poll,
+    read_submission,
+    reply,
+    submit,
+)
 
 from vidgate.exceptions import (
     ConfigurationError,
@@ -36,62 +51,14 @@ from vidgate.models.outcomes import (
 )
 from vidgate.models.requests import Image, VideoRequest
 from vidgate.models.tasks import OutputSnapshot, TaskError, TaskSnapshot, TaskStatus
-from vidgate.providers.base import LostSubmit, RunFacts, SubmitIds, Translation
-from vidgate.providers.vidu import Vidu
+from vidgate.providers.base import RunFacts, SubmitIds
 
 DATA = Path(__file__).parents[1] / "data" / "vidu"
 EXAMPLES = Path(__file__).parents[1] / "data" / "examples"
-NOW = datetime(2026, 11, 20, 8, 30, tzinfo=UTC)
-SENT_AT = datetime(2026, 11, 20, 8, 29, 40, 500_000, tzinfo=UTC)
-KEY = "vda_000000000000_exampleKeyForTestsOnly"
-CHANNEL = ChannelAccess("https://api.vidu.com", SecretStr(KEY))
-IDS = SubmitIds(correlation="att_01")
-REF = UpstreamRef("900000000000000001")
-LOST = LostSubmit(endpoint="/ent/v2/img2video", ids=IDS, sent_at=SENT_AT, ends_at=SENT_AT)
-VIDU = Vidu()
 
 A, B, C, D = (Image(url=f"https://a.example.test/{number}.jpg") for number in range(4))
 URLS = [image.url for image in (A, B, C, D)]
 PNG = Image(content=b"\x89PNG\r\n\x1a\n", media_type="image/png")
-
-
-def ask(model: str, **fields: Any) -> VideoRequest:
-    return VideoRequest(model=model, **{"prompt": "a paper boat", **fields})
-
-
-def reply(name: str) -> httpx.Response:
-    recorded = json.loads((DATA / f"{name}.json").read_text())
-    assert recorded["source"]
-    headers = recorded["headers"]
-    if "text" in recorded:
-        return httpx.Response(recorded["status"], headers=headers, text=recorded["text"])
-    return httpx.Response(recorded["status"], headers=headers, json=recorded["body"])
-
-
-def submit(translation: Translation | None = None, ids: SubmitIds = IDS) -> httpx.Request:
-    translation = translation or VIDU.translate(ask("viduq1"))
-    return VIDU.submit(translation, CHANNEL, ids, NOW).request
-
-
-def read_submission(response: httpx.Response) -> Submission | Rejected:
-    translation = VIDU.translate(ask("viduq1"))
-    return read_answer(VIDU.submit(translation, CHANNEL, IDS, NOW), response)
-
-
-def poll() -> httpx.Request:
-    return VIDU.poll([REF], CHANNEL, NOW).request
-
-
-def read_poll(response: httpx.Response) -> Any:
-    return read_answer(VIDU.poll([REF], CHANNEL, NOW), response)[REF]
-
-
-def find(page: Any = None) -> httpx.Request:
-    return VIDU.find(LOST, CHANNEL, NOW, page=page).request
-
-
-def read_find(response: httpx.Response, page: Any = None) -> Found:
-    return read_answer(VIDU.find(LOST, CHANNEL, NOW, page=page), response)
 
 
 # Golden requests
@@ -1196,7 +1163,7 @@ def texts(value: Any) -> Iterator[str]:
 
 
 def any_bytes(chance: random.Random) -> bytes:
-    name = chance.choice(sorted(path.stem for path in DATA.glob("*.json")))
+    name = chance.choice(SITUATIONS["vidu"].all_replies())
     recorded = json.loads((DATA / f"{name}.json").read_text())
     text = json.dumps(mutate(recorded.get("body", recorded.get("text")), chance))
     content = bytearray(text.encode())

@@ -1,32 +1,16 @@
 """The Vidu adapter: cancelling a job, and testing a channel."""
 
-import json
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from pydantic import SecretStr
 from tests.support.calls import read_answer
+from tests.support.vidu import CHANNEL, KEY, NOW, REF, VIDU, reply
 
 from vidgate.exceptions import ConfigurationError, ProviderProtocolError
 from vidgate.models.channels import ChannelAccess
-from vidgate.models.outcomes import UpstreamRef
 from vidgate.providers.base import CancelAnswer, ProbeAnswer
-from vidgate.providers.vidu import Vidu
-
-DATA = Path(__file__).parents[1] / "data" / "vidu"
-VIDU = Vidu()
-KEY = "vda_000000000000_exampleKeyForTestsOnly"
-CHANNEL = ChannelAccess("https://api.vidu.com", SecretStr(KEY))
-REF = UpstreamRef("900000000000000001")
-NOW = datetime(2026, 11, 20, 8, 30, tzinfo=UTC)
-
-
-def reply(name: str) -> httpx.Response:
-    recorded = json.loads((DATA / f"{name}.json").read_text())
-    return httpx.Response(recorded["status"], json=recorded["body"])
 
 
 def error(status: int, reason: Any) -> httpx.Response:

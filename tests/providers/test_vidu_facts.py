@@ -1,29 +1,15 @@
 """The Vidu adapter: what a translation says of itself, and what the models' data says."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+from tests.support.vidu import NOW, PICTURES, SPEECH, UNMAPPED, URLS, VIDEO, VIDU, ask
 
-from vidgate.models.requests import Image, VideoRequest
+from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import TaskSnapshot, TaskStatus
 from vidgate.providers.base import Action, RunFacts
-from vidgate.providers.vidu import Vidu
-
-VIDU = Vidu()
-UNMAPPED = Vidu(map_retired_models=False)
-NOW = datetime(2026, 11, 20, 8, 30, tzinfo=UTC)
-
-URLS = [f"https://a.example.test/{number}.jpg" for number in range(12)]
-PICTURES = tuple(Image(url=url) for url in URLS)
-VIDEO = "https://a.example.test/v.mp4"
-SPEECH = "https://a.example.test/s.wav"
-
-
-def ask(model: str, **fields: Any) -> VideoRequest:
-    return VideoRequest(model=model, **{"prompt": "a paper boat", **fields})
-
 
 # What is said about the translation
 

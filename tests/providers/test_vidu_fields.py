@@ -8,17 +8,14 @@ import httpx
 import pytest
 from pydantic import SecretStr
 from tests.support.calls import to_endpoint
+from tests.support.vidu import URLS, VIDEO, VIDU
 
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.channels import ChannelAccess
 from vidgate.models.outcomes import FaultKind, Rejected
 from vidgate.models.requests import Image, VideoRequest
 from vidgate.providers.base import SubmitIds
-from vidgate.providers.vidu import Vidu
 
-VIDU = Vidu()
-URLS = [f"https://a.example.test/{number}.jpg" for number in range(16)]
-VIDEO = "https://a.example.test/v.mp4"
 SETTINGS = [{"key_image": url} for url in URLS[:2]]
 
 

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 from tests.support.calls import read_answer
+from tests.support.vidu import VIDU
 
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.channels import ChannelAccess
@@ -15,9 +16,7 @@ from vidgate.models.ids import new_id
 from vidgate.models.outcomes import Succeeded, UpstreamRef, VideoResult
 from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import FollowUp, OutputSnapshot, TaskSnapshot, TaskStatus
-from vidgate.providers.vidu import Vidu
 
-VIDU = Vidu()
 RESULT = VideoResult(
     url="https://cdn.example.test/c.mp4", duration_seconds=5.04, upstream_id="900000000000000002"
 )

@@ -1,33 +1,19 @@
 """The Vidu adapter: golden requests beyond the four endpoints that make videos from pictures."""
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from tests.support.vidu import KEY, NOW, PICTURES, SPEECH, URLS, VIDEO, VIDU, ask
 
 from vidgate.models.channels import ChannelAccess
-from vidgate.models.requests import Image, VideoRequest
+from vidgate.models.requests import VideoRequest
 from vidgate.providers.base import SubmitIds
-from vidgate.providers.vidu import Vidu
 
-VIDU = Vidu()
-NOW = datetime(2026, 11, 20, 8, 30, tzinfo=UTC)
-KEY = "vda_000000000000_exampleKeyForTestsOnly"
 CHANNEL = ChannelAccess("https://api.vidu.cn", SecretStr(KEY))
 IDS = SubmitIds(correlation="att_01", callback_url="https://svc.example.test/cb/1")
 CREATION = "900000000000000002"
-
-URLS = [f"https://a.example.test/{number}.jpg" for number in range(12)]
-PICTURES = tuple(Image(url=url) for url in URLS)
-VIDEO = "https://a.example.test/v.mp4"
-SPEECH = "https://a.example.test/s.wav"
-
-
-def ask(model: str, **fields: Any) -> VideoRequest:
-    return VideoRequest(model=model, **{"prompt": "a paper boat", **fields})
-
 
 # Every body also has our payload and our callback_url
 

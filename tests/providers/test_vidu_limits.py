@@ -1,37 +1,16 @@
 """The Vidu adapter: what is refused before any call, and names that the vendor retired."""
 
-import struct
-import zlib
 from dataclasses import replace
-from typing import Any, cast
+from typing import cast
 
 import pytest
+from tests.support.adapters import png
+from tests.support.vidu import PICTURES, SPEECH, UNMAPPED, URLS, VIDEO, VIDU, ask
 
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import Image, VideoRequest
 from vidgate.providers.base import ModelCapabilities
-from vidgate.providers.vidu import Vidu
 from vidgate.providers.vidu.models import MODELS
-
-VIDU = Vidu()
-UNMAPPED = Vidu(map_retired_models=False)
-
-URLS = [f"https://a.example.test/{number}.jpg" for number in range(12)]
-PICTURES = tuple(Image(url=url) for url in URLS)
-VIDEO = "https://a.example.test/v.mp4"
-SPEECH = "https://a.example.test/s.wav"
-
-
-def ask(model: str, **fields: Any) -> VideoRequest:
-    return VideoRequest(model=model, **{"prompt": "a paper boat", **fields})
-
-
-def png(width: int, height: int) -> Image:
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    chunk = struct.pack(">I", len(header)) + b"IHDR" + header
-    content = b"\x89PNG\r\n\x1a\n" + chunk + struct.pack(">I", zlib.crc32(chunk[4:]))
-    return Image(content=content, media_type="image/png")
-
 
 REFUSED: dict[str, tuple[VideoRequest, str, str]] = {
     "unknown action": (ask("viduq2", metadata={"action": "dance"}), "action", "key_frames"),

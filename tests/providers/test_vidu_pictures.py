@@ -6,14 +6,12 @@ import zlib
 from typing import Any
 
 import pytest
+from tests.support.vidu import VIDEO, VIDU
 
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import VideoRequest
-from vidgate.providers.vidu import Vidu
 
-VIDU = Vidu()
 URL = "HTTPS://a.example.test/1.jpg?x=1"
-VIDEO = "https://a.example.test/v.mp4"
 
 
 def png(width: int, height: int) -> str:

@@ -4,21 +4,19 @@ import copy
 import json
 import math
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 import httpx
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import SecretStr
 from tests.support.calls import read_answer
+from tests.support.vidu import CHANNEL, KEY, NOW, REF, UNMAPPED, VIDU
 
 from vidgate.exceptions import (
     CallbackRefusedError,
     ProviderProtocolError,
     UnsupportedParameterError,
 )
-from vidgate.models.channels import ChannelAccess
 from vidgate.models.outcomes import (
     Failed,
     Found,
@@ -27,7 +25,6 @@ from vidgate.models.outcomes import (
     Submission,
     Succeeded,
     Unreadable,
-    UpstreamRef,
 )
 from vidgate.models.requests import Image, VideoRequest
 from vidgate.providers.base import (
@@ -38,15 +35,8 @@ from vidgate.providers.base import (
     ProbeAnswer,
     SubmitIds,
 )
-from vidgate.providers.vidu import Vidu
 
-VIDU = Vidu()
-UNMAPPED = Vidu(map_retired_models=False)
-KEY = "vda_000000000000_exampleKeyForTestsOnly"
-CHANNEL = ChannelAccess("https://api.vidu.com", SecretStr(KEY))
-NOW = datetime(2026, 11, 20, 8, 30, tzinfo=UTC)
 IDS = SubmitIds(correlation="att_01", callback_url="https://svc.example.test/cb/1")
-REF = UpstreamRef("900000000000000001")
 URL = "https://a.example.test/1.jpg"
 
 BOUNDED = settings(max_examples=600, deadline=None, derandomize=True, database=None)

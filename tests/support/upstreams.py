@@ -6,12 +6,11 @@ import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import httpx
 import respx
-from tests.support.adapters import ADAPTERS
+from tests.support.adapters import ADAPTERS, DATA
 from tests.support.clock import FixedClock
 from typing_extensions import override
 
@@ -52,8 +51,6 @@ __all__ = [
 Answer: TypeAlias = (
     Reply | Exception | Callable[[httpx.Request], "Answer"] | Callable[[httpx.Request], Any]
 )
-
-DATA: Final = Path(__file__).parents[1] / "data"
 
 
 def _read() -> Iterator[tuple[str, Situations]]:

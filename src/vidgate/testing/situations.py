@@ -30,6 +30,7 @@ __all__ = [
     "SentRequest",
     "Situations",
     "SituationsError",
+    "read_reply",
     "read_situations",
 ]
 
@@ -102,6 +103,19 @@ def _put(value: Any, values: Mapping[str, str]) -> Any:
             return values[str(value)]
         case _:
             return value
+
+
+def read_reply(folder: Path, name: Name) -> Reply:
+    """Read a reply.
+
+    Raises:
+        SituationsError: There is none of this name, or it is none.
+    """
+    path = folder / f"{name}.json"
+    try:
+        return _REPLY.validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise SituationsError(f"{path}: {_told(error)}") from error
 
 
 class SentRequest(_Data):
@@ -258,11 +272,7 @@ class Situations(_Data):
         Raises:
             SituationsError: There is none of this name, or it is none.
         """
-        path = self.folder / f"{name}.json"
-        try:
-            return _REPLY.validate_json(path.read_bytes())
-        except (OSError, ValidationError) as error:
-            raise SituationsError(f"{path}: {_told(error)}") from error
+        return read_reply(self.folder, name)
 
     def all_replies(self) -> list[Name]:
         """The names of all files in the folder that are replies, used or not."""
