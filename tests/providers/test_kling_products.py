@@ -528,8 +528,8 @@ def test_what_a_product_has_no_use_for_is_named() -> None:
     shot = {"index": 1, "prompt": "a boat", "duration": "5"}
     shots = {"multi_shot": True, "shot_type": "customize", "multi_prompt": [shot]}
 
-    assert kling.translate(motion).ignored == ("size", "duration", "seed")
-    assert kling.translate(effect).ignored == ("size", "prompt", "duration")
+    assert kling.translate(motion).ignored == ("duration", "seed", "size")
+    assert kling.translate(effect).ignored == ("duration", "prompt", "size")
     assert kling.translate(edit).ignored == ("duration",)
     assert "duration" not in kling.translate(edit).body
     told = kling.translate(video("kling-v3", "unused", metadata=shots))

@@ -74,13 +74,13 @@ from vidgate.providers.kling.direct_calls import (
     direct_path,
     read_data,
 )
+from vidgate.providers.kling.fields import VOCABULARY
 from vidgate.providers.kling.follow_ups import follow_up
 from vidgate.providers.kling.lip_sync import first_step, second_step
 from vidgate.providers.kling.models import ADVANCED_LIP_SYNC, CAPABILITIES, IDENTIFY_FACE
 from vidgate.providers.kling.signing import Signer, check_credential, has_api_key
 from vidgate.providers.kling.translation import translate
 from vidgate.providers.kling.vendor_answers import native_answer
-from vidgate.providers.kling.vocabulary import VOCABULARY
 from vidgate.providers.pieces import to_json
 from vidgate.providers.words import translate_words
 
@@ -137,7 +137,7 @@ class Kling(Provider, FollowsUp, Finds, Tests, CallsBack, AnswersDirectly):
         return translate_words(
             request,
             VOCABULARY,
-            lambda heard: translate(heard, map_retired_models=self.map_retired_models),
+            lambda decided: translate(decided, map_retired_models=self.map_retired_models),
         )
 
     @override
@@ -354,14 +354,14 @@ def _read_find(envelope: Envelope, lost: LostSubmit, *, in_list: bool) -> Found:
 def _new_jobs(envelope: Envelope) -> list[Job]:
     _require_answer(envelope)
     if not isinstance(envelope.data, list):
-        raise envelope.error("Kling's list of jobs is none")
+        raise envelope.error("Kling's list of jobs is not a list")
     return [read_new_job(entry) for entry in envelope.data if isinstance(entry, Mapping)]
 
 
 def _legacy_job(envelope: Envelope) -> Job:
     _require_answer(envelope)
     if not isinstance(envelope.data, Mapping):
-        raise envelope.error("Kling's job is none")
+        raise envelope.error("Kling's job is not an object")
     return read_legacy_job(envelope.data)
 
 

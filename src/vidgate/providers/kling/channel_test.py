@@ -17,7 +17,7 @@ from vidgate.exceptions import ProviderProtocolError
 from vidgate.providers.answers import address_of, secret_of
 from vidgate.providers.base import ProbeAnswer
 from vidgate.providers.kling.answers import Envelope, read_envelope, to_integer
-from vidgate.providers.kling.wire import objects
+from vidgate.providers.kling.generations import objects
 
 __all__ = ["probe_path", "read_probe"]
 

@@ -9,8 +9,10 @@ from typing import Any
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import VideoRequest
 from vidgate.providers.base import Action
-from vidgate.providers.kling.frames import LegacyFrames, LegacyOmni, New
+from vidgate.providers.kling.bodies import NEW_SHAPES, SHAPES, Shape
+from vidgate.providers.kling.generations import is_given, objects
 from vidgate.providers.kling.models import (
+    GONE_FIELDS,
     PRODUCT_NAMES,
     RETIRED,
     SUCCESSOR,
@@ -19,23 +21,14 @@ from vidgate.providers.kling.models import (
     Traits,
     unknown_actions,
 )
-from vidgate.providers.kling.products import (
-    Avatar,
-    Effects,
-    LegacyMotion,
-    LipSync,
-    MultiElements,
-    NewMotion,
-)
-from vidgate.providers.kling.wire import Wire, is_given, objects
 
 __all__ = [
     "ACTION",
     "NO_EXTENSION",
     "NO_MULTI_IMAGE",
-    "Route",
+    "Choice",
+    "choose",
     "effective_model",
-    "find_route",
     "find_traits",
 ]
 
@@ -113,36 +106,12 @@ _RETIRED_WORDS = MappingProxyType(
 
 _PRODUCT_OF_NAME = MappingProxyType({name: product for product, name in PRODUCT_NAMES.items()})
 
-_WIRES = MappingProxyType(
-    {
-        Product.LIP_SYNC: LipSync(),
-        Product.AVATAR: Avatar(),
-        Product.EFFECTS: Effects(),
-        Product.MULTI_ELEMENTS: MultiElements(),
-    }
-)
-_LEGACY_WIRES = MappingProxyType(
-    {
-        Product.FRAMES: LegacyFrames(),
-        Product.OMNI: LegacyOmni(),
-        Product.MOTION: LegacyMotion(),
-    }
-)
-_NEW = New()
-_NEW_WIRES = MappingProxyType(
-    {Product.FRAMES: _NEW, Product.OMNI: _NEW, Product.MOTION: NewMotion()}
-)
-
-
 _PATH_MODEL = re.compile(r"kling-[0-9]+\.[0-9]+[a-z0-9-]*")
 """Names with a dot are those of the new generation, also of models to come."""
 
-_GONE_FIELDS = ("camera_control", "static_mask", "dynamic_masks")
-"""Which only retired models could honour."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
+class Choice:
     """What a request is for.
 
     Attributes:
@@ -159,11 +128,9 @@ class Route:
     path: str | None = None
 
     @property
-    def wire(self) -> Wire:
+    def shape(self) -> Shape:
         """The shape of the body."""
-        if self.product in _WIRES:
-            return _WIRES[self.product]
-        return (_NEW_WIRES if self.traits.is_path_model else _LEGACY_WIRES)[self.product]
+        return (NEW_SHAPES if self.traits.is_path_model else SHAPES)[self.product]
 
     @property
     def as_frames(self) -> bool:
@@ -192,9 +159,7 @@ def effective_model(request: VideoRequest) -> str:
     return request.model if product is None else PRODUCT_NAMES.get(product, request.model)
 
 
-def find_route(
-    request: VideoRequest, over: Mapping[str, Any], *, map_retired_models: bool
-) -> Route:
+def choose(request: VideoRequest, over: Mapping[str, Any], *, map_retired_models: bool) -> Choice:
     """Find what a request is for.
 
     Raises:
@@ -203,10 +168,10 @@ def find_route(
     asked = _asked(request.metadata)
     product = _product(request.model, over, asked)
     path = _native_path(request)
-    if product is not None and product in _WIRES:
+    if product is not None and product in PRODUCT_NAMES:
         if product is Product.LIP_SYNC and not is_given(over.get("session_id")):
             path = None  # the faces of the video are found first, and ours is what says so
-        return Route(
+        return Choice(
             traits=TRAITS[PRODUCT_NAMES[product]], product=product, actions=frozenset(), path=path
         )
     is_path_model = None if path is None else not path.startswith(_LEGACY_ROOT)
@@ -224,7 +189,7 @@ def find_route(
     if product is Product.MOTION:
         if Action.MOTION not in traits.actions:
             raise _no_motion(request.model)
-        return Route(traits=traits, product=product, actions=frozenset(), path=path)
+        return Choice(traits=traits, product=product, actions=frozenset(), path=path)
     if product is Product.OMNI and not traits.is_omni:
         raise UnsupportedParameterError(
             ACTION, f"{traits.name} is no omni model; kling-v3-omni is one."
@@ -238,7 +203,7 @@ def find_route(
     if traits.is_omni and is_given(over.get("video_url")):
         where = "contents" if traits.is_path_model else "video_list"
         raise UnsupportedParameterError("video_url", f"{traits.name} takes a video in `{where}`.")
-    return Route(traits=traits, product=traits.product, actions=asked.actions, path=path)
+    return Choice(traits=traits, product=traits.product, actions=asked.actions, path=path)
 
 
 def _native_path(request: VideoRequest) -> str | None:
@@ -356,7 +321,7 @@ def find_traits(
 
 
 def _require_successor_takes(model: str, over: Mapping[str, Any], *, has_pictures: bool) -> None:
-    gone = [field for field in _GONE_FIELDS if is_given(over.get(field))]
+    gone = [field for field in GONE_FIELDS if is_given(over.get(field))]
     is_tail_only = not has_pictures and not is_given(over.get("image"))
     if is_given(over.get("image_tail")) and is_tail_only:
         gone.append("image_tail")

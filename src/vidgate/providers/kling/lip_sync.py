@@ -11,8 +11,8 @@ from typing import Any
 
 from vidgate.models.outcomes import Fault, FaultKind, Rejected
 from vidgate.providers.kling.answers import Envelope, to_integer
+from vidgate.providers.kling.generations import is_given, objects
 from vidgate.providers.kling.models import ADVANCED_LIP_SYNC
-from vidgate.providers.kling.wire import is_given, objects
 
 __all__ = ["first_step", "second_step"]
 

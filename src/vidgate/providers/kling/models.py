@@ -20,6 +20,7 @@ from vidgate.providers.base import Action, ActionCapabilities, Capabilities, Mod
 __all__ = [
     "ADVANCED_LIP_SYNC",
     "CAPABILITIES",
+    "GONE_FIELDS",
     "IDENTIFY_FACE",
     "MODE_OF_TIER",
     "OMNI_IMAGES",
@@ -51,6 +52,9 @@ OMNI_IMAGES = 7
 
 OMNI_IMAGES_BESIDE_VIDEO = 4
 """The same, beside a reference video."""
+
+GONE_FIELDS = ("camera_control", "static_mask", "dynamic_masks")
+"""Which only retired models could honour."""
 
 SUCCESSOR = "kling-v2-5-turbo"
 RETIRED = (
@@ -128,11 +132,18 @@ class Traits:
         """Whether one endpoint takes text, frames and references alike."""
         return self.product is Product.OMNI
 
-    def action(self, action: Action) -> ActionCapabilities:
-        """What it takes for this, or for the nearest thing that it does at all."""
+    def nearest(self, action: Action) -> Action:
+        """This action, or the nearest thing that it does at all."""
         if action in self.actions:
-            return self.actions[action]
-        return self.actions[Action.TEXT if action is Action.TEXT else Action.FIRST_FRAME]
+            return action
+        return Action.TEXT if action is Action.TEXT else Action.FIRST_FRAME
+
+    def action(self, action: Action, *, has_sound: bool = False) -> ActionCapabilities:
+        """What it takes for this, or for the nearest thing, with sound or without."""
+        takes = self.actions[self.nearest(action)]
+        if has_sound and self.sound_tiers and takes.tiers:
+            return replace(takes, tiers=self.sound_tiers)
+        return takes
 
 
 # The rows

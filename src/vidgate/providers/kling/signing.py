@@ -80,7 +80,7 @@ class Signer:
             is_new: Whether it is for the new generation of the API.
 
         Raises:
-            ConfigurationError: The credential is none, or not good for the new generation.
+            ConfigurationError: It is not a valid credential, or only valid for the legacy API.
         """
         key = credential.get_secret_value()
         check_credential(key)

@@ -2,15 +2,17 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import Image, VideoRequest
 from vidgate.providers.base import Action, ActionCapabilities, RunFacts, Translation
-from vidgate.providers.draft import merge, refuse_zero
-from vidgate.providers.kling.choosing import ACTION, NO_MULTI_IMAGE, Route, find_route
-from vidgate.providers.kling.foreign import idle_fields, refuse_foreign_fields
-from vidgate.providers.kling.judging import judge
+from vidgate.providers.draft import Draft, merge, refuse_zero
+from vidgate.providers.kling.bodies import Generic, Inputs
+from vidgate.providers.kling.choosing import ACTION, NO_MULTI_IMAGE, Choice, choose
+from vidgate.providers.kling.fields import has_own_shots, idle_fields, judge
+from vidgate.providers.kling.generations import refuse_foreign
 from vidgate.providers.kling.media import bare_media, check_inline
 from vidgate.providers.kling.models import (
     MODE_OF_TIER,
@@ -23,9 +25,6 @@ from vidgate.providers.kling.models import (
     Traits,
     pace_of,
 )
-from vidgate.providers.kling.rules import check_rules, has_own_shots, narrow
-from vidgate.providers.kling.wire import Inputs, Overridden, Wish
-from vidgate.providers.kling.words import refuse_foreign
 from vidgate.providers.pieces import encode_base64
 from vidgate.providers.sizes import SizeFit, fit_size, told_lower
 
@@ -52,107 +51,91 @@ def translate(request: VideoRequest, *, map_retired_models: bool) -> Translation
         UnsupportedParameterError: A generic field cannot be honoured.
     """
     refuse_zero(request)
-    over = _vendor_fields(request.metadata)
-    route = find_route(request, over, map_retired_models=map_retired_models)
-    over = bare_media(over, route.wire.max_image_bytes)
-    if route.path is not None:
-        return _as_written(over, route, route.path, _replaced(request, route.traits))
-    traits, wire, as_frames = route.traits, route.wire, route.as_frames
-    pictures = _pictures(request, route)
-    written = over
-    wire, over = wire.hear(over, traits, route.product)
-    inputs = wire.inputs(pictures, over, traits, as_frames=as_frames)
-    route.check(inputs.action)
-    overridden = wire.overridden(over, inputs, traits)
-    check_rules(request, traits, inputs, over, overridden)
-    capabilities = narrow(traits, inputs, traits.action(inputs.action))
-    uses_duration = _uses_duration(route, capabilities)
-
-    fit = _fit(request, traits, capabilities, inputs, overridden)
-    ratio = fit.ratio
-    details: dict[str, Any] = {ACTION: inputs.action.value}
-    if traits.is_omni and inputs.needs_ratio and ratio is None and not overridden.ratio:
-        ratio = details["aspect_ratio"] = _DEFAULT_RATIO
-    uses_prompt = wire.has_prompt and not has_own_shots(traits, over)
-    only = None if overridden.tier or fit.tier else _only(capabilities.tiers)
-    wish = Wish(
-        prompt="" if overridden.prompt or not uses_prompt else _prompt(request, capabilities),
-        pictures=pictures,
-        duration=_duration(request, capabilities, route.product)
-        if uses_duration and not overridden.duration
-        else None,
-        tier=None if overridden.tier else fit.tier or only,
-        ratio=ratio,
-        as_frames=as_frames,
-    )
-    taken, rest = wire.take(over)
-    body = merge(wire.write(wish, inputs, traits, taken), rest)
-    wire.check(body, inputs, traits)
-    judge(
-        body,
-        written,
-        inputs=inputs,
-        traits=traits,
-        product=route.product,
-        offered=capabilities,
-    )
-    refuse_foreign_fields(over, body, traits, route.product)
-
-    fields = {
-        "size": fit.ignored,
-        "prompt": bool(request.prompt) and not uses_prompt and not overridden.prompt,
-        "duration": request.duration_seconds is not None
-        and not uses_duration
-        and not overridden.duration,
-        "fps": request.fps is not None,
-        "seed": request.seed is not None,
-        "user": request.user is not None,
-    }
-    named = (name for name, is_ignored in fields.items() if is_ignored)
-    ignored = tuple(dict.fromkeys((*named, *idle_fields(body, inputs, traits, route.product))))
-    facts = wire.facts(body, inputs, traits)
-    lower = told_lower(request, facts.resolution) if overridden.tier else ""
-    changes = (_replaced(request, traits), lower or fit.adjusted, _raised(only, traits))
-    adjusted = tuple(filter(None, changes))
-    if request.strict:
-        _refuse_any(ignored, adjusted)
+    written = _vendor_fields(request.metadata)
+    choice = choose(request, written, map_retired_models=map_retired_models)
+    traits, shape = choice.traits, choice.shape
+    written = bare_media(written, shape.max_image_bytes)
+    write = _write if choice.path is None else _as_written
+    body, draft, details = write(request, written, choice)
+    inputs = shape.inputs(body, traits)
+    judge(body, written, choice, inputs)
+    draft.idle(*idle_fields(body, choice, inputs))
+    if request.strict and choice.path is None:
+        _refuse_any(draft.ignored, draft.adjusted)
+    facts = shape.facts(body, inputs, traits)
     return Translation(
-        endpoint=capabilities.endpoint,
+        endpoint=choice.path or traits.action(inputs.action).endpoint,
         body=body,
         facts=facts,
-        pace=pace_of(traits, route.product, facts.resolution),
-        details=_told(facts) | details,
-        ignored=ignored,
-        adjusted=adjusted,
+        pace=pace_of(traits, choice.product, facts.resolution),
+        details={**_told(facts), ACTION: inputs.action.value, **details},
+        ignored=draft.ignored,
+        adjusted=tuple(draft.adjusted),
     )
 
 
-def _as_written(over: Mapping[str, Any], route: Route, path: str, replaced: str) -> Translation:
+def _write(
+    request: VideoRequest, written: Mapping[str, Any], choice: Choice
+) -> tuple[dict[str, Any], Draft, dict[str, Any]]:
+    """Write the body: the generic fields, with the client's vendor fields laid over them.
+
+    Returns:
+        The body, what became of the generic fields, and details of it.
+    """
+    traits, shape = choice.traits, choice.shape
+    pictures = _pictures(request, choice)
+    over = shape.adopt(written, traits, choice.product)
+    uses_prompt = shape.has_prompt and not has_own_shots(traits, over)
+    prompt = request.prompt if uses_prompt else ""
+    generic = Generic(prompt=prompt, pictures=pictures, as_frames=choice.as_frames)
+    body = shape.write(over, generic, traits)
+    inputs = shape.inputs(body, traits)
+    choice.check(inputs.action)
+
+    takes = traits.action(inputs.action, has_sound=inputs.has_sound)
+    draft = Draft(request, shape.settings(over), traits.name)
+    draft.use("image", *(["prompt"] if uses_prompt or "prompt" in over else []))
+    has_duration = shape.has_duration and (takes.durations or not traits.is_known)
+    if has_duration or shape.duration_field in draft.over:
+        _write_duration(draft, choice, over, takes.durations)
+    fit, details = _fit(draft, choice, inputs, takes), {}
+    wants_ratio = traits.is_omni and inputs.needs_ratio and fit.ratio is None
+    if wants_ratio and "aspect_ratio" not in draft.over:
+        details["aspect_ratio"] = _DEFAULT_RATIO
+        fit = replace(fit, ratio=_DEFAULT_RATIO)
+    is_tier_said = shape.tier_field in draft.over
+    only = takes.tiers[0] if len(takes.tiers) == 1 and not (fit.tier or is_tier_said) else None
+    draft.size(
+        replace(fit, tier=fit.tier or only, adjusted=""),
+        tier=shape.tier_field,
+        write=shape.to_vendor_tier,
+    )
+    body = shape.place(body, draft.body)
+    made = shape.facts(body, inputs, traits).resolution
+    lower = told_lower(request, made) if is_tier_said else ""
+    draft.adjust(_replaced(request, traits), lower or fit.adjusted, _raised(only, traits))
+    return body, draft, details
+
+
+def _as_written(
+    request: VideoRequest, written: Mapping[str, Any], choice: Choice
+) -> tuple[dict[str, Any], Draft, dict[str, Any]]:
     """Take a body that a client wrote for this very path: nothing is put in beside the model."""
-    traits, wire = route.traits, route.wire
-    refuse_foreign(over, traits, route.product)
-    inputs = wire.inputs((), over, traits)
-    offered = narrow(traits, inputs, traits.action(inputs.action))
-    if offered.endpoint != path:
-        raise _wrong_path(traits, inputs, path)
-    body = merge({}, over)
-    if route.product not in PRODUCT_NAMES and not traits.is_path_model:
+    traits, path = choice.traits, choice.path
+    refuse_foreign(written, traits, choice.product)
+    body = merge({}, written)
+    if choice.product not in PRODUCT_NAMES and not traits.is_path_model:
         body = {"model_name": traits.name, **body}
-    wire.check(body, inputs, traits)
-    judge(body, over, inputs=inputs, traits=traits, product=route.product, offered=offered)
-    facts = wire.facts(body, inputs, traits)
-    return Translation(
-        endpoint=path,
-        body=body,
-        facts=facts,
-        pace=pace_of(traits, route.product, facts.resolution),
-        details={**_told(facts), ACTION: inputs.action.value},
-        ignored=idle_fields(body, inputs, traits, route.product),
-        adjusted=(replaced,) if replaced else (),
-    )
+    inputs = choice.shape.inputs(body, traits)
+    if traits.action(inputs.action).endpoint != path:
+        raise _wrong_path(traits, inputs, path)
+    draft = Draft(request, written, traits.name)
+    draft.use("fps", "seed", "user")
+    draft.adjust(_replaced(request, traits))
+    return body, draft, {}
 
 
-def _wrong_path(traits: Traits, inputs: Inputs, path: str) -> UnsupportedParameterError:
+def _wrong_path(traits: Traits, inputs: Inputs, path: str | None) -> UnsupportedParameterError:
     if path not in [offered.endpoint for offered in traits.actions.values()]:
         return UnsupportedParameterError("model_name", f"Kling has no {traits.name} at {path}.")
     if inputs.action is Action.TEXT:
@@ -174,15 +157,15 @@ def _vendor_fields(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def _pictures(request: VideoRequest, route: Route) -> tuple[str, ...]:
-    traits, images = route.traits, request.images
-    is_motion = route.product is Product.MOTION
+def _pictures(request: VideoRequest, choice: Choice) -> tuple[str, ...]:
+    traits, images = choice.traits, request.images
+    is_motion = choice.product is Product.MOTION
     most = max(
         offered.images[1]
         for action, offered in traits.actions.items()
         if (action is Action.MOTION) is is_motion
     )
-    if route.as_frames:
+    if choice.as_frames:
         most = min(most, 2)
     if len(images) > most and not traits.is_omni and not is_motion and request.model in RETIRED:
         raise UnsupportedParameterError("images", NO_MULTI_IMAGE, allowed=range(most + 1))
@@ -192,7 +175,7 @@ def _pictures(request: VideoRequest, route: Route) -> tuple[str, ...]:
             f"{traits.name} takes another number of pictures, not {len(images)}.",
             allowed=range(most + 1),
         )
-    return tuple(_picture(image, route.wire.max_image_bytes) for image in images)
+    return tuple(_picture(image, choice.shape.max_image_bytes) for image in images)
 
 
 def _picture(image: Image, max_bytes: int) -> str:
@@ -203,67 +186,42 @@ def _picture(image: Image, max_bytes: int) -> str:
     return encode_base64(image.content)
 
 
-def _prompt(request: VideoRequest, capabilities: ActionCapabilities) -> str:
-    limit = capabilities.prompt_characters
-    if limit is not None and len(request.prompt) > limit:
-        raise UnsupportedParameterError(
-            "prompt",
-            f"The model takes prompts of at most {limit} characters, "
-            f"and this one has {len(request.prompt)}.",
-        )
-    return request.prompt
+def _write_duration(
+    draft: Draft, choice: Choice, over: Mapping[str, Any], durations: Sequence[int]
+) -> None:
+    """Write a length; that of a sound is in milliseconds, so that it need not be whole."""
+    shape, seconds = choice.shape, draft.request.duration_seconds
+    is_sound = choice.product is Product.LIP_SYNC
+    is_within = is_sound and seconds is not None and durations[0] <= seconds <= durations[-1]
+    draft.duration(
+        shape.duration_field,
+        allowed=durations if is_sound and not is_within else (),
+        write=lambda asked: shape.to_vendor_duration(asked, over),
+    )
 
 
-def _uses_duration(route: Route, capabilities: ActionCapabilities) -> bool:
-    """Whether there is a length to choose; of an unknown model's the vendor is the judge."""
-    if not route.wire.has_duration:
-        return False
-    return bool(capabilities.durations) or not route.traits.is_known
-
-
-def _duration(
-    request: VideoRequest, capabilities: ActionCapabilities, product: Product
-) -> int | float | None:
-    duration = request.duration_seconds
-    if duration is None:
-        return None
-    if isinstance(duration, float) and duration.is_integer():
-        duration = int(duration)
-    durations = capabilities.durations
-    if product is Product.LIP_SYNC and durations[0] <= duration <= durations[-1]:
-        return duration  # told in milliseconds, so that it need not be whole
-    if durations and duration not in durations:
-        raise UnsupportedParameterError(
-            "duration",
-            "The model makes no video of that many seconds.",
-            allowed=capabilities.durations,
-        )
-    return duration
-
-
-def _fit(
-    request: VideoRequest,
-    traits: Traits,
-    capabilities: ActionCapabilities,
-    inputs: Inputs,
-    overridden: Overridden,
-) -> SizeFit:
+def _fit(draft: Draft, choice: Choice, inputs: Inputs, offered: ActionCapabilities) -> SizeFit:
     """Fit the size, but for what `metadata` says in its place."""
+    request, traits = draft.request, choice.traits
     is_pixels = request.width is not None and request.height is not None
-    shape_is_said = overridden.ratio or (is_pixels and inputs.gives_shape)
-    if shape_is_said and (overridden.tier or not is_pixels):
+    has_tier = choice.shape.tier_field in draft.over
+    has_ratio = "aspect_ratio" in draft.over
+    shape_is_said = has_ratio or (is_pixels and inputs.gives_shape)
+    if shape_is_said and (has_tier or not is_pixels):
         return SizeFit()
     if not traits.is_known:
-        return _fit_unknown(request, inputs, overridden)
+        return _fit_unknown(request, inputs, has_tier=has_tier, has_ratio=has_ratio)
     return fit_size(
         request,
-        tiers=() if overridden.tier else capabilities.tiers,
-        ratios=() if overridden.ratio else capabilities.ratios,
+        tiers=() if has_tier else offered.tiers,
+        ratios=() if has_ratio else offered.ratios,
         has_frame=inputs.gives_shape,
     )
 
 
-def _fit_unknown(request: VideoRequest, inputs: Inputs, overridden: Overridden) -> SizeFit:
+def _fit_unknown(
+    request: VideoRequest, inputs: Inputs, *, has_tier: bool, has_ratio: bool
+) -> SizeFit:
     """A ratio goes out as it is; only a number of pixels has to be put in Kling's words."""
     width, height = request.width, request.height
     if width is None or height is None:
@@ -271,11 +229,9 @@ def _fit_unknown(request: VideoRequest, inputs: Inputs, overridden: Overridden) 
             return SizeFit(ignored=True)
         return SizeFit(ratio=request.aspect_ratio)
     fit = SizeFit()
-    if not overridden.tier:
+    if not has_tier:
         fit = fit_size(request, tiers=tuple(TIER_OF_MODE.values()), ratios=(), has_frame=True)
-    ratio = None
-    if not (overridden.ratio or inputs.gives_shape):
-        ratio = _ratio(width, height)
+    ratio = None if has_ratio or inputs.gives_shape else _ratio(width, height)
     return SizeFit(tier=fit.tier, ratio=ratio, adjusted=fit.adjusted)
 
 
@@ -286,10 +242,6 @@ def _ratio(width: int, height: int) -> str:
             return ratio
     divisor = math.gcd(width, height)
     return f"{width // divisor}:{height // divisor}"
-
-
-def _only(tiers: Sequence[str]) -> str | None:
-    return tiers[0] if len(tiers) == 1 else None
 
 
 def _raised(only: str | None, traits: Traits) -> str:

@@ -4,7 +4,8 @@ Source: the vendor's model pages of both generations under
 https://kling.ai/document-api/api/video/, read 2026-09-20.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -12,13 +13,20 @@ from vidgate.exceptions import UnsupportedParameterError
 from vidgate.providers.kling.models import MODE_OF_TIER, TIER_OF_MODE, Product, Traits
 
 __all__ = [
-    "CONTENT_WORDS",
     "LEGACY_WORDS",
     "is_given",
+    "is_list_of_objects",
     "legacy_value",
+    "legacy_values",
+    "objects",
     "refuse_foreign",
-    "to_legacy_words",
-    "to_settings",
+    "settings_of",
+    "to_contents",
+    "to_element_entries",
+    "to_legacy_fields",
+    "to_new_fields",
+    "to_new_prompt",
+    "to_references",
 ]
 
 LEGACY_WORDS = MappingProxyType(
@@ -33,7 +41,7 @@ LEGACY_WORDS = MappingProxyType(
 )
 """Members of `settings`, and what the legacy generation calls them."""
 
-CONTENT_WORDS = ("image", "image_tail", "image_list", "video_list", "element_list", "voice_list")
+_CONTENT_WORDS = ("image", "image_tail", "image_list", "video_list", "element_list", "voice_list")
 """What the legacy generation has beside its words, and the new one in `contents`."""
 
 _SETTING_OF = MappingProxyType(
@@ -87,7 +95,26 @@ def is_given(value: Any) -> bool:
     return bool(value.strip()) if isinstance(value, str) else value not in (None, [])
 
 
-def to_settings(over: Mapping[str, Any], traits: Traits, product: Product) -> dict[str, Any]:
+def objects(value: Any) -> list[Mapping[str, Any]]:
+    """The objects of a list; none where it is no list."""
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+
+
+def is_list_of_objects(value: Any) -> bool:
+    """Whether it is a list, of objects alone."""
+    return isinstance(value, list) and len(objects(value)) == len(value)
+
+
+def settings_of(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The `settings`, empty where they are no object."""
+    settings = body.get("settings")
+    return settings if isinstance(settings, Mapping) else {}
+
+
+# Fields of the body
+
+
+def to_new_fields(over: Mapping[str, Any], traits: Traits, product: Product) -> dict[str, Any]:
     """Put the legacy words for `settings` and `options` where the new generation has them.
 
     Raises:
@@ -124,7 +151,13 @@ def legacy_value(word: str, value: object) -> object:
     return next((old for old, new in values.items() if new == value), value)
 
 
-def to_legacy_words(over: Mapping[str, Any], traits: Traits, product: Product) -> dict[str, Any]:
+def legacy_values(word: str, allowed: Sequence[str]) -> tuple[str, ...]:
+    """Spell values of the new generation by a legacy word, which may not have them all."""
+    values: Mapping[str, str] = _VALUES.get(word, {})
+    return tuple(old for old, new in values.items() if new in allowed) if values else (*allowed,)
+
+
+def to_legacy_fields(over: Mapping[str, Any], traits: Traits, product: Product) -> dict[str, Any]:
     """Put `settings` and `options` of the new generation in a flat body's words.
 
     Raises:
@@ -163,7 +196,7 @@ def refuse_foreign(over: Mapping[str, Any], traits: Traits, product: Product) ->
     foreign: dict[str, str] = {}
     if traits.is_path_model:
         foreign |= _GONE | {word: f"say `settings.{name}`" for word, name in _SETTING_OF.items()}
-        content = (*CONTENT_WORDS, "image_url", "video_url")
+        content = (*_CONTENT_WORDS, "image_url", "video_url")
         foreign |= dict.fromkeys(content, "put it in `contents`")
         foreign["watermark_info"] = "say `options.watermark_info`"
         foreign["multi_prompt"] = "write the shots in the prompt"
@@ -262,3 +295,188 @@ def _contents_instead(product: Product) -> str:
             return "give `image` and `image_tail`"
         case _:
             return "give its own fields"
+
+
+# Entries of `contents`
+
+_REFERENCE = re.compile(r"<<<\s*([A-Za-z]+_[0-9]+)\s*>>>")
+"""`<<<image_1>>>`, which the new generation spells `@image_1`."""
+
+_ROLES = MappingProxyType({"first_frame": "first_frame", "end_frame": "last_frame"})
+_VIDEOS = MappingProxyType({"feature": "feature_video", "base": "base_video"})
+_SHOT_END = re.compile("[;；]")  # noqa: RUF001 - Chinese punctuation
+
+
+def to_references(words: Any) -> Any:
+    """Spell references in a prompt as the new generation does."""
+    return _REFERENCE.sub(r"@\1", words) if isinstance(words, str) else words
+
+
+def to_new_prompt(fields: dict[str, Any], traits: Traits) -> Any:
+    """Take the prompt that `metadata` has, its shots in the grammar of the new generation.
+
+    Returns:
+        The prompt; `None` where there is none.
+
+    Raises:
+        UnsupportedParameterError: Its shots cannot be written so.
+    """
+    shots, kind = fields.pop("multi_prompt", None), fields.pop("shot_type", None)
+    words = fields.pop("prompt", None)
+    settings = fields.get("settings") or {}
+    if settings.get("multi_shot") is False and not is_given(shots):
+        return words  # of what kind there are none does not matter
+    if is_given(kind) and kind != "customize":
+        raise UnsupportedParameterError(
+            "shot_type",
+            f"{traits.name} has no `shot_type` but `customize`; leave it out: with "
+            "`settings.multi_shot` the model chooses its shots.",
+            allowed=("customize",),
+        )
+    if not is_given(shots):
+        if is_given(kind):
+            raise UnsupportedParameterError("multi_prompt", "Customized shots need `multi_prompt`.")
+        return words
+    if settings.get("multi_shot") is not True or not is_given(kind):
+        raise UnsupportedParameterError(
+            "multi_prompt", "`multi_prompt` needs `multi_shot: true` and `shot_type: customize`."
+        )
+    if not is_list_of_objects(shots):
+        raise UnsupportedParameterError("multi_prompt", "`multi_prompt` must be a list of objects.")
+    written = []
+    for number, shot in enumerate(objects(shots), start=1):
+        text, seconds = shot.get("prompt", ""), str(shot.get("duration", ""))
+        if not isinstance(text, str) or _SHOT_END.search(text) or not seconds.isdecimal():
+            raise UnsupportedParameterError(
+                "multi_prompt",
+                f"Each shot for {traits.name} needs whole seconds in `duration`, and a `prompt` "
+                "without a semicolon.",
+            )
+        written.append(f"shot {number}, {seconds}, {text};")
+    return " ".join(written)
+
+
+def to_contents(
+    fields: dict[str, Any], pictures: Sequence[str], traits: Traits, *, as_frames: bool
+) -> list[dict[str, Any]]:
+    """Take what belongs in `contents` from among the fields, laid over the generic pictures.
+
+    Args:
+        fields: In the legacy words; the ones that are for `contents` are taken out.
+        pictures: The generic ones.
+        traits: Of the model that runs.
+        as_frames: Whether those are frames where they would be references.
+
+    Raises:
+        UnsupportedParameterError: The endpoint has nothing like a field, or `contents` is given
+            too.
+    """
+    given = {name: value for name in _CONTENT_WORDS if is_given(value := fields.pop(name, None))}
+    for name, value in given.items():
+        if "contents" in fields:
+            raise UnsupportedParameterError(name, f"Put `{name}` in `contents`, with the rest.")
+        if name.endswith("_list") and not is_list_of_objects(value):
+            raise UnsupportedParameterError(name, f"`{name}` must be a list of objects.")
+    frames: dict[str, Any] = {}
+    listed: list[dict[str, Any]] = []
+    if "image_list" in given:
+        listed = _listed_pictures(given, traits)
+    elif traits.is_omni and not as_frames:
+        listed = _pictures([{"image_url": picture} for picture in pictures])
+    else:
+        frames = dict(zip(_ROLES.values(), pictures, strict=False))
+    for name, role in zip(("image", "image_tail"), _ROLES.values(), strict=True):
+        if name in given:
+            frames[role] = given[name]
+    if "video_list" in given:
+        _put_sound(given["video_list"], fields, traits)
+    return [
+        *({"type": role, "url": picture} for role, picture in frames.items()),
+        *listed,
+        *_videos(given.get("video_list")),
+        *to_element_entries(given.get("element_list")),
+        *(
+            {"type": "voice", "voice_id": _id(voice.get("voice_id")), "id": f"voice_{number}"}
+            for number, voice in enumerate(objects(given.get("voice_list")), start=1)
+        ),
+    ]
+
+
+def to_element_entries(elements: Any) -> list[dict[str, Any]]:
+    """Write elements as `contents`, numbered so that the prompt can say `@element_1`."""
+    return [
+        {"type": "element", "id": f"element_{number}", **element}
+        | ({"element_id": _id(element["element_id"])} if "element_id" in element else {})
+        for number, element in enumerate(objects(elements), start=1)
+    ]
+
+
+def _id(value: Any) -> Any:
+    """Ids are text here, and were numbers."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _listed_pictures(given: Mapping[str, Any], traits: Traits) -> list[dict[str, Any]]:
+    """The pictures of an `image_list`, which on other models than omni ones are frames."""
+    pictures = _pictures(given["image_list"])
+    if traits.is_omni:
+        return pictures
+    has_others = any(entry["type"] == "refer_image" for entry in pictures)
+    if has_others or given.keys() & {"image", "image_tail"}:
+        raise UnsupportedParameterError(
+            "image_list",
+            f"{traits.name} takes a first frame as `image` and a last one as `image_tail`; "
+            "kling-3.0-omni takes other pictures.",
+        )
+    return [{"type": entry["type"], "url": entry["url"]} for entry in pictures]
+
+
+def _pictures(images: Any) -> list[dict[str, Any]]:
+    entries = []
+    for number, image in enumerate(objects(images), start=1):
+        kind = image.get("type")
+        if is_given(kind) and kind not in tuple(_ROLES):
+            raise UnsupportedParameterError(
+                "image_list", "A picture has another `type`.", allowed=tuple(_ROLES)
+            )
+        url = image.get("image_url", image.get("image"))
+        if not is_given(url):
+            raise UnsupportedParameterError(
+                "image_list", "Each picture in `image_list` needs an `image_url`."
+            )
+        role = _ROLES[str(kind)] if is_given(kind) else "refer_image"
+        entries.append({"type": role, "url": url, "id": f"image_{number}"})
+    return entries
+
+
+def _videos(videos: Any) -> list[dict[str, Any]]:
+    entries = []
+    for number, video in enumerate(objects(videos), start=1):
+        kind = video.get("refer_type", "base")
+        if kind not in tuple(_VIDEOS):
+            raise UnsupportedParameterError(
+                "video_list", "A video has another `refer_type`.", allowed=tuple(_VIDEOS)
+            )
+        entries.append(
+            {"type": _VIDEOS[kind], "url": video.get("video_url"), "id": f"video_{number}"}
+        )
+    return entries
+
+
+def _put_sound(videos: Any, fields: dict[str, Any], traits: Traits) -> None:
+    """Say in `settings` whether the sound of the video is kept, which its entry said."""
+    sounds = _VALUES["keep_original_sound"]
+    for kept in filter(is_given, (video.get("keep_original_sound") for video in objects(videos))):
+        if kept not in tuple(sounds):
+            raise UnsupportedParameterError(
+                "video_list",
+                f"{traits.name} does not take this as `keep_original_sound`.",
+                allowed=tuple(sounds),
+            )
+        settings = fields.get("settings") or {}
+        # `sound: off` says that none is made, beside which the video's own can be kept.
+        if settings.get("audio", "off") not in ("off", sounds[kept]):
+            raise UnsupportedParameterError(
+                "video_list", "Beside a video no sound can be made; leave it out or keep its own."
+            )
+        fields["settings"] = {**settings, "audio": sounds[kept]}
