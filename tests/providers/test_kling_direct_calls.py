@@ -130,18 +130,3 @@ def test_the_code_says_why_not(status: int, code: int, kind: FaultKind) -> None:
 def test_what_is_no_answer_says_nothing(status: int, body: Any) -> None:
     with pytest.raises(ProviderProtocolError):
         read(status, body)
-
-
-def test_a_token_that_was_refused_is_signed_anew() -> None:
-    kling = Kling()
-    channel = ChannelAccess("http://kling.test", SecretStr("AK|a-secret"))
-    call = kling.ask(FACES, {}, channel, NOW)
-    first = call.request
-    later = datetime(2026, 11, 20, 12, 1, tzinfo=UTC)
-    kept = kling.ask(FACES, {}, channel, later).request
-    assert kept.headers["Authorization"] == first.headers["Authorization"]
-
-    call.read(httpx.Response(401, json={"code": 1004, "message": "expired"}))
-
-    again = kling.ask(FACES, {}, channel, later).request
-    assert again.headers["Authorization"] != first.headers["Authorization"]

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import hmac
 import json
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,7 +14,7 @@ import pytest
 from pydantic import SecretStr
 from tests.support.calls import read_answer
 
-from vidgate.exceptions import CallbackRefusedError, ConfigurationError, ProviderProtocolError
+from vidgate.exceptions import CallbackRefusedError, ConfigurationError
 from vidgate.models.channels import ChannelAccess
 from vidgate.models.outcomes import UpstreamRef
 from vidgate.providers.base import Callback
@@ -41,19 +40,6 @@ def bearer(kling: Kling, credential: str, seconds: float = 0) -> str:
 # Tokens
 
 
-def test_a_token_is_used_again_until_it_is_renewed_early() -> None:
-    kling = Kling()
-
-    first = bearer(kling, f"AK|{SECRET}")
-
-    assert bearer(kling, f"AK|{SECRET}", 1499) == first
-    renewed = bearer(kling, f"AK|{SECRET}", 1500)
-    assert renewed != first
-    claims = jwt.decode(renewed, options={"verify_signature": False})
-    assert claims["exp"] == int(NOW.timestamp()) + 1500 + 1800
-    assert bearer(kling, f"AK|{SECRET}", 1600) == renewed
-
-
 def test_a_token_belongs_to_its_credential() -> None:
     kling = Kling()
 
@@ -65,48 +51,12 @@ def test_a_token_belongs_to_its_credential() -> None:
     assert len(tokens) == 3
 
 
-def test_a_clock_that_is_set_back_signs_anew() -> None:
-    kling = Kling()
-    first = bearer(kling, f"AK|{SECRET}")
+def test_a_token_is_signed_with_the_time_of_its_call() -> None:
+    token = bearer(Kling(), f"AK|{SECRET}", 60)
 
-    earlier = bearer(kling, f"AK|{SECRET}", -60)
-
-    assert earlier != first
-    claims = jwt.decode(earlier, options={"verify_signature": False})
-    assert claims["nbf"] == int(NOW.timestamp()) - 65
-
-
-@pytest.mark.parametrize("code", [1003, 1004])
-def test_a_token_that_kling_refuses_is_not_used_again(code: int) -> None:
-    kling = Kling()
-    call = kling.poll([LEGACY_REF], channel(f"AK|{SECRET}"), NOW)
-    refused = httpx.Response(401, content=json.dumps({"code": code, "message": "?"}).encode())
-
-    with pytest.raises(ProviderProtocolError):
-        call.read(refused)
-
-    again = bearer(kling, f"AK|{SECRET}", 60)
-    assert f"Bearer {again}" != call.request.headers["Authorization"]
-
-
-def test_not_every_token_is_kept_for_ever() -> None:
-    kling = Kling()
-    tokens = [bearer(kling, f"AK{number}|{SECRET}") for number in range(600)]
-
-    assert len(kling._signer._tokens) == 256
-    assert [bearer(kling, f"AK{number}|{SECRET}", 60) for number in range(599, 343, -1)] == [
-        *reversed(tokens[344:])
-    ]
-    assert SECRET not in repr(vars(kling._signer))
-
-
-def test_threads_share_a_token() -> None:
-    kling = Kling()
-
-    with ThreadPoolExecutor(8) as threads:
-        tokens = set(threads.map(lambda _: bearer(kling, f"AK|{SECRET}"), range(200)))
-
-    assert len(tokens) == 1
+    claims = jwt.decode(token, options={"verify_signature": False})
+    second = int(NOW.timestamp()) + 60
+    assert claims == {"iss": "AK", "nbf": second - 5, "exp": second + 1800}
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ from vidgate.providers.kling.fields import VOCABULARY
 from vidgate.providers.kling.follow_ups import follow_up
 from vidgate.providers.kling.lip_sync import first_step, second_step
 from vidgate.providers.kling.models import ADVANCED_LIP_SYNC, CAPABILITIES, IDENTIFY_FACE
-from vidgate.providers.kling.signing import Signer, check_credential, has_api_key
+from vidgate.providers.kling.signing import bearer, check_credential, has_api_key
 from vidgate.providers.kling.translation import translate
 from vidgate.providers.kling.vendor_answers import native_answer
 from vidgate.providers.pieces import to_json
@@ -98,9 +98,6 @@ _TASKS = "/tasks"
 
 _NO_SUCH_METHOD = 1202
 
-_TOKEN_CODES = frozenset({1003, 1004})
-"""The signed token is not valid yet, or not any more."""
-
 
 class Kling(Provider, FollowsUp, Finds, Tests, CallsBack, AnswersDirectly):
     """Kling AI."""
@@ -109,10 +106,6 @@ class Kling(Provider, FollowsUp, Finds, Tests, CallsBack, AnswersDirectly):
     capabilities: ClassVar[Capabilities] = CAPABILITIES
     direct_calls: ClassVar[Mapping[str, str]] = DIRECT_CALLS
     session_fields: ClassVar[frozenset[str]] = SESSION_FIELDS
-
-    def __init__(self, *, map_retired_models: bool = True) -> None:
-        super().__init__(map_retired_models=map_retired_models)
-        self._signer = Signer()
 
     @override
     def effective_model(self, request: VideoRequest) -> str:
@@ -148,54 +141,27 @@ class Kling(Provider, FollowsUp, Finds, Tests, CallsBack, AnswersDirectly):
         if ids.callback_url is not None:
             ours["callback_url"] = ids.callback_url
         endpoint, body = translation.endpoint, translation.body
-        headers = self._headers(channel, now, is_new=_is_new(endpoint))
+        headers = _headers(channel, now, is_new=_is_new(endpoint))
         if _is_new(endpoint):
             body = {**body, "options": {**body.get("options", {}), **ours}}
         else:
             body = {**body, **ours}
         steps = first_step(endpoint, body)
         if steps is None:
-            return self._submit(_post(channel, endpoint, headers, body), endpoint)
+            return _submit(_post(channel, endpoint, headers, body), endpoint)
         search, following = steps
         sent = _post(channel, IDENTIFY_FACE, headers, search)
 
         def read(response: httpx.Response) -> Rejected | Call[Submission | Rejected]:
-            envelope = self._envelope_of_submit(sent, response)
+            envelope = _envelope_of_submit(sent, response)
             chosen = (
                 envelope if isinstance(envelope, Rejected) else second_step(following, envelope)
             )
             if isinstance(chosen, Rejected):
                 return chosen
-            return self._submit(_post(channel, endpoint, headers, chosen), endpoint)
+            return _submit(_post(channel, endpoint, headers, chosen), endpoint)
 
         return Call(sent, read)
-
-    def _submit(self, sent: httpx.Request, endpoint: str) -> Call[Submission | Rejected]:
-        return Call(sent, lambda response: self._read_submission(sent, response, endpoint))
-
-    def _read_submission(
-        self, sent: httpx.Request, response: httpx.Response, endpoint: str
-    ) -> Submission | Rejected:
-        is_new = _is_new(endpoint)
-        is_nowhere = response.status_code in NO_SUCH_PLACE
-        envelope = self._envelope_of_submit(sent, response)
-        if isinstance(envelope, Rejected):
-            return envelope
-        data = envelope.data if isinstance(envelope.data, Mapping) else {}
-        if not envelope.is_accepted:
-            fault = envelope.refusal()
-            if fault is None or any(job_id(data.get(name)) for name in ("id", "task_id")):
-                raise envelope.error("Kling may have made a job")
-            if is_nowhere and envelope.code == _NO_SUCH_METHOD and is_new:
-                # The model is in the path: where there is none there is no model.
-                return Rejected(_no_such_model(fault.message, fault.code))
-            if is_nowhere and not envelope.is_known:
-                return Rejected(not_the_api(sent, response, secret_of(sent)))
-            return Rejected(fault)
-        identifier = job_id(data.get("id" if is_new else "task_id"))
-        if identifier is None:
-            raise envelope.error("Kling accepted a job and gave no id")
-        return Submission(UpstreamRef(identifier, _NEW_KIND if is_new else endpoint))
 
     # Polling
 
@@ -210,8 +176,8 @@ class Kling(Provider, FollowsUp, Finds, Tests, CallsBack, AnswersDirectly):
         is_new = refs[0].kind == _NEW_KIND
         identifiers = ",".join(quote(ref.id, safe="") for ref in refs)
         path = f"/tasks?task_ids={identifiers}" if is_new else f"{refs[0].kind}/{identifiers}"
-        sent = self._question(path, channel, now, is_new=is_new)
-        return Call(sent, lambda response: _read_poll(self._envelope(sent, response), refs))
+        sent = _question(path, channel, now, is_new=is_new)
+        return Call(sent, lambda response: _read_poll(read_envelope(sent, response), refs))
 
     # Finding
 
@@ -228,10 +194,10 @@ class Kling(Provider, FollowsUp, Finds, Tests, CallsBack, AnswersDirectly):
             path = f"{_TASKS}?external_task_ids={external_id}"
         else:
             path = f"{lost.endpoint}/{external_id}"
-        sent = self._question(path, channel, now, is_new=is_new)
+        sent = _question(path, channel, now, is_new=is_new)
         return Call(
             sent,
-            lambda response: _read_find(self._envelope(sent, response), lost, in_list=in_list),
+            lambda response: _read_find(read_envelope(sent, response), lost, in_list=in_list),
         )
 
     # Direct calls
@@ -240,15 +206,15 @@ class Kling(Provider, FollowsUp, Finds, Tests, CallsBack, AnswersDirectly):
     def ask(
         self, name: str, body: Mapping[str, Any], channel: ChannelAccess, now: datetime
     ) -> Call[Mapping[str, Any] | Rejected]:
-        headers = self._headers(channel, now, is_new=False)
+        headers = _headers(channel, now, is_new=False)
         sent = _post(channel, direct_path(name), headers, body)
-        return Call(sent, lambda response: read_data(self._envelope(sent, response)))
+        return Call(sent, lambda response: read_data(read_envelope(sent, response)))
 
     # Testing a channel
 
     @override
     def test(self, channel: ChannelAccess, now: datetime) -> Call[ProbeAnswer]:
-        sent = self._question(probe_path(now), channel, now, is_new=False)
+        sent = _question(probe_path(now), channel, now, is_new=False)
         api_key = has_api_key(channel.credential)
         return Call(sent, lambda response: read_probe(sent, response, api_key=api_key))
 
@@ -266,38 +232,63 @@ class Kling(Provider, FollowsUp, Finds, Tests, CallsBack, AnswersDirectly):
     def native_answer(self, task: TaskSnapshot) -> dict[str, Any]:
         return native_answer(task)
 
-    # Signing
 
-    def _question(
-        self, path: str, channel: ChannelAccess, now: datetime, *, is_new: bool
-    ) -> httpx.Request:
-        return httpx.Request(
-            "GET", channel.base_url + path, headers=self._headers(channel, now, is_new=is_new)
-        )
+# Questions
 
-    def _headers(self, channel: ChannelAccess, now: datetime, *, is_new: bool) -> dict[str, str]:
-        bearer = self._signer.bearer(channel.credential, now, is_new=is_new)
-        return {"Authorization": f"Bearer {bearer}", "Content-Type": "application/json"}
 
-    def _envelope_of_submit(
-        self, sent: httpx.Request, response: httpx.Response
-    ) -> Envelope | Rejected:
-        try:
-            return self._envelope(sent, response)
-        except ProviderProtocolError:
-            if response.status_code in NO_SUCH_PLACE:
-                return Rejected(not_the_api(sent, response, secret_of(sent)))
-            raise
+def _headers(channel: ChannelAccess, now: datetime, *, is_new: bool) -> dict[str, str]:
+    token = bearer(channel.credential, now, is_new=is_new)
+    return {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
 
-    def _envelope(self, sent: httpx.Request, response: httpx.Response) -> Envelope:
-        envelope = read_envelope(sent, response)
-        if envelope.code in _TOKEN_CODES:
-            self._signer.forget(sent.headers.get("Authorization", ""))
-        return envelope
+
+def _question(path: str, channel: ChannelAccess, now: datetime, *, is_new: bool) -> httpx.Request:
+    headers = _headers(channel, now, is_new=is_new)
+    return httpx.Request("GET", channel.base_url + path, headers=headers)
 
 
 def _is_new(path: str) -> bool:
     return _NEW_PATH.search(path) is not None
+
+
+# Answers
+
+
+def _submit(sent: httpx.Request, endpoint: str) -> Call[Submission | Rejected]:
+    return Call(sent, lambda response: _read_submission(sent, response, endpoint))
+
+
+def _read_submission(
+    sent: httpx.Request, response: httpx.Response, endpoint: str
+) -> Submission | Rejected:
+    is_new = _is_new(endpoint)
+    is_nowhere = response.status_code in NO_SUCH_PLACE
+    envelope = _envelope_of_submit(sent, response)
+    if isinstance(envelope, Rejected):
+        return envelope
+    data = envelope.data if isinstance(envelope.data, Mapping) else {}
+    if not envelope.is_accepted:
+        fault = envelope.refusal()
+        if fault is None or any(job_id(data.get(name)) for name in ("id", "task_id")):
+            raise envelope.error("Kling may have made a job")
+        if is_nowhere and envelope.code == _NO_SUCH_METHOD and is_new:
+            # The model is in the path: where there is none there is no model.
+            return Rejected(_no_such_model(fault.message, fault.code))
+        if is_nowhere and not envelope.is_known:
+            return Rejected(not_the_api(sent, response, secret_of(sent)))
+        return Rejected(fault)
+    identifier = job_id(data.get("id" if is_new else "task_id"))
+    if identifier is None:
+        raise envelope.error("Kling accepted a job and gave no id")
+    return Submission(UpstreamRef(identifier, _NEW_KIND if is_new else endpoint))
+
+
+def _envelope_of_submit(sent: httpx.Request, response: httpx.Response) -> Envelope | Rejected:
+    try:
+        return read_envelope(sent, response)
+    except ProviderProtocolError:
+        if response.status_code in NO_SUCH_PLACE:
+            return Rejected(not_the_api(sent, response, secret_of(sent)))
+        raise
 
 
 def _no_such_model(message: str, code: str) -> Fault:

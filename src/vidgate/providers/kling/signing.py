@@ -3,12 +3,9 @@
 Source: https://kling.ai/document-api/api/get-started/authentication, read 2026-09-20.
 """
 
-import hashlib
 import json
 import re
-from collections import OrderedDict
 from datetime import datetime
-from threading import Lock
 
 import jwt
 from jwt.algorithms import HMACAlgorithm
@@ -17,18 +14,12 @@ from pydantic import SecretStr
 
 from vidgate.exceptions import ConfigurationError
 
-__all__ = ["Signer", "check_credential", "has_api_key"]
+__all__ = ["bearer", "check_credential", "has_api_key"]
 
 _HEADER = {"alg": "HS256", "typ": "JWT"}
 _TOKEN_SECONDS = 1800
 _TOKEN_SKEW_SECONDS = 5
 """How long a signed token is good for, and how far our clock may be ahead; the vendor's example."""
-
-_RENEW_SECONDS = 300
-"""A token with less than this left is not used any more."""
-
-_TOKENS = 256
-"""Kept at most; beyond it the one that was used least recently is signed again when needed."""
 
 _CREDENTIAL = re.compile(r"[!-{}~]+(\|[!-~]+)?")
 """Printable, without spaces; what is after the first bar is the secret."""
@@ -61,58 +52,27 @@ def has_api_key(credential: SecretStr) -> bool:
     return "|" not in credential.get_secret_value()
 
 
-class Signer:
-    """Writes what `Authorization` says, and signs no more tokens than it must.
+def bearer(credential: SecretStr, now: datetime, *, is_new: bool) -> str:
+    """Write what `Authorization` says after `Bearer`: the API key itself, or a signed token.
 
-    It is shared by all channels and by threads.
+    Args:
+        credential: In either form.
+        now: The time to sign with.
+        is_new: Whether it is for the new generation of the API.
+
+    Raises:
+        ConfigurationError: It is not a valid credential, or only valid for the legacy API.
     """
-
-    def __init__(self) -> None:
-        self._tokens: OrderedDict[bytes, tuple[str, int]] = OrderedDict()
-        self._lock = Lock()
-
-    def bearer(self, credential: SecretStr, now: datetime, *, is_new: bool) -> str:
-        """Write the API key itself, or a token that is good for some minutes yet.
-
-        Args:
-            credential: In either form.
-            now: The time to sign with.
-            is_new: Whether it is for the new generation of the API.
-
-        Raises:
-            ConfigurationError: It is not a valid credential, or only valid for the legacy API.
-        """
-        key = credential.get_secret_value()
-        check_credential(key)
-        if has_api_key(credential):
-            return key
-        if is_new:
-            raise ConfigurationError(
-                "This model needs an API key of Kling's: an access key with its secret opens the "
-                "legacy models only. Give the channel an API key."
-            )
-        second = int(now.timestamp())
-        name = hashlib.sha256(key.encode()).digest()
-        with self._lock:
-            token, signed_at = self._tokens.get(name, ("", 0))
-            # A clock that was set back must not use what is not valid yet.
-            if token and 0 <= second - signed_at < _TOKEN_SECONDS - _RENEW_SECONDS:
-                self._tokens.move_to_end(name)
-                return token
-            token = _sign(key, second)
-            self._tokens[name] = token, second
-            self._tokens.move_to_end(name)
-            while len(self._tokens) > _TOKENS:
-                self._tokens.popitem(last=False)
-            return token
-
-    def forget(self, authorization: str) -> None:
-        """Sign anew next time: the vendor did not take this `Authorization`."""
-        refused = authorization.removeprefix("Bearer ")
-        with self._lock:
-            for name, (token, _) in list(self._tokens.items()):
-                if token == refused:
-                    del self._tokens[name]
+    key = credential.get_secret_value()
+    check_credential(key)
+    if has_api_key(credential):
+        return key
+    if is_new:
+        raise ConfigurationError(
+            "This model needs an API key of Kling's: an access key with its secret opens the "
+            "legacy models only. Give the channel an API key."
+        )
+    return _sign(key, int(now.timestamp()))
 
 
 def _sign(credential: str, second: int) -> str:
