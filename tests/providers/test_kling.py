@@ -669,17 +669,19 @@ def test_what_is_taken_to_the_nearest_is_said(
 @pytest.mark.parametrize(
     ("request_", "param"),
     [
-        (video(fps=30, strict=True), "fps"),
-        (video(seed=1, strict=True), "seed"),
-        (video(user="u", strict=True), "user"),
-        (video(images=(A,), aspect_ratio="16:9", strict=True), "size"),
-        (video(width=854, height=480, strict=True), "size"),
+        (video(fps=30), "fps"),
+        (video(seed=1), "seed"),
+        (video(user="u"), "user"),
+        (video(images=(A,), aspect_ratio="16:9"), "size"),
+        (video(width=854, height=480), "size"),
     ],
 )
-def test_strict_requests_are_refused_instead(request_: VideoRequest, param: str) -> None:
-    with pytest.raises(UnsupportedParameterError) as caught:
-        kling.translate(request_)
-    assert caught.value.param == param
+def test_what_is_not_met_to_the_letter_is_named(request_: VideoRequest, param: str) -> None:
+    translation = kling.translate(request_)
+
+    assert [one.partition("=")[0] for one in (*translation.ignored, *translation.adjusted)] == [
+        param
+    ]
 
 
 # What is run: P8

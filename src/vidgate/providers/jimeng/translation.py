@@ -111,10 +111,6 @@ def translate(request: VideoRequest) -> Translation:
         action = key.action_with(pictures)
         _check_action(wanted, action, key)
         _write_known(draft, key, images, pictures)
-    ignored = tuple(sorted(draft.ignored, key=_IGNORED.index))
-    if request.strict:
-        _refuse_changes(ignored, draft.adjusted)
-
     body = draft.finish()
     if key is not None:
         check_fields(body, key, pictures=pictures, names=draft.names)
@@ -130,7 +126,7 @@ def translate(request: VideoRequest) -> Translation:
         ),
         pace=pace_of(key_name),
         details={"upstream_model": key_name, "action": action.value},
-        ignored=ignored,
+        ignored=tuple(sorted(draft.ignored, key=_IGNORED.index)),
         adjusted=tuple(draft.adjusted),
         callback=key is not None and key.has_callback,
     )
@@ -318,16 +314,6 @@ def _write_unknown(draft: Draft, images: Sequence[Image]) -> None:
             draft.adjust(f"size={ratio}")
     elif request.aspect_ratio is not None:
         draft.put("size", "aspect_ratio", request.aspect_ratio)
-
-
-def _refuse_changes(ignored: Sequence[str], adjusted: Sequence[str]) -> None:
-    if ignored:
-        raise UnsupportedParameterError(
-            ignored[0], f"The model has no use for {', '.join(ignored)}."
-        )
-    if adjusted:
-        name, _, value = adjusted[0].partition("=")
-        raise UnsupportedParameterError(name, f"It can only be met as {value}.")
 
 
 def _resolution(body: dict[str, Any], key: ReqKey | None) -> str | None:

@@ -575,6 +575,11 @@ _GONE_RULES = tuple(
     _lacks(name, "only models had it that Kling has retired") for name in GONE_FIELDS
 )
 _LEGACY_FRAME_RULES = (
+    Rule(
+        "element_list",
+        lambda flat: _has(flat, "element") > _MOST_FRAME_ELEMENTS,
+        f"{{model}} takes at most {_MOST_FRAME_ELEMENTS} elements.",
+    ),
     _LAST_FRAME_RULE,
     Rule(
         "element_list",
@@ -692,7 +697,7 @@ def _rules_at(traits: Traits, action: Action, takes: ActionCapabilities) -> Iter
             "the sound off.",
         )
     yield _WATERMARK_RULE
-    if most is not None:
+    if most is not None and action is not Action.MOTION:
         yield from _contents_rules(most)
     if traits.is_omni:
         yield from _OMNI_RULES
@@ -708,7 +713,7 @@ def _rules_at(traits: Traits, action: Action, takes: ActionCapabilities) -> Iter
 def _form(traits: Traits, action: Action, takes: ActionCapabilities) -> Form:
     product = _product(traits, action)
     if traits.is_path_model:
-        checks, rules = _new_checks(traits, product, takes), _new_rules(traits, product)
+        checks, rules = _new_checks(traits, product, takes), _new_rules(traits, product, takes)
     else:
         checks, rules = _legacy_checks(traits, action, takes), _legacy_rules(traits, product)
     if takes.prompt_characters is not None:
@@ -756,7 +761,7 @@ def _clip_checks(traits: Traits, action: Action, takes: ActionCapabilities) -> d
     checks["voice_list"] = Items(0, _MOST_VOICES)
     if traits.is_omni:
         return {**checks, "video_list": Items(0, 1)}
-    return {**checks, "element_list": Items(0, _MOST_FRAME_ELEMENTS)}
+    return checks
 
 
 def _legacy_rules(traits: Traits, product: Product) -> Iterator[Rule]:
@@ -788,19 +793,21 @@ def _new_checks(traits: Traits, product: Product, takes: ActionCapabilities) -> 
     return checks
 
 
-def _new_rules(traits: Traits, product: Product) -> Iterator[Rule]:
-    if product is not Product.MOTION and not traits.has_shot_field:
+def _new_rules(traits: Traits, product: Product, takes: ActionCapabilities) -> Iterator[Rule]:
+    if product is Product.MOTION:
+        yield from _contents_rules(_MOST[takes.endpoint])
+    elif not traits.has_shot_field:
         yield from map(_no_shots_rule, ("settings.multi_shot", "multi_shot"))
 
 
 def _in_all_words(settings: Mapping[str, tuple[str, ...]]) -> dict[str, Check]:
     """Check settings by every name that a client may give them."""
-    words = {
-        word: legacy_values(word, allowed)
+    return {
+        word: OneOf(legacy_values(word, allowed), passed=allowed)
         for name, allowed in settings.items()
         for word in (f"settings.{name}", name, *LEGACY_WORDS[name])
+        if allowed
     }
-    return {word: OneOf(allowed) for word, allowed in words.items() if allowed}
 
 
 def _no_shots_rule(word: str) -> Rule:

@@ -60,8 +60,6 @@ def translate(request: VideoRequest, *, map_retired_models: bool) -> Translation
     inputs = shape.inputs(body, traits)
     judge(body, written, choice, inputs)
     draft.idle(*idle_fields(body, choice, inputs))
-    if request.strict and choice.path is None:
-        _refuse_any(draft.ignored, draft.adjusted)
     facts = shape.facts(body, inputs, traits)
     return Translation(
         endpoint=choice.path or traits.action(inputs.action).endpoint,
@@ -260,13 +258,3 @@ def _told(facts: RunFacts) -> dict[str, Any]:
     if facts.mode is not None:
         return {"mode": facts.mode}
     return {} if facts.resolution is None else {"resolution": facts.resolution}
-
-
-def _refuse_any(ignored: Sequence[str], adjusted: Sequence[str]) -> None:
-    for name in ignored:
-        raise UnsupportedParameterError(name, f"The model has no use for `{name}`.")
-    for change in adjusted:
-        name, _, value = change.partition("=")
-        raise UnsupportedParameterError(
-            name, "What was asked for cannot be met exactly, or needs this.", allowed=(value,)
-        )

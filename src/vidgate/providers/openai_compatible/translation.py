@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import Image, VideoRequest
 from vidgate.providers.base import LONG_PACE, OFF_PEAK_PACE, RunFacts, Translation
 from vidgate.providers.draft import Draft, refuse_zero, to_whole
@@ -42,8 +41,7 @@ def to_translation(request: VideoRequest) -> Translation:
     """Put a request in the words of the format.
 
     Raises:
-        UnsupportedParameterError: A vendor field would run something else than was asked for, or
-            something would be ignored that must not be.
+        UnsupportedParameterError: A vendor field would run something else than was asked for.
     """
     refuse_zero(request)
     vendor, source = take_source(
@@ -51,11 +49,6 @@ def to_translation(request: VideoRequest) -> Translation:
     )
     check_vendor_fields(vendor)
     draft = _to_draft(request, vendor)
-    ignored = tuple(sorted(draft.ignored))
-    if request.strict and ignored:
-        raise UnsupportedParameterError(
-            ignored[0], f"The model has no use for: {', '.join(ignored)}."
-        )
     body = draft.finish()
     extras = {name: value for name, value in body.items() if name not in _FORMAT}
     if extras:
@@ -70,7 +63,7 @@ def to_translation(request: VideoRequest) -> Translation:
         body=body,
         facts=facts,
         pace=_OFF_PEAK_PACE if facts.off_peak else _PACE,
-        ignored=ignored,
+        ignored=tuple(sorted(draft.ignored)),
     )
 
 
