@@ -162,7 +162,7 @@ def test_only_what_is_the_clients_own_is_kept_out_of_options() -> None:
     assert body["options"] == {"model": "m"}
     with pytest.raises(UnsupportedParameterError) as caught:
         kling.translate(video("kling-v3", options=options))
-    assert caught.value.param == "options.model"
+    assert caught.value.param == "options"
 
 
 @pytest.mark.parametrize(

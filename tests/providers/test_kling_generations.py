@@ -167,34 +167,6 @@ def text(words: str = "a boat") -> dict[str, str]:
                 "settings": {"resolution": "1080p"},
             },
         ),
-        (
-            video(
-                "kling-v3",
-                settings={"resolution": "1080p", "audio": "native", "duration": 7},
-                options={"watermark_info": {"enabled": True}},
-            ),
-            "/v1/videos/text2video",
-            {
-                "model_name": "kling-v3",
-                "prompt": "a boat",
-                "mode": "pro",
-                "sound": "on",
-                "duration": "7",
-                "watermark_info": {"enabled": True},
-            },
-        ),
-        (
-            video("kling-v3", **MOVED, _images=1, settings={"audio": "off", "resolution": "1080p"}),
-            "/v1/videos/motion-control",
-            {
-                "model_name": "kling-v3",
-                "prompt": "a boat",
-                "image_url": A,
-                "mode": "pro",
-                "keep_original_sound": "no",
-                **MOVED,
-            },
-        ),
     ],
 )
 def test_words_of_one_generation_are_said_in_the_others(
@@ -244,10 +216,12 @@ def test_facts_follow_the_translated_words() -> None:
             ("feature", "base"),
         ),
         (video("kling-v3", contents=[text()]), "contents", ()),
-        (video("kling-v3", settings={"new": 1}), "settings.new", ()),
-        (video("kling-v3", settings={"resolution": "8k"}), "settings.resolution", None),
-        (video("kling-v3", settings={"resolution": "720p"}, mode="pro"), "settings.resolution", ()),
-        (video("kling-v3", options={"new": 1}), "options.new", ()),
+        (video("kling-v3", settings={"resolution": "1080p"}), "settings", ()),
+        (video("kling-v3", options={"watermark_info": {"enabled": True}}), "options", ()),
+        (video("kling-v3", audio="native"), "audio", ()),
+        (video("kling-v3", resolution="8k"), "resolution", ("720p", "1080p", "4k")),
+        (video("kling-v3", resolution="720p", mode="pro"), "resolution", ()),
+        (video("kling-effects", effect_scene="hug", resolution="720p"), "resolution", ()),
         (
             video("kling-3.0", action="/text-to-video", _prompt="", prompt="a boat", mode="pro"),
             "mode",

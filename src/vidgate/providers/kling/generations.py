@@ -57,17 +57,6 @@ _VALUES = MappingProxyType(
 )
 """Legacy values by those of the new generation, where they differ."""
 
-_SETTINGS_OF_FLAT = MappingProxyType(
-    {
-        Product.FRAMES: ("resolution", "audio", "duration", "aspect_ratio", "multi_shot"),
-        Product.OMNI: ("resolution", "audio", "duration", "aspect_ratio", "multi_shot"),
-        Product.MOTION: ("resolution", "audio", "character_orientation"),
-        Product.AVATAR: ("resolution",),
-        Product.MULTI_ELEMENTS: ("resolution", "duration"),
-    }
-)
-"""Which settings the flat bodies have in words of their own."""
-
 _MOTION_SETTINGS = ("resolution", "audio", "character_orientation")
 
 _GONE = MappingProxyType(
@@ -85,7 +74,26 @@ _GONE = MappingProxyType(
 _HARMLESS = frozenset({"cfg_scale", "seed"})
 """What merely does nothing there; it is named as ignored."""
 
-_NO_SHOT_TYPE = "leave it out: with `settings.multi_shot` the model chooses its shots"
+_LACKED_BY_NEW: Mapping[str, str] = {
+    **_GONE,
+    **{word: f"say `settings.{name}`" for word, name in _SETTING_OF.items()},
+    **dict.fromkeys((*_CONTENT_WORDS, "image_url", "video_url"), "put it in `contents`"),
+    "watermark_info": "say `options.watermark_info`",
+    "multi_prompt": "write the shots in the prompt",
+    "shot_type": "leave it out: with `settings.multi_shot` the model chooses its shots",
+}
+_LACKED_BY_LEGACY: Mapping[str, str] = {
+    "contents": "give its own fields",
+    "settings": "its members are fields of the body here, such as `mode` and `duration`",
+    "options": "its members are fields of the body here, such as `watermark_info`",
+    "audio": "say `sound`",
+}
+_CONTENTS_INSTEAD: Mapping[Product, str] = {
+    Product.OMNI: "give `image_list`, `video_list` and `element_list`",
+    Product.MOTION: "give `image_url` and `video_url`",
+    Product.FRAMES: "give `image` and `image_tail`",
+}
+"""Words of one generation, and what to do in the other in their place."""
 
 
 def is_given(value: Any) -> bool:
@@ -158,33 +166,31 @@ def legacy_values(word: str, allowed: Sequence[str]) -> tuple[str, ...]:
 
 
 def to_legacy_fields(over: Mapping[str, Any], traits: Traits, product: Product) -> dict[str, Any]:
-    """Put `settings` and `options` of the new generation in a flat body's words.
+    """Write a `resolution`, which clients of every provider may give, as a flat body's `mode`.
 
     Raises:
-        UnsupportedParameterError: A member has no such word, or contradicts it; or there are
-            `contents`.
+        UnsupportedParameterError: There is nothing like it here, or it contradicts the `mode`; or
+            there are words of the new generation.
     """
-    fields = dict(over)
-    if is_given(fields.pop("contents", None)):
+    refuse_foreign(over, traits, product)
+    fields = {name: value for name, value in over.items() if name not in _LACKED_BY_LEGACY}
+    tier = fields.pop("resolution", None)
+    if not is_given(tier):
+        return fields
+    if product in (Product.LIP_SYNC, Product.EFFECTS):
         raise UnsupportedParameterError(
-            "contents", f"{traits.name} has no `contents`: {_contents_instead(product)}."
+            "resolution", f"{traits.name} has nothing like `resolution`."
         )
-    given = {f"settings.{name}": value for name, value in _settings_of(fields).items()}
-    fields.pop("settings", None)
-    given |= {name: fields.pop(name) for name in ("resolution", "audio") if name in fields}
-    for param, value in given.items():
-        if is_given(value):
-            word, said = _old_value(param, value, traits, product)
-            if is_given(fields.get(word)) and fields[word] != said:
-                raise _contradiction(param, word)
-            fields[word] = said
-    for name, value in (fields.pop("options", None) or {}).items():
-        if name != "watermark_info":
-            raise UnsupportedParameterError(
-                f"options.{name}", f"{traits.name} has nothing like `options.{name}`."
-            )
-        fields.setdefault(name, value)
-    return fields
+    if tier not in tuple(MODE_OF_TIER):
+        raise UnsupportedParameterError(
+            "resolution",
+            "This is no value of `resolution` here; the field's own name is `mode`.",
+            allowed=tuple(MODE_OF_TIER),
+        )
+    mode = MODE_OF_TIER[tier]
+    if is_given(fields.get("mode")) and fields["mode"] != mode:
+        raise _contradiction("resolution", "mode")
+    return {**fields, "mode": mode}
 
 
 def refuse_foreign(over: Mapping[str, Any], traits: Traits, product: Product) -> None:
@@ -193,20 +199,14 @@ def refuse_foreign(over: Mapping[str, Any], traits: Traits, product: Product) ->
     Raises:
         UnsupportedParameterError: It names the first such word.
     """
-    foreign: dict[str, str] = {}
-    if traits.is_path_model:
-        foreign |= _GONE | {word: f"say `settings.{name}`" for word, name in _SETTING_OF.items()}
-        content = (*_CONTENT_WORDS, "image_url", "video_url")
-        foreign |= dict.fromkeys(content, "put it in `contents`")
-        foreign["watermark_info"] = "say `options.watermark_info`"
-        foreign["multi_prompt"] = "write the shots in the prompt"
-        foreign["shot_type"] = _NO_SHOT_TYPE
-    else:
-        foreign["contents"] = _contents_instead(product)
-        foreign |= {
-            "settings": "its members are fields of the body here, such as `mode` and `duration`",
-            "options": "its members are fields of the body here, such as `watermark_info`",
+    foreign = (
+        _LACKED_BY_NEW
+        if traits.is_path_model
+        else {
+            **_LACKED_BY_LEGACY,
+            "contents": _CONTENTS_INSTEAD.get(product, "give its own fields"),
         }
+    )
     for name, instead in foreign.items():
         if is_given(over.get(name)):
             raise UnsupportedParameterError(name, f"{traits.name} has no `{name}`: {instead}.")
@@ -240,26 +240,6 @@ def _is_offered(traits: Traits, value: str, product: Product) -> bool:
     return value not in MODE_OF_TIER or not tiers or value in tiers
 
 
-def _old_value(param: str, value: Any, traits: Traits, product: Product) -> tuple[str, Any]:
-    name = param.removeprefix("settings.")
-    if name not in _SETTINGS_OF_FLAT.get(product, ()):
-        raise UnsupportedParameterError(param, f"{traits.name} has nothing like `{param}`.")
-    words = LEGACY_WORDS[name]
-    word = words[-1] if product is Product.MOTION else words[0]
-    values = _VALUES.get(word)
-    if values is not None:
-        if value not in values.values():
-            raise UnsupportedParameterError(
-                param,
-                f"This is no value of `{param}` here; the field's own name is `{word}`.",
-                allowed=tuple(values.values()),
-            )
-        return word, legacy_value(word, value)
-    if word == "duration" and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return word, str(value)
-    return word, value
-
-
 def _settings_of(fields: Mapping[str, Any]) -> Mapping[str, Any]:
     settings = fields.get("settings")
     if settings is None:
@@ -283,18 +263,6 @@ def _put_watermark(fields: dict[str, Any]) -> None:
     if given.get("watermark_info", value) != value:
         raise _contradiction("watermark_info", "options.watermark_info")
     fields["options"] = {**given, "watermark_info": value}
-
-
-def _contents_instead(product: Product) -> str:
-    match product:
-        case Product.OMNI:
-            return "give `image_list`, `video_list` and `element_list`"
-        case Product.MOTION:
-            return "give `image_url` and `video_url`"
-        case Product.FRAMES:
-            return "give `image` and `image_tail`"
-        case _:
-            return "give its own fields"
 
 
 # Entries of `contents`
