@@ -13,6 +13,7 @@ from vidgate.providers.kling.bodies import NEW_SHAPES, SHAPES, Shape
 from vidgate.providers.kling.generations import is_given, objects
 from vidgate.providers.kling.models import (
     GONE_FIELDS,
+    LEGACY_ROOT,
     PRODUCT_NAMES,
     RETIRED,
     SUCCESSOR,
@@ -34,8 +35,6 @@ __all__ = [
 
 ACTION = "action"
 """Our own member of `metadata`, which the vendor never sees."""
-
-_LEGACY_ROOT = "/v1/"
 
 _FRAMES = frozenset({Action.FIRST_FRAME, Action.FIRST_LAST_FRAME})
 _OMNI = frozenset({Action.TEXT, Action.REFERENCES, Action.EDIT}) | _FRAMES
@@ -174,7 +173,7 @@ def choose(request: VideoRequest, over: Mapping[str, Any], *, map_retired_models
         return Choice(
             traits=TRAITS[PRODUCT_NAMES[product]], product=product, actions=frozenset(), path=path
         )
-    is_path_model = None if path is None else not path.startswith(_LEGACY_ROOT)
+    is_path_model = None if path is None else not path.startswith(LEGACY_ROOT)
     _refuse_retired_fields(over)
     traits = find_traits(
         request.model,
@@ -345,5 +344,4 @@ def _unknown(
         product=product,
         actions=unknown_actions(model, product=product, is_path_model=is_path_model),
         is_known=False,
-        is_path_model=is_path_model,
     )

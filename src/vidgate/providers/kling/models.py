@@ -22,6 +22,7 @@ __all__ = [
     "CAPABILITIES",
     "GONE_FIELDS",
     "IDENTIFY_FACE",
+    "LEGACY_ROOT",
     "MODE_OF_TIER",
     "OMNI_IMAGES",
     "OMNI_IMAGES_BESIDE_VIDEO",
@@ -36,6 +37,8 @@ __all__ = [
     "pace_of",
     "unknown_actions",
 ]
+
+LEGACY_ROOT = "/v1/"
 
 IDENTIFY_FACE = "/v1/videos/identify-face"
 ADVANCED_LIP_SYNC = "/v1/videos/advanced-lip-sync"
@@ -102,7 +105,6 @@ class Traits:
         product: What it is for, motion control aside.
         actions: As in its capabilities.
         is_known: Whether its values are checked; those of other models are the vendor's to judge.
-        is_path_model: Whether it is of the new generation: the model in the path, `settings`.
         default_tier: What runs when none is asked for, `None` where nobody can say.
         sound_tiers: Those it makes sound in, where not in all.
         audios: The words of `settings.audio`; empty where the endpoint has no such field.
@@ -117,7 +119,6 @@ class Traits:
     product: Product = Product.FRAMES
     actions: Mapping[Action, ActionCapabilities]
     is_known: bool = True
-    is_path_model: bool = False
     default_tier: str | None = "720p"
     sound_tiers: tuple[str, ...] = ()
     audios: tuple[str, ...] = ()
@@ -126,6 +127,11 @@ class Traits:
     first_ask: timedelta = timedelta(seconds=30)
     earliest: timedelta | None = None
     usual: timedelta | None = None
+
+    @property
+    def is_path_model(self) -> bool:
+        """Whether it is of the new generation: the model in the path, `settings`."""
+        return not next(iter(self.actions.values())).endpoint.startswith(LEGACY_ROOT)
 
     @property
     def is_omni(self) -> bool:
@@ -146,18 +152,12 @@ class Traits:
         return takes
 
 
-# The rows
+# Where models of each kind are sent, and what they take there
 
 
 Actions: TypeAlias = dict[Action, ActionCapabilities]
 
-_TEXT_TO_VIDEO = "/v1/videos/text2video"
-_IMAGE_TO_VIDEO = "/v1/videos/image2video"
 _OMNI_VIDEO = "/v1/videos/omni-video"
-_MOTION_CONTROL = "/v1/videos/motion-control"
-_AVATAR = "/v1/videos/avatar/image2video"
-_EFFECTS = "/v1/videos/effects"
-_MULTI_ELEMENTS = "/v1/videos/multi-elements"
 
 _ONLY_1080P = ("1080p",)
 _TO_1080P = ("720p", "1080p")
@@ -176,84 +176,68 @@ _LONG_PROMPT_CHARACTERS = 3072
 """The new endpoints of 3.0, 3.0 Omni and 3.0 Turbo from text."""
 
 
-def _legacy(
-    *,
-    durations: tuple[int, ...],
-    tiers: tuple[str, ...],
-    last_frame_tiers: tuple[str, ...],
-    sound: bool,
-    last_frame_sound: bool,
-) -> Actions:
-    text = ActionCapabilities(
-        endpoint=_TEXT_TO_VIDEO,
-        durations=durations,
-        tiers=tiers,
-        ratios=RATIOS,
-        prompt_characters=_PROMPT_CHARACTERS,
-        sound=sound,
-        negative_prompt=True,
-    )
-    first = replace(text, endpoint=_IMAGE_TO_VIDEO, ratios=(), images=(1, 1))
-    last = replace(first, tiers=last_frame_tiers, images=(2, 2), sound=last_frame_sound)
-    return {Action.TEXT: text, Action.FIRST_FRAME: first, Action.FIRST_LAST_FRAME: last}
+def _endpoints(model: str, *, is_path_model: bool) -> tuple[str, str, str]:
+    """Where text, frames and motion control go."""
+    if is_path_model:
+        return f"/text-to-video/{model}", f"/image-to-video/{model}", f"/motion-control/{model}"
+    return "/v1/videos/text2video", "/v1/videos/image2video", "/v1/videos/motion-control"
 
 
-def _new(
+def _frames(
     model: str,
-    *,
     durations: tuple[int, ...],
     tiers: tuple[str, ...],
-    last_frame_tiers: tuple[str, ...] = (),
+    *,
+    last_tiers: tuple[str, ...] = (),
     sound: bool = False,
-    last_frame_sound: bool = False,
-    text_characters: int = _PROMPT_CHARACTERS,
-    frame_characters: int = _PROMPT_CHARACTERS,
+    last_sound: bool = False,
+    characters: tuple[int, int] = (_PROMPT_CHARACTERS, _PROMPT_CHARACTERS),
+    has_motion: bool = False,
 ) -> Actions:
+    """From words or frames; tiers and sound beside a last frame, and how long prompts may be.
+
+    The length of motion control is that of the video that is copied: at most 30 s, 10 s in the
+    picture's pose.
+    """
+    is_path_model = "." in model
+    to_text, to_frames, to_motion = _endpoints(model, is_path_model=is_path_model)
     text = ActionCapabilities(
-        endpoint=f"/text-to-video/{model}",
+        endpoint=to_text,
         durations=durations,
         tiers=tiers,
         ratios=RATIOS,
-        prompt_characters=text_characters,
+        prompt_characters=characters[0],
         sound=sound,
+        negative_prompt=not is_path_model,
     )
     first = replace(
-        text,
-        endpoint=f"/image-to-video/{model}",
-        ratios=(),
-        images=(1, 1),
-        prompt_characters=frame_characters,
+        text, endpoint=to_frames, ratios=(), images=(1, 1), prompt_characters=characters[1]
     )
     actions = {Action.TEXT: text, Action.FIRST_FRAME: first}
-    if last_frame_tiers:
+    if last_tiers:
         actions[Action.FIRST_LAST_FRAME] = replace(
-            first, tiers=last_frame_tiers, images=(2, 2), sound=last_frame_sound
+            first, tiers=last_tiers, images=(2, 2), sound=last_sound
         )
-    return actions
-
-
-def _motion(endpoint: str) -> Actions:
-    """The length follows the video that is copied: at most 30 s, 10 s in the picture's pose."""
-    return {
-        Action.MOTION: ActionCapabilities(
-            endpoint=endpoint,
+    if has_motion:
+        actions[Action.MOTION] = ActionCapabilities(
+            endpoint=to_motion,
             tiers=_TO_1080P,
             images=(1, 1),
             prompt_characters=_PROMPT_CHARACTERS,
         )
-    }
+    return actions
 
 
 def _omni(
     endpoint: str,
-    *,
     durations: tuple[int, ...],
     tiers: tuple[str, ...],
+    *,
     text_durations: tuple[int, ...] = (),
     first_frame_durations: tuple[int, ...] = (),
     edit_durations: tuple[int, ...] = (),
-    sound: bool,
-    prompt_characters: int = _PROMPT_CHARACTERS,
+    sound: bool = False,
+    characters: int = _PROMPT_CHARACTERS,
 ) -> Actions:
     """All on one endpoint; pictures are references unless the request says that they are frames.
 
@@ -263,7 +247,7 @@ def _omni(
         endpoint=endpoint,
         durations=durations,
         tiers=tiers,
-        prompt_characters=prompt_characters,
+        prompt_characters=characters,
         sound=sound,
     )
     return {
@@ -279,48 +263,47 @@ def _omni(
     }
 
 
+_TURBO_PACE: Mapping[str, Any] = {
+    "first_ask": timedelta(seconds=20),
+    "earliest": timedelta(seconds=30),
+    "usual": timedelta(seconds=60),
+}
+
 _TRAITS = (
     Traits(
         name="kling-v3",
-        actions=_legacy(
-            durations=_3_TO_15,
-            tiers=_TO_4K,
-            last_frame_tiers=_TO_4K,
+        actions=_frames(
+            "kling-v3",
+            _3_TO_15,
+            _TO_4K,
+            last_tiers=_TO_4K,
             sound=True,
-            last_frame_sound=True,
-        )
-        | _motion(_MOTION_CONTROL),
+            last_sound=True,
+            has_motion=True,
+        ),
         has_shot_field=True,
     ),
     Traits(
         name="kling-v2-6",
-        actions=_legacy(
-            durations=_5_OR_10,
-            tiers=_TO_1080P,
-            last_frame_tiers=_ONLY_1080P,
+        actions=_frames(
+            "kling-v2-6",
+            _5_OR_10,
+            _TO_1080P,
+            last_tiers=_ONLY_1080P,
             sound=True,
-            last_frame_sound=False,
-        )
-        | _motion(_MOTION_CONTROL),
+            has_motion=True,
+        ),
         sound_tiers=_ONLY_1080P,
     ),
     Traits(
         name="kling-v2-5-turbo",
-        actions=_legacy(
-            durations=_5_OR_10,
-            tiers=_TO_1080P,
-            last_frame_tiers=_ONLY_1080P,
-            sound=False,
-            last_frame_sound=False,
-        ),
-        first_ask=timedelta(seconds=20),
-        earliest=timedelta(seconds=30),
-        usual=timedelta(seconds=60),
+        actions=_frames("kling-v2-5-turbo", _5_OR_10, _TO_1080P, last_tiers=_ONLY_1080P),
+        **_TURBO_PACE,
     ),
     Traits(
         name="kling-v3-omni",
         product=Product.OMNI,
-        actions=_omni(_OMNI_VIDEO, durations=_3_TO_15, tiers=_TO_4K, sound=True),
+        actions=_omni(_OMNI_VIDEO, _3_TO_15, _TO_4K, sound=True),
         default_tier="1080p",
         has_shot_field=True,
     ),
@@ -329,24 +312,22 @@ _TRAITS = (
         product=Product.OMNI,
         actions=_omni(
             _OMNI_VIDEO,
-            durations=_3_TO_10,
-            tiers=_TO_1080P,
+            _3_TO_10,
+            _TO_1080P,
             text_durations=_5_OR_10,
             first_frame_durations=_5_OR_10,
-            sound=False,
         ),
         default_tier="1080p",
     ),
     Traits(
         name="kling-3.0-turbo",
-        actions=_new(
+        actions=_frames(
             "kling-3.0-turbo",
-            durations=_3_TO_15,
-            tiers=_TO_1080P,
+            _3_TO_15,
+            _TO_1080P,
             sound=True,
-            text_characters=_LONG_PROMPT_CHARACTERS,
+            characters=(_LONG_PROMPT_CHARACTERS, _PROMPT_CHARACTERS),
         ),
-        is_path_model=True,
         has_sound_always=True,
         first_ask=timedelta(seconds=20),
         earliest=timedelta(seconds=28),
@@ -354,60 +335,48 @@ _TRAITS = (
     ),
     Traits(
         name="kling-3.0",
-        actions=_new(
+        actions=_frames(
             "kling-3.0",
-            durations=_3_TO_15,
-            tiers=_TO_4K,
-            last_frame_tiers=_TO_4K,
+            _3_TO_15,
+            _TO_4K,
+            last_tiers=_TO_4K,
             sound=True,
-            last_frame_sound=True,
-            text_characters=_LONG_PROMPT_CHARACTERS,
-            frame_characters=_LONG_PROMPT_CHARACTERS,
-        )
-        | _motion("/motion-control/kling-3.0"),
-        is_path_model=True,
+            last_sound=True,
+            characters=(_LONG_PROMPT_CHARACTERS, _LONG_PROMPT_CHARACTERS),
+            has_motion=True,
+        ),
         audios=_NATIVE_OR_OFF,
         has_shot_field=True,
     ),
     Traits(
         name="kling-2.6",
-        actions=_new(
+        actions=_frames(
             "kling-2.6",
-            durations=_5_OR_10,
-            tiers=_TO_1080P,
-            last_frame_tiers=_ONLY_1080P,
+            _5_OR_10,
+            _TO_1080P,
+            last_tiers=_ONLY_1080P,
             sound=True,
-        )
-        | _motion("/motion-control/kling-2.6"),
-        is_path_model=True,
+            has_motion=True,
+        ),
         sound_tiers=_ONLY_1080P,
         audios=_NATIVE_OR_OFF,
     ),
     Traits(
         name="kling-2.5-turbo",
-        actions=_new(
-            "kling-2.5-turbo",
-            durations=_5_OR_10,
-            tiers=_TO_1080P,
-            last_frame_tiers=_ONLY_1080P,
-        ),
-        is_path_model=True,
-        first_ask=timedelta(seconds=20),
-        earliest=timedelta(seconds=30),
-        usual=timedelta(seconds=60),
+        actions=_frames("kling-2.5-turbo", _5_OR_10, _TO_1080P, last_tiers=_ONLY_1080P),
+        **_TURBO_PACE,
     ),
     Traits(
         name="kling-3.0-omni",
         product=Product.OMNI,
         actions=_omni(
             "/omni-video/kling-3.0-omni",
-            durations=_3_TO_15,
-            tiers=_TO_4K,
+            _3_TO_15,
+            _TO_4K,
             edit_durations=_3_TO_15,
             sound=True,
-            prompt_characters=_LONG_PROMPT_CHARACTERS,
+            characters=_LONG_PROMPT_CHARACTERS,
         ),
-        is_path_model=True,
         earliest=timedelta(seconds=83),
         audios=_EVERY_AUDIO,
         has_shot_field=True,
@@ -417,13 +386,11 @@ _TRAITS = (
         product=Product.OMNI,
         actions=_omni(
             "/omni-video/kling-o1",
-            durations=_3_TO_10,
-            tiers=_TO_1080P,
+            _3_TO_10,
+            _TO_1080P,
             first_frame_durations=_5_OR_10,
             edit_durations=_3_TO_10,
-            sound=False,
         ),
-        is_path_model=True,
         audios=("original", "off"),
     ),
     Traits(
@@ -442,7 +409,7 @@ _TRAITS = (
         product=Product.AVATAR,
         actions={
             Action.AVATAR: ActionCapabilities(
-                endpoint=_AVATAR,
+                endpoint="/v1/videos/avatar/image2video",
                 tiers=_TO_1080P,
                 images=(1, 1),
                 prompt_characters=_PROMPT_CHARACTERS,
@@ -454,7 +421,7 @@ _TRAITS = (
     Traits(
         name=PRODUCT_NAMES[Product.EFFECTS],
         product=Product.EFFECTS,
-        actions={Action.EFFECT: ActionCapabilities(endpoint=_EFFECTS, images=(1, 2))},
+        actions={Action.EFFECT: ActionCapabilities(endpoint="/v1/videos/effects", images=(1, 2))},
         default_tier=None,
     ),
     Traits(
@@ -462,7 +429,7 @@ _TRAITS = (
         product=Product.MULTI_ELEMENTS,
         actions={
             Action.EDIT: ActionCapabilities(
-                endpoint=_MULTI_ELEMENTS,
+                endpoint="/v1/videos/multi-elements",
                 durations=_5_OR_10,
                 tiers=_TO_1080P,
                 images=(0, 2),
@@ -481,15 +448,12 @@ def unknown_actions(model: str, *, product: Product, is_path_model: bool) -> Act
     """Where a model we do not know is sent: the vendor judges its values."""
     if product is Product.OMNI:
         endpoint = f"/omni-video/{model}" if is_path_model else _OMNI_VIDEO
-        actions = _omni(endpoint, durations=(), tiers=(), sound=True)
+        actions = _omni(endpoint, (), (), sound=True)
         return {
             action: replace(offered, ratios=(), prompt_characters=None)
             for action, offered in actions.items()
         }
-    text, frames, motion = _TEXT_TO_VIDEO, _IMAGE_TO_VIDEO, _MOTION_CONTROL
-    if is_path_model:
-        text, frames = f"/text-to-video/{model}", f"/image-to-video/{model}"
-        motion = f"/motion-control/{model}"
+    text, frames, motion = _endpoints(model, is_path_model=is_path_model)
     return {
         Action.TEXT: ActionCapabilities(endpoint=text),
         Action.FIRST_FRAME: ActionCapabilities(endpoint=frames, images=(1, 1)),
