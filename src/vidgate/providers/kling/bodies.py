@@ -7,6 +7,7 @@ Source: the pages under https://kling.ai/document-api/api/video/, read 2026-09-2
 """
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -24,8 +25,6 @@ from vidgate.providers.kling.generations import (
     settings_of,
     to_contents,
     to_element_entries,
-    to_legacy_fields,
-    to_new_fields,
     to_new_prompt,
     to_references,
 )
@@ -63,8 +62,10 @@ _SOUNDS = MappingProxyType(
 )
 """Whether sound is made, by `sound` or `settings.audio`; the client's own video's is not."""
 
-_SHAPES_GIVEN = ("first_frame", "base_video", "feature_video")
-"""Types of `contents` beside which the vendor wants no aspect ratio."""
+_LEGACY_TYPES: Mapping[Any, str] = MappingProxyType(
+    {"first_frame": "first_frame", "end_frame": "last_frame"}
+)
+"""Of pictures in `image_list`, by those of `contents`."""
 
 _MOTION_FIELDS = ("video_url", "image_url", "element_list")
 """The legacy words, which the new generation has inside `contents`."""
@@ -117,21 +118,14 @@ class Inputs:
 
 
 class Shape(ABC):
-    """One shape of body, with the names that its tier and its duration have there."""
+    """One shape of body, with the names that its tier, its sound and its duration have there."""
 
     max_image_bytes: ClassVar[int] = _PICTURE_BYTES
     has_duration: ClassVar[bool] = True
     has_prompt: ClassVar[bool] = True
     tier_field: ClassVar[str] = "mode"
+    sound_field: ClassVar[str] = "sound"
     duration_field: ClassVar[str] = "duration"
-
-    def adopt(self, over: Mapping[str, Any], traits: Traits, product: Product) -> dict[str, Any]:
-        """Put the other generation's words for single values in this body's own.
-
-        Raises:
-            UnsupportedParameterError: There is nothing like a word here.
-        """
-        return to_legacy_fields(over, traits, product)
 
     @abstractmethod
     def write(self, over: Mapping[str, Any], generic: Generic, traits: Traits) -> dict[str, Any]:
@@ -142,20 +136,42 @@ class Shape(ABC):
         """
 
     @abstractmethod
+    def count(self, body: Mapping[str, Any]) -> Counter[str]:
+        """Count what the new generation has in `contents`, by its types."""
+
     def inputs(self, body: Mapping[str, Any], traits: Traits) -> Inputs:
         """Read what there is to work with."""
+        kinds = self.count(body)
+        first, last, edits = (kinds[kind] for kind in ("first_frame", "last_frame", "base_video"))
+        if not traits.is_omni:
+            is_text = not (first or last or body.get("contents"))
+            frames = Action.FIRST_LAST_FRAME if last else Action.FIRST_FRAME
+            action = Action.TEXT if is_text else frames
+        elif edits:
+            action = Action.EDIT
+        elif first and last:
+            action = Action.FIRST_LAST_FRAME
+        else:
+            references = kinds.total() - kinds["prompt"]
+            action = Action.REFERENCES if references else Action.TEXT
+            action = Action.FIRST_FRAME if first and references == 1 else action
+        # Beside a video to refer to, the new generation wants none.
+        has_shape = first or edits or (traits.is_path_model and kinds["feature_video"])
+        return Inputs(
+            action=action,
+            gives_shape=bool(first or edits) if traits.is_omni else action is not Action.TEXT,
+            needs_ratio=traits.is_omni and not has_shape,
+            gives_length=bool(edits),
+            has_sound=self._has_sound(body) is True,
+        )
 
     def settings(self, over: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The client's fields among which tier, ratio and duration stand."""
+        """The client's fields among which tier, ratio, sound and duration stand."""
         return over
 
     def place(self, body: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
         """Write tier, ratio and duration, none of which the client wrote itself."""
         return {**body, **settings}
-
-    def to_vendor_tier(self, tier: str) -> str:
-        """Write a tier such as `720p`."""
-        return MODE_OF_TIER[tier]
 
     def to_vendor_duration(self, seconds: float, over: Mapping[str, Any]) -> int | float | str:  # noqa: ARG002 - of a sound it is the end
         """Write a duration."""
@@ -163,14 +179,20 @@ class Shape(ABC):
 
     def facts(self, body: Mapping[str, Any], inputs: Inputs, traits: Traits) -> RunFacts:
         """Read what is run."""
-        mode = to_word(body.get("mode")) or MODE_OF_TIER.get(traits.default_tier or "")
+        said, default = self.settings(body), traits.default_tier or ""
+        word = to_word(said.get(self.tier_field))
+        mode = None if traits.is_path_model else word or MODE_OF_TIER.get(default)
+        tier = word or default if traits.is_path_model else TIER_OF_MODE.get(mode or "")
         return RunFacts(
             model=traits.name,
-            duration_seconds=to_duration(body.get("duration"), inputs),
-            resolution=TIER_OF_MODE.get(mode or ""),
+            duration_seconds=to_duration(said.get(self.duration_field), inputs),
+            resolution=tier or None,
             mode=mode,
-            sound=traits.has_sound_always or _SOUNDS.get(to_word(body.get("sound"))),
+            sound=traits.has_sound_always or self._has_sound(body),
         )
+
+    def _has_sound(self, body: Mapping[str, Any]) -> bool | None:
+        return _SOUNDS.get(to_word(self.settings(body).get(self.sound_field)))
 
 
 # Flat bodies
@@ -188,6 +210,10 @@ class _Flat(Shape):
             body |= self._pictures(generic)
         return merge(body, over)
 
+    @override
+    def count(self, body: Mapping[str, Any]) -> Counter[str]:
+        return Counter(element=len(objects(body.get("element_list"))))
+
     @abstractmethod
     def _pictures(self, generic: Generic) -> dict[str, Any]: ...
 
@@ -200,12 +226,12 @@ class _Frames(_Flat):
         return dict(zip(("image", "image_tail"), generic.pictures, strict=False))
 
     @override
-    def inputs(self, body: Mapping[str, Any], traits: Traits) -> Inputs:
-        has_sound = bool(_SOUNDS.get(to_word(body.get("sound"))))
-        if not (body.get("image") or body.get("image_tail")):
-            return Inputs(action=Action.TEXT, has_sound=has_sound)
-        action = Action.FIRST_LAST_FRAME if body.get("image_tail") else Action.FIRST_FRAME
-        return Inputs(action=action, gives_shape=True, has_sound=has_sound)
+    def count(self, body: Mapping[str, Any]) -> Counter[str]:
+        return super().count(body) + Counter(
+            first_frame=bool(body.get("image")),
+            last_frame=bool(body.get("image_tail")),
+            voice=len(objects(body.get("voice_list"))),
+        )
 
 
 class _Omni(_Flat):
@@ -223,19 +249,14 @@ class _Omni(_Flat):
         return {"image_list": [{"image_url": picture, "type": role} for picture, role in roles]}
 
     @override
-    def inputs(self, body: Mapping[str, Any], traits: Traits) -> Inputs:
-        images = [image.get("type") for image in objects(body.get("image_list"))]
-        videos = [video.get("refer_type", "base") for video in objects(body.get("video_list"))]
-        others = bool(videos or body.get("element_list"))
-        return _omni_inputs(
-            first="first_frame" in images,
-            last="end_frame" in images,
-            edits="base" in videos,
-            needs_ratio="first_frame" not in images and "base" not in videos,
-            others=others or len(images) > 1,
-            references=others or bool(images),
-            sound=body.get("sound"),
-        )
+    def count(self, body: Mapping[str, Any]) -> Counter[str]:
+        kinds = super().count(body)
+        for image in objects(body.get("image_list")):
+            kinds[_LEGACY_TYPES.get(str(image.get("type")), "refer_image")] += 1
+        for video in objects(body.get("video_list")):
+            is_base = video.get("refer_type", "base") == "base"
+            kinds["base_video" if is_base else "feature_video"] += 1
+        return kinds
 
 
 class _Product(_Flat):
@@ -375,10 +396,7 @@ class _New(Shape):
 
     max_image_bytes = _LARGER_PICTURE_BYTES
     tier_field = "resolution"
-
-    @override
-    def adopt(self, over: Mapping[str, Any], traits: Traits, product: Product) -> dict[str, Any]:
-        return to_new_fields(over, traits, product)
+    sound_field = "audio"
 
     @override
     def write(self, over: Mapping[str, Any], generic: Generic, traits: Traits) -> dict[str, Any]:
@@ -409,44 +427,12 @@ class _New(Shape):
         return {**body, "settings": {**settings, **settings_of(body)}}
 
     @override
-    def to_vendor_tier(self, tier: str) -> str:
-        return tier
-
-    @override
     def to_vendor_duration(self, seconds: float, over: Mapping[str, Any]) -> int | float | str:
         return seconds
 
     @override
-    def inputs(self, body: Mapping[str, Any], traits: Traits) -> Inputs:
-        contents = body.get("contents")
-        kinds = [entry.get("type") for entry in objects(contents)]
-        sound = settings_of(body).get("audio")
-        if traits.is_omni:
-            references = [kind for kind in kinds if kind != "prompt"]
-            return _omni_inputs(
-                first="first_frame" in kinds,
-                last="last_frame" in kinds,
-                edits="base_video" in kinds,
-                needs_ratio=not any(one in kinds for one in _SHAPES_GIVEN),
-                others=len(references) > 1,
-                references=bool(references),
-                sound=sound,
-            )
-        has_sound = bool(_SOUNDS.get(to_word(sound)))
-        if not contents:
-            return Inputs(action=Action.TEXT, has_sound=has_sound)
-        action = Action.FIRST_LAST_FRAME if "last_frame" in kinds else Action.FIRST_FRAME
-        return Inputs(action=action, gives_shape=True, has_sound=has_sound)
-
-    @override
-    def facts(self, body: Mapping[str, Any], inputs: Inputs, traits: Traits) -> RunFacts:
-        settings = settings_of(body)
-        return RunFacts(
-            model=traits.name,
-            duration_seconds=to_duration(settings.get("duration"), inputs),
-            resolution=to_word(settings.get("resolution")) or traits.default_tier,
-            sound=traits.has_sound_always or _SOUNDS.get(to_word(settings.get("audio"))),
-        )
+    def count(self, body: Mapping[str, Any]) -> Counter[str]:
+        return Counter(str(entry.get("type")) for entry in objects(body.get("contents")))
 
 
 class _NewMotion(_New):
@@ -492,11 +478,6 @@ class _NewMotion(_New):
     def inputs(self, body: Mapping[str, Any], traits: Traits) -> Inputs:
         return Inputs(action=Action.MOTION, gives_shape=True, gives_length=True)
 
-    @override
-    def facts(self, body: Mapping[str, Any], inputs: Inputs, traits: Traits) -> RunFacts:
-        tier = to_word(settings_of(body).get("resolution")) or traits.default_tier
-        return RunFacts(model=traits.name, resolution=tier, sound=False)
-
 
 SHAPES: Mapping[Product, Shape] = MappingProxyType(
     {
@@ -512,33 +493,6 @@ SHAPES: Mapping[Product, Shape] = MappingProxyType(
 NEW_SHAPES: Mapping[Product, Shape] = MappingProxyType(
     {Product.FRAMES: _New(), Product.OMNI: _New(), Product.MOTION: _NewMotion()}
 )
-
-
-def _omni_inputs(
-    *,
-    first: bool,
-    last: bool,
-    edits: bool,
-    needs_ratio: bool,
-    others: bool,
-    references: bool,
-    sound: Any,
-) -> Inputs:
-    if edits:
-        action = Action.EDIT
-    elif first and last:
-        action = Action.FIRST_LAST_FRAME
-    elif first and not others:
-        action = Action.FIRST_FRAME
-    else:
-        action = Action.REFERENCES if references else Action.TEXT
-    return Inputs(
-        action=action,
-        gives_shape=first or edits,
-        needs_ratio=needs_ratio,
-        gives_length=edits,
-        has_sound=bool(_SOUNDS.get(to_word(sound))),
-    )
 
 
 def to_word(value: Any) -> str:

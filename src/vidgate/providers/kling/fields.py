@@ -7,7 +7,6 @@ Source: the vendor's model pages under https://kling.ai/document-api/api/video/,
 """
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -65,9 +64,6 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
 }
 """Types of `contents`, and the legacy words that a client may have given one by."""
 
-_LEGACY_TYPES: Mapping[Any, str] = {"first_frame": "first_frame", "end_frame": "last_frame"}
-
-
 _SPOKEN = ("cfg_scale", "multi_shot", "prompt")
 """Fields in which even an empty object says something, though nothing that can be."""
 
@@ -89,13 +85,11 @@ def _flatten(
         What says something; and what the client calls it, where that is not its name here.
     """
     is_new = choice.traits.is_path_model
-    kinds = _count_new(body) if is_new else _count_legacy(body, choice.product)
+    kinds = choice.shape.count(body)
     names = _names(body, written, kinds, is_new=is_new)
     generic = ("@first_frame",) if is_new else ("@first_frame", "@last_frame")
     length = settings_of(body).get("duration") if is_new else body.get("duration")
-    options = body.get("options")
-    if not isinstance(options, Mapping) or "watermark_info" in body:
-        options = body
+    options = body.get("options") or {} if is_new else body
     flat = {name: value for name, value in body.items() if is_given(value)}
     flat |= {name: body[name] for name in _SPOKEN if body.get(name) is not None}
     flat |= {
@@ -131,29 +125,9 @@ def _names(body: Body, written: Body, kinds: Mapping[str, int], *, is_new: bool)
     else:
         is_generic = "duration" in body and "duration" not in {**written, **settings}
         names["@length"] = "duration" if is_generic else "multi_prompt"
-    is_option = "watermark_info" not in {**body, **written}
-    names["@watermark"] = "options.watermark_info" if is_option else "watermark_info"
+    is_flat = "watermark_info" in {**body, **written}
+    names["@watermark"] = "watermark_info" if is_flat else "options.watermark_info"
     return names
-
-
-def _count_new(body: Body) -> Counter[str]:
-    return Counter(str(entry.get("type")) for entry in objects(body.get("contents")))
-
-
-def _count_legacy(body: Body, product: Product) -> Counter[str]:
-    """Count what the new generation has in `contents`, by its types."""
-    kinds = Counter(element=len(objects(body.get("element_list"))))
-    if product is Product.FRAMES:
-        kinds["first_frame"] = int(is_given(body.get("image")))
-        kinds["last_frame"] = int(is_given(body.get("image_tail")))
-        kinds["voice"] = len(objects(body.get("voice_list")))
-    if product is Product.OMNI:
-        for image in objects(body.get("image_list")):
-            kinds[_LEGACY_TYPES.get(str(image.get("type")), "refer_image")] += 1
-        for video in objects(body.get("video_list")):
-            is_base = video.get("refer_type", "base") == "base"
-            kinds["base_video" if is_base else "feature_video"] += 1
-    return kinds
 
 
 def _flatten_new(body: Body, written: Body) -> dict[str, Any]:
@@ -355,9 +329,7 @@ _NEEDS: Mapping[Product, tuple[Rule, ...]] = {
         ),
         Rule(
             "face_choose",
-            lambda flat: (
-                not is_list_of_objects(faces := flat.get("face_choose")) or len(faces) != 1
-            ),
+            lambda flat: [type(face) for face in flat.get("face_choose") or ()] != [dict],
             "A lip-sync needs a list of one face.",
         ),
         _NEEDS_SOUND,

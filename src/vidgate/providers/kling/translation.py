@@ -12,7 +12,11 @@ from vidgate.providers.draft import Draft, merge, refuse_zero
 from vidgate.providers.kling.bodies import Generic, Inputs
 from vidgate.providers.kling.choosing import ACTION, NO_MULTI_IMAGE, Choice, choose
 from vidgate.providers.kling.fields import has_own_shots, idle_fields, judge
-from vidgate.providers.kling.generations import refuse_foreign
+from vidgate.providers.kling.generations import (
+    refuse_foreign,
+    to_legacy_fields,
+    to_new_fields,
+)
 from vidgate.providers.kling.media import bare_media, check_inline
 from vidgate.providers.kling.models import (
     MODE_OF_TIER,
@@ -82,7 +86,8 @@ def _write(
     """
     traits, shape = choice.traits, choice.shape
     pictures = _pictures(request, choice)
-    over = shape.adopt(written, traits, choice.product)
+    adopt = to_new_fields if traits.is_path_model else to_legacy_fields
+    over = adopt(written, traits, choice.product)
     uses_prompt = shape.has_prompt and not has_own_shots(traits, over)
     prompt = request.prompt if uses_prompt else ""
     generic = Generic(prompt=prompt, pictures=pictures, as_frames=choice.as_frames)
@@ -97,8 +102,7 @@ def _write(
     if has_duration or shape.duration_field in draft.over:
         _write_duration(draft, choice, over, takes.durations)
     fit, details = _fit(draft, choice, inputs, takes), {}
-    wants_ratio = traits.is_omni and inputs.needs_ratio and fit.ratio is None
-    if wants_ratio and "aspect_ratio" not in draft.over:
+    if inputs.needs_ratio and fit.ratio is None and "aspect_ratio" not in draft.over:
         details["aspect_ratio"] = _DEFAULT_RATIO
         fit = replace(fit, ratio=_DEFAULT_RATIO)
     is_tier_said = shape.tier_field in draft.over
@@ -106,7 +110,7 @@ def _write(
     draft.size(
         replace(fit, tier=fit.tier or only, adjusted=""),
         tier=shape.tier_field,
-        write=shape.to_vendor_tier,
+        write=lambda tier: tier if traits.is_path_model else MODE_OF_TIER[tier],
     )
     body = shape.place(body, draft.body)
     made = shape.facts(body, inputs, traits).resolution
