@@ -269,7 +269,7 @@ def _read_submission(
     if not envelope.is_accepted:
         fault = envelope.refusal()
         if fault is None or any(job_id(data.get(name)) for name in ("id", "task_id")):
-            raise envelope.error("Kling may have made a job")
+            raise envelope.error("and may have made a job")
         if is_nowhere and envelope.code == _NO_SUCH_METHOD and is_new:
             # The model is in the path: where there is none there is no model.
             return Rejected(_no_such_model(fault.message, fault.code))
@@ -278,7 +278,7 @@ def _read_submission(
         return Rejected(fault)
     identifier = job_id(data.get("id" if is_new else "task_id"))
     if identifier is None:
-        raise envelope.error("Kling accepted a job and gave no id")
+        raise envelope.error("accepted a job and gave no id")
     return Submission(UpstreamRef(identifier, _NEW_KIND if is_new else endpoint))
 
 
@@ -337,7 +337,7 @@ def _read_find(envelope: Envelope, lost: LostSubmit, *, in_list: bool) -> Found:
         job for job in jobs if not job.external_id and len(jobs) == 1
     ]
     if len(ours) != 1 or ours[0].id is None:
-        raise envelope.error("Kling answered about another job")
+        raise envelope.error("about another job")
     kind = _NEW_KIND if _is_new(lost.endpoint) else lost.endpoint
     return Found(UpstreamRef(ours[0].id, kind))
 
@@ -345,20 +345,20 @@ def _read_find(envelope: Envelope, lost: LostSubmit, *, in_list: bool) -> Found:
 def _new_jobs(envelope: Envelope) -> list[Job]:
     _require_answer(envelope)
     if not isinstance(envelope.data, list):
-        raise envelope.error("Kling's list of jobs is not a list")
+        raise envelope.error("and its list of jobs is not a list")
     return [read_new_job(entry) for entry in envelope.data if isinstance(entry, Mapping)]
 
 
 def _legacy_job(envelope: Envelope) -> Job:
     _require_answer(envelope)
     if not isinstance(envelope.data, Mapping):
-        raise envelope.error("Kling's job is not an object")
+        raise envelope.error("and its job is not an object")
     return read_legacy_job(envelope.data)
 
 
 def _require_answer(envelope: Envelope) -> None:
     if not envelope.is_accepted or envelope.status >= httpx.codes.BAD_REQUEST:
-        raise envelope.error("Kling could not be asked")
+        raise envelope.error("and could not be asked")
 
 
 def _no_such_job(envelope: Envelope) -> Failed:

@@ -29,13 +29,12 @@ from vidgate.models.outcomes import (
 )
 from vidgate.providers.answers import (
     NO_LINK,
+    Answer,
     link_ends_at,
-    parse_object,
-    retry_after_seconds,
-    said,
     secret_of,
     to_id,
     to_measure,
+    to_safe_sentence,
     to_time,
     to_url,
     to_words,
@@ -108,24 +107,13 @@ _FIELD_WORDS = frozenset(
 
 _NO_SUCH_TASK = re.compile(r"task\s+(is\s+)?not\s+found", re.IGNORECASE)
 
-_SAFE_CHARACTERS = 200
-
 _FIELD_PATH = re.compile(
     r"\b(settings|options|contents|[a-z]+_(?:info|list|prompt))(\[[0-9]+\])?\.[a-z_]+"
 )
 """A field inside another, which only looks like a host."""
 
-_TELLTALE = re.compile(
-    r"://|@"
-    r"|[0-9]{6}"  # an id, a phone number
-    r"|[0-9a-f]{8}-[0-9a-f]{4}"  # a UUID
-    r"|(?=[A-Za-z0-9_]*[0-9])[A-Za-z0-9_]{12}"  # a key, a correlation id
-    r"|[0-9]+\.[0-9]+\.[0-9]+"  # an address
-    r"|[A-Za-z0-9-]+\.[A-Za-z]{2}"  # a host
-    r"|\b(access|account|ak|sk|balance|host|ip|key|pack|secret|token|uid|user)\b",
-    re.IGNORECASE,
-)
-"""Anything that may name an account, a key, a host or a job."""
+_ACCOUNT = re.compile(r"\b(access|ak|sk|host|ip|key|pack|uid|user)\b", re.IGNORECASE)
+"""Words of Kling's beside which an account or a key may be named."""
 
 _REVIEWED = "Kling's content review refused the prompt, a picture or the video."
 
@@ -142,16 +130,21 @@ class Envelope:
     """What is around every answer.
 
     Attributes:
-        status: The HTTP status, which says less than the code.
+        answer: As it came.
+        code: The vendor's, which says more than the HTTP status.
         message: The vendor's words, without our key should they repeat it.
         data: Anything; absent from some errors.
     """
 
-    status: int
+    answer: Answer
     code: int
     message: str
     data: Any
-    retry_after_seconds: float | None
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return self.answer.status
 
     @property
     def is_accepted(self) -> bool:
@@ -182,10 +175,7 @@ class Envelope:
 
     def error(self, reason: str) -> ProviderProtocolError:
         """The error for an answer that says nothing certain."""
-        return ProviderProtocolError(
-            f"{reason}: HTTP {self.status}, code {self.code}, {self.message!r}",
-            retry_after_seconds=self.retry_after_seconds,
-        )
+        return self.answer.unclear(reason, f"code {self.code}, {self.message!r}")
 
     def refusal(self) -> Fault | None:
         """Why a submit made no job, or `None` where it may have made one."""
@@ -204,7 +194,7 @@ class Envelope:
             code=str(self.code),
             message=self.message,
             safe_message=_refusal_sentence(kind, self.message),
-            retry_after_seconds=self.retry_after_seconds,
+            retry_after_seconds=self.answer.retry_after_seconds,
             param=_field(self.message) if kind is FaultKind.BAD_PARAMETER else "",
         )
 
@@ -215,32 +205,22 @@ def read_envelope(sent: httpx.Request, response: httpx.Response) -> Envelope:
     Raises:
         ProviderProtocolError: It is no JSON object with a code.
     """
-    retry_after = retry_after_seconds(response)
-    body = parse_object(response)
-    code = to_integer(body.get("code")) if body else None
-    if body is None or code is None:
-        raise ProviderProtocolError(
-            f"Kling's answer cannot be read: HTTP {response.status_code}, "
-            f"{said(response, secret_of(sent))}",
-            retry_after_seconds=retry_after,
-        )
-    return Envelope(
-        status=response.status_code,
-        code=code,
-        message=to_words(body.get("message"), secret_of(sent)),
-        data=body.get("data"),
-        retry_after_seconds=retry_after,
-    )
+    answer = Answer("Kling", sent, response, (secret_of(sent),))
+    body = answer.body or {}
+    code = to_integer(body.get("code"))
+    if code is None:
+        raise answer.unclear("which cannot be read")
+    return Envelope(answer, code, answer.words(body.get("message")), body.get("data"))
 
 
 def _sentence(beginning: str, message: str) -> str:
     """Add the vendor's words where they name nothing that a client may not see."""
     words = " ".join(message.split()).rstrip(".")
     words = words.removeprefix(f"{beginning}: ")  # a gateway in between has said it already
-    is_plain = words.isascii() and words.isprintable() and len(words) <= _SAFE_CHARACTERS
-    if not words or not is_plain or _TELLTALE.search(_FIELD_PATH.sub("", words)):
-        return f"{beginning}."
-    return f"{beginning}: {words}."
+    # A field inside another only looks like a host.
+    is_safe = words.isascii() and to_safe_sentence(_FIELD_PATH.sub("", words) or words)
+    is_safe = is_safe and not _ACCOUNT.search(words)
+    return f"{beginning}: {words}." if is_safe else f"{beginning}."
 
 
 def to_integer(value: Any) -> int | None:

@@ -50,12 +50,12 @@ def read_data(envelope: Envelope) -> Mapping[str, Any] | Rejected:
     if not envelope.is_accepted:
         fault = envelope.refusal()
         if fault is None:
-            raise envelope.error("Kling gave no answer")
+            raise envelope.error("which is no answer")
         return Rejected(fault)
     if envelope.status >= httpx.codes.BAD_REQUEST:
-        raise envelope.error("Kling says at once that it did and that it did not")
+        raise envelope.error("and says at once that it did and that it did not")
     if envelope.data is None:
         return {}
     if not isinstance(envelope.data, Mapping) or not can_be_passed_on(envelope.data):
-        raise envelope.error("Kling's answer is nothing that could be passed on")
+        raise envelope.error("which is nothing that could be passed on")
     return envelope.data

@@ -40,7 +40,7 @@ def second_step(following: Mapping[str, Any], envelope: Envelope) -> dict[str, A
     data = envelope.data if isinstance(envelope.data, Mapping) else {}
     session = data.get("session_id")
     if not isinstance(session, (str, int)) or isinstance(session, bool) or not str(session):
-        raise envelope.error("Kling looked for faces and gave no session")
+        raise envelope.error("and gave no session for the faces")
     faces = [face for face in objects(data.get("face_data")) if _face_id(face) is not None]
     if not faces:
         return Rejected(
@@ -64,7 +64,7 @@ def _failure(envelope: Envelope) -> Fault:
         code=str(envelope.code),
         message=envelope.message,
         safe_message="Kling could not look for faces in the video.",
-        retry_after_seconds=envelope.retry_after_seconds,
+        retry_after_seconds=envelope.answer.retry_after_seconds,
     )
 
 
