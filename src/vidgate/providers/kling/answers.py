@@ -55,24 +55,14 @@ _INVALID_VALUE = 1201
 """Also a duplicate external id, and a job that does not exist: only the text tells."""
 
 _FAULTS = {
-    1000: FaultKind.CREDENTIAL,
-    1001: FaultKind.CREDENTIAL,
-    1002: FaultKind.CREDENTIAL,
-    1003: FaultKind.CREDENTIAL,
-    1004: FaultKind.CREDENTIAL,
-    1100: FaultKind.CREDENTIAL,
-    1101: FaultKind.BALANCE,
-    1102: FaultKind.BALANCE,
-    1103: FaultKind.MODEL_UNAVAILABLE,
-    1200: FaultKind.BAD_PARAMETER,
-    _INVALID_VALUE: FaultKind.BAD_PARAMETER,
+    **dict.fromkeys((1000, 1001, 1002, 1003, 1004, 1100, 1304), FaultKind.CREDENTIAL),
+    **dict.fromkeys((1101, 1102), FaultKind.BALANCE),
+    **dict.fromkeys((1103, 1203), FaultKind.MODEL_UNAVAILABLE),
+    **dict.fromkeys((1200, _INVALID_VALUE), FaultKind.BAD_PARAMETER),
     1202: FaultKind.FAULT,
-    1203: FaultKind.MODEL_UNAVAILABLE,
-    1300: FaultKind.CONTENT_POLICY,
-    1301: FaultKind.CONTENT_POLICY,
+    **dict.fromkeys((1300, 1301), FaultKind.CONTENT_POLICY),
     1302: FaultKind.RATE,
     1303: FaultKind.CONCURRENCY,
-    1304: FaultKind.CREDENTIAL,
 }
 """Codes after which no job exists. 429 is the status of six of them, two of which may be retried;
 5000, 5001 and 5002 are absent, because after them a job may exist."""
@@ -218,8 +208,8 @@ def _sentence(beginning: str, message: str) -> str:
     words = " ".join(message.split()).rstrip(".")
     words = words.removeprefix(f"{beginning}: ")  # a gateway in between has said it already
     # A field inside another only looks like a host.
-    is_safe = words.isascii() and to_safe_sentence(_FIELD_PATH.sub("", words) or words)
-    is_safe = is_safe and not _ACCOUNT.search(words)
+    is_safe = words.isascii() and not _ACCOUNT.search(words)
+    is_safe = is_safe and bool(to_safe_sentence(_FIELD_PATH.sub("", words) or words))
     return f"{beginning}: {words}." if is_safe else f"{beginning}."
 
 

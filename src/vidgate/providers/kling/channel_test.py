@@ -34,23 +34,18 @@ _ELSEWHERE = "Nothing at the base URL answers as Kling does; check it."
 
 _SENTENCES = MappingProxyType(
     {
-        1000: _WRONG_KEY,
-        1001: _WRONG_KEY,
-        1002: _WRONG_KEY,
+        **dict.fromkeys((1000, 1001, 1002), _WRONG_KEY),
         1003: "Kling says that the signed token is not valid yet; set this machine's clock.",
         1004: "Kling says that the signed token has expired; set this machine's clock.",
         1100: "Kling says that there is something wrong with the account; look at its console.",
         1101: "The account is in arrears at Kling; pay what is due.",
         1102: "The account's resource packs at Kling are used up or expired; buy one.",
         1103: "Kling says that the credential may not do this; give it the permission.",
-        1202: _ELSEWHERE,
-        1203: _ELSEWHERE,
-        1302: _BUSY,
-        1303: _BUSY,
+        **dict.fromkeys((1202, 1203), _ELSEWHERE),
+        **dict.fromkeys((1302, 1303), _BUSY),
         1304: "Kling's list of allowed addresses does not have ours; add this machine's address.",
-        5000: _BROKEN,
+        **dict.fromkeys((5000, 5002), _BROKEN),
         5001: "Kling is under maintenance, so the credential could not be checked; try again.",
-        5002: _BROKEN,
     }
 )
 

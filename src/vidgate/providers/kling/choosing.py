@@ -1,7 +1,7 @@
 """What a request is for: told by `metadata.action`, by the model, or by what it carries."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -42,45 +42,29 @@ _OMNI = frozenset({Action.TEXT, Action.REFERENCES, Action.EDIT}) | _FRAMES
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What `metadata.action` asks for; an empty `actions` leaves it to what is carried."""
+    """What `metadata.action` asks for; no `actions` leave it to what is carried."""
 
     product: Product | None = None
-    actions: frozenset[Action] = frozenset()
+    actions: Collection[Action] = ()
 
 
-_TEXT = _Asked(actions=frozenset({Action.TEXT}))
-_PICTURES = _Asked(actions=_FRAMES)
-_REFERENCES = _Asked(actions=frozenset({Action.REFERENCES}))
-_FIRST_LAST = _Asked(actions=frozenset({Action.FIRST_LAST_FRAME}))
-
-_WORDS = MappingProxyType(
-    {
-        Action.TEXT.value: _TEXT,
-        "text2video": _TEXT,
-        "text-to-video": _TEXT,
-        "textGenerate": _TEXT,
-        Action.FIRST_FRAME.value: _Asked(actions=frozenset({Action.FIRST_FRAME})),
-        Action.FIRST_LAST_FRAME.value: _FIRST_LAST,
-        "firstTailGenerate": _FIRST_LAST,
-        "image2video": _PICTURES,
-        "image-to-video": _PICTURES,
-        "generate": _PICTURES,
-        Action.REFERENCES.value: _REFERENCES,
-        "referenceGenerate": _REFERENCES,
-        "omni-video": _Asked(Product.OMNI, _OMNI),
-        Action.MOTION.value: _Asked(Product.MOTION),
-        "motion-control": _Asked(Product.MOTION),
-        Action.AVATAR.value: _Asked(Product.AVATAR),
-        "avatar/image2video": _Asked(Product.AVATAR),
-        Action.LIP_SYNC.value: _Asked(Product.LIP_SYNC),
-        "identify-face": _Asked(Product.LIP_SYNC),
-        "advanced-lip-sync": _Asked(Product.LIP_SYNC),
-        Action.EFFECT.value: _Asked(Product.EFFECTS),
-        "effects": _Asked(Product.EFFECTS),
-        Action.EDIT.value: _Asked(Product.MULTI_ELEMENTS),
-        "multi-elements": _Asked(Product.MULTI_ELEMENTS),
-    }
-)
+_WORDS: Mapping[str, _Asked] = {
+    str(word): _Asked(product, actions)
+    for product, actions, words in (
+        (None, {Action.TEXT}, (Action.TEXT, "text2video", "text-to-video", "textGenerate")),
+        (None, {Action.FIRST_FRAME}, (Action.FIRST_FRAME,)),
+        (None, {Action.FIRST_LAST_FRAME}, (Action.FIRST_LAST_FRAME, "firstTailGenerate")),
+        (None, _FRAMES, ("image2video", "image-to-video", "generate")),
+        (None, {Action.REFERENCES}, (Action.REFERENCES, "referenceGenerate")),
+        (Product.OMNI, _OMNI, ("omni-video",)),
+        (Product.MOTION, (), (Action.MOTION, "motion-control")),
+        (Product.AVATAR, (), (Action.AVATAR, "avatar/image2video")),
+        (Product.LIP_SYNC, (), (Action.LIP_SYNC, "identify-face", "advanced-lip-sync")),
+        (Product.EFFECTS, (), (Action.EFFECT, "effects")),
+        (Product.MULTI_ELEMENTS, (), (Action.EDIT, "multi-elements")),
+    )
+    for word in words
+}
 """The words of `Action`, the vendor's endpoints, and what deployed servers call them."""
 
 NO_EXTENSION = (
@@ -116,14 +100,14 @@ class Choice:
     Attributes:
         traits: What is known of the model that runs.
         product: It decides the shape of the body.
-        actions: Those that were asked for; empty where nobody asked.
+        actions: Those that were asked for; none where nobody asked.
         path: The one that the request was written for, in the vendor's own words and in nothing
             else: its body goes there as it is. `None` for every other request.
     """
 
     traits: Traits
     product: Product
-    actions: frozenset[Action]
+    actions: Collection[Action] = ()
     path: str | None = None
 
     @property
@@ -134,7 +118,7 @@ class Choice:
     @property
     def as_frames(self) -> bool:
         """Whether pictures for an omni model are frames, because the request says so."""
-        return bool(self.actions) and self.actions <= _FRAMES
+        return bool(self.actions) and _FRAMES.issuperset(self.actions)
 
     def check(self, action: Action) -> None:
         """Refuse a request that says one thing and carries another.
@@ -170,9 +154,7 @@ def choose(request: VideoRequest, over: Mapping[str, Any], *, map_retired_models
     if product is not None and product in PRODUCT_NAMES:
         if product is Product.LIP_SYNC and not is_given(over.get("session_id")):
             path = None  # the faces of the video are found first, and ours is what says so
-        return Choice(
-            traits=TRAITS[PRODUCT_NAMES[product]], product=product, actions=frozenset(), path=path
-        )
+        return Choice(traits=TRAITS[PRODUCT_NAMES[product]], product=product, path=path)
     is_path_model = None if path is None else not path.startswith(LEGACY_ROOT)
     _refuse_retired_fields(over)
     traits = find_traits(
@@ -187,17 +169,22 @@ def choose(request: VideoRequest, over: Mapping[str, Any], *, map_retired_models
         path = f"{path}/{traits.name}"
     if product is Product.MOTION:
         if Action.MOTION not in traits.actions:
-            raise _no_motion(request.model)
-        return Choice(traits=traits, product=product, actions=frozenset(), path=path)
+            raise UnsupportedParameterError(
+                "model",
+                f"{request.model} has no motion control.",
+                allowed=("kling-v3", "kling-v2-6", "kling-3.0", "kling-2.6"),
+            )
+        return Choice(traits=traits, product=product, path=path)
     if product is Product.OMNI and not traits.is_omni:
         raise UnsupportedParameterError(
             ACTION, f"{traits.name} is no omni model; kling-v3-omni is one."
         )
-    if traits.is_known and asked.actions and not asked.actions & traits.actions.keys():
+    if traits.is_known and asked.actions and not {*asked.actions} & traits.actions.keys():
         raise UnsupportedParameterError(
             ACTION, f"{traits.name} has no such action.", allowed=tuple(traits.actions)
         )
-    if traits.is_known and not traits.is_omni and _has_old_references(over):
+    has_old_references = any("image" in entry for entry in objects(over.get("image_list")))
+    if traits.is_known and not traits.is_omni and has_old_references:
         raise UnsupportedParameterError("image_list", NO_MULTI_IMAGE)
     if traits.is_omni and is_given(over.get("video_url")):
         where = "contents" if traits.is_path_model else "video_list"
@@ -267,18 +254,6 @@ def _refuse_retired_fields(over: Mapping[str, Any]) -> None:
         raise UnsupportedParameterError("input", _NO_OLD_LIP_SYNC)
     if is_given(over.get("video_id")):
         raise UnsupportedParameterError("video_id", NO_EXTENSION)
-
-
-def _has_old_references(over: Mapping[str, Any]) -> bool:
-    return any("image" in entry for entry in objects(over.get("image_list")))
-
-
-def _no_motion(model: str) -> UnsupportedParameterError:
-    return UnsupportedParameterError(
-        "model",
-        f"{model} has no motion control.",
-        allowed=("kling-v3", "kling-v2-6", "kling-3.0", "kling-2.6"),
-    )
 
 
 # Which model runs

@@ -151,13 +151,12 @@ def _flatten_new(body: Body, written: Body) -> dict[str, Any]:
 
 def _word(name: str, written: Body) -> str:
     """A setting's name, as the client wrote it: in either generation's words."""
-    if name not in settings_of(written):
-        for word in (*LEGACY_WORDS.get(name, ()), name):
-            if is_given(written.get(word)):
-                return word
+    if name in settings_of(written):
+        return f"settings.{name}"
     # A generic length has been put there.
-    is_generic = name == "duration" and name not in settings_of(written)
-    return name if is_generic else f"settings.{name}"
+    own = name if name == "duration" else f"settings.{name}"
+    words = (*LEGACY_WORDS.get(name, ()), name)
+    return next((word for word in words if is_given(written.get(word))), own)
 
 
 def _flatten_legacy(body: Body, product: Product) -> Mapping[str, Any]:

@@ -48,55 +48,41 @@ def native_answer(task: TaskSnapshot) -> dict[str, Any]:
 
 def legacy_created(task: TaskSnapshot) -> dict[str, Any]:
     """Write a task as the legacy POST that made it answers it."""
-    return {
-        "task_id": task.public_id,
-        "task_status": "submitted",
-        "task_info": _task_info(task),
-        "created_at": _milliseconds(task.created_at),
-        "updated_at": _milliseconds(task.created_at),
-    }
+    return _legacy(task, "submitted", task.created_at)
 
 
 def legacy_entry(task: TaskSnapshot) -> dict[str, Any]:
     """Write a task as the legacy generation shows it."""
-    entry: dict[str, Any] = {
-        "task_id": task.public_id,
-        "task_status": _LEGACY_WORDS[task.status],
-        "task_status_msg": _message(task),
-        "task_info": _task_info(task),
-        "created_at": _milliseconds(task.created_at),
-        "updated_at": _milliseconds(_changed_at(task)),
-    }
+    entry = _legacy(task, _LEGACY_WORDS[task.status], _changed_at(task))
+    entry["task_status_msg"] = _message(task)
     if task.status is TaskStatus.SUCCEEDED:
-        entry["task_result"] = {"videos": [video for video, _ in _videos(task)]}
-        units = [result.cost for _, result in _videos(task) if result.cost_unit == _UNITS]
+        videos = _videos(task)
+        entry["task_result"] = {"videos": [video for video, _ in videos]}
+        units = [result.cost for _, result in videos if result.cost_unit == _UNITS]
         if len(units) == 1 and units[0] is not None:
             entry["final_unit_deduction"] = units[0]
     return entry
 
 
+def _legacy(task: TaskSnapshot, status: str, changed_at: datetime) -> dict[str, Any]:
+    info = {name: value for name, value in task.echo.items() if name == _EXTERNAL_ID}
+    return {
+        "task_id": task.public_id,
+        "task_status": status,
+        "task_info": info,
+        "created_at": _milliseconds(task.created_at),
+        "updated_at": _milliseconds(changed_at),
+    }
+
+
 def new_created(task: TaskSnapshot) -> dict[str, Any]:
     """Write a task as the POST of the new generation that made it answers it."""
-    return {
-        "id": task.public_id,
-        "status": "submitted",
-        "message": "",
-        **_external_id(task),
-        "create_time": _milliseconds(task.created_at),
-        "update_time": _milliseconds(task.created_at),
-    }
+    return _new(task, "submitted", "", task.created_at)
 
 
 def new_entry(task: TaskSnapshot) -> dict[str, Any]:
     """Write a task as `/tasks` of the new generation shows it."""
-    entry: dict[str, Any] = {
-        "id": task.public_id,
-        "status": _NEW_WORDS[task.status],
-        "message": _message(task),
-        "create_time": _milliseconds(task.created_at),
-        "update_time": _milliseconds(_changed_at(task)),
-        **_external_id(task),
-    }
+    entry = _new(task, _NEW_WORDS[task.status], _message(task), _changed_at(task))
     if task.status is TaskStatus.SUCCEEDED:
         videos = _videos(task)
         entry["outputs"] = [{"type": "video", **video} for video, _ in videos]
@@ -104,12 +90,16 @@ def new_entry(task: TaskSnapshot) -> dict[str, Any]:
     return entry
 
 
-def _external_id(task: TaskSnapshot) -> dict[str, Any]:
-    return {"external_id": task.echo[_EXTERNAL_ID]} if _EXTERNAL_ID in task.echo else {}
-
-
-def _task_info(task: TaskSnapshot) -> dict[str, Any]:
-    return {name: value for name, value in task.echo.items() if name == _EXTERNAL_ID}
+def _new(task: TaskSnapshot, status: str, message: str, changed_at: datetime) -> dict[str, Any]:
+    external_id = {"external_id": task.echo[_EXTERNAL_ID]} if _EXTERNAL_ID in task.echo else {}
+    return {
+        "id": task.public_id,
+        "status": status,
+        "message": message,
+        "create_time": _milliseconds(task.created_at),
+        "update_time": _milliseconds(changed_at),
+        **external_id,
+    }
 
 
 def _message(task: TaskSnapshot) -> str:
