@@ -18,6 +18,7 @@ choose. Result URLs live for 30 days.
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -272,7 +273,10 @@ def _read_submission(
             raise envelope.error("and may have made a job")
         if is_nowhere and envelope.code == _NO_SUCH_METHOD and is_new:
             # The model is in the path: where there is none there is no model.
-            return Rejected(_no_such_model(fault.message, fault.code))
+            gone = "Kling does not serve this model here."
+            return Rejected(
+                replace(fault, kind=FaultKind.MODEL_UNAVAILABLE, safe_message=gone, param="")
+            )
         if is_nowhere and not envelope.is_known:
             return Rejected(not_the_api(sent, response, secret_of(sent)))
         return Rejected(fault)
@@ -289,15 +293,6 @@ def _envelope_of_submit(sent: httpx.Request, response: httpx.Response) -> Envelo
         if response.status_code in NO_SUCH_PLACE:
             return Rejected(not_the_api(sent, response, secret_of(sent)))
         raise
-
-
-def _no_such_model(message: str, code: str) -> Fault:
-    return Fault(
-        kind=FaultKind.MODEL_UNAVAILABLE,
-        code=code,
-        message=message,
-        safe_message="Kling does not serve this model here.",
-    )
 
 
 def _post(

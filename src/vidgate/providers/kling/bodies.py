@@ -67,7 +67,7 @@ _LEGACY_TYPES: Mapping[Any, str] = MappingProxyType(
 )
 """Of pictures in `image_list`, by those of `contents`."""
 
-_MOTION_FIELDS = ("video_url", "image_url", "element_list")
+_MOTION_FIELDS = ("video_url", "image", "image_url", "element_list")
 """The legacy words, which the new generation has inside `contents`."""
 
 _NOT_MOTION = (
@@ -442,36 +442,28 @@ class _NewMotion(_New):
 
     @override
     def write(self, over: Mapping[str, Any], generic: Generic, traits: Traits) -> dict[str, Any]:
-        fields = dict(over)
+        legacy = (*_MOTION_FIELDS, *_NOT_MOTION)
+        given = {name: over[name] for name in legacy if is_given(over.get(name))}
+        fields = {name: value for name, value in over.items() if name not in (*legacy, "prompt")}
         for name in _NOT_MOTION:
-            if is_given(fields.pop(name, None)):
+            if name in given:
                 raise UnsupportedParameterError(
                     name, f"Motion control has no `{name}`; give one picture as `image_url`."
                 )
-        picture = fields.pop("image", None)
-        if is_given(picture):
-            if is_given(fields.get("image_url")):
-                raise UnsupportedParameterError("image", "Give one picture, as `image_url`.")
-            fields["image_url"] = picture
+        if {"image", "image_url"} <= given.keys():
+            raise UnsupportedParameterError("image", "Give one picture, as `image_url`.")
+        words = over.get("prompt")
         if "contents" in fields:
-            for name in ("prompt", *_MOTION_FIELDS):
-                if is_given(fields.get(name)):
-                    raise UnsupportedParameterError(
-                        name, f"Put `{name}` in `contents`, with the rest."
-                    )
-            fields.pop("prompt", None)
+            for name in (*(["prompt"] if is_given(words) else []), *given):
+                raise UnsupportedParameterError(name, f"Put `{name}` in `contents`, with the rest.")
             return merge({"settings": {}}, fields)
-        words = fields.pop("prompt", None)
-        entries: list[dict[str, Any]] = [
-            {"type": "prompt", "text": to_references(generic.prompt if words is None else words)}
+        pictures = (given.get("image_url"), given.get("image"), *generic.pictures)
+        media = {"image": next(filter(None, pictures), None), "video": given.get("video_url")}
+        entries = [
+            {"type": "prompt", "text": to_references(generic.prompt if words is None else words)},
+            *({"type": kind, "url": url} for kind, url in media.items() if url is not None),
+            *to_element_entries(given.get("element_list")),
         ]
-        picture = fields.pop("image_url", None) or next(iter(generic.pictures), None)
-        if picture is not None:
-            entries.append({"type": "image", "url": picture})
-        video = fields.pop("video_url", None)
-        if video is not None:
-            entries.append({"type": "video", "url": video})
-        entries += to_element_entries(fields.pop("element_list", None))
         return merge({"contents": entries, "settings": {}}, fields)
 
     @override

@@ -28,6 +28,7 @@ from vidgate.providers.kling.bodies import FACE_FIELDS, Inputs, to_duration, to_
 from vidgate.providers.kling.choosing import Choice
 from vidgate.providers.kling.generations import (
     LEGACY_WORDS,
+    LIST_RULES,
     is_given,
     is_list_of_objects,
     legacy_value,
@@ -399,18 +400,6 @@ def _outside(name: str, least: int, most: int) -> Rule:
     )
 
 
-def _members(field: str, member: str, *allowed: str) -> Rule:
-    return Rule(
-        field,
-        lambda flat: any(
-            is_given(value := one.get(member)) and value not in allowed
-            for one in objects(flat.get(field))
-        ),
-        f"{{model}} does not take this `{member}` in `{field}`.",
-        allowed,
-    )
-
-
 _VIDEOS = ("feature_video", "base_video")
 _FRAMES = ("first_frame", "last_frame")
 _LOUDEST = 2
@@ -571,9 +560,7 @@ _LEGACY_FRAME_RULES = (
 _LEGACY_OMNI_RULES = (
     _lacks("image", "put the picture in `image_list`"),
     _lacks("image_tail", "put the picture in `image_list`"),
-    _members("image_list", "type", "first_frame", "end_frame"),
-    _members("video_list", "refer_type", "feature", "base"),
-    _members("video_list", "keep_original_sound", "yes", "no"),
+    *LIST_RULES,
 )
 _SOUND_BESIDE_VIDEO_RULE = Rule(
     "sound",

@@ -62,24 +62,16 @@ def follow_up(kind: FollowUp, source: TaskSnapshot, request: VideoRequest) -> Vi
         raise UnsupportedParameterError(
             "images", f"Beside a video {traits.name} takes pictures in `contents` only."
         )
-    fields = _vendor_fields(traits, result.url, request.prompt)
     # Pixels that are asked for say it themselves.
     tier = _tier(traits, source) if request.height is None else None
-    if tier is not None:
-        fields |= _tier_field(traits, tier)
-    metadata = merge(fields, request.metadata)
-    return replace(request, model=model, metadata=metadata)
-
-
-def _vendor_fields(traits: Traits, url: str, prompt: str) -> dict[str, Any]:
     if traits.is_path_model:
-        return {
-            "contents": [
-                {"type": "prompt", "text": prompt},
-                {"type": "base_video", "url": url},
-            ]
-        }
-    return {"video_list": [{"video_url": url, "refer_type": "base"}]}
+        words = {"type": "prompt", "text": request.prompt}
+        fields: dict[str, Any] = {"contents": [words, {"type": "base_video", "url": result.url}]}
+        fields |= {"settings": {"resolution": tier}} if tier else {}
+    else:
+        fields = {"video_list": [{"video_url": result.url, "refer_type": "base"}]}
+        fields |= {"mode": MODE_OF_TIER[tier]} if tier else {}
+    return replace(request, model=model, metadata=merge(fields, request.metadata))
 
 
 def _tier(traits: Traits, source: TaskSnapshot) -> str | None:
@@ -89,9 +81,3 @@ def _tier(traits: Traits, source: TaskSnapshot) -> str | None:
         return None
     tiers = traits.action(Action.EDIT).tiers
     return tier if tier in tiers else next(reversed(tiers), None)
-
-
-def _tier_field(traits: Traits, tier: str) -> dict[str, Any]:
-    if traits.is_path_model:
-        return {"settings": {"resolution": tier}}
-    return {"mode": MODE_OF_TIER[tier]}

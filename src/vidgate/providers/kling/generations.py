@@ -10,10 +10,12 @@ from types import MappingProxyType
 from typing import Any
 
 from vidgate.exceptions import UnsupportedParameterError
+from vidgate.providers.fields import Form, Rule
 from vidgate.providers.kling.models import MODE_OF_TIER, TIER_OF_MODE, Product, Traits
 
 __all__ = [
     "LEGACY_WORDS",
+    "LIST_RULES",
     "is_given",
     "is_list_of_objects",
     "legacy_value",
@@ -272,6 +274,27 @@ _REFERENCE = re.compile(r"<<<\s*([A-Za-z]+_[0-9]+)\s*>>>")
 
 _ROLES = MappingProxyType({"first_frame": "first_frame", "end_frame": "last_frame"})
 _VIDEOS = MappingProxyType({"feature": "feature_video", "base": "base_video"})
+
+
+def _members(field: str, member: str, *allowed: str) -> Rule:
+    return Rule(
+        field,
+        lambda body: any(
+            is_given(value := one.get(member)) and value not in allowed
+            for one in objects(body.get(field))
+        ),
+        f"{{model}} does not take this `{member}` in `{field}`.",
+        allowed,
+    )
+
+
+LIST_RULES = (
+    _members("image_list", "type", *_ROLES),
+    _members("video_list", "refer_type", *_VIDEOS),
+    _members("video_list", "keep_original_sound", *_VALUES["keep_original_sound"]),
+)
+"""Of both generations."""
+
 _SHOT_END = re.compile("[;；]")  # noqa: RUF001 - Chinese punctuation
 
 
@@ -345,6 +368,7 @@ def to_contents(
             raise UnsupportedParameterError(name, f"Put `{name}` in `contents`, with the rest.")
         if name.endswith("_list") and not is_list_of_objects(value):
             raise UnsupportedParameterError(name, f"`{name}` must be a list of objects.")
+    Form(rules=LIST_RULES).judge(given, told=traits.name)
     frames: dict[str, Any] = {}
     listed: list[dict[str, Any]] = []
     if "image_list" in given:
@@ -357,7 +381,7 @@ def to_contents(
         if name in given:
             frames[role] = given[name]
     if "video_list" in given:
-        _put_sound(given["video_list"], fields, traits)
+        _put_sound(given["video_list"], fields)
     return [
         *({"type": role, "url": picture} for role, picture in frames.items()),
         *listed,
@@ -402,45 +426,31 @@ def _listed_pictures(given: Mapping[str, Any], traits: Traits) -> list[dict[str,
 def _pictures(images: Any) -> list[dict[str, Any]]:
     entries = []
     for number, image in enumerate(objects(images), start=1):
-        kind = image.get("type")
-        if is_given(kind) and kind not in tuple(_ROLES):
-            raise UnsupportedParameterError(
-                "image_list", "A picture has another `type`.", allowed=tuple(_ROLES)
-            )
         url = image.get("image_url", image.get("image"))
         if not is_given(url):
             raise UnsupportedParameterError(
                 "image_list", "Each picture in `image_list` needs an `image_url`."
             )
-        role = _ROLES[str(kind)] if is_given(kind) else "refer_image"
+        role = _ROLES.get(str(image.get("type")), "refer_image")
         entries.append({"type": role, "url": url, "id": f"image_{number}"})
     return entries
 
 
 def _videos(videos: Any) -> list[dict[str, Any]]:
-    entries = []
-    for number, video in enumerate(objects(videos), start=1):
-        kind = video.get("refer_type", "base")
-        if kind not in tuple(_VIDEOS):
-            raise UnsupportedParameterError(
-                "video_list", "A video has another `refer_type`.", allowed=tuple(_VIDEOS)
-            )
-        entries.append(
-            {"type": _VIDEOS[kind], "url": video.get("video_url"), "id": f"video_{number}"}
-        )
-    return entries
+    return [
+        {
+            "type": _VIDEOS.get(str(video.get("refer_type")), "base_video"),
+            "url": video.get("video_url"),
+            "id": f"video_{number}",
+        }
+        for number, video in enumerate(objects(videos), start=1)
+    ]
 
 
-def _put_sound(videos: Any, fields: dict[str, Any], traits: Traits) -> None:
+def _put_sound(videos: Any, fields: dict[str, Any]) -> None:
     """Say in `settings` whether the sound of the video is kept, which its entry said."""
-    sounds = _VALUES["keep_original_sound"]
+    sounds: Mapping[Any, str] = _VALUES["keep_original_sound"]
     for kept in filter(is_given, (video.get("keep_original_sound") for video in objects(videos))):
-        if kept not in tuple(sounds):
-            raise UnsupportedParameterError(
-                "video_list",
-                f"{traits.name} does not take this as `keep_original_sound`.",
-                allowed=tuple(sounds),
-            )
         settings = fields.get("settings") or {}
         # `sound: off` says that none is made, beside which the video's own can be kept.
         if settings.get("audio", "off") not in ("off", sounds[kept]):

@@ -27,9 +27,13 @@ _LINKS = ("http://", "https://")
 _SOUND = "sound_file"
 _SOUND_BYTES = 5 * 1024 * 1024
 
-_FIELDS = ("image", "image_tail", "image_url")
-_MEMBERS = ("image_url", "image")
-"""Of an entry of `image_list`."""
+_HOLDERS = frozenset(
+    {"image", "image_tail", "image_url", "sound_file"}
+    | {"image_list", "contents", "input", "face_choose"}
+)
+"""Fields that are, or hold, pictures and sounds."""
+
+_PICTURES = frozenset({"image", "image_tail", "image_url", "images", "url"})
 
 _ENTRIES = frozenset({"first_frame", "last_frame", "refer_image", "image"})
 """Types of `contents` that are pictures; videos are URLs only."""
@@ -47,32 +51,10 @@ def bare_media(over: Mapping[str, Any], max_bytes: int) -> dict[str, Any]:
     Raises:
         UnsupportedParameterError: The vendor takes no such picture or sound.
     """
-    fields = _with_bare_sound(over)
-    faces = fields.get("face_choose")
-    if isinstance(faces, list):
-        fields["face_choose"] = [
-            _with_bare_sound(face) if isinstance(face, Mapping) else face for face in faces
-        ]
-    for name in _FIELDS:
-        if name in fields:
-            fields[name] = _bare(fields[name], name, max_bytes)
-    images = fields.get("image_list")
-    if isinstance(images, list):
-        fields["image_list"] = [
-            _bare_members(image, _MEMBERS, "image_list", max_bytes) for image in images
-        ]
-    contents = fields.get("contents")
-    if isinstance(contents, list):
-        fields["contents"] = [
-            _bare_members(entry, ("url",), "contents", max_bytes) if _is_picture(entry) else entry
-            for entry in contents
-        ]
-    brought = fields.get("input")
-    if isinstance(brought, Mapping):
-        fields["input"] = inside = _bare_members(brought, ("image",), "input", max_bytes)
-        if isinstance(inside.get("images"), list):
-            inside["images"] = [_bare(image, "input", max_bytes) for image in inside["images"]]
-    return fields
+    return {
+        name: _bare(value, name, name, max_bytes) if name in _HOLDERS else value
+        for name, value in over.items()
+    }
 
 
 def check_inline(image: Image, max_bytes: int, param: str) -> None:
@@ -91,37 +73,43 @@ def check_inline(image: Image, max_bytes: int, param: str) -> None:
     check_picture(image, limits, param=param)
 
 
-def _with_bare_sound(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields with an inline sound as bare base64; what it is, the vendor hears."""
-    value = fields.get(_SOUND)
+def _bare(value: Any, name: str, param: str, max_bytes: int) -> Any:
+    """A value with all the media in it bare.
+
+    Args:
+        value: Whatever the client wrote.
+        name: The field that it is in.
+        param: The same, at the top level.
+        max_bytes: Of a decoded picture.
+    """
+    if isinstance(value, list):
+        return [_bare(one, name, param, max_bytes) for one in value]
+    if isinstance(value, Mapping):
+        has_media = param != "contents" or _is_picture(value)
+        return (
+            {key: _bare(one, key, param, max_bytes) for key, one in value.items()}
+            if has_media
+            else value
+        )
     if not isinstance(value, str) or value[:8].lower().startswith(_LINKS):
-        return dict(fields)
+        return value
+    if name == _SOUND:
+        return _bare_sound(value)
+    return _bare_picture(value, param, max_bytes) if name in _PICTURES else value
+
+
+def _bare_sound(value: str) -> str:
+    """A sound as bare base64; what it is, the vendor hears."""
     prefix = _PREFIX.match(value, 0, _HEAD_CHARACTERS)
     bare = value[prefix.end() :] if prefix else value
     if len(bare.rstrip("=")) * 3 // 4 > _SOUND_BYTES:
         raise UnsupportedParameterError(
             _SOUND, "An inline sound may have at most 5 MB; send a smaller one or its URL."
         )
-    return {**fields, _SOUND: bare}
+    return bare
 
 
-def _is_picture(entry: Any) -> bool:
-    kind = entry.get("type") if isinstance(entry, Mapping) else None
-    return isinstance(kind, str) and kind in _ENTRIES
-
-
-def _bare_members(entry: Any, names: tuple[str, ...], param: str, max_bytes: int) -> Any:
-    if not isinstance(entry, Mapping):
-        return entry
-    return {
-        name: _bare(value, param, max_bytes) if name in names else value
-        for name, value in entry.items()
-    }
-
-
-def _bare(value: Any, param: str, max_bytes: int) -> Any:
-    if not isinstance(value, str) or value[:8].lower().startswith(_LINKS):
-        return value
+def _bare_picture(value: str, param: str, max_bytes: int) -> str:
     prefix = _PREFIX.match(value, 0, _HEAD_CHARACTERS)
     bare = value[prefix.end() :] if prefix else value
     try:
@@ -134,3 +122,8 @@ def _bare(value: Any, param: str, max_bytes: int) -> Any:
         ) from None
     check_inline(Image(content=content), max_bytes, param)
     return bare
+
+
+def _is_picture(entry: Mapping[str, Any]) -> bool:
+    kind = entry.get("type")
+    return isinstance(kind, str) and kind in _ENTRIES
