@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from vidgate.exceptions import UnsupportedParameterError
-from vidgate.providers.fields import Form, Rule
+from vidgate.providers.fields import Form, Rule, to_number
 from vidgate.providers.kling.models import MODE_OF_TIER, TIER_OF_MODE, Product, Traits
 
 __all__ = [
@@ -130,12 +130,9 @@ def to_new_fields(over: Mapping[str, Any], traits: Traits, product: Product) -> 
     Raises:
         UnsupportedParameterError: There is nothing like a word, or it contradicts another.
     """
-    fields = dict(over)
-    for name, instead in _GONE.items():
-        if not is_given(fields.get(name)):
-            fields.pop(name, None)
-        elif name not in _HARMLESS:
-            raise UnsupportedParameterError(name, f"{traits.name} has no `{name}`; {instead}.")
+    fields = {name: value for name, value in over.items() if name not in _GONE or is_given(value)}
+    gone = {name: instead for name, instead in _GONE.items() if name not in _HARMLESS}
+    _refuse_words(fields, gone, traits)
     settings = dict(_settings_of(fields))
     for word, name in _SETTING_OF.items():
         value = fields.pop(word, None)
@@ -150,8 +147,11 @@ def to_new_fields(over: Mapping[str, Any], traits: Traits, product: Product) -> 
             raise _contradiction(word, f"settings.{name}")
     if settings:
         fields["settings"] = settings
-    if "watermark_info" in fields:
-        _put_watermark(fields)
+    mark, options = fields.pop("watermark_info", None), fields.get("options") or {}
+    if mark is not None:
+        if options.get("watermark_info", mark) != mark:
+            raise _contradiction("watermark_info", "options.watermark_info")
+        fields["options"] = {**options, "watermark_info": mark}
     return fields
 
 
@@ -209,7 +209,11 @@ def refuse_foreign(over: Mapping[str, Any], traits: Traits, product: Product) ->
             "contents": _CONTENTS_INSTEAD.get(product, "give its own fields"),
         }
     )
-    for name, instead in foreign.items():
+    _refuse_words(over, foreign, traits)
+
+
+def _refuse_words(over: Mapping[str, Any], lacked: Mapping[str, str], traits: Traits) -> None:
+    for name, instead in lacked.items():
         if is_given(over.get(name)):
             raise UnsupportedParameterError(name, f"{traits.name} has no `{name}`: {instead}.")
 
@@ -223,12 +227,8 @@ def _new_value(word: str, value: Any, traits: Traits, product: Product) -> Any:
                 word, f"{traits.name} does not take this as `{word}`.", allowed=allowed
             )
         return values[value]
-    if word == "duration" and isinstance(value, (str, float)):
-        try:
-            return int(float(value)) if float(value).is_integer() else value
-        except (ValueError, OverflowError):
-            return value
-    return value
+    number = to_number(value) if word == "duration" else None
+    return int(number) if number is not None and number.is_integer() else value
 
 
 def _is_offered(traits: Traits, value: str, product: Product) -> bool:
@@ -255,16 +255,6 @@ def _contradiction(param: str, other: str) -> UnsupportedParameterError:
     return UnsupportedParameterError(
         param, f"`{param}` and `{other}` say different things; give one of them."
     )
-
-
-def _put_watermark(fields: dict[str, Any]) -> None:
-    given = fields.get("options") or {}
-    value = fields.pop("watermark_info")
-    if value is None:
-        return
-    if given.get("watermark_info", value) != value:
-        raise _contradiction("watermark_info", "options.watermark_info")
-    fields["options"] = {**given, "watermark_info": value}
 
 
 # Entries of `contents`
