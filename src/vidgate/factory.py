@@ -14,23 +14,16 @@ import structlog
 
 from vidgate.config import Settings
 from vidgate.constants import CACHE_REFRESH, CALLBACK_SPACING
-from vidgate.db.accounts import AccountStore
-from vidgate.db.attempts import AttemptStore
 from vidgate.db.capacity import ping
-from vidgate.db.channels import ChannelStore
 from vidgate.db.clock import Clock, DatabaseClock
 from vidgate.db.deliveries import DeliveryStore
-from vidgate.db.embedded import EmbeddedServer
-from vidgate.db.engine import Database
-from vidgate.db.migrating import migrate, require_current
 from vidgate.db.notifications import Listener, Notifier
 from vidgate.db.once import OnceStore
-from vidgate.db.tasks import TaskStore
 from vidgate.db.webhooks import WebhookStore
 from vidgate.loops import Loop
+from vidgate.operators import OperatorContext, open_database_url, open_operator_context
 from vidgate.providers.base import Provider
 from vidgate.providers.field_meanings import FieldMeanings
-from vidgate.providers.registry import build_providers
 from vidgate.providers.transport.client import UpstreamClient
 from vidgate.providers.transport.guard import GuardedFetcher
 from vidgate.services.attempts.callbacks import CallbackAddresses, CallbackReceiver
@@ -44,7 +37,6 @@ from vidgate.services.attempts.worker import Worker
 from vidgate.services.channels.catalogue import Catalogue
 from vidgate.services.channels.channel_test import ChannelChecker
 from vidgate.services.channels.directory import Directory
-from vidgate.services.channels.provisioning import Provisioning
 from vidgate.services.channels.routing import Router
 from vidgate.services.channels.upstream import Upstream
 from vidgate.services.content.link_renewal import LinkRenewer
@@ -55,7 +47,6 @@ from vidgate.services.deliveries.endpoints import WebhookEndpoints
 from vidgate.services.deliveries.sender import WebhookSender
 from vidgate.services.deliveries.webhook_secrets import WebhookSecrets
 from vidgate.services.metrics import Metrics
-from vidgate.services.secrets import SecretBox, read_secret_keys
 from vidgate.services.tasks.cancelling import Canceller
 from vidgate.services.tasks.creating import TaskCreator
 from vidgate.services.tasks.direct_calls import DirectCalls
@@ -86,9 +77,6 @@ _REFILL_SPACING = timedelta(seconds=0.025)
 """Between two looks for due work where places became free for it: some are filled at a time, and
 still they stand empty only for a small part of what an answer takes."""
 
-_WATCH_INTERVAL = timedelta(seconds=2)
-"""Between two looks whether the embedded server lives."""
-
 _PURGE_INTERVAL = timedelta(minutes=5)
 """Between two deletions of what has expired: a few thousand rows at a time in a busy deployment."""
 
@@ -98,21 +86,6 @@ _GAUGE_INTERVAL = timedelta(seconds=5)
 
 WebhookBodies: TypeAlias = Callable[[Settings, Mapping[str, Provider]], WriteWebhook]
 """Makes what writes the bodies of webhooks, which only the dialects above know."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OperatorContext:
-    """What an operator's command works with: stores, and no upstream."""
-
-    settings: Settings
-    database: Database
-    providers: Mapping[str, Provider]
-    accounts: AccountStore
-    channels: ChannelStore
-    tasks: TaskStore
-    attempts: AttemptStore
-    box: SecretBox
-    provisioning: Provisioning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,84 +124,6 @@ class Services:
     def is_worker_alive(self) -> bool:
         """Whether everything that runs by itself still runs."""
         return all(loop.is_alive for loop in self.loops)
-
-
-@asynccontextmanager
-async def open_database_url(settings: Settings) -> AsyncIterator[str]:
-    """Yield the URL of the database, running the embedded server meanwhile if that is it.
-
-    Raises:
-        ConfigurationError: The operator has to change something.
-        DatabaseUnavailableError: The server does not come up.
-    """
-    if settings.database_url is not None:
-        yield settings.database_url.get_secret_value()
-        return
-    starting = asyncio.create_task(asyncio.to_thread(EmbeddedServer.start, settings.data_dir))
-    try:
-        server = await asyncio.shield(starting)
-    except asyncio.CancelledError:
-        # The thread goes on to the end, and what it started would be nobody's to stop.
-        (await starting).release()
-        raise
-
-    async def revive() -> None:
-        if await asyncio.to_thread(server.revive):
-            _log.warning("The embedded PostgreSQL had died and was started again")
-
-    watch = Loop("embedded PostgreSQL", revive, _WATCH_INTERVAL)
-    watch.start()
-    try:
-        yield server.url
-    finally:
-        await watch.stop()
-        await asyncio.shield(asyncio.to_thread(server.release))
-
-
-@asynccontextmanager
-async def open_operator_context(
-    settings: Settings, *, url: str | None = None
-) -> AsyncIterator[OperatorContext]:
-    """Open the database, migrate it where that is ours to do, and yield what works on it.
-
-    Args:
-        settings: The operator's.
-        url: Of a database that is kept running by somebody else, `None` to run it here.
-
-    Raises:
-        ConfigurationError: The operator has to change something.
-        DatabaseUnavailableError: PostgreSQL does not answer.
-    """
-    async with AsyncExitStack() as stack:
-        if url is None:
-            url = await stack.enter_async_context(open_database_url(settings))
-        if settings.is_embedded or settings.auto_migrate:
-            await migrate(url)
-        database = await Database.connect(
-            url, pool_size=settings.db_pool, prepared_statements=settings.db_prepared
-        )
-        stack.push_async_callback(database.aclose)
-        await require_current(database)
-        setting = settings.secret_key.get_secret_value() if settings.secret_key else None
-        data_dir = settings.data_dir if settings.is_embedded else None
-        box = SecretBox(lambda: read_secret_keys(setting, data_dir))
-        providers = build_providers(map_retired_models=settings.map_retired_models)
-        accounts, channels = AccountStore(database), ChannelStore(database)
-        provisioning = Provisioning(
-            accounts=accounts, channels=channels, box=box, providers=providers
-        )
-        await provisioning.check_secret_key()
-        yield OperatorContext(
-            settings=settings,
-            database=database,
-            providers=providers,
-            accounts=accounts,
-            channels=channels,
-            tasks=TaskStore(database),
-            attempts=AttemptStore(database),
-            box=box,
-            provisioning=provisioning,
-        )
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     # Ctrl-C while all the rest is being imported ends the process without a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from vidgate.cli.app import invoke  # noqa: PLC0415 - see above
+    from vidgate.cli.app import invoke
 
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(invoke(sys.argv[1:] if arguments is None else arguments))

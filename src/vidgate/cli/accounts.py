@@ -10,9 +10,9 @@ from vidgate.cli.documents import TOKEN_PREFIX, account_document, token_document
 from vidgate.cli.output import JsonOption, print_fields, print_json, print_table, say
 from vidgate.cli.running import read_patterns, with_operator
 from vidgate.exceptions import ConfigurationError
-from vidgate.factory import OperatorContext
 from vidgate.models.accounts import Account, Token
 from vidgate.models.ids import parse_public_id
+from vidgate.operators import OperatorContext
 from vidgate.services.channels.provisioning import DEFAULT_ACCOUNT
 
 __all__ = ["account_commands", "token_commands"]

@@ -6,7 +6,7 @@ from typing import Any
 from vidgate.cli.documents import model_document
 from vidgate.cli.output import JsonOption, print_json, print_table
 from vidgate.cli.running import with_operator
-from vidgate.factory import OperatorContext
+from vidgate.operators import OperatorContext
 from vidgate.services.channels.catalogue import ModelOffer, list_models
 
 __all__ = ["models"]

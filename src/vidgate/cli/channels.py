@@ -1,7 +1,7 @@
 """`vidgate channel …`."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,12 +15,14 @@ from vidgate.cli.output import (
     print_table,
 )
 from vidgate.cli.running import read_key, read_patterns, with_operator
-from vidgate.factory import OperatorContext, open_checker
 from vidgate.logs import mask
 from vidgate.models.channels import Channel, OnUnknown
+from vidgate.operators import OperatorContext
 from vidgate.providers.registry import provider_names
-from vidgate.services.channels.channel_test import ChannelCheck
 from vidgate.services.channels.provisioning import NewChannel
+
+if TYPE_CHECKING:
+    from vidgate.services.channels.channel_test import ChannelCheck
 
 __all__ = ["commands"]
 
@@ -201,8 +203,9 @@ def set_proxy(
 @commands.command("test")
 def check_channel(name: _Name, *, as_json: JsonOption = False) -> None:
     """Ask a provider whether a channel works, without making a video; exit code 1 if not."""
+    from vidgate.factory import open_checker
 
-    async def check(operator: OperatorContext) -> ChannelCheck:
+    async def check(operator: OperatorContext) -> "ChannelCheck":
         async with open_checker(operator) as checker:
             return await checker.check(name)
 

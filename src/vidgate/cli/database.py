@@ -8,8 +8,8 @@ from vidgate.cli.output import JsonOption, print_json
 from vidgate.cli.running import load_settings, quiet, with_operator
 from vidgate.config import Settings
 from vidgate.db.migrating import migrate
-from vidgate.factory import OperatorContext, open_database_url
 from vidgate.logs import configure_logging
+from vidgate.operators import OperatorContext, open_database_url
 from vidgate.services.secrets import add_secret_key, read_secret_keys
 
 __all__ = ["migrate_database", "secret_commands"]

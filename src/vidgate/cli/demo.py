@@ -30,8 +30,8 @@ from vidgate.cli.standins import DEMO_PREFIX, shown, standing_in
 from vidgate.config import Settings, provider_variable
 from vidgate.db.capacity import require_connections
 from vidgate.exceptions import ConfigurationError
-from vidgate.factory import OperatorContext, open_database_url, open_operator_context
 from vidgate.logs import configure_logging
+from vidgate.operators import OperatorContext, open_database_url, open_operator_context
 from vidgate.providers.base import Provider
 from vidgate.providers.registry import provider_names
 from vidgate.services.secrets import hash_key
@@ -102,8 +102,8 @@ def demo(
 
 async def _demo(settings: Settings, port: int) -> None:
     # Only servers need the application, and only a demo both it and the sandbox's encoder.
-    from vidgate.main import create_app  # noqa: PLC0415
-    from vidgate.sandbox.settings import SandboxSettings  # noqa: PLC0415
+    from vidgate.main import create_app
+    from vidgate.sandbox.settings import SandboxSettings
 
     if "poll_pace" not in settings.model_fields_set:
         pace = 1 / SandboxSettings.demo().speed

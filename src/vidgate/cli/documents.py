@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from vidgate.logs import mask
@@ -11,8 +11,10 @@ from vidgate.models.attempts import Attempt
 from vidgate.models.channels import Channel
 from vidgate.models.ids import public_id
 from vidgate.models.tasks import TaskError, TaskSnapshot
-from vidgate.services.channels.catalogue import ModelOffer
-from vidgate.services.channels.channel_test import ChannelCheck
+
+if TYPE_CHECKING:
+    from vidgate.services.channels.catalogue import ModelOffer
+    from vidgate.services.channels.channel_test import ChannelCheck
 
 __all__ = [
     "TOKEN_PREFIX",
@@ -78,7 +80,7 @@ def channel_document(channel: Channel) -> dict[str, Any]:
     }
 
 
-def check_document(check: ChannelCheck) -> dict[str, Any]:
+def check_document(check: "ChannelCheck") -> dict[str, Any]:
     """What came of a channel's test."""
     return {
         "object": "channel.test",
@@ -91,7 +93,7 @@ def check_document(check: ChannelCheck) -> dict[str, Any]:
     }
 
 
-def model_document(offer: ModelOffer) -> dict[str, Any]:
+def model_document(offer: "ModelOffer") -> dict[str, Any]:
     """A model, and where it is run."""
     capabilities = offer.capabilities
     actions = capabilities.actions if capabilities else {}

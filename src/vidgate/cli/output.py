@@ -7,10 +7,6 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
-
-from vidgate.logs import mask
 
 __all__ = [
     "JsonOption",
@@ -28,6 +24,8 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 
 def complain(message: str) -> None:
     """Say what went wrong, without whatever looks like a secret."""
+    from vidgate.logs import mask
+
     typer.echo(mask(message), err=True)
 
 
@@ -65,6 +63,9 @@ def print_table(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> No
     cells = [[_to_text(name, row[name]) for name in columns] for row in rows]
     titles = [name.replace("_", " ") for name in columns]
     if sys.stdout.isatty():
+        from rich.console import Console
+        from rich.table import Table
+
         table = Table(*titles)
         for column in table.columns:
             column.overflow = "fold"

@@ -11,8 +11,8 @@ from pydantic_settings import SettingsError
 
 from vidgate.config import LogLevel, Settings
 from vidgate.exceptions import ConfigurationError
-from vidgate.factory import OperatorContext, open_operator_context
 from vidgate.logs import configure_logging
+from vidgate.operators import OperatorContext, open_operator_context
 
 __all__ = ["load_settings", "quiet", "read_key", "read_patterns", "with_operator"]
 

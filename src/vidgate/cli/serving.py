@@ -12,7 +12,6 @@ import typer
 import uvloop
 from uvicorn.supervisors import Multiprocess
 
-from vidgate.api.webhook_bodies import WebhookBodies
 from vidgate.cli.running import load_settings, quiet
 from vidgate.cli.servers import (
     Server,
@@ -28,8 +27,8 @@ from vidgate.cli.standins import retire_channels
 from vidgate.config import LogFormat, Settings
 from vidgate.db.capacity import require_connections
 from vidgate.exceptions import ConfigurationError, VidgateError
-from vidgate.factory import open_database_url, open_operator_context, open_services
 from vidgate.logs import configure_logging
+from vidgate.operators import open_database_url, open_operator_context
 
 __all__ = ["sandbox", "serve", "worker"]
 
@@ -149,6 +148,9 @@ def worker() -> None:
 
 
 async def _work(settings: Settings) -> None:
+    from vidgate.api.webhook_bodies import WebhookBodies
+    from vidgate.factory import open_services
+
     with signals() as stopping:
         async with open_database_url(settings) as url:
             await _prepare(settings, url, processes=1)
@@ -175,9 +177,9 @@ def sandbox(
 
 async def _imitate(port: int, speed: float) -> None:
     # Its encoder is an extra, and other commands need neither.
-    from vidgate.sandbox.app import create_sandbox  # noqa: PLC0415
-    from vidgate.sandbox.registry import STAND_INS  # noqa: PLC0415
-    from vidgate.sandbox.settings import SandboxSettings  # noqa: PLC0415
+    from vidgate.sandbox.app import create_sandbox
+    from vidgate.sandbox.registry import STAND_INS
+    from vidgate.sandbox.settings import SandboxSettings
 
     app = create_sandbox(SandboxSettings(speed=speed))
     with signals() as stopping, bind("127.0.0.1", port) as listener:

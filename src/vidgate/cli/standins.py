@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from vidgate.cli.servers import Server, bind, is_taken, running, server_config, url_of
 from vidgate.exceptions import ConfigurationError
-from vidgate.factory import OperatorContext
+from vidgate.operators import OperatorContext
 from vidgate.providers.base import Provider
 from vidgate.services.channels.provisioning import NewChannel
 
@@ -40,7 +40,7 @@ _PRIORITY = 1
 def shown(operator: OperatorContext) -> list[Provider]:
     """The providers of a demo, which have an example and a stand-in."""
     # What imitates them is an extra.
-    from vidgate.sandbox.registry import SANDBOX_KEYS  # noqa: PLC0415
+    from vidgate.sandbox.registry import SANDBOX_KEYS
 
     return [
         provider
@@ -105,9 +105,9 @@ async def _succeed(operator: OperatorContext, lock: "_Lock") -> None:
 @asynccontextmanager
 async def _sandbox(operator: OperatorContext) -> AsyncIterator[None]:
     # Its encoder is an extra, and other commands need neither.
-    from vidgate.sandbox.app import create_sandbox  # noqa: PLC0415
-    from vidgate.sandbox.registry import SANDBOX_KEYS  # noqa: PLC0415
-    from vidgate.sandbox.settings import SandboxSettings  # noqa: PLC0415
+    from vidgate.sandbox.app import create_sandbox
+    from vidgate.sandbox.registry import SANDBOX_KEYS
+    from vidgate.sandbox.settings import SandboxSettings
 
     app = create_sandbox(SandboxSettings.demo())
     names = [provider.name for provider in shown(operator)]

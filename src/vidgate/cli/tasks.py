@@ -8,8 +8,8 @@ from vidgate.cli.documents import attempt_document, task_document
 from vidgate.cli.output import JsonOption, print_fields, print_json, print_table
 from vidgate.cli.running import with_operator
 from vidgate.exceptions import TaskNotFoundError
-from vidgate.factory import OperatorContext
 from vidgate.models.ids import parse_public_id
+from vidgate.operators import OperatorContext
 
 __all__ = ["commands"]
 
