@@ -53,6 +53,7 @@ from vidgate.services.tasks.direct_calls import DirectCalls
 from vidgate.services.tasks.idempotency import Repetitions
 from vidgate.services.tasks.planning import Planner
 from vidgate.services.tasks.references import VideoNames
+from vidgate.services.tasks.repairs import Repairs
 from vidgate.services.tasks.sessions import Sessions
 from vidgate.services.views.changes import Changes
 from vidgate.services.views.content_links import ContentLinks, base_url_of
@@ -66,6 +67,7 @@ __all__ = [
     "open_database_url",
     "open_operator_context",
     "open_services",
+    "open_tools",
 ]
 
 _log = structlog.get_logger(__name__)
@@ -101,6 +103,7 @@ class Services:
     task_creator: TaskCreator
     direct_calls: DirectCalls
     canceller: Canceller
+    repairs: Repairs
     reader: TaskReader
     catalogue: Catalogue
     callbacks: CallbackReceiver
@@ -144,6 +147,20 @@ async def open_checker(operator: OperatorContext) -> AsyncIterator[ChannelChecke
 
 
 @asynccontextmanager
+async def open_tools(
+    operator: OperatorContext, *, webhook_bodies: WebhookBodies
+) -> AsyncIterator[Services]:
+    """Open what a command does once: the services, without what runs by itself.
+
+    Args:
+        operator: The opened database and what works on it.
+        webhook_bodies: Makes what writes the bodies of webhooks.
+    """
+    async with AsyncExitStack() as stack:
+        yield await _open_resting(stack, operator, DatabaseClock(), webhook_bodies)
+
+
+@asynccontextmanager
 async def open_services(
     settings: Settings, *, webhook_bodies: WebhookBodies
 ) -> AsyncIterator[Services]:
@@ -161,25 +178,8 @@ async def open_services(
         url = await stack.enter_async_context(open_database_url(settings))
         operator = await stack.enter_async_context(open_operator_context(settings, url=url))
         await operator.provisioning.apply_environment(settings)
-        client = UpstreamClient()
-        stack.push_async_callback(client.aclose)
-        fetcher = GuardedFetcher(allowed_networks=settings.allowed_networks)
-        stack.push_async_callback(fetcher.aclose)
         clock = DatabaseClock()
-        await clock.sync(operator.database)
-        notifier = None
-        if settings.db_prepared:
-            notifier = Notifier(operator.database)
-            stack.push_async_callback(notifier.aclose)
-        services = build_services(
-            operator,
-            client=client,
-            fetcher=fetcher,
-            clock=clock,
-            notifier=notifier,
-            webhook_bodies=webhook_bodies,
-        )
-        await services.directory.load()
+        services = await _open_resting(stack, operator, clock, webhook_bodies)
         if settings.db_prepared:
             reader = services.reader
             listener = Listener(url, callback=reader.evict, on_reset=reader.evict_all)
@@ -200,6 +200,34 @@ async def open_services(
 
         stack.push_async_callback(stop)
         yield services
+
+
+async def _open_resting(
+    stack: AsyncExitStack,
+    operator: OperatorContext,
+    clock: DatabaseClock,
+    webhook_bodies: WebhookBodies,
+) -> Services:
+    """Open the services; nothing of them runs yet, and the stack closes what they use."""
+    client = UpstreamClient()
+    stack.push_async_callback(client.aclose)
+    fetcher = GuardedFetcher(allowed_networks=operator.settings.allowed_networks)
+    stack.push_async_callback(fetcher.aclose)
+    await clock.sync(operator.database)
+    notifier = None
+    if operator.settings.db_prepared:
+        notifier = Notifier(operator.database)
+        stack.push_async_callback(notifier.aclose)
+    services = build_services(
+        operator,
+        client=client,
+        fetcher=fetcher,
+        clock=clock,
+        notifier=notifier,
+        webhook_bodies=webhook_bodies,
+    )
+    await services.directory.load()
+    return services
 
 
 def build_services(
@@ -239,6 +267,7 @@ def build_services(
         task_creator=parts.task_creator,
         direct_calls=parts.direct_calls,
         canceller=parts.canceller,
+        repairs=parts.repairs,
         reader=parts.reader,
         catalogue=parts.catalogue,
         callbacks=parts.callbacks,
@@ -483,6 +512,15 @@ class _Parts:
             metrics=self.metrics,
             changes=self._changes,
             monotonic=time.monotonic,
+        )
+
+    @cached_property
+    def repairs(self) -> Repairs:
+        return Repairs(
+            tasks=self._operator.tasks,
+            reader=self.reader,
+            canceller=self.canceller,
+            acts=self._operator.acts,
         )
 
     # Content

@@ -14,6 +14,7 @@ import structlog
 
 from vidgate.config import Settings
 from vidgate.db.accounts import AccountStore
+from vidgate.db.acts import ActStore
 from vidgate.db.attempts import AttemptStore
 from vidgate.db.channels import ChannelStore
 from vidgate.db.embedded import EmbeddedServer
@@ -45,6 +46,7 @@ class OperatorContext:
     channels: ChannelStore
     tasks: TaskStore
     attempts: AttemptStore
+    acts: ActStore
     box: SecretBox
     provisioning: Provisioning
 
@@ -122,6 +124,7 @@ async def open_operator_context(
             channels=channels,
             tasks=TaskStore(database),
             attempts=AttemptStore(database),
+            acts=ActStore(database),
             box=box,
             provisioning=provisioning,
         )

@@ -231,12 +231,12 @@ async def test_the_channel_s_own_secret_is_used_as_soon_as_it_is_set(
     assert (await call(client, address)).status_code == 403
     assert (await call(client, address, key="first")).status_code == 200
 
-    await engine.operator.provisioning.set_callback_secret("kling", "second")
+    await engine.operator.provisioning.change_channel("kling", {"callback_secret": "second"})
     await engine.services.directory.load()
     assert (await call(client, address, key="first")).status_code == 403
     assert (await call(client, address, key="second")).status_code == 200
 
-    await engine.operator.provisioning.set_callback_secret("kling", None)
+    await engine.operator.provisioning.change_channel("kling", {"callback_secret": None})
     await engine.services.directory.load()
     assert (await call(client, address)).status_code == 200
 

@@ -83,7 +83,7 @@ def test_a_token_is_made_strict(cli: Cli) -> None:
 
 def test_a_token_of_an_unknown_account_is_refused(cli: Cli) -> None:
     said = cli("token", "create", "--name", "app", "--account", "nobody")
-    assert said.sentence == "There is no account 'nobody'; `vidgate account create` makes one."
+    assert said.sentence == "There is no account 'nobody'; `vidgate account list` shows them."
 
 
 def test_a_span_has_a_unit(bare_cli: Cli) -> None:
@@ -103,7 +103,7 @@ def test_a_token_is_revoked_for_good(cli: Cli) -> None:
 def test_a_key_is_no_id_and_is_not_repeated(cli: Cli) -> None:
     key = cli("token", "create", "--name", "app", "--json").json["key"]
     said = cli("token", "revoke", key)
-    assert said.sentence == "There is no token of that id; `vidgate token list` shows them."
+    assert said.sentence == "There is no token of that name or id; `vidgate token list` shows them."
     assert cli("token", "revoke", "tok_" + "0" * 26).sentence == said.sentence
 
 

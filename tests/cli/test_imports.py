@@ -66,7 +66,12 @@ def test_a_mistyped_command_is_told_what_it_may_have_been(bare_cli: Cli) -> None
 
 @pytest.mark.parametrize(
     ("typed", "expected"),
-    [("vidgate cha", {"channel"}), ("vidgate token re", {"revoke"}), ("vidgate task s", {"show"})],
+    [
+        ("vidgate cha", {"channel"}),
+        ("vidgate token re", set()),
+        ("vidgate token d", {"delete"}),
+        ("vidgate task s", {"show"}),
+    ],
 )
 def test_a_shell_completes_commands(
     bare_cli: Cli, monkeypatch: pytest.MonkeyPatch, typed: str, expected: set[str]

@@ -1,16 +1,19 @@
 """Channels and credentials on a real database."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from vidgate.db.acts import ActStore
 from vidgate.db.channels import ChannelStore
 from vidgate.db.clock import DatabaseClock
-from vidgate.db.engine import Database
+from vidgate.db.engine import Database, UniqueViolation
+from vidgate.models.acts import Author
 from vidgate.models.channels import Channel, OnUnknown
-from vidgate.models.ids import new_id
+from vidgate.models.ids import new_id, public_id
 
 
 @pytest.fixture
@@ -31,6 +34,18 @@ def channel(name: str = "one") -> Channel:
         weight=7,
         max_concurrency=2,
         on_unknown=OnUnknown.RESUBMIT,
+    )
+
+
+def keep(before: Channel) -> Channel:
+    return before
+
+
+async def remove(store: ChannelStore, made: Channel) -> Channel | None:
+    return await store.change(
+        made.id,
+        lambda before: replace(before, removed=True, enabled=False),
+        act="channel.delete",
     )
 
 
@@ -60,7 +75,7 @@ async def test_a_removed_channel_frees_its_name_and_keeps_its_secret(store: Chan
     old = await store.create(channel(), b"secret")
     assert old is not None
 
-    removed = await store.remove("one")
+    removed = await remove(store, old)
     again = await store.create(channel(), b"other")
 
     assert removed is not None
@@ -75,11 +90,12 @@ async def test_a_removed_channel_frees_its_name_and_keeps_its_secret(store: Chan
 async def test_what_is_not_there_cannot_be_changed(store: ChannelStore) -> None:
     made = await store.create(channel(), b"secret")
     assert made is not None
-    await store.remove("one")
+    await remove(store, made)
 
-    assert await store.set_enabled("one", enabled=True) is None
-    assert await store.remove("one") is None
-    assert await store.set_credential(made, b"other") is None
+    assert await store.change(made.id, keep, act="channel.set") is None
+    assert await remove(store, made) is None
+    assert await store.change(made.id, keep, secret=b"other", act="channel.set") is None
+    assert await store.here(made.id) is None
     [found] = await store.every()
     assert found.removed
     assert found.credential_id == made.credential_id
@@ -89,7 +105,7 @@ async def test_a_new_credential_leaves_the_old_one(store: ChannelStore) -> None:
     made = await store.create(channel(), b"first")
     assert made is not None
 
-    changed = await store.set_credential(made, b"second")
+    changed = await store.change(made.id, keep, secret=b"second", act="channel.set")
 
     assert changed is not None
     assert changed.credential_id != made.credential_id
@@ -98,11 +114,67 @@ async def test_a_new_credential_leaves_the_old_one(store: ChannelStore) -> None:
     assert await store.credential(new_id()) is None
 
 
+async def test_another_base_url_is_another_credential_with_the_same_key(
+    store: ChannelStore,
+) -> None:
+    made = await store.create(channel(), b"first")
+    assert made is not None
+
+    changed = await store.change(
+        made.id, lambda before: replace(before, base_url="http://new.test"), act="channel.set"
+    )
+
+    assert changed is not None
+    assert await store.named("one") == changed
+    assert await store.credential(made.credential_id) == ("http://kling.test", b"first")
+    assert await store.credential(changed.credential_id) == ("http://new.test", b"first")
+
+
+async def test_a_name_that_is_taken_changes_nothing(store: ChannelStore) -> None:
+    one = await store.create(channel("one"), b"1")
+    two = await store.create(channel("two"), b"2")
+    assert two is not None
+
+    with pytest.raises(UniqueViolation):
+        await store.change(two.id, lambda before: replace(before, name="one"), act="channel.set")
+
+    assert await store.all() == [one, two]
+
+
+async def test_every_change_is_written_down_with_it(
+    store: ChannelStore, database: Database
+) -> None:
+    author = Author(actor="ann", origin="here", reason="too slow")
+    made = await store.create(replace(channel(), proxy=b"1"), b"secret", author)
+    assert made is not None
+    changes: list[Callable[[Channel], Channel]] = [
+        lambda before: replace(before, priority=5, proxy=b"2", on_unknown=OnUnknown.FAIL),
+        keep,
+        lambda before: replace(before, proxy=None, models=()),
+    ]
+    for change in changes:
+        await store.change(made.id, change, act="channel.set", author=author)
+
+    created, first, second = await ActStore(database).of(public_id("chn_", made.id))
+
+    assert created.author == author
+    assert created.name == "channel.create"
+    assert created.before is None
+    assert created.after is not None
+    assert created.after["proxy"] == "set"
+    assert created.at is not None
+    assert first.before == {"priority": -3, "proxy": "set", "on_unknown": "resubmit"}
+    assert first.after == {"priority": 5, "proxy": "changed", "on_unknown": "fail"}
+    assert second.before == {"proxy": "set", "models": ["kling-*", "special"]}
+    assert second.after == {"proxy": None, "models": []}
+
+
 async def test_what_changed_lately_is_told(store: ChannelStore, database: Database) -> None:
     clock = DatabaseClock()
     await clock.sync(database)
-    await store.create(channel(), b"secret")
-    await store.remove("one")
+    made = await store.create(channel(), b"secret")
+    assert made is not None
+    await remove(store, made)
 
     [changed] = await store.changed(clock.now() - timedelta(seconds=10))
 

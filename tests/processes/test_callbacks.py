@@ -61,7 +61,7 @@ async def test_what_kling_signs_is_checked_against_the_channels_secret(
         VIDGATE_PUBLIC_URL=f"http://127.0.0.1:{port}",
     ) as town:
         secret = signed_with if is_right else known
-        await town.operator.provisioning.set_callback_secret("kling", secret)
+        await town.operator.provisioning.change_channel("kling", {"callback_secret": secret})
         client = town.client(await town.gateway(port=port))
 
         task = await create(client, "kling-v2-6")
@@ -86,7 +86,7 @@ async def test_a_channels_provider_is_reached_by_its_proxy_alone(
     proxy = HttpProxy(login) if kind == "http" else SocksProxy(login)
     async with proxy_server(proxy) as port, open_town(database_url) as town:
         url = f"{kind}://{login[0]}:{login[1]}@127.0.0.1:{port}"
-        await town.operator.provisioning.set_proxy("vidu", url)
+        await town.operator.provisioning.change_channel("vidu", {"proxy": url})
         client = town.client(await town.gateway())
 
         body = await final(client, await create(client, "viduq2"), seconds=60)

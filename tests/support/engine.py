@@ -17,13 +17,12 @@ from vidgate.exceptions import RequestError
 from vidgate.factory import OperatorContext, Services, build_services, open_operator_context
 from vidgate.models.accounts import Caller
 from vidgate.models.attempts import Attempt
-from vidgate.models.channels import Channel
+from vidgate.models.channels import Channel, NewChannel
 from vidgate.models.ids import parse_public_id
 from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import TaskSnapshot
 from vidgate.providers.transport.client import UpstreamClient
 from vidgate.providers.transport.guard import GuardedFetcher
-from vidgate.services.channels.provisioning import NewChannel
 from vidgate.services.tasks.creating import Created
 
 __all__ = ["KEYS", "SECRET_KEY", "Engine", "open_engine"]

@@ -18,8 +18,8 @@ from tests.support.engine import SECRET_KEY
 
 from vidgate.config import Settings
 from vidgate.factory import OperatorContext, open_operator_context
+from vidgate.models.channels import NewChannel
 from vidgate.sandbox.registry import SANDBOX_KEYS, SANDBOX_MODELS
-from vidgate.services.channels.provisioning import NewChannel
 
 __all__ = ["Process", "Town", "free_port", "open_town", "wait_until"]
 

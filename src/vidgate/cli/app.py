@@ -43,8 +43,8 @@ COMMANDS = {
         "vidgate.cli.catalogue:models",
         "List every model that is known or named by a channel, and the channels that serve it.",
     ),
-    "account": ("vidgate.cli.accounts:account_commands", "The owners of tokens and tasks."),
-    "token": ("vidgate.cli.accounts:token_commands", "The keys that clients send."),
+    "account": ("vidgate.cli.accounts:commands", "The owners of tokens and tasks."),
+    "token": ("vidgate.cli.tokens:commands", "The keys that clients send."),
     "channel": (
         "vidgate.cli.channels:commands",
         "The accounts at providers that requests go to.",

@@ -5,7 +5,7 @@ import asyncio
 import typer
 
 from vidgate.cli.output import JsonOption, print_json
-from vidgate.cli.running import load_settings, quiet, with_operator
+from vidgate.cli.running import ReasonOption, author, load_settings, quiet, with_operator
 from vidgate.config import Settings
 from vidgate.db.migrating import migrate
 from vidgate.logs import configure_logging
@@ -39,7 +39,7 @@ async def _migrate(settings: Settings) -> None:
 
 
 @secret_commands.command("rotate")
-def rotate(*, as_json: JsonOption = False) -> None:
+def rotate(*, reason: ReasonOption = None, as_json: JsonOption = False) -> None:
     """Encrypt every stored secret anew under the newest key.
 
     With the embedded database that key is made now. Otherwise it is the first of
@@ -51,7 +51,7 @@ def rotate(*, as_json: JsonOption = False) -> None:
         add_secret_key(settings.data_dir)
 
     async def rotate_all(operator: OperatorContext) -> int:
-        return await operator.provisioning.rotate_secrets()
+        return await operator.provisioning.rotate_secrets(author(reason))
 
     count = with_operator(rotate_all)
     if as_json:

@@ -7,9 +7,16 @@ from uuid import UUID
 
 from vidgate.logs import mask
 from vidgate.models.accounts import Account, Token
+from vidgate.models.acts import Act
 from vidgate.models.attempts import Attempt
 from vidgate.models.channels import Channel
-from vidgate.models.ids import public_id
+from vidgate.models.ids import (
+    ACCOUNT_PREFIX,
+    ATTEMPT_PREFIX,
+    CHANNEL_PREFIX,
+    TOKEN_PREFIX,
+    public_id,
+)
 from vidgate.models.tasks import TaskError, TaskSnapshot
 
 if TYPE_CHECKING:
@@ -17,8 +24,8 @@ if TYPE_CHECKING:
     from vidgate.services.channels.channel_test import ChannelCheck
 
 __all__ = [
-    "TOKEN_PREFIX",
     "account_document",
+    "act_document",
     "attempt_document",
     "channel_document",
     "check_document",
@@ -27,11 +34,6 @@ __all__ = [
     "token_document",
 ]
 
-ACCOUNT_PREFIX = "acc_"
-TOKEN_PREFIX = "tok_"  # noqa: S105 - not a secret
-CHANNEL_PREFIX = "chn_"
-ATTEMPT_PREFIX = "att_"
-
 
 def account_document(account: Account) -> dict[str, Any]:
     """An account."""
@@ -39,7 +41,22 @@ def account_document(account: Account) -> dict[str, Any]:
         "id": public_id(ACCOUNT_PREFIX, account.id),
         "object": "account",
         "name": account.name,
+        "removed": account.removed,
         "created_at": _unix(account.created_at),
+    }
+
+
+def act_document(act: Act) -> dict[str, Any]:
+    """Who changed what, and why."""
+    return {
+        "object": "act",
+        "act": act.name,
+        "actor": act.author.actor,
+        "origin": act.author.origin,
+        "reason": mask(act.author.reason) if act.author.reason else None,
+        "before": act.before,
+        "after": act.after,
+        "created_at": _unix(act.at),
     }
 
 

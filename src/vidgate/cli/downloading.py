@@ -2,7 +2,8 @@
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -10,7 +11,7 @@ import httpx
 from vidgate.cli.client import ClientError, is_local
 from vidgate.exceptions import ConfigurationError
 
-__all__ = ["download", "require_free"]
+__all__ = ["download", "draft_of", "require_free"]
 
 _TIMEOUT = httpx.Timeout(60, connect=10)
 _CHUNK_BYTES = 256 * 1024
@@ -29,18 +30,30 @@ def require_free(path: Path) -> None:
 
 
 def download(url: str, path: Path, *, force: bool) -> Path:
-    """Fetch a video into a file that is there whole or not at all.
+    """Fetch a video into a file; see `draft_of`.
 
     Raises:
         ClientError: It could not be fetched; the message has the URL.
         ConfigurationError: The file exists meanwhile.
+    """
+    with draft_of(path, force=force) as write:
+        _fetch(url, write)
+    return path
+
+
+@contextmanager
+def draft_of(path: Path, *, force: bool) -> Iterator[Callable[[bytes], object]]:
+    """Yield what writes a file that is there whole or, after an error, not at all.
+
+    Raises:
+        ConfigurationError: There is one already, now or at the end.
     """
     if not force:
         require_free(path)
     descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            _fetch(url, file.write)
+            yield file.write
         mask = os.umask(0)
         os.umask(mask)
         Path(draft).chmod(0o666 & ~mask)
@@ -50,7 +63,6 @@ def download(url: str, path: Path, *, force: bool) -> Path:
     except BaseException:
         Path(draft).unlink(missing_ok=True)
         raise
-    return path
 
 
 def _fetch(url: str, write: Callable[[bytes], object]) -> None:

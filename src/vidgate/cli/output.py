@@ -15,6 +15,7 @@ __all__ = [
     "in_words",
     "print_fields",
     "print_json",
+    "print_one",
     "print_table",
     "say",
 ]
@@ -56,6 +57,19 @@ def print_fields(fields: Mapping[str, Any]) -> None:
     width = max(len(name) for name in fields)
     for name, value in fields.items():
         typer.echo(f"{name.replace('_', ' '):<{width}}  {_to_text(name, value)}")
+
+
+def print_one(document: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print one thing, and the acts on it below."""
+    if as_json:
+        print_json(document)
+        return
+    fields = dict(document)
+    acts = fields.pop("acts", [])
+    print_fields(fields)
+    for act in acts:
+        typer.echo()
+        print_fields({name: value for name, value in act.items() if name != "object"})
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:

@@ -1,9 +1,14 @@
 """What commands run on: the settings, the stores, and the keys they are handed."""
 
 import asyncio
+import getpass
+import os
+import re
+import socket
 import sys
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from pydantic import ValidationError
@@ -11,12 +16,48 @@ from pydantic_settings import SettingsError
 
 from vidgate.config import LogLevel, Settings
 from vidgate.exceptions import ConfigurationError
-from vidgate.logs import configure_logging
-from vidgate.operators import OperatorContext, open_operator_context
+from vidgate.models.acts import Author
 
-__all__ = ["load_settings", "quiet", "read_key", "read_patterns", "with_operator"]
+if TYPE_CHECKING:
+    from vidgate.operators import OperatorContext
+
+__all__ = [
+    "ALL",
+    "NOTHING",
+    "ReasonOption",
+    "author",
+    "load_settings",
+    "parse_moment",
+    "parse_span",
+    "quiet",
+    "read_key",
+    "read_patterns",
+    "with_operator",
+]
 
 _T = TypeVar("_T")
+
+ALL = "all"
+"""Every model."""
+
+NOTHING = "none"
+"""Takes away what an option would set."""
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_LONGEST = timedelta(days=36_500)
+_REASON_LENGTH = 1000
+
+
+def _check_reason(reason: str | None) -> str | None:
+    if reason is not None and (len(reason) > _REASON_LENGTH or not reason.isprintable()):
+        raise typer.BadParameter(f"write at most {_REASON_LENGTH} printable characters")
+    return reason
+
+
+ReasonOption = Annotated[
+    str | None,
+    typer.Option("--reason", callback=_check_reason, help="Why; kept with who changed what."),
+]
 
 
 def load_settings() -> Settings:
@@ -43,8 +84,11 @@ def quiet(settings: Settings) -> Settings:
     return settings.model_copy(update={"log_level": LogLevel.WARNING})
 
 
-def with_operator(action: Callable[[OperatorContext], Awaitable[_T]]) -> _T:
+def with_operator(action: "Callable[[OperatorContext], Awaitable[_T]]") -> _T:
     """Open the database, beside whoever uses it, do one thing and close it."""
+    from vidgate.logs import configure_logging
+    from vidgate.operators import open_operator_context
+
     settings = quiet(load_settings())
     configure_logging(settings)
 
@@ -55,16 +99,59 @@ def with_operator(action: Callable[[OperatorContext], Awaitable[_T]]) -> _T:
     return asyncio.run(act())
 
 
+def author(reason: str | None) -> Author:
+    """Whoever called the command."""
+    try:
+        actor = os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):  # a container's user has no name
+        actor = f"user {os.getuid()}"
+    return Author(
+        actor=actor, origin=f"command line on {socket.gethostname()}", reason=reason or None
+    )
+
+
+def parse_span(text: str) -> timedelta:
+    """Read a span such as 30d.
+
+    Raises:
+        typer.BadParameter: It is none, or longer than a century.
+    """
+    found = re.fullmatch(r"(\d{1,8})([smhdw])", text)
+    span = timedelta(**{_UNITS[found[2]]: int(found[1])}) if found else timedelta()
+    if not timedelta() < span <= _LONGEST:
+        raise typer.BadParameter("write a number and one of s, m, h, d, w, such as 30d")
+    return span
+
+
+def parse_moment(text: str) -> datetime:
+    """Read a moment: a span back from now, or a day or time of ISO 8601, in UTC unless it says.
+
+    Raises:
+        typer.BadParameter: It is none.
+    """
+    if re.fullmatch(r"\d{1,8}[smhdw]", text):
+        return datetime.now(UTC) - parse_span(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(
+            "write a span back from now, such as 12h, or a day, such as 2027-01-31"
+        ) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 def read_patterns(given: str | None) -> tuple[str, ...]:
-    """Read model patterns with commas between; empty only where the option was not given.
+    """Read model patterns with commas between; empty where the option was not given, or is `all`.
 
     Raises:
         typer.BadParameter: It was given and names none: an unset variable of a shell must not
             permit every model.
     """
+    if given == ALL:
+        return ()
     patterns = tuple(part.strip() for part in (given or "").split(",") if part.strip())
     if given is not None and not patterns:
-        raise typer.BadParameter("--models names no model; leave it out for all of them.")
+        raise typer.BadParameter("--models names no model; write `all` for all of them.")
     return patterns
 
 

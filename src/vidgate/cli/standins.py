@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 
 from vidgate.cli.servers import Server, bind, is_taken, running, server_config, url_of
 from vidgate.exceptions import ConfigurationError
+from vidgate.models.channels import NewChannel
 from vidgate.operators import OperatorContext
 from vidgate.providers.base import Provider
-from vidgate.services.channels.provisioning import NewChannel
 
 __all__ = ["DEMO_PREFIX", "retire_channels", "shown", "standing_in"]
 

@@ -1,6 +1,7 @@
 """Accounts and tokens."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,15 +14,19 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
+    case,
     func,
+    or_,
     select,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
 
-from vidgate.db.engine import Database, Record, Statement
+from vidgate.db.acts import write_change
+from vidgate.db.engine import Database, Record, Statement, Transaction
 from vidgate.db.tables import access_keys, accounts, tokens
 from vidgate.models.accounts import Account, Token
+from vidgate.models.acts import ITSELF, Author
 from vidgate.models.ids import new_id
 
 __all__ = ["AccountStore"]
@@ -41,7 +46,7 @@ _TOKEN_COLUMNS = [
         "created_at",
     )
 ]
-_ACCOUNT_COLUMNS = [accounts.c.id, accounts.c.name, accounts.c.created_at]
+_ACCOUNT_COLUMNS = [accounts.c.id, accounts.c.name, accounts.c.removed_at, accounts.c.created_at]
 
 _CREATE_ACCOUNT = Statement(
     insert(accounts)
@@ -51,7 +56,24 @@ _CREATE_ACCOUNT = Statement(
 )
 _ACCOUNTS = Statement(select(*_ACCOUNT_COLUMNS).order_by(accounts.c.created_at, accounts.c.id))
 _ACCOUNT_BY_NAME = Statement(
-    select(*_ACCOUNT_COLUMNS).where(accounts.c.name == bindparam("name", type_=Text))
+    select(*_ACCOUNT_COLUMNS).where(
+        accounts.c.name == bindparam("name", type_=Text), accounts.c.removed_at.is_(None)
+    )
+)
+_account = select(*_ACCOUNT_COLUMNS).where(
+    accounts.c.id == bindparam("id", type_=Uuid), accounts.c.removed_at.is_(None)
+)
+_ACCOUNT = Statement(_account)
+_LOCK_ACCOUNT = Statement(_account.with_for_update())
+_SHARE_ACCOUNT = Statement(_account.with_for_update(read=True))
+_WRITE_ACCOUNT = Statement(
+    update(accounts)
+    .values(
+        name=bindparam("name", type_=Text),
+        removed_at=case((bindparam("removed", type_=Boolean), func.now())),
+    )
+    .where(accounts.c.id == bindparam("id", type_=Uuid))
+    .returning(*_ACCOUNT_COLUMNS)
 )
 _CREATE_TOKEN = Statement(
     insert(tokens)
@@ -71,9 +93,28 @@ _TOKENS = Statement(select(*_TOKEN_COLUMNS).order_by(tokens.c.created_at, tokens
 _TOKEN_BY_HASH = Statement(
     select(*_TOKEN_COLUMNS).where(tokens.c.key_hash == bindparam("key_hash", type_=LargeBinary))
 )
-_REVOKE = Statement(
+_TOKEN = Statement(select(*_TOKEN_COLUMNS).where(tokens.c.id == bindparam("id", type_=Uuid)))
+_LOCK_TOKENS = Statement(
+    select(*_TOKEN_COLUMNS)
+    .where(
+        or_(
+            tokens.c.id == bindparam("id", type_=Uuid),
+            tokens.c.account_id == bindparam("account_id", type_=Uuid),
+        ),
+        tokens.c.revoked_at.is_(None),
+    )
+    .order_by(tokens.c.id)
+    .with_for_update()
+)
+_WRITE_TOKEN = Statement(
     update(tokens)
-    .values(revoked_at=func.coalesce(tokens.c.revoked_at, func.now()))
+    .values(
+        name=bindparam("name", type_=Text),
+        models=bindparam("models", type_=ARRAY(Text)),
+        strict=bindparam("strict", type_=Boolean),
+        expires_at=bindparam("expires_at", type_=_TIME),
+        revoked_at=case((bindparam("revoked", type_=Boolean), func.now())),
+    )
     .where(tokens.c.id == bindparam("id", type_=Uuid))
     .returning(*_TOKEN_COLUMNS)
 )
@@ -104,14 +145,66 @@ class AccountStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create_account(self, name: str) -> Account | None:
+    async def create_account(self, name: str, author: Author = ITSELF) -> Account | None:
         """Make an account; `None` if the name is taken."""
-        row = await self._database.fetch_one(_CREATE_ACCOUNT, id=new_id(), name=name)
-        return _to_account(row) if row else None
+        async with self._database.transaction() as transaction:
+            row = await transaction.fetch_one(_CREATE_ACCOUNT, id=new_id(), name=name)
+            if row is None:
+                return None
+            account = _to_account(row)
+            await write_change(transaction, author, "account.create", None, account)
+        return account
 
     async def accounts(self) -> list[Account]:
-        """Every account, oldest first."""
+        """Every account that is not removed, oldest first."""
+        return [account for account in await self.every_account() if not account.removed]
+
+    async def every_account(self) -> list[Account]:
+        """Every account, removed ones included, oldest first."""
         return [_to_account(row) for row in await self._database.fetch(_ACCOUNTS)]
+
+    async def account(self, account_id: UUID) -> Account | None:
+        """One account, unless it is removed."""
+        row = await self._database.fetch_one(_ACCOUNT, id=account_id)
+        return _to_account(row) if row else None
+
+    async def change_account(
+        self,
+        account_id: UUID,
+        change: Callable[[Account], Account],
+        *,
+        act: str,
+        author: Author = ITSELF,
+    ) -> Account | None:
+        """Change an account, and revoke its tokens if that removes it.
+
+        Returns:
+            The account as it is now, `None` if there is none of that id.
+
+        Raises:
+            UniqueViolation: The new name is another's.
+        """
+        async with self._database.transaction() as transaction:
+            row = await transaction.fetch_one(_LOCK_ACCOUNT, id=account_id)
+            if row is None:
+                return None
+            before = _to_account(row)
+            after = change(before)
+            if after == before:
+                return before
+            await transaction.fetch_one(
+                _WRITE_ACCOUNT, id=account_id, name=after.name, removed=after.removed
+            )
+            await write_change(transaction, author, act, before, after)
+            if after.removed:
+                await self._change_tokens(
+                    transaction,
+                    lambda token: replace(token, revoked=True),
+                    account_id=account_id,
+                    act="token.delete",
+                    author=author,
+                )
+        return after
 
     async def account_named(self, name: str) -> Account | None:
         """The account of that name."""
@@ -127,19 +220,27 @@ class AccountStore:
         models: Sequence[str] = (),
         expires_at: datetime | None = None,
         strict: bool = False,
+        author: Author = ITSELF,
     ) -> Token | None:
-        """Store a token; `None` if the very same key is stored already."""
-        row = await self._database.fetch_one(
-            _CREATE_TOKEN,
-            id=new_id(),
-            account_id=account_id,
-            name=name,
-            key_hash=key_hash,
-            models=list(models),
-            expires_at=expires_at,
-            strict=strict,
-        )
-        return _to_token(row) if row else None
+        """Store a token; `None` if the same key is stored already, or the account is removed."""
+        async with self._database.transaction() as transaction:
+            if not await transaction.fetch_one(_SHARE_ACCOUNT, id=account_id):
+                return None
+            row = await transaction.fetch_one(
+                _CREATE_TOKEN,
+                id=new_id(),
+                account_id=account_id,
+                name=name,
+                key_hash=key_hash,
+                models=list(models),
+                expires_at=expires_at,
+                strict=strict,
+            )
+            if row is None:
+                return None
+            token = _to_token(row)
+            await write_change(transaction, author, "token.create", None, token)
+        return token
 
     async def tokens(self) -> list[Token]:
         """Every token, revoked ones included, oldest first."""
@@ -169,10 +270,64 @@ class AccountStore:
         secret = members.pop("secret")
         return _to_token(members), secret
 
-    async def revoke_token(self, token_id: UUID) -> Token | None:
-        """Revoke a token for good; `None` if there is none of that id."""
-        row = await self._database.fetch_one(_REVOKE, id=token_id)
+    async def token(self, token_id: UUID) -> Token | None:
+        """One token, also a revoked one."""
+        row = await self._database.fetch_one(_TOKEN, id=token_id)
         return _to_token(row) if row else None
+
+    async def change_token(
+        self,
+        token_id: UUID,
+        change: Callable[[Token], Token],
+        *,
+        act: str,
+        author: Author = ITSELF,
+    ) -> Token | None:
+        """Change a token; one that is revoked stays as it is.
+
+        Returns:
+            The token as it is now, `None` if there is none of that id.
+        """
+        async with self._database.transaction() as transaction:
+            changed = await self._change_tokens(
+                transaction, change, token_id=token_id, act=act, author=author
+            )
+        return changed[0] if changed else await self.token(token_id)
+
+    async def revoke_token(self, token_id: UUID, author: Author = ITSELF) -> Token | None:
+        """Revoke a token for good; `None` if there is none of that id."""
+        return await self.change_token(
+            token_id, lambda token: replace(token, revoked=True), act="token.delete", author=author
+        )
+
+    async def _change_tokens(
+        self,
+        transaction: Transaction,
+        change: Callable[[Token], Token],
+        *,
+        token_id: UUID | None = None,
+        account_id: UUID | None = None,
+        act: str,
+        author: Author,
+    ) -> list[Token]:
+        """Change the one token, or all of the account, that are not revoked."""
+        rows = await transaction.fetch(_LOCK_TOKENS, id=token_id, account_id=account_id)
+        changed = []
+        for before in map(_to_token, rows):
+            after = change(before)
+            if after != before:
+                await transaction.fetch_one(
+                    _WRITE_TOKEN,
+                    id=after.id,
+                    name=after.name,
+                    models=list(after.models),
+                    strict=after.strict,
+                    expires_at=after.expires_at,
+                    revoked=after.revoked,
+                )
+                await write_change(transaction, author, act, before, after)
+            changed.append(after)
+        return changed
 
     async def changed_tokens(self, since: datetime) -> list[tuple[bytes, Token]]:
         """Tokens written after `since`, each with its key's hash."""
@@ -181,7 +336,9 @@ class AccountStore:
 
 
 def _to_account(row: Record) -> Account:
-    return Account(id=row["id"], name=row["name"], created_at=row["created_at"])
+    members: dict[str, Any] = dict(row)
+    members["removed"] = members.pop("removed_at") is not None
+    return Account(**members)
 
 
 def _to_token(row: Record | Mapping[str, Any]) -> Token:

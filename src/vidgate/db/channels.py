@@ -1,6 +1,7 @@
 """Channels and the credentials that attempts are pinned to."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,7 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
+    case,
     func,
     or_,
     select,
@@ -19,8 +21,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 
+from vidgate.db.acts import write_act, write_change
 from vidgate.db.engine import Database, Record, Statement, Transaction
 from vidgate.db.tables import access_keys, channels, credentials, facts, webhook_secrets
+from vidgate.models.acts import ITSELF, Act, Author
 from vidgate.models.channels import Channel, OnUnknown
 from vidgate.models.ids import new_id
 
@@ -76,36 +80,19 @@ _BY_NAME = Statement(
         channels.c.name == bindparam("name", type_=Text), channels.c.removed_at.is_(None)
     )
 )
-_named = (channels.c.name == bindparam("name", type_=Text), channels.c.removed_at.is_(None))
-_ENABLE = Statement(
-    update(channels)
-    .values(enabled=bindparam("enabled", type_=Boolean))
-    .where(*_named)
-    .returning(*_COLUMNS)
+_here = select(*_COLUMNS).where(
+    channels.c.id == bindparam("id", type_=Uuid), channels.c.removed_at.is_(None)
 )
-_REMOVE = Statement(
+_HERE = Statement(_here)
+_LOCK = Statement(_here.with_for_update())
+_WRITTEN = tuple(name for name in _INSERTED if name not in {"id", "provider"})
+_WRITE = Statement(
     update(channels)
-    .values(removed_at=func.now(), enabled=False)
-    .where(*_named)
-    .returning(*_COLUMNS)
-)
-_SET_CREDENTIAL = Statement(
-    update(channels)
-    .values(credential_id=bindparam("credential_id", type_=Uuid))
-    .where(channels.c.id == bindparam("channel_id", type_=Uuid), channels.c.removed_at.is_(None))
-    .returning(*_COLUMNS)
-)
-_SET_CALLBACK_SECRET = Statement(
-    update(channels)
-    .values(callback_secret=bindparam("secret", type_=LargeBinary))
-    .where(*_named)
-    .returning(*_COLUMNS)
-)
-_SET_PROXY = Statement(
-    update(channels)
-    .values(proxy=bindparam("secret", type_=LargeBinary))
-    .where(*_named)
-    .returning(*_COLUMNS)
+    .values(
+        {name: bindparam(name, type_=channels.c[name].type) for name in _WRITTEN}
+        | {"removed_at": case((bindparam("removed", type_=Boolean), func.now()))}
+    )
+    .where(channels.c.id == bindparam("id", type_=Uuid))
 )
 _CREDENTIAL = Statement(
     select(credentials.c.base_url, credentials.c.secret).where(
@@ -163,44 +150,69 @@ class ChannelStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create(self, channel: Channel, secret: bytes) -> Channel | None:
+    async def create(
+        self, channel: Channel, secret: bytes, author: Author = ITSELF
+    ) -> Channel | None:
         """Store a channel and its first credential; `None` if the name is taken."""
         async with self._database.transaction() as transaction:
             row = await transaction.fetch_one(
-                _CREATE,
-                id=channel.id,
-                name=channel.name,
-                provider=channel.provider,
-                base_url=channel.base_url,
-                credential_id=channel.credential_id,
-                models=list(channel.models),
-                model_map=dict(channel.model_map),
-                priority=channel.priority,
-                weight=channel.weight,
-                max_concurrency=channel.max_concurrency,
-                on_unknown=channel.on_unknown.value,
-                enabled=channel.enabled,
-                callback_secret=channel.callback_secret,
-                proxy=channel.proxy,
+                _CREATE, id=channel.id, provider=channel.provider, **_to_binds(channel)
             )
             if row is None:
                 return None
-            await _store_credential(
-                transaction, channel.credential_id, channel.id, channel.base_url, secret
-            )
-        return _to_channel(row)
+            await _store_credential(transaction, channel, secret)
+            made = _to_channel(row)
+            await write_change(transaction, author, "channel.create", None, made)
+        return made
 
-    async def set_credential(self, channel: Channel, secret: bytes) -> Channel | None:
-        """Pin new attempts to another key; those under way keep theirs. `None`: it is removed."""
-        credential_id = new_id()
+    async def change(
+        self,
+        channel_id: UUID,
+        change: Callable[[Channel], Channel],
+        *,
+        secret: bytes | None = None,
+        act: str,
+        author: Author = ITSELF,
+    ) -> Channel | None:
+        """Change a channel.
+
+        With another key or base URL it gets a new credential, for new attempts; those under way
+        keep theirs.
+
+        Args:
+            channel_id: Which.
+            change: From what it is to what it shall be.
+            secret: The new key, encrypted; `None` for the one it has.
+            act: What it is written down as.
+            author: Who changes it.
+
+        Returns:
+            The channel as it is now, `None` if there is none of that id.
+
+        Raises:
+            UniqueViolation: The new name is another's.
+        """
         async with self._database.transaction() as transaction:
-            await _store_credential(
-                transaction, credential_id, channel.id, channel.base_url, secret
-            )
-            row = await transaction.fetch_one(
-                _SET_CREDENTIAL, channel_id=channel.id, credential_id=credential_id
-            )
-        return _to_channel(row) if row else None
+            row = await transaction.fetch_one(_LOCK, id=channel_id)
+            if row is None:
+                return None
+            before = _to_channel(row)
+            after = change(before)
+            if secret is not None or after.base_url != before.base_url:
+                if secret is None:
+                    stored = await transaction.fetch_one(
+                        _CREDENTIAL, credential_id=before.credential_id
+                    )
+                    assert stored is not None  # noqa: S101 - credentials are never deleted
+                    secret = stored["secret"]
+                after = replace(after, credential_id=new_id())
+                await _store_credential(transaction, after, secret)
+            if after != before:
+                await transaction.execute(
+                    _WRITE, id=channel_id, removed=after.removed, **_to_binds(after)
+                )
+                await write_change(transaction, author, act, before, after)
+        return after
 
     async def all(self) -> list[Channel]:
         """Every channel that is not removed, oldest first."""
@@ -215,24 +227,9 @@ class ChannelStore:
         row = await self._database.fetch_one(_BY_NAME, name=name)
         return _to_channel(row) if row else None
 
-    async def set_enabled(self, name: str, *, enabled: bool) -> Channel | None:
-        """Turn a channel on or off for new attempts; `None` if there is none of that name."""
-        row = await self._database.fetch_one(_ENABLE, name=name, enabled=enabled)
-        return _to_channel(row) if row else None
-
-    async def set_callback_secret(self, name: str, secret: bytes | None) -> Channel | None:
-        """Change what callbacks are checked with; `None` if there is no channel of that name."""
-        row = await self._database.fetch_one(_SET_CALLBACK_SECRET, name=name, secret=secret)
-        return _to_channel(row) if row else None
-
-    async def set_proxy(self, name: str, secret: bytes | None) -> Channel | None:
-        """Change the way to the provider; `None` if there is no channel of that name."""
-        row = await self._database.fetch_one(_SET_PROXY, name=name, secret=secret)
-        return _to_channel(row) if row else None
-
-    async def remove(self, name: str) -> Channel | None:
-        """Mark a channel removed; its attempts go on. `None` if there is none of that name."""
-        row = await self._database.fetch_one(_REMOVE, name=name)
+    async def here(self, channel_id: UUID) -> Channel | None:
+        """The channel of that id, unless it is removed."""
+        row = await self._database.fetch_one(_HERE, id=channel_id)
         return _to_channel(row) if row else None
 
     async def changed(self, since: datetime) -> list[Channel]:
@@ -245,13 +242,18 @@ class ChannelStore:
         return (row["base_url"], row["secret"]) if row else None
 
     async def rewrite_secrets(
-        self, rewrite: Callable[[str, bytes], bytes], *, fingerprint: str
+        self,
+        rewrite: Callable[[str, bytes], bytes],
+        *,
+        fingerprint: str,
+        author: Author = ITSELF,
     ) -> int:
         """Encrypt every secret anew and note the new key's fingerprint, all or nothing.
 
         Args:
             rewrite: Encrypts one anew; it is told the table, since each has a key of its own.
             fingerprint: Of the new secret key.
+            author: Who rotates it.
 
         Returns:
             How many were rewritten.
@@ -273,6 +275,9 @@ class ChannelStore:
                 )
                 count += (secret is not None) + (proxy is not None)
             await transaction.execute(_WRITE_FACT, name="secret_key", value=fingerprint)
+            after = {"secrets": count}
+            act = Act(author=author, name="secret.rotate", subject="secret", after=after)
+            await write_act(transaction, act)
         return count
 
     async def claim_fingerprint(self, fingerprint: str) -> str:
@@ -282,16 +287,23 @@ class ChannelStore:
         return str(value)
 
 
-async def _store_credential(
-    transaction: Transaction, credential_id: UUID, channel_id: UUID, base_url: str, secret: bytes
-) -> None:
+async def _store_credential(transaction: Transaction, channel: Channel, secret: bytes) -> None:
     await transaction.execute(
         _CREATE_CREDENTIAL,
-        id=credential_id,
-        channel_id=channel_id,
-        base_url=base_url,
+        id=channel.credential_id,
+        channel_id=channel.id,
+        base_url=channel.base_url,
         secret=secret,
     )
+
+
+def _to_binds(channel: Channel) -> dict[str, Any]:
+    """What may change of a channel."""
+    return {name: getattr(channel, name) for name in _WRITTEN} | {
+        "models": list(channel.models),
+        "model_map": dict(channel.model_map),
+        "on_unknown": channel.on_unknown.value,
+    }
 
 
 def _to_channel(row: Record) -> Channel:

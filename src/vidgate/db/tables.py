@@ -98,10 +98,11 @@ accounts = Table(
     "accounts",
     metadata,
     Column("id", Uuid, primary_key=True),
-    Column("name", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
     _time("removed_at"),
     _created_at(),
     _updated_at(),
+    Index("accounts_name_key", "name", unique=True, postgresql_where=text("removed_at IS NULL")),
 )
 
 balances = Table(
@@ -503,4 +504,10 @@ admin_acts = Table(
     Column("subject", Text, nullable=False),
     Column("details", JSONB, nullable=False, server_default=_EMPTY_OBJECT),
     _created_at(),
+    Column("origin", Text, nullable=False, server_default=text("''")),
+    Column("reason", Text),
+    Column("before", JSONB, comment="null: it did not exist"),
+    Column("after", JSONB),
+    Index("admin_acts_subject_id_idx", "subject", "id"),
+    comment="What was changed by hand; rows are never changed or deleted.",
 )

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import groupby
 from typing import Any
 from uuid import UUID
@@ -20,6 +21,7 @@ from sqlalchemy import (
     any_,
     bindparam,
     delete,
+    exists,
     func,
     literal,
     or_,
@@ -43,11 +45,13 @@ from vidgate.db.engine import Database, Json, Record, Statement
 from vidgate.db.once import claim_key, is_acknowledged, release_key
 from vidgate.db.tables import attempts, deliveries, inputs, outputs, tasks
 from vidgate.models.attempts import Attempt
+from vidgate.models.ids import first_id
 from vidgate.models.outcomes import VideoResult
 from vidgate.models.requests import IdempotencyClaim, VideoRequest
 from vidgate.models.tasks import (
     OutputSnapshot,
     TaskError,
+    TaskFilter,
     TaskPage,
     TaskQuery,
     TaskSnapshot,
@@ -177,19 +181,47 @@ _SNAPSHOT = Statement(
     _snapshots.where(tasks.c.id == bindparam("task_id", type_=Uuid)).order_by(outputs.c.position)
 )
 _unfinished = or_(tasks.c.status == "queued", tasks.c.status == "in_progress")
-_UNFINISHED = Statement(
-    _snapshots.where(_unfinished).order_by(tasks.c.created_at.desc(), outputs.c.position)
-)
-_recent = (
-    select(tasks.c.id)
-    .where(~_unfinished)
-    .order_by(tasks.c.id.desc())
-    .limit(bindparam("limit", type_=Integer))
-    .cte("recent")
-)
-_RECENT = Statement(
-    _snapshots.where(tasks.c.id == _recent.c.id).order_by(tasks.c.id.desc(), outputs.c.position)
-)
+_tried = attempts.alias("tried")
+_FILTERS = {
+    "statuses": tasks.c.status == any_(bindparam("statuses", type_=ARRAY(Text))),
+    "model": tasks.c.model == bindparam("model", type_=Text),
+    "user": tasks.c.end_user == bindparam("user", type_=Text),
+    "account_id": tasks.c.account_id == bindparam("account_id", type_=Uuid),
+    "first_id": tasks.c.id >= bindparam("first_id", type_=Uuid),
+    "channel_id": exists().where(
+        _tried.c.task_id == tasks.c.id, _tried.c.channel_id == bindparam("channel_id", type_=Uuid)
+    ),
+}
+
+
+_EVERY = TaskFilter()
+
+
+@cache
+def _overview(filters: frozenset[str]) -> tuple[Statement, Statement]:
+    """Every unfinished task, and the latest of the others, by the filters that are used."""
+    wanted = [condition for name, condition in _FILTERS.items() if name in filters]
+    recent = (
+        select(tasks.c.id)
+        .where(~_unfinished, *wanted)
+        .order_by(tasks.c.id.desc())
+        .limit(bindparam("limit", type_=Integer))
+        .cte("recent")
+    )
+    return (
+        Statement(
+            _snapshots.where(_unfinished, *wanted).order_by(
+                tasks.c.created_at.desc(), outputs.c.position
+            )
+        ),
+        Statement(
+            _snapshots.where(tasks.c.id == recent.c.id).order_by(
+                tasks.c.id.desc(), outputs.c.position
+            )
+        ),
+    )
+
+
 _matching = (
     select(tasks.c.id)
     .where(
@@ -507,10 +539,25 @@ class TaskStore:
         )
         return changed == 1
 
-    async def overview(self, *, limit: int) -> list[TaskSnapshot]:
-        """Read every unfinished task and the latest `limit` others, newest first."""
-        rows = await self._database.fetch(_UNFINISHED)
-        rows += await self._database.fetch(_RECENT, limit=limit)
+    async def overview(self, *, limit: int, only: TaskFilter = _EVERY) -> list[TaskSnapshot]:
+        """Read every unfinished task and the latest `limit` others, newest first.
+
+        Args:
+            limit: How many finished ones at most.
+            only: Which.
+        """
+        binds: dict[str, Any] = {
+            "statuses": [status.value for status in only.statuses] or None,
+            "model": only.model,
+            "user": only.user,
+            "account_id": only.account_id,
+            "channel_id": only.channel_id,
+            "first_id": first_id(only.made_since) if only.made_since else None,
+        }
+        binds = {name: value for name, value in binds.items() if value is not None}
+        unfinished, recent = _overview(frozenset(binds))
+        rows = await self._database.fetch(unfinished, **binds)
+        rows += await self._database.fetch(recent, limit=limit, **binds)
         return [_to_snapshot(list(group)) for _, group in groupby(rows, lambda row: row["id"])]
 
 

@@ -3,19 +3,28 @@
 from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
+from typing import Final
 from uuid import UUID
 
 from pydantic import SecretStr
 
-__all__ = ["AccessKey", "Account", "Caller", "Token"]
+__all__ = ["DEFAULT_ACCOUNT", "AccessKey", "Account", "Caller", "Token"]
+
+DEFAULT_ACCOUNT: Final = "default"
+"""The account of tokens for which none is named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """The owner of tokens, tasks and balance."""
+    """The owner of tokens, tasks and balance.
+
+    Attributes:
+        removed: Kept for the tasks that it owns; it has no token that works.
+    """
 
     id: UUID
     name: str
+    removed: bool = False
     created_at: datetime | None = None
 
 

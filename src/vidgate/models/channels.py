@@ -1,14 +1,16 @@
 """Channels: configured accounts at a provider."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from typing import TypedDict
 from uuid import UUID
 
 from pydantic import SecretStr
 
-__all__ = ["Channel", "ChannelAccess", "OnUnknown"]
+__all__ = ["Channel", "ChannelAccess", "ChannelChanges", "NewChannel", "OnUnknown"]
 
 
 class OnUnknown(StrEnum):
@@ -67,3 +69,48 @@ class Channel:
     def lists(self, model: str) -> bool:
         """Whether the operator names this model, by pattern or as the origin of a mapping."""
         return model in self.model_map or any(fnmatchcase(model, name) for name in self.models)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewChannel:
+    """A channel to add; see `Channel`.
+
+    Attributes:
+        base_url: `None` for the provider's own.
+        callback_secret: What the provider signs callbacks with, `None` where that is the key.
+        proxy: The URL of the proxy to reach the provider by, `None` to go directly.
+    """
+
+    name: str
+    provider: str
+    key: str = field(repr=False)
+    base_url: str | None = None
+    models: tuple[str, ...] = ()
+    model_map: Mapping[str, str] | None = None
+    priority: int = 0
+    weight: int = 1
+    max_concurrency: int | None = None
+    on_unknown: OnUnknown = OnUnknown.FAIL
+    callback_secret: str | None = field(default=None, repr=False)
+    proxy: str | None = field(default=None, repr=False)
+
+
+class ChannelChanges(TypedDict, total=False):
+    """What to change of a channel: what is absent stays as it is. See `Channel`.
+
+    `callback_secret` and `proxy` are `None` to take them away, and not encrypted yet. Of
+    `model_map` only the named origins change; one with an empty target is taken out.
+    """
+
+    name: str
+    key: str
+    base_url: str
+    models: tuple[str, ...]
+    model_map: Mapping[str, str]
+    priority: int
+    weight: int
+    max_concurrency: int | None
+    on_unknown: OnUnknown
+    callback_secret: str | None
+    proxy: str | None
+    enabled: bool

@@ -2,9 +2,26 @@
 
 import os
 import time
+from datetime import datetime
 from uuid import UUID
 
-__all__ = ["new_id", "parse_public_id", "public_id"]
+__all__ = [
+    "ACCOUNT_PREFIX",
+    "ATTEMPT_PREFIX",
+    "CHANNEL_PREFIX",
+    "TASK_PREFIX",
+    "TOKEN_PREFIX",
+    "first_id",
+    "new_id",
+    "parse_public_id",
+    "public_id",
+]
+
+ACCOUNT_PREFIX = "acc_"
+ATTEMPT_PREFIX = "att_"
+CHANNEL_PREFIX = "chn_"
+TASK_PREFIX = "task_"
+TOKEN_PREFIX = "tok_"  # noqa: S105 - not a secret
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base32, lower case: sorts as the bytes do, and no character looks like another."""
@@ -20,6 +37,12 @@ def new_id() -> UUID:
     value = (value & ~(0xF << 76)) | (0x7 << 76)
     value = (value & ~(0x3 << 62)) | (0x2 << 62)
     return UUID(int=value)
+
+
+def first_id(at: datetime) -> UUID:
+    """The smallest UUIDv7 that can have been made at this moment or later."""
+    milliseconds = max(0, int(at.timestamp() * 1000))
+    return UUID(int=milliseconds << 80)
 
 
 def public_id(prefix: str, identifier: UUID) -> str:

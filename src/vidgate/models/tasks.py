@@ -15,6 +15,7 @@ __all__ = [
     "FollowUp",
     "OutputSnapshot",
     "TaskError",
+    "TaskFilter",
     "TaskPage",
     "TaskQuery",
     "TaskSnapshot",
@@ -193,6 +194,24 @@ class TaskQuery:
     created_from: datetime | None = None
     created_until: datetime | None = None
     slim: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskFilter:
+    """Which of all tasks an operator wants to see; `None`, or empty, for every one.
+
+    Attributes:
+        account_id: Whose.
+        channel_id: One that has been tried for it.
+        made_since: The earliest moment at which it was made.
+    """
+
+    statuses: tuple[TaskStatus, ...] = ()
+    model: str | None = None
+    user: str | None = None
+    account_id: UUID | None = None
+    channel_id: UUID | None = None
+    made_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

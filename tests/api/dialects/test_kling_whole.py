@@ -18,11 +18,11 @@ from vidgate.api.dialects.kling.endpoints import LEGACY
 from vidgate.config import Settings
 from vidgate.factory import Services
 from vidgate.main import create_app
+from vidgate.models.channels import NewChannel
 from vidgate.models.tasks import TaskStatus
 from vidgate.sandbox.app import create_sandbox
 from vidgate.sandbox.kling_options import KlingOptions
 from vidgate.sandbox.settings import SandboxSettings
-from vidgate.services.channels.provisioning import NewChannel
 
 VIDEOS = "/kling/v1/videos"
 PICTURE = "https://pictures.example/a.png"

@@ -14,10 +14,9 @@ from vidgate.exceptions import (
     NoChannelError,
     RequestError,
 )
-from vidgate.models.channels import Channel
+from vidgate.models.channels import Channel, NewChannel
 from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import AttemptStatus, FollowUp, TaskStatus
-from vidgate.services.channels.provisioning import NewChannel
 from vidgate.services.tasks.creating import Created
 
 NAME = "openai_compatible"

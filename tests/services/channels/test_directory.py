@@ -1,6 +1,7 @@
 """Tokens and channels in memory: in force after a refresh, never used when stale."""
 
 import base64
+from dataclasses import replace
 
 import pytest
 from tests.support.engine import KEYS, SECRET_KEY
@@ -10,9 +11,10 @@ from vidgate.db.channels import ChannelStore
 from vidgate.db.clock import DatabaseClock
 from vidgate.db.engine import Database
 from vidgate.exceptions import ConfigurationError, DatabaseUnavailableError
+from vidgate.models.channels import NewChannel
 from vidgate.providers.registry import build_providers
 from vidgate.services.channels.directory import Directory
-from vidgate.services.channels.provisioning import NewChannel, Provisioning
+from vidgate.services.channels.provisioning import Provisioning
 from vidgate.services.secrets import Purpose, SecretBox, read_secret_keys
 
 
@@ -258,3 +260,52 @@ async def test_a_rotation_reaches_the_pairs(
     assert alone.decrypt(Purpose.ACCESS_KEY, stored[1]) == secret
     with pytest.raises(ConfigurationError):
         box.decrypt(Purpose.ACCESS_KEY, stored[1])
+
+
+async def test_a_changed_token_is_in_force_after_a_refresh(
+    directory: Directory, provisioning: Provisioning
+) -> None:
+    _, key = await provisioning.create_token(name="mine")
+    assert await directory.authenticate(key) is not None
+
+    await provisioning.change_token("mine", lambda token: replace(token, models=("only",)))
+    await directory.refresh()
+
+    known = directory.known(key)
+    assert known is not None
+    assert known.token.models == ("only",)
+
+
+async def test_the_tokens_of_a_deleted_account_are_unknown_after_a_refresh(
+    directory: Directory, provisioning: Provisioning
+) -> None:
+    await provisioning.create_account("team")
+    _, key = await provisioning.create_token(name="mine", account="team")
+    _, other = await provisioning.create_token(name="other")
+    for one in (key, other):
+        assert await directory.authenticate(one) is not None
+
+    await provisioning.delete_account("team")
+    await directory.refresh()
+
+    assert directory.known(key) is None
+    assert await directory.authenticate(key) is None
+    assert directory.known(other) is not None
+
+
+async def test_every_member_of_a_changed_channel_is_in_force_after_a_refresh(
+    directory: Directory, provisioning: Provisioning
+) -> None:
+    made = await provisioning.add_channel(
+        NewChannel(name="one", provider="kling", key=KEYS["kling"])
+    )
+    await directory.refresh()
+
+    changed = await provisioning.change_channel(
+        "one", {"name": "two", "base_url": "http://new.test", "weight": 9, "priority": -1}
+    )
+    await directory.refresh()
+
+    assert await directory.channel(made.id) == changed
+    assert (await directory.access(changed.credential_id)).base_url == "http://new.test"
+    assert (await directory.access(made.credential_id)).base_url == made.base_url

@@ -338,7 +338,7 @@ async def test_an_attempt_keeps_its_key_and_goes_by_the_proxy_of_the_moment(
 ) -> None:
     attempt = await running(engine)
     await engine.operator.provisioning.set_key("vidu", "vda_another_key")
-    await engine.operator.provisioning.set_proxy("vidu", PROXY)
+    await engine.operator.provisioning.change_channel("vidu", {"proxy": PROXY})
     await engine.services.directory.load()
     [channel] = await engine.services.directory.channels()
 
@@ -370,7 +370,7 @@ async def test_a_channel_or_key_that_is_gone_is_the_operators_to_know(
 async def test_a_download_goes_the_same_way(
     engine: Engine, client: Client, upstream: Upstream, channel: Channel
 ) -> None:
-    await engine.operator.provisioning.set_proxy("kling", PROXY)
+    await engine.operator.provisioning.change_channel("kling", {"proxy": PROXY})
     await engine.services.directory.load()
     line = await upstream.line(channel)
     request = step(line.access, "/film").request

@@ -346,7 +346,7 @@ async def test_redirects_that_lead_nowhere(protected: House, location: str, asks
 
 async def test_it_is_fetched_by_the_channels_proxy(protected: House) -> None:
     proxy = "http://proxy.test:3128"
-    await protected.engine.operator.provisioning.set_proxy("kling", proxy)
+    await protected.engine.operator.provisioning.change_channel("kling", {"proxy": proxy})
     await protected.engine.services.directory.load()
     client: Any = protected.engine.services.content.ways._upstream._client
     ways: list[str] = []

@@ -1,16 +1,26 @@
 """Accounts, tokens and channels, as operators make and change them."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from vidgate.config import Settings, provider_setting, provider_variable
 from vidgate.db.accounts import AccountStore
 from vidgate.db.channels import ChannelStore
+from vidgate.db.engine import UniqueViolation
 from vidgate.exceptions import ConfigurationError
-from vidgate.models.accounts import Account, Token
-from vidgate.models.channels import Channel, OnUnknown
-from vidgate.models.ids import new_id
+from vidgate.models.accounts import DEFAULT_ACCOUNT, Account, Token
+from vidgate.models.acts import ITSELF, Author
+from vidgate.models.channels import Channel, ChannelChanges, NewChannel
+from vidgate.models.ids import (
+    ACCOUNT_PREFIX,
+    CHANNEL_PREFIX,
+    TOKEN_PREFIX,
+    new_id,
+    parse_public_id,
+    public_id,
+)
 from vidgate.providers.base import Provider
 from vidgate.providers.transport.proxies import check_proxy_url
 from vidgate.services.secrets import (
@@ -22,40 +32,17 @@ from vidgate.services.secrets import (
     new_token_key,
 )
 
-__all__ = ["DEFAULT_ACCOUNT", "NewChannel", "Provisioning"]
-
-DEFAULT_ACCOUNT = "default"
-"""The account of tokens for which none is named."""
+__all__ = ["Provisioning"]
 
 _NAME_LENGTH = 100
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewChannel:
-    """A channel to add; see `Channel`.
-
-    Attributes:
-        base_url: `None` for the provider's own.
-        callback_secret: What the provider signs callbacks with, `None` where that is the key.
-        proxy: The URL of the proxy to reach the provider by, `None` to go directly.
-    """
-
-    name: str
-    provider: str
-    key: str = field(repr=False)
-    base_url: str | None = None
-    models: tuple[str, ...] = ()
-    model_map: Mapping[str, str] | None = None
-    priority: int = 0
-    weight: int = 1
-    max_concurrency: int | None = None
-    on_unknown: OnUnknown = OnUnknown.FAIL
-    callback_secret: str | None = field(default=None, repr=False)
-    proxy: str | None = field(default=None, repr=False)
-
-
 class Provisioning:
-    """What the command line and the environment change. Running processes follow in a second."""
+    """What the command line and the environment change. Running processes follow in a second.
+
+    Accounts, tokens and channels are told by their name or by their public id. Every change is
+    written down as its author's.
+    """
 
     def __init__(
         self,
@@ -83,26 +70,73 @@ class Provisioning:
                 "back, if need be behind the new one."
             )
 
-    async def rotate_secrets(self) -> int:
+    async def rotate_secrets(self, by: Author = ITSELF) -> int:
         """Encrypt every stored secret under the newest key; return how many there are."""
         return await self._channels.rewrite_secrets(
             lambda table, secret: self._box.rotate(SEALED_BY[table], secret),
             fingerprint=self._box.fingerprints[0],
+            author=by,
         )
 
     # Accounts and tokens
 
-    async def create_account(self, name: str) -> Account:
+    async def create_account(self, name: str, by: Author = ITSELF) -> Account:
         """Make an account.
 
         Raises:
             ConfigurationError: The name is taken or empty.
         """
         _check_name(name)
-        account = await self._accounts.create_account(name)
+        account = await self._accounts.create_account(name, by)
         if account is None:
-            raise ConfigurationError(f"There is an account {name!r} already.")
+            raise _taken("an account", name)
         return account
+
+    async def account(self, name_or_id: str) -> Account:
+        """The account of that name or id.
+
+        Raises:
+            ConfigurationError: There is none.
+        """
+        account_id = parse_public_id(ACCOUNT_PREFIX, name_or_id)
+        account = await self._accounts.account(account_id) if account_id else None
+        account = account or await self._accounts.account_named(name_or_id)
+        if account is None:
+            raise ConfigurationError(
+                f"There is no account {name_or_id!r}; `vidgate account list` shows them."
+            )
+        return account
+
+    async def rename_account(self, name_or_id: str, name: str, by: Author = ITSELF) -> Account:
+        """Give an account another name.
+
+        Raises:
+            ConfigurationError: There is no such account, or the name is taken or empty.
+        """
+        _check_name(name)
+        return await self._change_account(
+            name_or_id, lambda account: replace(account, name=name), act="account.set", by=by
+        )
+
+    async def delete_account(self, name_or_id: str, by: Author = ITSELF) -> Account:
+        """Take an account and all its tokens away for good; its tasks go on to their end.
+
+        Raises:
+            ConfigurationError: There is no such account.
+        """
+        return await self._change_account(
+            name_or_id, lambda account: replace(account, removed=True), act="account.delete", by=by
+        )
+
+    async def _change_account(
+        self, name_or_id: str, change: Callable[[Account], Account], *, act: str, by: Author
+    ) -> Account:
+        account = await self.account(name_or_id)
+        try:
+            changed = await self._accounts.change_account(account.id, change, act=act, author=by)
+        except UniqueViolation:
+            raise _taken("an account", change(account).name) from None
+        return changed or await self.account(name_or_id)
 
     async def ensure_account(self, name: str) -> Account:
         """The account of that name, made if there is none."""
@@ -122,6 +156,7 @@ class Provisioning:
         models: tuple[str, ...] = (),
         expires_at: datetime | None = None,
         strict: bool = False,
+        by: Author = ITSELF,
     ) -> tuple[Token, str]:
         """Make a token and its key, which is not kept and cannot be shown again.
 
@@ -132,12 +167,7 @@ class Provisioning:
         if account is None:
             owner = await self.ensure_account(DEFAULT_ACCOUNT)
         else:
-            named = await self._accounts.account_named(account)
-            if named is None:
-                raise ConfigurationError(
-                    f"There is no account {account!r}; `vidgate account create` makes one."
-                )
-            owner = named
+            owner = await self.account(account)
         key = new_token_key()
         token = await self._accounts.create_token(
             account_id=owner.id,
@@ -146,9 +176,60 @@ class Provisioning:
             models=models,
             expires_at=expires_at,
             strict=strict,
+            author=by,
         )
-        assert token is not None  # noqa: S101 - 256 random bits do not repeat
+        if token is None:  # 256 random bits do not repeat
+            raise ConfigurationError(f"The account {owner.name!r} was deleted just now.")
         return token, key
+
+    async def token(self, name_or_id: str) -> Token:
+        """The token of that id, also a revoked one, or the only one of that name that works.
+
+        Raises:
+            ConfigurationError: There is none, or more than one. What was given is not repeated: it
+                may be the key.
+        """
+        token_id = parse_public_id(TOKEN_PREFIX, name_or_id)
+        token = await self._accounts.token(token_id) if token_id else None
+        if token is not None:
+            return token
+        named = [
+            token
+            for token in await self._accounts.tokens()
+            if token.name == name_or_id and not token.revoked
+        ]
+        if not named:
+            raise ConfigurationError(
+                "There is no token of that name or id; `vidgate token list` shows them."
+            )
+        if len(named) > 1:
+            ids = ", ".join(public_id(TOKEN_PREFIX, token.id) for token in named)
+            raise ConfigurationError(f"There is more than one token of that name: {ids}.")
+        return named[0]
+
+    async def change_token(
+        self, name_or_id: str, change: Callable[[Token], Token], by: Author = ITSELF
+    ) -> Token:
+        """Change what a token is called and what it may do.
+
+        Raises:
+            ConfigurationError: There is no such token, it is revoked, or the name is empty.
+        """
+        token = await self.token(name_or_id)
+        _check_name(change(token).name)
+        changed = await self._accounts.change_token(token.id, change, act="token.set", author=by)
+        if changed is None or changed.revoked:
+            raise ConfigurationError("The token is revoked for good; create another.")
+        return changed
+
+    async def revoke_token(self, name_or_id: str, by: Author = ITSELF) -> Token:
+        """Make a token worthless, for good.
+
+        Raises:
+            ConfigurationError: There is no such token.
+        """
+        token = await self.token(name_or_id)
+        return await self._accounts.revoke_token(token.id, by) or token
 
     async def create_access_key(self, token: Token) -> tuple[str, str]:
         """Give a token a pair to sign requests with, as the vendors' own SDKs do.
@@ -169,36 +250,19 @@ class Provisioning:
 
     # Channels
 
-    async def add_channel(self, new: NewChannel) -> Channel:
+    async def add_channel(self, new: NewChannel, by: Author = ITSELF) -> Channel:
         """Add a channel.
 
         Raises:
             ConfigurationError: The name is taken, there is no such provider, or a value is bad.
         """
-        _check_name(new.name)
         provider = self._provider(new.provider)
         provider.check_credential(_checked_key(new.key))
-        if new.weight < 0:
-            raise ConfigurationError("The weight of a channel is 0 or more.")
-        if new.max_concurrency is not None and new.max_concurrency < 1:
-            raise ConfigurationError("The concurrency of a channel is 1 or more.")
-        if not (new.models or new.model_map or provider.capabilities.model_patterns):
-            raise ConfigurationError(
-                f"The provider {new.provider} has no models of its own, so the channel serves "
-                "nothing; list them with --models, or in "
-                f"{provider_variable(new.provider, 'MODELS')}."
-            )
-        base_url = new.base_url or provider.capabilities.base_url
-        if not base_url:
-            raise ConfigurationError(
-                f"The provider {new.provider} has no address of its own; give it with --base-url, "
-                f"or in {provider_variable(new.provider, 'BASE_URL')}."
-            )
         channel = Channel(
             id=new_id(),
             name=new.name,
             provider=new.provider,
-            base_url=_checked_base_url(base_url, provider.capabilities.api_prefix),
+            base_url=new.base_url or provider.capabilities.base_url,
             credential_id=new_id(),
             models=new.models,
             model_map=dict(new.model_map or {}),
@@ -209,60 +273,117 @@ class Provisioning:
             callback_secret=self._callback_secret(new.callback_secret),
             proxy=self._proxy(new.proxy),
         )
-        made = await self._channels.create(channel, self._box.encrypt(Purpose.CREDENTIAL, new.key))
+        channel = self._checked(channel)
+        secret = self._box.encrypt(Purpose.CREDENTIAL, new.key)
+        made = await self._channels.create(channel, secret, by)
         if made is None:
-            raise ConfigurationError(f"There is a channel {new.name!r} already.")
+            raise _taken("a channel", new.name)
         return made
 
-    async def set_key(self, name: str, key: str) -> Channel:
-        """Give a channel another key for new attempts.
+    async def channel(self, name_or_id: str) -> Channel:
+        """The channel of that name or id.
 
         Raises:
-            ConfigurationError: There is no such channel, or the key cannot be one.
+            ConfigurationError: There is none.
         """
-        channel = await self._channel(name)
-        self._provider(channel.provider).check_credential(_checked_key(key))
-        changed = await self._channels.set_credential(
-            channel, self._box.encrypt(Purpose.CREDENTIAL, key)
-        )
-        return changed or await self._channel(name)
+        channel_id = parse_public_id(CHANNEL_PREFIX, name_or_id)
+        channel = await self._channels.here(channel_id) if channel_id else None
+        channel = channel or await self._channels.named(name_or_id)
+        if channel is None:
+            raise ConfigurationError(f"There is no channel {name_or_id!r}.")
+        return channel
 
-    async def set_callback_secret(self, name: str, secret: str | None) -> Channel:
-        """Change what a channel's provider signs callbacks with; `None` takes it away.
+    async def change_channel(
+        self, name_or_id: str, changes: ChannelChanges, by: Author = ITSELF
+    ) -> Channel:
+        """Change a channel, for new attempts; the proxy for those under way too.
+
+        Attempts under way keep the key and the base URL that they were made with.
 
         Raises:
-            ConfigurationError: There is no such channel, or the secret cannot be one.
+            ConfigurationError: There is no such channel, the name is taken, or a value is bad.
         """
-        encrypted = self._callback_secret(secret)
-        channel = await self._channels.set_callback_secret(name, encrypted)
-        return channel or await self._channel(name)
+        channel = await self.channel(name_or_id)
+        members: dict[str, Any] = dict(changes)
+        key = members.pop("key", None)
+        secret = None
+        if key is not None:
+            self._provider(channel.provider).check_credential(_checked_key(key))
+            secret = self._box.encrypt(Purpose.CREDENTIAL, key)
+        if "callback_secret" in members:
+            members["callback_secret"] = self._callback_secret(members["callback_secret"])
+        if "proxy" in members:
+            members["proxy"] = self._proxy(members["proxy"])
+        mapped = members.pop("model_map", {})
 
-    async def set_proxy(self, name: str, url: str | None) -> Channel:
-        """Change the way to a channel's provider, for work under way too; `None` is the direct one.
+        # A channel that was stored under other rules can still be turned off, or given a key.
+        is_checked = bool(changes.keys() - {"enabled", "key"})
 
-        Raises:
-            ConfigurationError: There is no such channel, or the URL cannot be a proxy's.
-        """
-        channel = await self._channels.set_proxy(name, self._proxy(url))
-        return channel or await self._channel(name)
+        def change(before: Channel) -> Channel:
+            model_map = {**before.model_map, **mapped}
+            after = replace(
+                before,
+                **members,
+                model_map={origin: target for origin, target in model_map.items() if target},
+            )
+            return self._checked(after) if is_checked else after
 
-    async def set_enabled(self, name: str, *, enabled: bool) -> Channel:
-        """Turn a channel on or off for new attempts.
+        try:
+            changed = await self._channels.change(
+                channel.id, change, secret=secret, act="channel.set", author=by
+            )
+        except UniqueViolation:
+            raise _taken("a channel", members["name"]) from None
+        return changed or await self.channel(name_or_id)
 
-        Raises:
-            ConfigurationError: There is no such channel.
-        """
-        channel = await self._channels.set_enabled(name, enabled=enabled)
-        return channel or await self._channel(name)
+    async def set_key(self, name: str, key: str, by: Author = ITSELF) -> Channel:
+        """Give a channel another key for new attempts; see `change_channel`."""
+        return await self.change_channel(name, {"key": key}, by)
 
-    async def remove_channel(self, name: str) -> Channel:
+    async def set_enabled(self, name: str, *, enabled: bool, by: Author = ITSELF) -> Channel:
+        """Turn a channel on or off for new attempts; see `change_channel`."""
+        return await self.change_channel(name, {"enabled": enabled}, by)
+
+    async def remove_channel(self, name_or_id: str, by: Author = ITSELF) -> Channel:
         """Take a channel away for good; its attempts go on to their end.
 
         Raises:
             ConfigurationError: There is no such channel.
         """
-        channel = await self._channels.remove(name)
-        return channel or await self._channel(name)
+        channel = await self.channel(name_or_id)
+        removed = await self._channels.change(
+            channel.id,
+            lambda before: replace(before, removed=True, enabled=False),
+            act="channel.delete",
+            author=by,
+        )
+        return removed or await self.channel(name_or_id)
+
+    def _checked(self, channel: Channel) -> Channel:
+        """A channel as it may be stored.
+
+        Raises:
+            ConfigurationError: One of its values is bad.
+        """
+        _check_name(channel.name)
+        capabilities = self._provider(channel.provider).capabilities
+        if channel.weight < 0:
+            raise ConfigurationError("The weight of a channel is 0 or more.")
+        if channel.max_concurrency is not None and channel.max_concurrency < 1:
+            raise ConfigurationError("The concurrency of a channel is 1 or more.")
+        if not (channel.models or channel.model_map or capabilities.model_patterns):
+            raise ConfigurationError(
+                f"The provider {channel.provider} has no models of its own, so the channel serves "
+                "nothing; list them with --models, or in "
+                f"{provider_variable(channel.provider, 'MODELS')}."
+            )
+        if not channel.base_url:
+            raise ConfigurationError(
+                f"The provider {channel.provider} has no address of its own; give it with "
+                f"--base-url, or in {provider_variable(channel.provider, 'BASE_URL')}."
+            )
+        base_url = _checked_base_url(channel.base_url, capabilities.api_prefix)
+        return replace(channel, base_url=base_url)
 
     # The environment
 
@@ -337,11 +458,9 @@ class Provisioning:
             )
         return provider
 
-    async def _channel(self, name: str) -> Channel:
-        channel = await self._channels.named(name)
-        if channel is None:
-            raise ConfigurationError(f"There is no channel {name!r}.")
-        return channel
+
+def _taken(what: str, name: str) -> ConfigurationError:
+    return ConfigurationError(f"There is {what} {name!r} already.")
 
 
 def _check_name(name: str) -> None:

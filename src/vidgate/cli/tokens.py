@@ -1,0 +1,190 @@
+"""`vidgate token …`."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vidgate.cli.documents import act_document, token_document
+from vidgate.cli.output import JsonOption, print_json, print_one, print_table, say
+from vidgate.cli.running import (
+    NOTHING,
+    ReasonOption,
+    author,
+    parse_span,
+    read_patterns,
+    with_operator,
+)
+from vidgate.models.accounts import DEFAULT_ACCOUNT, Token
+
+if TYPE_CHECKING:
+    from vidgate.operators import OperatorContext
+
+__all__ = ["commands"]
+
+commands = typer.Typer()
+
+_Token = Annotated[
+    str,
+    typer.Argument(metavar="NAME_OR_ID", help="As `token list` shows it; never the key."),
+]
+_NAME = "What it is for."
+
+
+def _parse_expiry(text: str) -> timedelta | None:
+    return None if text == NOTHING else parse_span(text)
+
+
+@commands.command("create")
+def create_token(
+    name: Annotated[str | None, typer.Argument(help=_NAME)] = None,
+    *,
+    named: Annotated[str | None, typer.Option("--name", hidden=True)] = None,
+    account: Annotated[
+        str | None, typer.Option(help=f"Whose it is; `{DEFAULT_ACCOUNT}` if none is named.")
+    ] = None,
+    models: Annotated[
+        str | None,
+        typer.Option(help="The models it may ask for, such as 'this-*,that'; without: all."),
+    ] = None,
+    expires_in: Annotated[
+        timedelta | None,
+        typer.Option(parser=parse_span, metavar="SPAN", help="Such as 12h or 30d; else never."),
+    ] = None,
+    access_key: Annotated[
+        bool,
+        typer.Option(
+            "--access-key",
+            help="Also a pair of access key and secret key, for the vendors' own SDKs.",
+        ),
+    ] = False,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict",
+            help="Make errors of what would be ignored or adjusted, as `Prefer: handling=strict`.",
+        ),
+    ] = False,
+    reason: ReasonOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a token and print its key, this once."""
+    if (name is None) == (named is None):
+        raise typer.BadParameter("give the token one name", param_hint="'NAME'")
+    patterns = read_patterns(models)
+    expires_at = None if expires_in is None else datetime.now(UTC) + expires_in
+
+    async def create(operator: "OperatorContext") -> tuple[dict[str, Any], dict[str, str]]:
+        token, key = await operator.provisioning.create_token(
+            name=name or named or "",
+            account=account,
+            models=patterns,
+            expires_at=expires_at,
+            strict=strict,
+            by=author(reason),
+        )
+        document = await _document(operator, token)
+        if not access_key:
+            return document, {"key": key}
+        pair = await operator.provisioning.create_access_key(token)
+        return document, {"key": key, "access_key": pair[0], "secret_key": pair[1]}
+
+    document, keys = with_operator(create)
+    print_one({"id": document.pop("id"), **keys, **document}, as_json=as_json)
+    if not as_json:
+        say("The keys cannot be shown again." if access_key else "The key cannot be shown again.")
+
+
+@commands.command("list")
+def list_tokens(*, as_json: JsonOption = False) -> None:
+    """List the tokens, oldest first, revoked ones too."""
+
+    async def read(operator: "OperatorContext") -> list[dict[str, Any]]:
+        names = {account.id: account.name for account in await operator.accounts.every_account()}
+        return [
+            token_document(token, names[token.account_id])
+            for token in await operator.accounts.tokens()
+        ]
+
+    documents = with_operator(read)
+    if as_json:
+        print_json(documents)
+    else:
+        print_table(
+            ("id", "name", "account", "models", "strict", "revoked", "expires_at", "created_at"),
+            documents,
+        )
+
+
+@commands.command("show")
+def show_token(token: _Token, *, as_json: JsonOption = False) -> None:
+    """Show a token without its key, and who changed what of it."""
+
+    async def read(operator: "OperatorContext") -> dict[str, Any]:
+        document = await _document(operator, await operator.provisioning.token(token))
+        acts = await operator.acts.of(document["id"])
+        return {**document, "acts": [act_document(act) for act in acts]}
+
+    print_one(with_operator(read), as_json=as_json)
+
+
+@commands.command("set")
+def set_token(
+    token: _Token,
+    *,
+    name: Annotated[str | None, typer.Option(help=_NAME)] = None,
+    models: Annotated[
+        str | None,
+        typer.Option(help="The models it may ask for, such as 'this-*,that', or `all`."),
+    ] = None,
+    expires_in: Annotated[
+        str | None,
+        typer.Option(metavar="SPAN", help="From now on, such as 12h or 30d, or `none` for never."),
+    ] = None,
+    strict: Annotated[
+        bool | None, typer.Option("--strict/--no-strict", help="As for `create`.")
+    ] = None,
+    reason: ReasonOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Change a token, in force within a second; what is not named stays."""
+    changes: dict[str, Any] = {}
+    if name is not None:
+        changes["name"] = name
+    if models is not None:
+        changes["models"] = read_patterns(models)
+    if expires_in is not None:
+        span = _parse_expiry(expires_in)
+        changes["expires_at"] = None if span is None else datetime.now(UTC) + span
+    if strict is not None:
+        changes["strict"] = strict
+    if not changes:
+        raise typer.BadParameter("say what to change; `--help` lists it")
+
+    async def change(operator: "OperatorContext") -> dict[str, Any]:
+        changed = await operator.provisioning.change_token(
+            token, lambda before: replace(before, **changes), author(reason)
+        )
+        return await _document(operator, changed)
+
+    print_one(with_operator(change), as_json=as_json)
+
+
+@commands.command("delete")
+@commands.command("revoke", hidden=True)
+def delete_token(
+    token: _Token, *, reason: ReasonOption = None, as_json: JsonOption = False
+) -> None:
+    """Make a token worthless, for good and within a second."""
+
+    async def delete(operator: "OperatorContext") -> dict[str, Any]:
+        revoked = await operator.provisioning.revoke_token(token, author(reason))
+        return await _document(operator, revoked)
+
+    print_one(with_operator(delete), as_json=as_json)
+
+
+async def _document(operator: "OperatorContext", token: Token) -> dict[str, Any]:
+    names = {account.id: account.name for account in await operator.accounts.every_account()}
+    return token_document(token, names[token.account_id])
