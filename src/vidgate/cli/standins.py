@@ -7,6 +7,7 @@ its process.
 
 import asyncio
 import fcntl
+import importlib.util
 import os
 import socket
 from collections.abc import AsyncIterator
@@ -22,7 +23,7 @@ from vidgate.models.channels import NewChannel
 from vidgate.operators import OperatorContext
 from vidgate.providers.base import Provider
 
-__all__ = ["DEMO_PREFIX", "retire_channels", "shown", "standing_in"]
+__all__ = ["DEMO_PREFIX", "require_sandbox", "retire_channels", "shown", "standing_in"]
 
 DEMO_PREFIX = "demo-"
 """How the names of channels with stand-ins begin."""
@@ -35,6 +36,19 @@ _GRACE = timedelta(seconds=1)
 
 _PRIORITY = 1
 """Above the default: what a demo asks for costs nothing unless somebody wants it to."""
+
+
+def require_sandbox() -> None:
+    """Find out now whether what imitates the providers can be run; its encoder is an extra.
+
+    Raises:
+        ConfigurationError: It cannot.
+    """
+    if importlib.util.find_spec("av") is None:
+        raise ConfigurationError(
+            "The stand-ins for the providers are not installed: install vidgate[sandbox], or "
+            "vidgate[embedded,sandbox] for a demo."
+        )
 
 
 def shown(operator: OperatorContext) -> list[Provider]:

@@ -525,7 +525,8 @@ def _find_binaries() -> Path:
     servers = [server for place in places for server in Path(place).glob("pginstall*/bin/postgres")]
     if not servers:
         raise ConfigurationError(
-            "There is no database: install vidgate[embedded], or set VIDGATE_DATABASE_URL."
+            "There is no database: install vidgate[embedded], or vidgate[embedded,sandbox] for a"
+            " demo, or set VIDGATE_DATABASE_URL."
         )
 
     def version(server: Path) -> int:  # pginstall18; without a number it is the oldest
