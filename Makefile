@@ -6,6 +6,10 @@
 # Python keeps what it compiled, ours and the tests' asserts, so that no process compiles it again.
 unexport PYTHONDONTWRITEBYTECODE
 
+# An editable installation keeps its path in the encoding of the locale: with LC_ALL=C one of other
+# letters than ASCII's cannot be read again.
+export LC_ALL := C.UTF-8
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo test check bench lag lock build clean
 
@@ -14,7 +18,8 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+LOG := $(VENV)/install.log
 
 IS_GOOD := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 CANDIDATES := $(or $(PYTHON),python3 python3.13 python3.12 python3.11 python3.14 python)
@@ -44,7 +49,7 @@ lag: $(STAMP) ## Measure how late 5,000 jobs at one slow channel are known to be
 
 # Without index URLs, and for every system and Python.
 lock: $(STAMP) ## Pin the newest versions in requirements.lock
-	@$(BIN)/python -m uv --version >/dev/null 2>&1 || $(PIP) install uv
+	@$(BIN)/python -m uv --version >/dev/null 2>&1 || $(PIP) --quiet install uv
 	@$(BIN)/python -m uv pip compile --quiet \
 		--universal --python-version 3.11 --fork-strategy fewest --upgrade \
 		--all-extras --group dev --generate-hashes --no-annotate \
@@ -69,9 +74,23 @@ $(STAMP): requirements.lock pyproject.toml
 			echo "vidgate needs Python 3.11 or newer with its venv module (Debian and Ubuntu: python3-venv); name one with: make PYTHON=/path/to/python3" >&2; \
 			exit 1; \
 		fi; \
-		echo "Installing into $(VENV), this once ..." >&2; \
 		"$$python" -m venv --clear $(VENV); \
 	fi
-	@$(PIP) install --require-hashes --requirement requirements.lock
-	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@total=$$(grep -c '==' requirements.lock); count=0; code=1; : >$(LOG); \
+	echo "Installing into $(VENV), this once: up to $$total packages, 130 MB to download, 600 MB on disk." >&2; \
+	{ $(PIP) install --require-hashes --requirement requirements.lock 2>&1; echo "exit $$?"; } \
+	| { while IFS= read -r line; do \
+		case $$line in \
+			'exit '*) code=$${line#exit }; continue ;; \
+			Collecting*) count=$$((count + 1)); news="$$count of $$total: $${line#Collecting }" ;; \
+			Installing*) news="unpacking what was downloaded" ;; \
+			*) news= ;; \
+		esac; \
+		printf '%s\n' "$$line" >>$(LOG); \
+		if [ -n "$$news" ] && [ -t 2 ]; then printf '\r\033[K  %.70s' "$${news%% (from*}" >&2; fi; \
+	done; \
+	if [ -t 2 ]; then printf '\r\033[K' >&2; fi; \
+	if [ "$$code" != 0 ]; then tail -n 12 $(LOG) >&2; echo "That failed; $(LOG) has all of it." >&2; fi; \
+	exit $$code; }
+	@$(PIP) --quiet install --no-deps --no-build-isolation --editable .
 	@touch $@
