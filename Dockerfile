@@ -1,7 +1,11 @@
 # Builds with BuildKit and with the classic builder (docker-compose 1.29) alike.
 ARG PYTHON_VERSION=3.13
+# Put before the names of base images, where they come from another registry; it ends with a slash.
+ARG IMAGE_PREFIX=""
 
-FROM python:${PYTHON_VERSION}-slim AS builder
+FROM ${IMAGE_PREFIX}python:${PYTHON_VERSION}-slim AS builder
+# Another package index than the usual one; what it gives is checked against the same hashes.
+ARG PIP_INDEX_URL=""
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /build
 RUN python -m venv --without-pip /opt/vidgate
@@ -23,7 +27,7 @@ RUN python -m pip --python /opt/vidgate/bin/python install --no-index --find-lin
         "$(echo /build/dist/vidgate-*.whl)${EXTRAS:+[$EXTRAS]}"
 
 
-FROM python:${PYTHON_VERSION}-slim
+FROM ${IMAGE_PREFIX}python:${PYTHON_VERSION}-slim
 LABEL org.opencontainers.image.title="vidgate" \
       org.opencontainers.image.description="One HTTP API in front of many video generation providers." \
       org.opencontainers.image.licenses="Apache-2.0"

@@ -9,6 +9,7 @@ from vidgate.config import Settings
 from vidgate.providers.registry import PROVIDERS
 
 _ROOT = Path(__file__).parents[1]
+_FOR_COMPOSE_ALONE = {"VIDGATE_IMAGE"}
 _NOT_FOR_COMPOSE = {"VIDGATE_DATA_DIR"}  # of the embedded server, which has no place there
 
 
@@ -28,7 +29,7 @@ def test_every_setting_is_listed_and_nothing_else(example: dict[str, str]) -> No
         for name in ("KEY", "BASE_URL", "MODELS")
     }
 
-    assert set(example) == fields | of_providers
+    assert set(example) == fields | of_providers | _FOR_COMPOSE_ALONE
 
 
 def test_the_values_are_the_defaults(
