@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import Cli
 from tests.support.database import run
+from typing_extensions import override
 
 from vidgate.config import Settings
 from vidgate.db.attempts import NewAttempt
@@ -94,6 +95,7 @@ def host_of(content: bytes) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(content)
 
+        @override
         def log_message(self, *_: object) -> None:
             pass
 
