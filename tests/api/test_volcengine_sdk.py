@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 from pydantic import SecretStr
 from tests.support.api import FakeProvider, FakeServices, build_settings, build_task
+from tests.support.node import run_node
 from tests.support.processes import open_town, wait_until
 from volcengine.visual.VisualService import (  # type: ignore[import-untyped] # it has no types
     VisualService,
@@ -103,6 +104,44 @@ async def test_submit_and_get_result(sdk: Any) -> None:
     assert finished["data"]["video_url"] == "https://cdn.example/v.mp4"
     assert (failed["code"], failed["data"], failed["message"]) == (50520, None, "It failed.")
     assert (unknown["code"], unknown["data"]) == (10000, {"status": "not_found"})
+
+
+NODE = """
+import volcengine from "@volcengine/openapi";
+const service = new volcengine.Service({
+  host: process.env.HOST, protocol: "http:", serviceName: "cv", region: "cn-north-1",
+  accessKeyId: process.env.ACCESS, secretKey: process.env.SECRET,
+  defaultVersion: "2022-08-31",
+});
+const submit = service.createJSONAPI("CVSync2AsyncSubmitTask");
+const ask = service.createJSONAPI("CVSync2AsyncGetResult");
+const form = JSON.parse(process.env.FORM);
+const submitted = await submit(form);
+const asked = await ask({req_key: form.req_key, task_id: process.env.TASK});
+console.log(JSON.stringify([submitted, asked]));
+"""
+
+
+async def test_the_sdk_for_node() -> None:
+    async with open_gateway() as (services, url):
+        task = build_task(status=TaskStatus.IN_PROGRESS, provider="jimeng")
+        variables = {
+            "HOST": url.partition("://")[2],
+            "ACCESS": ACCESS,
+            "SECRET": SECRET,
+            "FORM": json.dumps(FORM),
+            "TASK": services.reader.add(task),
+        }
+
+        submitted, asked = await run_node(NODE, variables)
+        [refused, _] = await run_node(NODE, variables | {"SECRET": "other"})
+
+    assert submitted["code"] == submitted["status"] == 10000, submitted
+    assert submitted["data"]["task_id"].startswith("task_")
+    assert (asked["code"], asked["data"]) == (10000, {"status": "in_queue"})
+    assert refused["ResponseMetadata"]["Error"]["Code"] == "SignatureDoesNotMatch"
+    [request] = services.task_creator.requests
+    assert request.metadata == FORM
 
 
 async def test_the_sdks_other_pair_of_methods(sdk: Any) -> None:

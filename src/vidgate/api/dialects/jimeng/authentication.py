@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs
 
+from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope
 
@@ -46,9 +47,13 @@ _SECONDS = re.compile(r"[0-9]{1,9}")
 _IDEMPOTENCY_KEY = HEADER.lower()
 """If it were not signed, a replay could come with another one, and be made."""
 
-_ALWAYS_SIGNED = {"host", "x-date"}
-"""The rest of the list is the client's choice, as it is at the vendor: its own demonstration signs
-no more than these. The body is signed by its digest whether or not the header of it is."""
+_ALWAYS_SIGNED = "x-date"
+"""The rest of the list is the client's choice: the vendor's node SDK signs its date and the digest,
+its demonstration the date and the host. The body is signed by its digest whether or not the header
+of it is, or is sent at all."""
+
+_SIGNED_CALLS = frozenset({"/", "/jimeng"})
+"""Where every POST reads its body by `with_signed_body`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,11 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """What a request says of its own signature."""
+    """What a request says of its own signature.
+
+    Attributes:
+        digest: Of the body, empty where the request does not tell it.
+    """
 
     access_key: str
     names: tuple[str, ...]
@@ -75,11 +84,19 @@ class _Claim:
     headers: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Unchecked:
+    """A signature of a body that has not been read."""
+
+    claim: _Claim
+    secret: SecretStr
+
+
 async def authenticate(scope: Scope, services: Services) -> Caller | None:
     """Find the caller of a signed request; `None` where it is not signed that way.
 
-    Of the body nothing is read: its digest is a signed part of the request, and
-    `with_signed_body` holds the body to it.
+    Nothing of the body is read: `with_signed_body` holds it to its digest, which is a signed part
+    of the request. Where the request does not tell the digest, it checks the signature as well.
 
     Raises:
         AuthenticationError: The signature does not hold; its code is the vendor's word for why.
@@ -94,42 +111,59 @@ async def authenticate(scope: Scope, services: Services) -> Caller | None:
             "InvalidAccessKey",
             "The access key is unknown or was revoked; use the pair that was made for your token.",
         )
-    expected = signature_of(_canonical(claim, scope), key.secret.get_secret_value(), claim.x_date)
-    if not hmac.compare_digest(expected, claim.signature):
-        raise _mismatch(
-            "check the secret key, and that no proxy changes the Host header, the path or the query"
-        )
-    scope["state"][_STATE] = Signature(claim.signature, claim.digest)
+    if claim.digest:
+        scope["state"][_STATE] = _check(claim, scope, key.secret, claim.digest)
+    else:
+        scope["state"][_STATE] = _Unchecked(claim, key.secret)
     return key.caller
 
 
 def signature_on(request: Request) -> Signature | None:
-    """The signature that a request was let in by, `None` where it has a token."""
-    signature: Signature | None = request.scope["state"].get(_STATE)
-    return signature
+    """The signature that a request with its body was let in by, `None` where it has a token."""
+    signature = request.scope["state"].get(_STATE)
+    return signature if isinstance(signature, Signature) else None
 
 
 def with_signed_body(request: Request) -> Request:
     """The same request, whose body ends in an error if it is not the one that was signed."""
-    signature = signature_on(request)
-    if signature is None:
+    if _STATE not in request.scope["state"]:
         return request
-    return Request(request.scope, _checking(request.receive, signature.digest))
+    return Request(request.scope, _checking(request.scope, request.receive))
 
 
-def _checking(receive: Receive, digest: str) -> Receive:
+def _checking(scope: Scope, receive: Receive) -> Receive:
     hashing = hashlib.sha256()
 
     async def receive_and_hash() -> Message:
         message = await receive()
         if message["type"] == "http.request":
             hashing.update(message.get("body", b""))
-            is_last = not message.get("more_body", False)
-            if is_last and not hmac.compare_digest(hashing.hexdigest(), digest):
-                raise _mismatch("the body is not the one whose X-Content-Sha256 was signed")
+            if not message.get("more_body", False):
+                _check_body(scope, hashing.hexdigest())
         return message
 
     return receive_and_hash
+
+
+def _check_body(scope: Scope, digest: str) -> None:
+    signature: Signature | _Unchecked = scope["state"][_STATE]
+    if isinstance(signature, _Unchecked):
+        scope["state"][_STATE] = _check(signature.claim, scope, signature.secret, digest)
+    elif not hmac.compare_digest(digest, signature.digest):
+        raise _mismatch("the body is not the one whose X-Content-Sha256 was signed")
+
+
+def _check(claim: _Claim, scope: Scope, secret: SecretStr, digest: str) -> Signature:
+    expected = signature_of(
+        _canonical(claim, scope, digest), secret.get_secret_value(), claim.x_date
+    )
+    if not hmac.compare_digest(expected, claim.signature):
+        others = "" if claim.digest else ", nor the body"
+        raise _mismatch(
+            "check the secret key, and that no proxy changes the signed headers, such as Host, "
+            f"the path or the query{others}"
+        )
+    return Signature(claim.signature, digest)
 
 
 def _read_claim(scope: Scope) -> _Claim | None:
@@ -159,10 +193,15 @@ def _read_claim(scope: Scope) -> _Claim | None:
     names = tuple(found["names"].split(";"))
     _check_names(names, headers, twice)
     x_date, digest = headers.get("x-date", "").strip(), headers.get("x-content-sha256", "").strip()
-    if not x_date or not digest:
-        missing = "X-Content-Sha256, the SHA-256 of the body" if x_date else "X-Date, the UTC time"
-        raise _refusal("MissingRequestInfo", f"A signed request needs {missing}.")
-    if not _X_DATE.fullmatch(x_date) or not _DIGEST.fullmatch(digest):
+    if not x_date:
+        raise _refusal("MissingRequestInfo", "A signed request needs X-Date, the UTC time.")
+    if not digest and (scope["method"] != "POST" or scope["path"] not in _SIGNED_CALLS):
+        raise _refusal(
+            "MissingRequestInfo",
+            "A signed request needs X-Content-Sha256, the SHA-256 of the body; only a POST to "
+            "/jimeng/ or / may leave it out.",
+        )
+    if not _X_DATE.fullmatch(x_date) or (digest and not _DIGEST.fullmatch(digest)):
         raise _refusal(
             "InvalidAuthorization",
             "X-Date must read as 20261120T080000Z, and X-Content-Sha256 be 64 hexadecimal digits "
@@ -176,11 +215,10 @@ def _read_claim(scope: Scope) -> _Claim | None:
 
 
 def _check_names(names: tuple[str, ...], headers: Mapping[str, str], twice: set[str]) -> None:
-    is_list = list(names) == sorted(set(names)) and _ALWAYS_SIGNED.issubset(names)
-    if not is_list:
+    if list(names) != sorted(set(names)) or _ALWAYS_SIGNED not in names:
         raise _refusal(
             "InvalidAuthorization",
-            "SignedHeaders must be sorted names in lower case, host and x-date among them.",
+            "SignedHeaders must be sorted names in lower case, x-date among them.",
         )
     if _IDEMPOTENCY_KEY in headers and _IDEMPOTENCY_KEY not in names:
         raise _refusal(
@@ -208,7 +246,7 @@ def _check_time(claim: _Claim, scope: Scope, now: datetime) -> None:
         )
 
 
-def _canonical(claim: _Claim, scope: Scope) -> str:
+def _canonical(claim: _Claim, scope: Scope, digest: str) -> str:
     # The path as it came: a slash at its end is signed, though no route minds it.
     path = scope.get("raw_path") or scope["path"].encode()
     return write_canonical(
@@ -217,7 +255,7 @@ def _canonical(claim: _Claim, scope: Scope) -> str:
         query=scope["query_string"].decode("latin-1"),
         headers=claim.headers,
         names=claim.names,
-        digest=claim.digest,
+        digest=digest,
     )
 
 

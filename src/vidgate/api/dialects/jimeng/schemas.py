@@ -14,9 +14,9 @@ DESCRIPTION = (
     "`Action=CVSync2AsyncGetResult` asks for a task: `data.status` is `in_queue` until it is "
     "`done`; a task that failed shows as a `code` other than 10000, one that is unknown as "
     "`not_found`. `CVSubmitTask` and `CVGetResult` do the same.\n\n"
-    "Send a token, or a Volcengine signature (HMAC-SHA256, region `cn-north-1`, service `cv`, with "
-    "`X-Date` and `X-Content-Sha256`) made with a token's access key and secret, as the official "
-    "SDK does; a proxy in front has to leave `Host` and the path as they are. A signed submit that "
+    "Send a token, or a Volcengine signature (HMAC-SHA256, region `cn-north-1`, service `cv`) "
+    "made with a token's access key and secret, over whatever headers, `X-Date` among them, as the "
+    "official SDKs do; a proxy in front has to leave what is signed as it is. A signed submit that "
     "comes again, with the same signature, gets the first answer: the SDK writes the time in whole "
     "seconds, so two of the same body that are meant as two must be a second apart."
 )
