@@ -1,13 +1,17 @@
 """`Idempotency-Key`, in every dialect that makes something."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, cast
 
+import orjson
 import pytest
 from tests.api.creating_posts import POSTS
-from tests.support.api import Api, open_api
+from tests.support.api import KEY, Api, open_api
 
+from vidgate.models.requests import Recognition
 from vidgate.providers.vidu import Vidu
 
 PICTURE = "https://pictures.example/a.png"
@@ -130,3 +134,135 @@ async def test_order_and_blanks_of_json_do_not_count(api: Api) -> None:
 
     first, again = api.services.task_creator.onces
     assert first == again
+
+
+# What an SDK repeats by itself
+
+
+async def repeat(api: Api, name: str, count: str, **headers: str) -> Any:
+    path, body = POSTS[name]
+    headers["x-stainless-retry-count"] = count
+    return await api.client.post(path, json=body, headers=headers)
+
+
+@pytest.mark.parametrize("name", POSTS)
+async def test_a_retry_is_told_by_its_count(api: Api, name: str) -> None:
+    for count in ("0", "1", "2"):
+        assert (await repeat(api, name, count)).status_code == 200
+
+    onces = [once for once in api.services.task_creator.onces if once is not None]
+    assert [once.recognition for once in onces] == [
+        Recognition.FIRST,
+        Recognition.RETRY,
+        Recognition.RETRY,
+    ]
+    assert len({once.fingerprint for once in onces}) == 1
+    assert len({once.key for once in onces}) == 3
+    assert {once.lifetime.total_seconds() for once in onces} == {15 * 60}
+    assert all(once.frees_refused for once in onces)
+
+
+@pytest.mark.parametrize("count", ["", "-1", "1.5", "one", "1" * 20])
+async def test_what_is_no_count_tells_nothing(api: Api, count: str) -> None:
+    assert (await repeat(api, "openai", count)).status_code == 200
+
+    assert api.services.task_creator.onces == [None]
+
+
+@pytest.mark.parametrize("name", POSTS)
+async def test_a_key_goes_before_the_count(api: Api, name: str) -> None:
+    await repeat(api, name, "1", **{"Idempotency-Key": "k"})
+
+    [once] = api.services.task_creator.onces
+    assert once is not None
+    assert (once.key, once.recognition) == ("client:k", Recognition.BY_KEY)
+
+
+async def test_kling_has_its_own_name_for_a_task_before_the_count(api: Api) -> None:
+    path, body = POSTS["kling"]
+
+    await api.client.post(
+        path,
+        json={**body, "external_task_id": "mine"},
+        headers={"x-stainless-retry-count": "1"},
+    )
+
+    [once] = api.services.task_creator.onces
+    assert once is not None
+    assert (once.key, once.recognition) == ("kling:external_task_id:mine", Recognition.BY_KEY)
+
+
+async def test_token_route_and_body_make_a_retry_the_same(api: Api) -> None:
+    path, body = POSTS["openai"]
+    other = f"sk-{'o' * 43}"
+    api.services.directory.others[other] = api.services.directory.account_id
+    for url, members, key in (
+        (path, {}, KEY),
+        (path, {"seed": 7}, KEY),
+        ("/v1/video/generations", {}, KEY),
+        (path, {}, other),
+    ):
+        await api.client.post(
+            url,
+            json={**body, **members},
+            headers={"x-stainless-retry-count": "1", "Authorization": f"Bearer {key}"},
+        )
+
+    onces = [once for once in api.services.task_creator.onces if once is not None]
+    assert len({once.fingerprint for once in onces}) == 4
+
+
+# Whether an answer arrived
+
+
+@pytest.mark.parametrize("name", POSTS)
+async def test_an_answer_that_counts_is_noted_when_it_arrived(api: Api, name: str) -> None:
+    creator = api.services.task_creator
+    assert (await repeat(api, name, "0")).status_code == 200
+    assert (await post(api, name, None)).status_code == 200
+
+    assert [created.receipt for created in creator.arrived] == [creator.receipt]
+
+
+@pytest.mark.parametrize(
+    ("is_gone", "breaks"), [(False, False), (True, False), (False, True)], ids=str
+)
+async def test_an_answer_arrives_at_a_client_that_is_there(
+    api: Api, *, is_gone: bool, breaks: bool
+) -> None:
+    path, body = POSTS["openai"]
+    content = orjson.dumps(body)
+    messages: list[Any] = [{"type": "http.request", "body": content, "more_body": False}]
+    if is_gone:
+        messages.append({"type": "http.disconnect"})
+
+    async def receive() -> Any:
+        if messages:
+            return messages.pop(0)
+        return await asyncio.get_running_loop().create_future()
+
+    async def send(message: Any) -> None:
+        if breaks and message["type"] == "http.response.body":
+            raise OSError("connection lost")
+
+    headers = {
+        "authorization": f"Bearer {KEY}",
+        "content-length": str(len(content)),
+        "x-stainless-retry-count": "0",
+    }
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "root_path": "",
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+    }
+    with suppress(OSError):
+        await api.app(scope, receive, send)
+
+    assert len(api.services.task_creator.requests) == 1
+    assert len(api.services.task_creator.arrived) == int(not (is_gone or breaks))

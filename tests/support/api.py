@@ -15,6 +15,7 @@ from tests.support.serving import serve
 
 from vidgate.api.bodies import BodyBudget, BodyReader
 from vidgate.config import Settings
+from vidgate.db.once import Receipt
 from vidgate.exceptions import (
     ConflictError,
     DatabaseUnavailableError,
@@ -109,9 +110,9 @@ class FakeDirectory:
         if not self.is_up:
             raise DatabaseUnavailableError("down")
         if key in self.others:
-            return replace(
-                self.caller, token=replace(self.caller.token, account_id=self.others[key])
-            )
+            token_id = UUID(int=3 + list(self.others).index(key))
+            token = replace(self.caller.token, id=token_id, account_id=self.others[key])
+            return replace(self.caller, token=token)
         return self.caller if key == KEY else None
 
     async def access_key(self, access_key: str) -> AccessKey | None:
@@ -147,6 +148,8 @@ class FakeSubmissions:
         self.follow_ups: list[tuple[FollowUp, str, VideoRequest]] = []
         self.error: Exception | None = None
         self.replayed = False
+        self.arrived: list[Created] = []
+        self.receipt = Receipt(UUID(int=1), "k", UUID(int=3))
         self.ignored: tuple[str, ...] = ()
         self.adjusted: tuple[str, ...] = ()
         self.unknown: tuple[str, ...] = ()
@@ -178,7 +181,11 @@ class FakeSubmissions:
                 unknown=self.unknown,
             ),
         )
-        return Created(task, self.replayed)
+        counts = once is not None and once.ends_with_answer
+        return Created(task, self.replayed, self.receipt if counts else None)
+
+    def delivered(self, created: Created) -> None:
+        self.arrived.append(created)
 
     async def follow_up(
         self,

@@ -74,6 +74,8 @@ class _Submissions(Protocol):
         once: IdempotencyClaim | None = ...,
     ) -> Created: ...
 
+    def delivered(self, created: Created) -> None: ...
+
 
 class _DirectCalls(Protocol):
     async def ask(

@@ -395,9 +395,18 @@ idempotency_keys = Table(
         server_default=text("false"),
         comment="a repetition was told of the task, which must not be undone any more",
     ),
+    Column(
+        "delivered", Boolean, comment="the client has the answer; null where that does not count"
+    ),
     _created_at(),
     Column("expires_at", DateTime(timezone=True), nullable=False, index=True),
     PrimaryKeyConstraint("account_id", "key"),
+    Index(
+        "idempotency_keys_undelivered_idx",
+        "account_id",
+        "fingerprint",
+        postgresql_where=text("delivered IS FALSE"),
+    ),
 )
 
 prices = Table(

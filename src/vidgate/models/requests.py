@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import Enum, auto
 from typing import Any
 from uuid import UUID
 
 from vidgate.constants import HEAVY_BYTES
 
-__all__ = ["IdempotencyClaim", "Image", "VideoRequest"]
+__all__ = ["IdempotencyClaim", "Image", "Recognition", "VideoRequest"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +88,24 @@ class VideoRequest:
         return sum(len(image.content) for image in self.images if image.content)
 
 
+class Recognition(Enum):
+    """Which request is a repetition of one before it."""
+
+    BY_KEY = auto()
+    """The one with the same key."""
+
+    UNTIL_ANSWERED = auto()
+    """The one with the same key, as long as the answer to the first was not delivered. After that
+    it is a new request, which takes the key over."""
+
+    FIRST = auto()
+    """None, as its client says. Its key is its own, and a `RETRY` finds it."""
+
+    RETRY = auto()
+    """This one may be, as its client says: of a request with the same fingerprint whose answer was
+    not delivered. If there is none it is a new request, which another `RETRY` finds."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdempotencyClaim:
     """By what a repeated request is recognised, so that nothing is made twice.
@@ -97,9 +116,16 @@ class IdempotencyClaim:
         lifetime: How long it is remembered.
         frees_refused: Whether a request that was refused leaves the key free, as a name has it that
             only what exists can take; otherwise the refusal is repeated.
+        recognition: What is a repetition.
     """
 
     key: str
     fingerprint: bytes
     lifetime: timedelta
     frees_refused: bool = False
+    recognition: Recognition = Recognition.BY_KEY
+
+    @property
+    def ends_with_answer(self) -> bool:
+        """Whether it counts that the answer was delivered."""
+        return self.recognition is not Recognition.BY_KEY

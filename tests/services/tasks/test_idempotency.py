@@ -10,7 +10,7 @@ import pytest
 from tests.support.engine import Engine, open_engine
 from tests.support.upstreams import MODELS, Reply, Upstream, refusal
 
-from vidgate.db.once import OnceStore
+from vidgate.db.once import OnceStore, claim_key
 from vidgate.exceptions import (
     DatabaseUnavailableError,
     IdempotencyError,
@@ -22,7 +22,7 @@ from vidgate.models.accounts import Caller
 from vidgate.models.attempts import Attempt
 from vidgate.models.ids import new_id
 from vidgate.models.outcomes import FaultKind
-from vidgate.models.requests import IdempotencyClaim, VideoRequest
+from vidgate.models.requests import IdempotencyClaim, Recognition, VideoRequest
 from vidgate.models.tasks import TaskStatus
 from vidgate.services.tasks.creating import Created
 from vidgate.services.tasks.idempotency import Repetitions, UndoneError
@@ -412,3 +412,196 @@ async def test_what_is_undone_while_a_repetition_looks_is_told_to_nobody(
     assert not again.replayed
     assert again.snapshot.id != first.snapshot.id
     assert len(fake.submits) == 1
+
+
+# Requests that count as repeated only until their answer arrived
+
+
+def of_sdk(count: int, fingerprint: bytes = b"of-an-sdk") -> IdempotencyClaim:
+    return IdempotencyClaim(
+        key=f"retry:{new_id()}",
+        fingerprint=fingerprint,
+        lifetime=timedelta(minutes=15),
+        frees_refused=True,
+        recognition=Recognition.RETRY if count else Recognition.FIRST,
+    )
+
+
+async def arrive(engine: Engine, *made: Created) -> None:
+    """Have these answers arrive, and be noted."""
+    creator = engine.services.task_creator
+    for created in made:
+        creator.delivered(created)
+    await creator._repetitions.aclose()
+
+
+SIGNED = replace(ONCE, recognition=Recognition.UNTIL_ANSWERED)
+
+
+@pytest.mark.parametrize(
+    ("claims", "arrives", "minutes", "tasks"),
+    [
+        ([of_sdk(0), of_sdk(1)], False, 0, 1),
+        ([of_sdk(0), of_sdk(1), of_sdk(2)], False, 0, 1),
+        ([of_sdk(1), of_sdk(2)], False, 0, 1),
+        ([of_sdk(0), of_sdk(1)], False, 14, 1),
+        ([of_sdk(0), of_sdk(1)], False, 15, 2),
+        ([of_sdk(0), of_sdk(1)], True, 0, 2),
+        ([of_sdk(0), of_sdk(0)], False, 0, 2),
+        ([of_sdk(0), of_sdk(1, b"another")], False, 0, 2),
+        ([of_sdk(1)], False, 0, 1),
+        ([SIGNED, SIGNED], False, 0, 1),
+        ([SIGNED, SIGNED, SIGNED, SIGNED], True, 0, 4),
+        ([SIGNED, ONCE], True, 0, 1),
+        ([ONCE, SIGNED], True, 0, 1),
+        ([ONCE, ONCE], True, 0, 1),
+    ],
+)
+async def test_what_is_a_repetition(
+    database_url: str,
+    *,
+    claims: list[IdempotencyClaim],
+    arrives: bool,
+    minutes: float,
+    tasks: int,
+) -> None:
+    """Each request comes to another replica than the one before."""
+    async with open_engine(database_url) as one, open_engine(database_url) as other:
+        await one.channel("kling")
+        await other.services.directory.load()
+        other.caller = one.caller
+        fakes = [Upstream(engine.router, "kling") for engine in (one, other)]
+        made: list[Created] = []
+        for index, claim in enumerate(claims):
+            engine = (one, other)[index % 2]
+            made.append(await create(engine, claim))
+            if arrives:
+                await arrive(engine, made[-1])
+            for each in (one, other):
+                each.clock.advance(minutes=minutes)
+
+    assert len({created.snapshot.id for created in made}) == tasks
+    assert sum(len(fake.submits) for fake in fakes) == tasks
+    assert sum(not created.replayed for created in made) == tasks
+
+
+async def test_of_equal_requests_that_were_lost_each_is_told_once(
+    engine: Engine, fake: Upstream
+) -> None:
+    made = [await create(engine, of_sdk(0)) for _ in range(3)]
+
+    again = await asyncio.gather(*(create(engine, of_sdk(1)) for _ in range(3)))
+
+    assert {one.snapshot.id for one in again} == {one.snapshot.id for one in made}
+    assert all(one.replayed for one in again)
+    assert len(fake.submits) == 3
+
+
+async def test_what_a_retry_was_told_is_told_once(engine: Engine, fake: Upstream) -> None:
+    first = await create(engine, of_sdk(0))
+    again = await create(engine, of_sdk(1))
+    await arrive(engine, again)
+
+    other = await create(engine, of_sdk(1))
+
+    assert again.snapshot.id == first.snapshot.id != other.snapshot.id
+    assert not other.replayed
+    assert len(fake.submits) == 2
+
+
+async def test_a_retry_of_what_was_refused_is_carried_out(engine: Engine, fake: Upstream) -> None:
+    fake.on_submit = [refusal("kling", FaultKind.CONTENT_POLICY)]
+    with pytest.raises(RequestError):
+        await create(engine, of_sdk(0))
+    fake.on_submit = [fake.accept]
+
+    assert not (await create(engine, of_sdk(1))).replayed
+
+
+async def test_an_equal_request_after_a_refusal_is_carried_out(
+    engine: Engine, fake: Upstream
+) -> None:
+    fake.on_submit = [refusal("kling", FaultKind.CONTENT_POLICY)]
+    with pytest.raises(RequestError):
+        await create(engine, SIGNED)
+    with pytest.raises(RepeatedRefusalError):
+        await create(engine, ONCE)
+    fake.on_submit = [fake.accept]
+
+    assert not (await create(engine, SIGNED)).replayed
+
+
+async def test_an_equal_request_may_come_before_the_note_that_the_answer_arrived(
+    engine: Engine, fake: Upstream
+) -> None:
+    """On another replica, right behind the answer."""
+    first = await create(engine, SIGNED)
+    _, store = repetitions(engine)
+    find = store.find
+    looks = 0
+
+    async def looking(account_id: Any, key: str) -> Any:
+        nonlocal looks
+        looks += 1
+        if looks == 3:
+            await arrive(engine, first)
+        return await find(account_id, key)
+
+    store.find = looking  # type: ignore[method-assign]
+
+    again = await create(engine, SIGNED)
+
+    assert again.snapshot.id != first.snapshot.id
+    assert len(fake.submits) == 2
+
+
+async def test_a_late_note_says_nothing_of_the_task_that_came_after(
+    engine: Engine, fake: Upstream
+) -> None:
+    first = await create(engine, SIGNED)
+    await arrive(engine, first)
+    second = await create(engine, SIGNED)
+    await arrive(engine, first)
+
+    again = await create(engine, SIGNED)
+
+    assert first.snapshot.id != second.snapshot.id == again.snapshot.id
+    assert len(fake.submits) == 2
+
+
+async def test_a_note_that_cannot_be_written_leaves_a_repetition_what_it_is(
+    engine: Engine, fake: Upstream
+) -> None:
+    _, store = repetitions(engine)
+    note_receipts = store.note_receipts
+
+    async def away(receipts: Any) -> None:
+        del receipts
+        store.note_receipts = note_receipts  # type: ignore[method-assign]
+        raise DatabaseUnavailableError("away")
+
+    store.note_receipts = away  # type: ignore[method-assign]
+    first = await create(engine, of_sdk(0))
+    await arrive(engine, first)
+
+    assert (await create(engine, of_sdk(1))).snapshot.id == first.snapshot.id
+    await arrive(engine, first)
+    assert (await create(engine, of_sdk(1))).snapshot.id != first.snapshot.id
+    assert len(fake.submits) == 2
+
+
+async def test_a_retry_waits_for_the_first_one_that_is_being_stored(engine: Engine) -> None:
+    database = engine.operator.database
+    account_id, now = engine.caller.account_id, engine.clock.now()
+    store = OnceStore(database)
+    first, task_id = of_sdk(0), new_id()
+    async with database.transaction() as transaction:
+        await claim_key(transaction, first, account_id, task_id, now)
+        looking = asyncio.create_task(store.adopt(of_sdk(1), account_id, now))
+        done, _ = await asyncio.wait({looking}, timeout=0.2)
+        assert not done
+
+    found = await looking
+
+    assert found is not None
+    assert (found.key, found.task_id) == (first.key, task_id)

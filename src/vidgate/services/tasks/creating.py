@@ -15,7 +15,7 @@ import structlog
 
 from vidgate.db.attempts import NewAttempt
 from vidgate.db.clock import Clock
-from vidgate.db.once import FirstUse, RepeatedError
+from vidgate.db.once import FirstUse, Receipt, RepeatedError
 from vidgate.db.tasks import NewTask, TaskStore
 from vidgate.exceptions import (
     DatabaseUnavailableError,
@@ -65,10 +65,12 @@ class Created:
 
     Attributes:
         replayed: Whether it was made before, by a request of which this one is a repetition.
+        receipt: What to note once its client has the answer, `None` where that does not count.
     """
 
     snapshot: TaskSnapshot
     replayed: bool = False
+    receipt: Receipt | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +200,11 @@ class TaskCreator:
             )
         return await self._answer(plan.task, begun, once)
 
+    def delivered(self, created: Created) -> None:
+        """Take note that a client has its answer."""
+        if created.receipt is not None:
+            self._repetitions.delivered(created.receipt)
+
     async def drain(self, grace: timedelta) -> None:
         """Let submits under way end, for at most `grace`; what is left is recovered later."""
         with suppress(TimeoutError):
@@ -206,6 +213,7 @@ class TaskCreator:
                     await asyncio.wait(self._running)
         for running in self._running:
             running.cancel()
+        await self._repetitions.aclose()
 
     async def _begin(self, plan: Plan, once: IdempotencyClaim | None) -> _Begun:
         """Store a task and start its submit, in one piece.
@@ -228,12 +236,13 @@ class TaskCreator:
             if done:
                 await self._raise_refused(begun.running.result(), task, once)
         self._changes.changed(task.id)
+        receipt = _receipt(once, begun.snapshot)
         try:
             view = await self._reader.read(begun.snapshot.public_id, task.account_id)
         except DatabaseUnavailableError:
             # Stored it is; what became of it meanwhile a poll will tell.
-            return Created(begun.snapshot)
-        return Created(view.snapshot)
+            return Created(begun.snapshot, receipt=receipt)
+        return Created(view.snapshot, receipt=receipt)
 
     async def _raise_refused(
         self, result: SubmitResult, task: NewTask, once: IdempotencyClaim | None
@@ -261,9 +270,10 @@ class TaskCreator:
         """Answer as the first request was, waiting for it as long as it waits itself.
 
         Returns:
-            `None` where the first came to nothing and its key is free again.
+            `None` where the first came to nothing, or is answered, and its key is free again.
         """
         waits_until = time.monotonic() + self._submit_wait
+        is_first_look = True
         account_id = caller.account_id
         if self._waiting[account_id] >= _WAITING_AT_ONCE:
             waits_until = 0
@@ -274,7 +284,10 @@ class TaskCreator:
                     first, once, account_id, patient=time.monotonic() < waits_until
                 )
                 if task is not None:
-                    return Created(task, replayed=True)
+                    if is_first_look and await self._repetitions.is_spent(first, once, account_id):
+                        return None
+                    return Created(task, replayed=True, receipt=_receipt(once, task, key=first.key))
+                is_first_look = False
                 await asyncio.sleep(_REPEAT_PAUSE.total_seconds())
         except UndoneError:
             return None
@@ -336,6 +349,15 @@ class TaskCreator:
         self._running.add(running)
         running.add_done_callback(self._running.discard)
         return running
+
+
+def _receipt(
+    once: IdempotencyClaim | None, task: TaskSnapshot, key: str | None = None
+) -> Receipt | None:
+    """What to note of an answer; `key` is that of the first request, if this one repeats it."""
+    if once is None or not once.ends_with_answer:
+        return None
+    return Receipt(task.account_id, key or once.key, task.id)
 
 
 def _first_snapshot(plan: Plan, option: Option) -> TaskSnapshot:

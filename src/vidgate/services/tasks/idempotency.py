@@ -1,17 +1,35 @@
 """Requests that come again: answered as the first time, never carried out twice."""
 
-from datetime import datetime
+import asyncio
+from datetime import datetime, timedelta
+from typing import assert_never
 from uuid import UUID
 
+import structlog
+
 from vidgate.db.attempts import AttemptStore
-from vidgate.db.once import FirstUse, OnceStore
-from vidgate.exceptions import IdempotencyError, RepeatedRefusalError, RequestError
+from vidgate.db.once import FirstUse, OnceStore, Receipt
+from vidgate.exceptions import (
+    DatabaseUnavailableError,
+    IdempotencyError,
+    RepeatedRefusalError,
+    RequestError,
+)
 from vidgate.models.ids import public_id
-from vidgate.models.requests import IdempotencyClaim
+from vidgate.models.requests import IdempotencyClaim, Recognition
 from vidgate.models.tasks import AttemptStatus, TaskSnapshot, TaskStatus
 from vidgate.services.views.reading import TaskReader
 
 __all__ = ["Repetitions", "UndoneError"]
+
+_log = structlog.get_logger(__name__)
+
+_RECEIPT_LOOKS = (timedelta(seconds=0.02), timedelta(seconds=0.08), timedelta(seconds=0.2))
+"""Pauses before looks for the note that an answer arrived: it is written right behind the answer,
+and a client that signs by the second may send its next request sooner."""
+
+_MAX_RECEIPTS = 10_000
+"""Notes kept while PostgreSQL does not answer; what comes above that is dropped."""
 
 
 class UndoneError(Exception):
@@ -25,13 +43,27 @@ class Repetitions:
         self._store = store
         self._attempts = attempts
         self._reader = reader
+        self._receipts: list[Receipt] = []
+        self._noting: asyncio.Task[None] | None = None
 
     async def find(
         self, once: IdempotencyClaim, account_id: UUID, now: datetime
     ) -> FirstUse | None:
-        """What the key was first used for, `None` if it is free."""
-        first = await self._store.find(account_id, once.key)
-        return first if first is not None and first.expires_at > now else None
+        """What the request repeats, or may repeat; `None` if it is the first.
+
+        Raises:
+            DatabaseUnavailableError: It could not be read.
+        """
+        match once.recognition:
+            case Recognition.FIRST:
+                return None
+            case Recognition.RETRY:
+                return await self._store.adopt(once, account_id, now)
+            case Recognition.BY_KEY | Recognition.UNTIL_ANSWERED:
+                first = await self._store.find(account_id, once.key)
+                return None if first is None or _is_free(first, once, now) else first
+            case _:
+                assert_never(once.recognition)
 
     async def answer(
         self, first: FirstUse, once: IdempotencyClaim, account_id: UUID, *, patient: bool
@@ -40,7 +72,7 @@ class Repetitions:
 
         Args:
             first: What the key was first used for.
-            once: The key.
+            once: By what it was recognised.
             account_id: Whose.
             patient: Whether to wait for what is being submitted; otherwise it is answered as it is.
 
@@ -55,7 +87,7 @@ class Repetitions:
             raise IdempotencyError(
                 "This idempotency key was used for another request; send a new key."
             )
-        kept = await self._store.find(account_id, once.key)
+        kept = await self._store.find(account_id, first.key)
         if kept is None or kept.task_id != first.task_id:
             raise UndoneError
         if kept.answer is not None:
@@ -68,7 +100,7 @@ class Repetitions:
             return None
         # From here on its client has the id: a process that is not sure of having stored it, and
         # undoes it for that, has to leave it alone.
-        if not await self._store.acknowledge(account_id, once.key, task.id):
+        if not await self._store.acknowledge(account_id, first.key, task.id):
             raise UndoneError
         return task
 
@@ -77,6 +109,52 @@ class Repetitions:
             return True  # a refusal is written a moment after the failure that it tells of
         attempts = await self._attempts.of_task(task.id)
         return any(one.status is AttemptStatus.SUBMITTING for one in attempts)
+
+    async def is_spent(self, first: FirstUse, once: IdempotencyClaim, account_id: UUID) -> bool:
+        """Whether the answer to the first request, which is ready, arrives in a moment.
+
+        Raises:
+            DatabaseUnavailableError: It could not be read.
+        """
+        if once.recognition is not Recognition.UNTIL_ANSWERED:
+            return False
+        for pause in _RECEIPT_LOOKS:
+            await asyncio.sleep(pause.total_seconds())
+            kept = await self._store.find(account_id, first.key)
+            if kept is None or kept.task_id != first.task_id or kept.delivered:
+                return True
+        return False
+
+    def delivered(self, receipt: Receipt) -> None:
+        """Note soon that an answer arrived; many in one statement, one statement at a time.
+
+        A note that cannot be written is dropped: a repetition then gets the same answer.
+        """
+        if len(self._receipts) >= _MAX_RECEIPTS:
+            return
+        self._receipts.append(receipt)
+        if self._noting is None:
+            self._noting = asyncio.create_task(self._note_receipts(), name="delivered answers")
+
+    async def aclose(self) -> None:
+        """Write the notes that are pending, within the time that one statement may take."""
+        if self._noting is not None:
+            await asyncio.wait([self._noting])
+
+    async def _note_receipts(self) -> None:
+        try:
+            while self._receipts:
+                receipts, self._receipts = self._receipts, []
+                try:
+                    await self._store.note_receipts(receipts)
+                except DatabaseUnavailableError as error:
+                    _log.warning(
+                        "Delivered answers were not noted",
+                        count=len(receipts),
+                        error=type(error).__name__,
+                    )
+        finally:
+            self._noting = None
 
     async def purge(self, now: datetime) -> None:
         """Forget the keys whose time is over."""
@@ -101,3 +179,9 @@ class Repetitions:
                 "param": error.param,
             },
         )
+
+
+def _is_free(first: FirstUse, once: IdempotencyClaim, now: datetime) -> bool:
+    """Whether the key may be used anew."""
+    takes_over = once.recognition is Recognition.UNTIL_ANSWERED and first.delivered
+    return first.expires_at <= now or bool(takes_over)

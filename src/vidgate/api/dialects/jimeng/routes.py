@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from vidgate.api.bodies import BodyReader
+from vidgate.api.created import CreatedResponse
 from vidgate.api.dependencies import (
     TOKEN,
     BodiesDependency,
@@ -25,8 +26,8 @@ from vidgate.api.dialects.jimeng.errors import current_request_id
 from vidgate.api.dialects.jimeng.reading import read_question, read_submit
 from vidgate.api.dialects.jimeng.schemas import ANSWERS, DESCRIPTION, OPENAPI
 from vidgate.api.forms import Form
-from vidgate.api.idempotency import read_once
-from vidgate.api.preferences import is_strict, tell_notes
+from vidgate.api.idempotency import HEADER, read_once
+from vidgate.api.preferences import is_strict
 from vidgate.exceptions import InvalidParameterError, NotFoundError, TaskNotFoundError
 from vidgate.models.requests import IdempotencyClaim, VideoRequest
 from vidgate.models.tasks import TaskSnapshot, TaskStatus
@@ -108,7 +109,7 @@ async def _submit(
     request: Request, services: Services, bodies: BodyReader, started: float
 ) -> Response:
     def convert(form: Form) -> tuple[VideoRequest, IdempotencyClaim | None]:
-        return read_submit(form), read_once(request, form) or _replay(request)
+        return read_submit(form), _read_once(request, form)
 
     async with bodies.read(with_signed_body(request), convert) as (asked, once):
         created = await services.task_creator.create(
@@ -117,7 +118,14 @@ async def _submit(
             dialect=_DIALECT,
             once=once,
         )
-    return _answer({"task_id": created.snapshot.public_id}, started, tell_notes(created))
+    data = {"task_id": created.snapshot.public_id}
+    return CreatedResponse(_encode(_success(data), started), created)
+
+
+def _read_once(request: Request, form: Form) -> IdempotencyClaim | None:
+    """By what a repetition is known: a key, which is signed as well, else the signature."""
+    replay = None if HEADER in request.headers else _replay(request)
+    return replay or read_once(request, form)
 
 
 def _replay(request: Request) -> IdempotencyClaim | None:
@@ -147,7 +155,7 @@ async def _answer_question(
         try:
             view = await services.reader.read(task_id, account_id)
         except TaskNotFoundError:
-            return _answer({"status": "not_found"}, started)
+            return _write(_success({"status": "not_found"}), started)
     # Always 200: the question was answered, and what became of the task its code tells.
     return _write(_native_answer(view.snapshot, services), started)
 
@@ -175,23 +183,19 @@ def _native_answer(task: TaskSnapshot, services: Services) -> dict[str, Any]:
     return services.providers["jimeng"].native_answer(task)
 
 
-def _answer(
-    data: Mapping[str, Any], started: float, headers: Mapping[str, str] | None = None
-) -> Response:
-    return _write(
-        {"code": _SUCCESS, "data": data, "message": "Success", "status": _SUCCESS},
-        started,
-        headers,
-    )
+def _success(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {"code": _SUCCESS, "data": data, "message": "Success", "status": _SUCCESS}
 
 
-def _write(
-    envelope: Mapping[str, Any], started: float, headers: Mapping[str, str] | None = None
-) -> Response:
+def _write(envelope: Mapping[str, Any], started: float) -> Response:
+    return Response(_encode(envelope, started), media_type="application/json")
+
+
+def _encode(envelope: Mapping[str, Any], started: float) -> bytes:
     elapsed = (time.perf_counter() - started) * 1000
     body = {
         **envelope,
         "request_id": current_request_id(),
         "time_elapsed": f"{elapsed:.3f}ms",
     }
-    return Response(orjson.dumps(body), headers=headers, media_type="application/json")
+    return orjson.dumps(body)

@@ -12,7 +12,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 from vidgate.exceptions import IdempotencyError, InvalidParameterError
-from vidgate.models.requests import IdempotencyClaim, VideoRequest
+from vidgate.models.requests import IdempotencyClaim, Recognition, VideoRequest
 
 __all__ = ["claimed"]
 
@@ -30,13 +30,15 @@ async def claimed(
 
     Args:
         asked: What is to be made.
-        once: Of the client's `Idempotency-Key`, by which it gets the first answer again.
+        once: Of the client's `Idempotency-Key`, by which it gets the first answer again; by what
+            else a repetition is told, the id goes before.
 
     Raises:
         InvalidParameterError: The id is taken.
     """
     name = asked.metadata.get(_NAME)
-    if once is not None or not name:
+    is_keyed = once is not None and once.recognition is Recognition.BY_KEY
+    if is_keyed or not name:
         yield once
         return
     # No request is like another here: whatever comes second by this id is refused.

@@ -1,6 +1,5 @@
 """Kling's own dialect: its routes, made from the table of its endpoints."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from vidgate.api.created import CreatedResponse
 from vidgate.api.dependencies import (
     TOKEN,
     BodiesDependency,
@@ -61,7 +61,7 @@ from vidgate.api.dialects.kling.writing import (
     write_tasks,
 )
 from vidgate.api.idempotency import PARAMETER, with_once
-from vidgate.api.preferences import NOTES_DOCUMENTED, PREFER, is_strict, tell_notes
+from vidgate.api.preferences import NOTES_DOCUMENTED, PREFER, is_strict
 from vidgate.api.writing import encode
 from vidgate.exceptions import NotFoundError
 from vidgate.models.tasks import TaskPage
@@ -110,13 +110,12 @@ _IDS = [
 router = APIRouter(dependencies=[TOKEN])
 
 
-def _answer(answer: dict[str, Any], headers: Mapping[str, str] | None = None) -> Response:
-    return Response(encode(answer), headers=headers, media_type="application/json")
+def _answer(answer: dict[str, Any]) -> Response:
+    return Response(encode(answer), media_type="application/json")
 
 
 def _created(created: Created, *, is_new: bool) -> Response:
-    answer = write_created(created.snapshot, is_new=is_new)
-    return _answer(answer, tell_notes(created))
+    return CreatedResponse(encode(write_created(created.snapshot, is_new=is_new)), created)
 
 
 def _add_legacy(endpoint: Legacy) -> None:

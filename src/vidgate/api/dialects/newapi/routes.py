@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from vidgate.api.created import CreatedResponse
 from vidgate.api.dependencies import (
     TOKEN,
     BodiesDependency,
@@ -30,7 +31,7 @@ from vidgate.api.dialects.newapi.schemas import (
 from vidgate.api.dialects.newapi.writing import write_created, write_task
 from vidgate.api.idempotency import PARAMETER, with_once
 from vidgate.api.polls import POLL_HEADERS_DOCUMENTED, REQUEST_ID_DOCUMENTED, answer_poll
-from vidgate.api.preferences import NOTES_DOCUMENTED, PREFER, is_strict, tell_notes
+from vidgate.api.preferences import NOTES_DOCUMENTED, PREFER, is_strict
 from vidgate.api.ready_route import ReadyRoute
 from vidgate.api.schemas import error_answers
 from vidgate.api.writing import encode
@@ -118,8 +119,7 @@ async def create_generation(
     async with bodies.read(request, convert) as (asked, once):
         wanted = replace(asked.request, ignored=asked.ignored)
         created = await services.task_creator.create(caller, wanted, dialect=_DIALECT, once=once)
-    answer = encode(write_created(created.snapshot))
-    return Response(answer, headers=tell_notes(created), media_type="application/json")
+    return CreatedResponse(encode(write_created(created.snapshot)), created)
 
 
 @router.post(

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from vidgate.api.bodies import BodyReader
+from vidgate.api.created import CreatedResponse
 from vidgate.api.dependencies import (
     TOKEN,
     BodiesDependency,
@@ -45,7 +46,7 @@ from vidgate.api.dialects.openai.writing import DIALECT, write_deleted, write_li
 from vidgate.api.forms import Form, UnexpectedFileError
 from vidgate.api.idempotency import PARAMETER, with_once
 from vidgate.api.polls import POLL_HEADERS, POLL_HEADERS_DOCUMENTED
-from vidgate.api.preferences import NOTES_DOCUMENTED, PREFER, is_strict, tell_notes
+from vidgate.api.preferences import NOTES_DOCUMENTED, PREFER, is_strict
 from vidgate.api.writing import encode
 from vidgate.exceptions import InvalidParameterError, NotFoundError
 from vidgate.models.accounts import Caller
@@ -324,11 +325,8 @@ def _wanted(video: VideoAsked) -> VideoRequest:
 
 
 def _answer(created: Created) -> Response:
-    headers = tell_notes(created)
-    if not created.snapshot.status.is_final:
-        headers |= POLL_HEADERS
-    answer = encode(write_video(created.snapshot))
-    return Response(answer, headers=headers, media_type=_JSON)
+    headers = {} if created.snapshot.status.is_final else POLL_HEADERS
+    return CreatedResponse(encode(write_video(created.snapshot)), created, headers)
 
 
 def _advise(error: UnexpectedFileError) -> Never:

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from vidgate.api.created import CreatedResponse
 from vidgate.api.dependencies import (
     TOKEN,
     BodiesDependency,
@@ -30,7 +31,7 @@ from vidgate.api.dialects.vidu.schemas import (
 )
 from vidgate.api.dialects.vidu.writing import write_created, write_listed
 from vidgate.api.idempotency import PARAMETER, with_once
-from vidgate.api.preferences import NOTES_DOCUMENTED, PREFER, is_strict, tell_notes
+from vidgate.api.preferences import NOTES_DOCUMENTED, PREFER, is_strict
 from vidgate.api.writing import encode, write_part
 from vidgate.constants import LIST_BYTES
 from vidgate.exceptions import InvalidParameterError, TaskNotFoundError
@@ -80,11 +81,8 @@ def _creator(endpoint: Endpoint) -> Callable[..., Awaitable[Response]]:
             created = await services.task_creator.create(
                 caller, wanted, dialect=_DIALECT, echo=asked.echo, once=once
             )
-        return Response(
-            encode(write_created(created.snapshot, _native(services, created.snapshot))),
-            headers=tell_notes(created),
-            media_type="application/json",
-        )
+        answer = write_created(created.snapshot, _native(services, created.snapshot))
+        return CreatedResponse(encode(answer), created)
 
     return create
 
