@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ from tests.support.engine import Engine, open_engine
 from tests.support.node import run_node
 from tests.support.serving import serve
 from tests.support.upstreams import MODELS
+from tests.support.volcengine import sign
 
 from vidgate.config import Settings
 from vidgate.factory import Services
@@ -167,3 +169,44 @@ async def test_what_arrived_is_not_what_was_lost(database_url: str) -> None:
             )
 
     assert second.id != first
+
+
+QUERY = "Action=CVSync2AsyncSubmitTask&Version=2022-08-31"
+BODY = b'{"req_key": "jimeng_t2v_v30", "prompt": "a boat", "frames": 121}'
+
+
+async def test_equal_signed_requests_of_one_second_are_as_many_tasks(database_url: str) -> None:
+    async with replicas(database_url, 2) as [(one, port), (other, other_port)]:
+        await one.channel("jimeng")
+        await other.services.directory.load()
+        access_key, secret = await one.operator.provisioning.create_access_key(one.caller.token)
+        for engine in (one, other):
+            engine.router.post(host="jimeng.test").respond(
+                json={"code": 10000, "data": {"task_id": "1"}, "status": 10000}
+            )
+            await engine.services.directory.load()
+        at = datetime.now(UTC).replace(microsecond=0)
+        host = "gateway.test"
+        headers = sign(
+            BODY, at, access_key=access_key, secret=secret, host=host, path="/", query=QUERY
+        )
+
+        async def submit(port: int, after: timedelta) -> httpx.Response:
+            for engine in (one, other):
+                engine.clock.at = at + after
+            async with httpx.AsyncClient() as client:
+                return await client.post(
+                    f"http://127.0.0.1:{port}/?{QUERY}", content=BODY, headers=headers
+                )
+
+        second = timedelta(seconds=1)
+        equal = [await submit(each, second) for each in (port, other_port, port, port)]
+        replays = [await submit(each, 3 * second) for each in (port, other_port)]
+
+        tasks = await one.all_tasks()
+
+    names = [answer.json()["data"]["task_id"] for answer in equal]
+    assert len(set(names)) == 4
+    assert {task.public_id for task in tasks} == set(names)
+    assert [answer.json()["data"]["task_id"] for answer in replays] == [names[-1]] * 2
+    assert all(answer.headers["Idempotent-Replayed"] == "true" for answer in replays)

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from tests.support.api import FakeProvider, FakeServices, build_settings, build_task
 from tests.support.node import run_node
 from tests.support.processes import open_town, wait_until
+from tests.support.volcengine import sign
 from volcengine.visual.VisualService import (  # type: ignore[import-untyped] # it has no types
     VisualService,
 )
@@ -26,6 +27,7 @@ from vidgate.providers.jimeng import Jimeng
 
 ACCESS = "AKvgTEST0000000000000001"
 SECRET = "c2VjcmV0LW9mLWEtdG9rZW4="
+SUBMIT = "Action=CVSync2AsyncSubmitTask&Version=2022-08-31"
 FORM: dict[str, Any] = {
     "req_key": "jimeng_t2v_v30",
     "prompt": "千军万马, a boat & a bridge",
@@ -179,7 +181,7 @@ async def test_a_wrong_secret_and_an_unknown_key_are_told_apart(sdk: Any) -> Non
 
 
 async def test_real_services_and_the_sandbox(sdk: Any, database_url: str) -> None:
-    """From the SDK to a video; and the same request once more makes no second one."""
+    """From the SDK to a video; and an old request once more makes no second one."""
     sent: list[Any] = []
     async with open_town(database_url) as town:
         token, _ = await town.operator.provisioning.create_token(name="sdk")
@@ -189,13 +191,24 @@ async def test_real_services_and_the_sandbox(sdk: Any, database_url: str) -> Non
         sdk.session.hooks["response"].append(lambda answer, **_: sent.append(answer.request))
 
         submitted = await asyncio.to_thread(sdk.cv_sync2async_submit_task, FORM)
-        replayed = await asyncio.to_thread(sdk.session.send, sent[0])
 
         assert submitted["code"] == 10000
         task_id = submitted["data"]["task_id"]
-        assert replayed.status_code == 200
-        assert replayed.json()["data"]["task_id"] == task_id
-        assert replayed.headers["Idempotent-Replayed"] == "true"
+
+        old = sign(
+            sent[0].body.encode(),
+            datetime.now(UTC) - timedelta(minutes=1),
+            access_key=access_key,
+            secret=secret,
+            host=gateway.url.partition("://")[2],
+            query=SUBMIT,
+        )
+        for is_replay in (False, True):
+            answer = await town.client(gateway).post(
+                f"/?{SUBMIT}", content=sent[0].body, headers=old
+            )
+            assert answer.status_code == 200, answer.text
+            assert ("Idempotent-Replayed" in answer.headers) is is_replay
 
         tampered = sent[0].copy()
         tampered.body = json.dumps(FORM | {"prompt": "a cat"})
@@ -218,8 +231,8 @@ async def test_real_services_and_the_sandbox(sdk: Any, database_url: str) -> Non
         video = await town.sandbox.get(done["data"]["video_url"])
         assert video.content[4:8] == b"ftyp"
         jobs = await town.ledger()
-        assert [job["model"] for job in jobs] == ["jimeng_t2v_v30"]
+        assert [job["model"] for job in jobs] == ["jimeng_t2v_v30"] * 2
 
         with pytest.raises(Exception, match=r"frames here.*121, 241"):
             await asyncio.to_thread(sdk.cv_sync2async_submit_task, FORM | {"frames": 99})
-        assert len(await town.ledger()) == 1
+        assert len(await town.ledger()) == 2

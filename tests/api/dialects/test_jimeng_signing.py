@@ -17,7 +17,7 @@ from tests.support.volcengine import sign
 
 from vidgate.api.dialects.jimeng.dialect import DIALECT
 from vidgate.api.dialects.jimeng.routes import call_jimeng
-from vidgate.models.requests import IdempotencyClaim
+from vidgate.models.requests import IdempotencyClaim, Recognition
 from vidgate.providers.jimeng import Jimeng
 
 ACCESS = "AKvgTEST0000000000000001"
@@ -366,7 +366,7 @@ def test_every_post_that_may_leave_out_the_digest_reads_its_body() -> None:
     posts = {
         route.path: route.endpoint
         for route in DIALECT.routers[0].routes
-        if isinstance(route, APIRoute) and "POST" in route.methods
+        if isinstance(route, APIRoute) and "POST" in (route.methods or ())
     }
 
     assert posts == {"/": call_jimeng, "/jimeng": call_jimeng}
@@ -440,9 +440,33 @@ async def test_a_replay_is_known_by_its_signature(api: Api) -> None:
         key=f"volcengine:{signature}",
         fingerprint=hashlib.sha256(BODY).digest(),
         lifetime=timedelta(minutes=35),
+        recognition=Recognition.UNTIL_ANSWERED,
     )
     assert third is not None
     assert third.key != first.key
+
+
+@pytest.mark.parametrize(
+    ("seconds", "recognition"),
+    [
+        (0, Recognition.UNTIL_ANSWERED),
+        (2, Recognition.UNTIL_ANSWERED),
+        (-2, Recognition.UNTIL_ANSWERED),
+        (3, Recognition.BY_KEY),
+        (-3, Recognition.BY_KEY),
+        (600, Recognition.BY_KEY),
+    ],
+)
+@pytest.mark.parametrize("headers", [{}, {"x-stainless-retry-count": "0"}], ids=["plain", "count"])
+async def test_an_equal_request_is_a_new_one_only_at_once(
+    api: Api, seconds: int, recognition: Recognition, headers: dict[str, str]
+) -> None:
+    await send(api, signed(api, off=timedelta(seconds=seconds)) | headers)
+
+    [once] = api.services.task_creator.onces
+    assert once is not None
+    assert once.recognition is recognition
+    assert once.key.startswith("volcengine:")
 
 
 async def test_a_key_of_the_clients_own_counts_if_it_is_signed(api: Api) -> None:

@@ -32,6 +32,11 @@ WINDOW = timedelta(minutes=15)
 Source: https://www.volcengine.com/docs/6369/67268, read 2026-11-20
 """
 
+_FRESH = timedelta(seconds=2)
+"""How far the time of a signature may be from ours for an equal request to be one of its own: SDKs
+write whole seconds, so that two requests in one second are signed alike. Longer would let whoever
+saw a request have it carried out again."""
+
 _STATE = "jimeng_signature"
 """Where the check leaves what the route needs of a signature."""
 
@@ -62,10 +67,12 @@ class Signature:
 
     Attributes:
         digest: SHA-256 in hexadecimal digits.
+        is_fresh: Whether it was made in this moment, as far as its time, in whole seconds, tells.
     """
 
     value: str
     digest: str
+    is_fresh: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +81,7 @@ class _Claim:
 
     Attributes:
         digest: Of the body, empty where the request does not tell it.
+        age: How long ago it was signed; negative, if it is from the future.
     """
 
     access_key: str
@@ -82,6 +90,7 @@ class _Claim:
     x_date: str
     digest: str
     headers: Mapping[str, str]
+    age: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +110,10 @@ async def authenticate(scope: Scope, services: Services) -> Caller | None:
     Raises:
         AuthenticationError: The signature does not hold; its code is the vendor's word for why.
     """
-    claim = _read_claim(scope)
+    claim = _read_claim(scope, services.clock.now())
     if claim is None:
         return None
-    _check_time(claim, scope, services.clock.now())
+    _check_time(claim, scope)
     key = await services.directory.access_key(claim.access_key)
     if key is None:
         raise _refusal(
@@ -163,10 +172,10 @@ def _check(claim: _Claim, scope: Scope, secret: SecretStr, digest: str) -> Signa
             "check the secret key, and that no proxy changes the signed headers, such as Host, "
             f"the path or the query{others}"
         )
-    return Signature(claim.signature, digest)
+    return Signature(claim.signature, digest, is_fresh=abs(claim.age) <= _FRESH)
 
 
-def _read_claim(scope: Scope) -> _Claim | None:
+def _read_claim(scope: Scope, now: datetime) -> _Claim | None:
     headers: dict[str, str] = {}
     twice: set[str] = set()
     for name, value in scope["headers"]:
@@ -211,7 +220,15 @@ def _read_claim(scope: Scope) -> _Claim | None:
         raise _mismatch(
             f"its scope must be the day of X-Date, the region {REGION} and the service {SERVICE}"
         )
-    return _Claim(found["access_key"], names, found["signature"], x_date, digest, headers)
+    age = now - _parse_time(x_date)
+    return _Claim(found["access_key"], names, found["signature"], x_date, digest, headers, age)
+
+
+def _parse_time(x_date: str) -> datetime:
+    try:
+        return datetime.strptime(x_date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        raise _refusal("InvalidTimestamp", "X-Date is no date.") from None
 
 
 def _check_names(names: tuple[str, ...], headers: Mapping[str, str], twice: set[str]) -> None:
@@ -230,15 +247,11 @@ def _check_names(names: tuple[str, ...], headers: Mapping[str, str], twice: set[
         raise _mismatch("every header that is signed has to be sent, and once")
 
 
-def _check_time(claim: _Claim, scope: Scope, now: datetime) -> None:
-    try:
-        signed_at = datetime.strptime(claim.x_date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    except ValueError:
-        raise _refusal("InvalidTimestamp", "X-Date is no date.") from None
+def _check_time(claim: _Claim, scope: Scope) -> None:
     asked = parse_qs(scope["query_string"].decode("latin-1")).get("X-Expires", [""])[0]
     seconds = int(asked) if _SECONDS.fullmatch(asked) else WINDOW.total_seconds()
     # Shorter as the client likes; longer than a replay is remembered it must not be.
-    if abs((now - signed_at).total_seconds()) > min(seconds, WINDOW.total_seconds()):
+    if abs(claim.age.total_seconds()) > min(seconds, WINDOW.total_seconds()):
         raise _refusal(
             "InvalidTimestamp",
             "The signature is too old, or from the future; set the clock and sign every request "

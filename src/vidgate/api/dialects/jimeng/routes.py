@@ -29,7 +29,7 @@ from vidgate.api.forms import Form
 from vidgate.api.idempotency import HEADER, read_once
 from vidgate.api.preferences import is_strict
 from vidgate.exceptions import InvalidParameterError, NotFoundError, TaskNotFoundError
-from vidgate.models.requests import IdempotencyClaim, VideoRequest
+from vidgate.models.requests import IdempotencyClaim, Recognition, VideoRequest
 from vidgate.models.tasks import TaskSnapshot, TaskStatus
 
 __all__ = ["router", "write_callback"]
@@ -131,6 +131,7 @@ def _read_once(request: Request, form: Form) -> IdempotencyClaim | None:
 def _replay(request: Request) -> IdempotencyClaim | None:
     """By what a replay of a signed submit is known.
 
+    One that is equal and comes while the signature is fresh, after the answer, is no replay.
     A signature from the future holds for twice the window, and is remembered for longer: its time
     is checked at the head of a request, and the key is claimed behind its body.
     """
@@ -141,6 +142,7 @@ def _replay(request: Request) -> IdempotencyClaim | None:
         key=f"volcengine:{signature.value}",
         fingerprint=bytes.fromhex(signature.digest),
         lifetime=2 * WINDOW + _BODY_TIME,
+        recognition=Recognition.UNTIL_ANSWERED if signature.is_fresh else Recognition.BY_KEY,
     )
 
 

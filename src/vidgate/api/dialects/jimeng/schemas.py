@@ -17,8 +17,9 @@ DESCRIPTION = (
     "Send a token, or a Volcengine signature (HMAC-SHA256, region `cn-north-1`, service `cv`) "
     "made with a token's access key and secret, over whatever headers, `X-Date` among them, as the "
     "official SDKs do; a proxy in front has to leave what is signed as it is. A signed submit that "
-    "comes again, with the same signature, gets the first answer: the SDK writes the time in whole "
-    "seconds, so two of the same body that are meant as two must be a second apart."
+    "comes again, with the same signature, gets the first answer. SDKs write the time in whole "
+    "seconds: an equal submit within 2 seconds of its `X-Date`, after the answer to the first, is "
+    "a new one."
 )
 
 _REQUEST_ID = "20261120160000A1B2C3D4E5F60718293A"
