@@ -26,6 +26,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    text,
     update,
 )
 from sqlalchemy.dialects.postgresql import JSONB, insert
@@ -309,6 +310,9 @@ _LISTINGS = {
     for newest_first in (True, False)
     for slim in (True, False)
 }
+_PLAN_FOR_THESE = Statement(text("SET LOCAL plan_cache_mode = force_custom_plan"))
+"""A plan for any account and filters walks everybody's tasks, to fill a page of one with few."""
+
 _REMOVE = Statement(
     update(tasks)
     .values(removed_at=func.now(), amended_at=func.now())
@@ -483,20 +487,22 @@ class TaskStore:
     async def _listed(
         self, account_id: UUID, query: TaskQuery, *, after: UUID | None, limit: int
     ) -> list[Record]:
-        return await self._database.fetch(
-            _LISTINGS[query.newest_first, query.slim],
-            account_id=account_id,
-            after=after,
-            offset=query.offset,
-            limit=limit,
-            statuses=[status.value for status in query.statuses] or None,
-            models=None if query.model is None else [query.model],
-            users=None if query.user is None else [query.user],
-            actions=list(query.actions) or None,
-            origins=None if query.origin is None else [query.origin],
-            created_from=query.created_from,
-            created_until=query.created_until,
-        )
+        async with self._database.transaction() as transaction:
+            await transaction.execute(_PLAN_FOR_THESE)
+            return await transaction.fetch(
+                _LISTINGS[query.newest_first, query.slim],
+                account_id=account_id,
+                after=after,
+                offset=query.offset,
+                limit=limit,
+                statuses=[status.value for status in query.statuses] or None,
+                models=None if query.model is None else [query.model],
+                users=None if query.user is None else [query.user],
+                actions=list(query.actions) or None,
+                origins=None if query.origin is None else [query.origin],
+                created_from=query.created_from,
+                created_until=query.created_until,
+            )
 
     async def remove(self, task_id: UUID) -> bool:
         """Hide a final task from its client; `False` if it is not final, or removed already."""
