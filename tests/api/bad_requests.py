@@ -279,9 +279,9 @@ _BODIES = [
     _malformed("UTF-16", '{"model":"a"}'.encode("utf-16"), "The body is not UTF-8 at byte 0."),
     _malformed("a surrogate in UTF-8", b'{"a":"\xed\xa0\x80"}', "The body is not UTF-8 at byte 6."),
     _malformed(
-        "a byte order mark",
-        b"\xef\xbb\xbf" + _PROMPT + b"}",
-        "The body begins with a byte order mark; send plain UTF-8.",
+        "nothing but a byte order mark",
+        b"\xef\xbb\xbf",
+        "The body is empty; send a JSON object.",
     ),
     _malformed(
         "NUL", b'{"model":"kling-v1","prompt":"a\\u0000b"}', "The body has \\u0000 in a string."
@@ -300,7 +300,13 @@ _BODIES = [
     _malformed(
         "a raw control character",
         b'{"model":"a\nb"}',
-        "The body is not valid JSON: Invalid control character at at line 1 column 12.",
+        "The body is not valid JSON: a raw line break or another control character in a string "
+        "at line 1 column 12; write a line break as \\n.",
+    ),
+    _malformed(
+        "a string without an end",
+        b'{"model":"a',
+        "The body is not valid JSON: Unterminated string starting at line 1 column 10.",
     ),
     _malformed("not gzip", _PROMPT + b"}", "The body is not valid gzip.", Content_Encoding="gzip"),
     _malformed(

@@ -54,12 +54,13 @@ def test_the_same_place_of_an_error(name: str) -> None:
     with pytest.raises(json.JSONDecodeError) as told:
         json.loads(body)
     error = told.value
-    place = f"{error.msg} at line {error.lineno} column {error.colno}."
+    place = f" at line {error.lineno} column {error.colno}"
 
     with pytest.raises(MalformedBodyError) as refused:
         parse_object(bytearray(body))
 
-    assert refused.value.message == f"The body is not valid JSON: {place}"
+    assert place in refused.value.message
+    assert " at at " not in refused.value.message
 
 
 REFUSED: dict[str, tuple[bytes, str]] = {

@@ -105,14 +105,26 @@ READINGS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ),
     ({"seed": "-1"}, {"seed": -1}),
     *(({name: ""}, {}) for name in ("duration", "seconds", "fps", "seed", "n", "width", "height")),
-    *(({name: ""}, {}) for name in ("size", "user", "response_format", "metadata")),
+    *(({name: ""}, {}) for name in ("size", "user", "response_format", "metadata", "mode")),
+    ({"metadata": '\ufeff{"cfg_scale": 0.5}'}, {"metadata": {"cfg_scale": 0.5}}),
     ({"metadata": " "}, {}),
     ({"width": "1280", "height": 720}, {"width": 1280, "height": 720}),
     ({"size": "1280x720"}, {"width": 1280, "height": 720}),
     ({"size": "1280*720", "width": 1280, "height": "720"}, {"width": 1280, "height": 720}),
     ({"size": "16:9"}, {"aspect_ratio": "16:9"}),
-    *(({"size": value}, {"tier": "1080p"}) for value in ("1080p", "1080P", " 1080p ")),
-    ({"size": "2K"}, {"tier": "2k"}),
+    *(
+        ({"size": value}, {"width": 1280, "height": 720})
+        for value in ("1280X720", "1280 x 720", " 1280 \u00d7 720 ", "1280\uff0a720")
+    ),
+    *(
+        ({"size": value}, {"aspect_ratio": "16:9"})
+        for value in ("16\uff1a9", "16 : 9", "16\u22369", "\uff11\uff16\uff1a\uff19")
+    ),
+    *(
+        ({"size": value}, {"tier": value.strip().lower()})
+        for value in ("720p", "720P", "1080p", "1080P", " 1080p ", "2K", "2k", "4k", "4K")
+    ),
+    ({"size": "\uff14\uff2b"}, {"tier": "4k"}),
     *(
         (fields, {"images": (PICTURE, Image(url=OTHER)), "last_frame": name})
         for name in ("last_frame", "end_image", "tail_image_url")

@@ -1,23 +1,32 @@
 """Typed reading of fields; every wrong type is an error that names its field."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from vidgate.api.forms import Form
 from vidgate.api.plain_values import read_object
 from vidgate.exceptions import InvalidParameterError
 
-__all__ = ["FieldReader"]
+__all__ = ["FieldReader", "given"]
 
 _INTEGER = re.compile(r"\s*([+-]?[0-9]{1,30})(?:\.0{0,30})?\s*")
 _NUMBER = re.compile(r"\s*[+-]?[0-9]{1,30}(?:\.[0-9]{0,30})?\s*")
+
+
+def given(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that are more than absent: `null` and an empty text say nothing.
+
+    Tools that fill in a form send every optional field, and an empty text for each empty line.
+    """
+    return {name: value for name, value in fields.items() if value is not None and value != ""}
 
 
 class FieldReader:
     """Takes fields out of a form, one after the other; `rest` is what nobody asked for.
 
     A field means the same in JSON and in a form: a number may be text, an object JSON text. `null`
-    is the same as absent, and so is an empty text where anything but text is expected.
+    and an empty text are the same as absent.
 
     Attributes:
         is_text: Whether the fields came as text.
@@ -27,7 +36,7 @@ class FieldReader:
     def __init__(self, form: Form) -> None:
         self.is_text = form.is_text
         self.work_bytes = form.work_bytes
-        self.rest = {name: value for name, value in form.fields.items() if value is not None}
+        self.rest = given(form.fields)
 
     def raw(self, name: str) -> Any:
         """Take a field as it is, `None` if it is absent."""
@@ -56,7 +65,7 @@ class FieldReader:
         Raises:
             InvalidParameterError: It is something else, or out of bounds.
         """
-        value = self._number(name)
+        value = self.raw(name)
         if value is None:
             return None
         if isinstance(value, str) and (digits := _INTEGER.fullmatch(value)):
@@ -75,7 +84,7 @@ class FieldReader:
         Raises:
             InvalidParameterError: It is something else, or out of bounds.
         """
-        value = self._number(name)
+        value = self.raw(name)
         if value is None:
             return None
         if isinstance(value, str) and _NUMBER.fullmatch(value):
@@ -100,7 +109,3 @@ class FieldReader:
         if not isinstance(value, dict):
             raise InvalidParameterError(f"{name} must be an object.", param=name)
         return value
-
-    def _number(self, name: str) -> Any:
-        value = self.raw(name)
-        return None if value == "" else value

@@ -63,6 +63,14 @@ _GOING_ON = bytes(range(0x80, 0xC0))
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _DOUBTFUL_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
+_REASONS = {
+    "Invalid control character at": (
+        "a raw line break or another control character in a string {}; write a line break as \\n"
+    ),
+    "Unterminated string starting at": "Unterminated string starting {}",
+}
+"""What is said in place of the parser's own words, with the place in it."""
+
 _KINDS = {list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
 
 
@@ -76,8 +84,8 @@ def parse_object(body: _Body) -> dict[str, Any]:
         BodyTooLargeError: There is more than 2 MiB beside inline media.
         TooManyValuesError: There are more than 10,000 values.
     """
-    if body.startswith(_BYTE_ORDER_MARK):
-        raise MalformedBodyError("The body begins with a byte order mark; send plain UTF-8.")
+    if body.startswith(_BYTE_ORDER_MARK):  # noqa: FURB188 - that copies a bytearray without one
+        body = body[len(_BYTE_ORDER_MARK) :]
     cut = _cut(body)
     values, levels = _look(cut.rest)
     if levels > _MAX_LEVELS:
@@ -253,9 +261,8 @@ def _invalid(reason: str, body: _Body, place: int) -> MalformedBodyError:
             for start in range(begin, place, PIECE_BYTES)
         )
     )
-    return MalformedBodyError(
-        f"The body is not valid JSON: {reason} at line {line} column {column}."
-    )
+    told = _REASONS.get(reason, f"{reason} {{}}").format(f"at line {line} column {column}")
+    return MalformedBodyError(f"The body is not valid JSON: {told}.")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

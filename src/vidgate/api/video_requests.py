@@ -1,6 +1,7 @@
 """The generic fields of a request, as every vendor-neutral dialect reads them."""
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +34,9 @@ _MAX_VIDEOS = 8
 _SEED_BITS = 63
 
 _PIXELS = re.compile(r"\s*([0-9]{1,6})\s*[xX*\u00d7]\s*([0-9]{1,6})\s*")
-_SHAPE = re.compile(r"\s*([0-9]{1,4}(?:\.[0-9]{1,4})?)\s*:\s*([0-9]{1,4}(?:\.[0-9]{1,4})?)\s*")
+_SHAPE = re.compile(
+    r"\s*([0-9]{1,4}(?:\.[0-9]{1,4})?)\s*[:\u2236]\s*([0-9]{1,4}(?:\.[0-9]{1,4})?)\s*"
+)
 _SAME_FORMATS = frozenset({"", "url", "mp4"})
 
 
@@ -181,10 +184,10 @@ def _read_size(fields: FieldReader) -> _Size:
         raise InvalidParameterError(
             f"{missing} is required with {given}: together they mean a size.", param=missing
         )
-    size = fields.text("size", longest=_WORD_CHARACTERS)
-    if not size or size.isspace():
+    size = _plainly(fields.text("size", longest=_WORD_CHARACTERS) or "")
+    if not size:
         return _Size(width, height)
-    if tier := None if size.strip().isdecimal() else read_tier(size):
+    if tier := None if size.isdecimal() else read_tier(size):
         return _Size(width, height, tier=tier)
     if pixels := _PIXELS.fullmatch(size):
         sides = int(pixels[1]), int(pixels[2])
@@ -196,6 +199,11 @@ def _read_size(fields: FieldReader) -> _Size:
             raise _contradiction()
         return _Size(*sides)
     return _read_shape(size, width, height)
+
+
+def _plainly(size: str) -> str:
+    """A size as it is typed on a keyboard without full-width characters, such as `16\uff1a9`."""
+    return unicodedata.normalize("NFKC", size).strip()
 
 
 def _read_shape(size: str, width: int | None, height: int | None) -> _Size:

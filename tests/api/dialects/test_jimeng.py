@@ -66,8 +66,7 @@ async def test_everything_of_a_submit_passes_unchanged(api: Api) -> None:
         "aspect_ratio": "9:16",
         "callback_url": "https://client.example/hook",
         "req_json": '{"aigc_meta":{}}',
-        "new": {"deep": [1, None]},
-        "gone": None,
+        "new": {"deep": [1, None, ""]},
     }
 
     await api.client.post(f"/jimeng/?{SUBMIT}", json=body)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from vidgate.api.fields import given
 from vidgate.api.forms import Form
 from vidgate.api.pictures import check_inline_sizes
 from vidgate.exceptions import InvalidParameterError, MalformedBodyError
@@ -37,16 +38,10 @@ def read_submit(form: Form) -> VideoRequest:
         model=req_key,
         # For those who look at the task; what is sent is the one among the vendor fields.
         prompt=prompt if isinstance(prompt, str) else "",
-        metadata={name: value for name, value in fields.items() if _is_meant(name, value)},
+        metadata={name: value for name, value in fields.items() if name not in _OURS},
         vendor_format="jimeng",
         work_bytes=form.work_bytes,
     )
-
-
-def _is_meant(name: str, value: Any) -> bool:
-    # Servers that use this gateway as their upstream write an empty ratio where none was asked for,
-    # which the vendor refuses.
-    return name not in _OURS and not (name == "aspect_ratio" and value == "")
 
 
 def read_question(form: Form) -> str:
@@ -66,4 +61,4 @@ def read_question(form: Form) -> str:
 def _fields(form: Form) -> Mapping[str, Any]:
     if form.is_text:
         raise MalformedBodyError("Here the body must be a JSON object, not a form.")
-    return form.fields
+    return given(form.fields)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from vidgate.api.dialects.kling.endpoints import Legacy, New
+from vidgate.api.fields import given
 from vidgate.api.forms import Form
 from vidgate.api.pictures import check_inline_sizes
 from vidgate.constants import EXTERNAL_ID_CHARACTERS
@@ -28,7 +29,7 @@ def read_fields(form: Form) -> dict[str, Any]:
     """
     if form.is_text:
         raise MalformedBodyError("Kling's endpoints take JSON only.")
-    return dict(form.fields)
+    return given(form.fields)
 
 
 def read_legacy(form: Form, endpoint: Legacy) -> VideoRequest:
@@ -40,7 +41,7 @@ def read_legacy(form: Form, endpoint: Legacy) -> VideoRequest:
     """
     body = read_fields(form)
     named = [body.pop(name, None) for name in _MODEL_FIELDS]
-    model = next((name for name in named if name not in (None, "")), endpoint.model)
+    model = next((name for name in named if name is not None), endpoint.model)
     if not endpoint.has_models:
         model = endpoint.model
     path = f"{_LEGACY_ROOT}{endpoint.name}"

@@ -5,6 +5,7 @@ from typing import Any
 
 from vidgate.api.dialects.vidu.endpoints import Endpoint
 from vidgate.api.dialects.vidu.errors import LACKING
+from vidgate.api.fields import given
 from vidgate.api.forms import Form
 from vidgate.api.pictures import check_inline_sizes
 from vidgate.exceptions import InvalidParameterError, MalformedBodyError
@@ -63,7 +64,7 @@ def read_request(form: Form, endpoint: Endpoint) -> Asked:
     """
     if form.is_text:
         raise MalformedBodyError("The body must be a JSON object.")
-    body = {name: value for name, value in form.fields.items() if value is not None}
+    body = given(form.fields)
     for name in endpoint.required:
         value = body.get(name)
         if not value or (isinstance(value, str) and value.isspace()):
