@@ -419,9 +419,11 @@ _FIELDS = [
     *_types(
         "image",
         "The data: URI in image must be of an image, such as image/png.",
-        ["data:text/html;base64,PGI+", "data:,hello"],
+        ["data:text/html;base64,PGI+"],
     ),
-    *_types("image", "The data: URI in image must be in base64.", ["data:image/png,abc"]),
+    *_types(
+        "image", "The data: URI in image must be in base64.", ["data:image/png,abc", "data:,hello"]
+    ),
     *_types("image", "image is not a valid data: URI.", ["data:image/png;base64"]),
     *_types("image", _IMAGE_MESSAGE, ["data:image/png;base64,$$$", "data:image/png;base64,"]),
     *_types("image", _KIND_MESSAGE, ["data:image/png;base64,AAAA"]),

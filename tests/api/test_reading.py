@@ -10,7 +10,7 @@ from tests.support.api import FIELD_MEANINGS
 
 from vidgate.api.dialects.newapi.reading import read_request
 from vidgate.api.dialects.openai.reading import read_create
-from vidgate.api.forms import Form, parse_multipart
+from vidgate.api.forms import Form, UnexpectedFileError, parse_multipart
 from vidgate.exceptions import InvalidParameterError
 from vidgate.models.requests import Image, VideoRequest
 
@@ -18,6 +18,7 @@ URL = "https://a.test/a.png"
 OTHER = "https://a.test/b.png"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
 PNG_TEXT = base64.b64encode(PNG).decode()
+BMP_TEXT = base64.b64encode(b"BM" + bytes(64)).decode()
 PICTURE = Image(url=URL)
 FILE = Image(content=PNG, media_type="image/png")
 GOOD = {"model": "kling-v1", "prompt": "a cat"}
@@ -78,6 +79,9 @@ READINGS: list[tuple[dict[str, Any], dict[str, Any]]] = [
         for fields in (
             {name: PNG_TEXT},
             {name: f"data:image/png;base64,{PNG_TEXT}"},
+            {name: f"data:;base64,{PNG_TEXT}"},
+            {name: f"data:application/octet-stream;base64,{PNG_TEXT}"},
+            {name: f"DATA:Application/Octet-Stream;name=a.png;base64,{PNG_TEXT}"},
             {name: {"image_url": PNG_TEXT}},
         )
     ),
@@ -166,6 +170,53 @@ def test_a_field_means_the_same_in_every_format(
     assert read(write(GOOD | fields)) == VideoRequest(**members)
 
 
+@pytest.mark.parametrize("read", [by_newapi, by_openai])
+@pytest.mark.parametrize("name", ["image", "images", "input_reference", "images[]", "image[0]"])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        '; filename="a.png"\r\nContent-Type: image/png',
+        '; filename=""\r\nContent-Type: application/octet-stream',
+        "\r\nContent-Type: image/png",
+        "\r\nContent-Type: Image/PNG",
+        "\r\nContent-Type: application/octet-stream",
+        "",
+    ],
+)
+def test_a_file_needs_no_name(
+    read: Callable[[Form], VideoRequest], name: str, headers: str
+) -> None:
+    form = form_of(name, headers, PNG)
+
+    assert read(form).images == (FILE,)
+
+
+@pytest.mark.parametrize("headers", ["", "\r\nContent-Type: image/png"])
+@pytest.mark.parametrize("name", ["prompt", "metadata", "video"])
+def test_a_nameless_picture_is_no_text(name: str, headers: str) -> None:
+    with pytest.raises(UnexpectedFileError, match=f"{name} cannot be a file"):
+        form_of(name, headers, PNG)
+
+
+def test_a_nameless_file_of_another_kind_is_told_what_is_taken() -> None:
+    form = form_of("image", "\r\nContent-Type: image/heic", b"\0\0\0\x18ftypheic\xff")
+
+    with pytest.raises(InvalidParameterError, match="must be a PNG, JPEG, WebP or GIF picture"):
+        by_newapi(form)
+
+
+def form_of(name: str, headers: str, content: bytes) -> Form:
+    """The good request, and a part with these headers."""
+    fields = GOOD | {name: content}
+    body = b""
+    for field, value in fields.items():
+        more = headers if field == name else ""
+        data = value if isinstance(value, bytes) else value.encode()
+        body += f'--cut\r\nContent-Disposition: form-data; name="{field}"{more}\r\n\r\n'.encode()
+        body += data + b"\r\n"
+    return parse_multipart(body + b"--cut--\r\n", "multipart/form-data; boundary=cut")
+
+
 @FORMATS
 @pytest.mark.parametrize(
     ("fields", "param"),
@@ -174,6 +225,8 @@ def test_a_field_means_the_same_in_every_format(
           for value in ({}, {"image_url": [URL]}, [[URL]], '{"image_url": ', "[1")),
         *(({name: {"file_id": "file-1"}}, f"{name}.file_id")
           for name in ("image", "images", "input_reference")),
+        *(({"image": f"data:{kind};base64,{BMP_TEXT}"}, "image")
+          for kind in ("", "image/bmp", "application/octet-stream", "text/plain")),
         ({"duration": "soon"}, "duration"),
         ({"seconds": 4, "duration": 5}, "seconds"),
         ({"fps": "24.5"}, "fps"),

@@ -9,6 +9,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from vidgate.api.nested_fields import FieldPath, place, split_name
+from vidgate.api.pictures import looks_like_picture
 from vidgate.api.plain_values import read_object, read_plain
 from vidgate.api.strict_json import BESIDE_INLINE_BYTES, MOST_VALUES, count_values
 from vidgate.exceptions import (
@@ -177,12 +178,20 @@ def _check_values(parts: Sequence[_Part]) -> None:
 
 
 def _describe(part: _Part) -> tuple[FieldPath, bool]:
-    """The name of a part's field, and whether it is a file."""
+    """The name of a part's field, and whether it is a file.
+
+    Some programs send a file without a name for it.
+    """
     _, options = parse_options_header(part.headers.get("content-disposition", b""))
     name = _to_text(options.get(b"name", b""), "the name of a part")
     if not name or name == "[]":
         raise MalformedBodyError("A part of the multipart body has no name.")
-    return split_name(name), b"filename" in options
+    is_file = (
+        b"filename" in options
+        or part.headers.get("content-type", b"").strip().lower().startswith(b"image/")
+        or looks_like_picture(part.content)
+    )
+    return split_name(name), is_file
 
 
 def _last_name(path: FieldPath) -> str:

@@ -9,13 +9,16 @@ from vidgate.exceptions import BodyTooLargeError, InvalidParameterError
 from vidgate.models.requests import Image
 from vidgate.providers.pieces import decode_base64
 
-__all__ = ["check_inline_sizes", "holds_picture", "read_picture"]
+__all__ = ["check_inline_sizes", "holds_picture", "looks_like_picture", "read_picture"]
 
 _MAX_PICTURE_BYTES = 20 * 1024 * 1024
 _MAX_URL_CHARACTERS = 8192
 
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*):")
 _DATA_URI = re.compile(r"\s*data:(?P<type>[^;,]*)(?P<parameters>(?:;[^;,]*)*),", re.IGNORECASE)
+_UNSAID_TYPES = frozenset({"", "application/octet-stream", "binary/octet-stream"})
+"""What programs write that do not know what they send: the bytes tell."""
+
 _UNFIT_FOR_URL = re.compile(r"[\x00-\x20\x7f\\]")
 
 _BASE64_START = re.compile(r"[A-Za-z0-9+/=_-]{200}")
@@ -49,6 +52,11 @@ def read_picture(value: str | bytes, name: str) -> Image:
             raise InvalidParameterError(
                 f"{name} must be an http or https URL, a data: URI or base64.", param=name
             )
+
+
+def looks_like_picture(content: bytes | bytearray) -> bool:
+    """Whether bytes begin as a picture does that we can pass on."""
+    return _media_type(content) is not None
 
 
 def holds_picture(metadata: Mapping[str, Any], owns: Collection[str]) -> bool:
@@ -124,7 +132,8 @@ def _data_of(uri: str, name: str) -> str:
     head = _DATA_URI.match(uri[:1000])
     if head is None:
         raise InvalidParameterError(f"{name} is not a valid data: URI.", param=name)
-    if not head["type"].strip().lower().startswith("image/"):
+    media_type = head["type"].strip().lower()
+    if not (media_type.startswith("image/") or media_type in _UNSAID_TYPES):
         raise InvalidParameterError(
             f"The data: URI in {name} must be of an image, such as image/png.", param=name
         )
@@ -155,7 +164,7 @@ def _from_bytes(content: bytes, name: str) -> Image:
     return Image(content=content, media_type=media_type)
 
 
-def _media_type(content: bytes) -> str | None:
+def _media_type(content: bytes | bytearray) -> str | None:
     """Tell what a picture is by its first bytes."""
     if content.startswith(b"\x89PNG\r\n\x1a\n"):
         return "image/png"
