@@ -21,6 +21,7 @@ from vidgate.api.dependencies import Services
 from vidgate.api.dialects.registry import DIALECTS
 from vidgate.api.documentation import add_documentation
 from vidgate.api.errors import ErrorLayer, ErrorWriter
+from vidgate.api.paths import Paths, Signpost
 from vidgate.api.ready_route import ReadyRouteLayer
 from vidgate.api.webhook_bodies import WebhookBodies
 from vidgate.config import LogLevel, Settings
@@ -61,22 +62,22 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
+    polls = [make() for dialect in DIALECTS for make in dialect.polls]
+    routers = [
+        *(router for dialect in DIALECTS for router in dialect.routers),
+        *(part.router for part in (content, catalogue, callbacks, health)),
+    ]
     errors = ErrorWriter(
-        {prefix: write for dialect in DIALECTS for prefix, write in dialect.errors.items()}
+        {prefix: write for dialect in DIALECTS for prefix, write in dialect.errors.items()},
+        signpost=Signpost([*polls, *(route for router in routers for route in router.routes)]),
     )
     # Inside the framework as well, which would answer an unexpected exception in its own shape.
     app.add_middleware(ErrorLayer, writer=errors)
     app.add_exception_handler(HTTPException, errors.handle)
     app.add_exception_handler(RequestValidationError, errors.handle)
-    polls = [make() for dialect in DIALECTS for make in dialect.polls]
     app.router.routes.extend(polls)
-    for dialect in DIALECTS:
-        for router in dialect.routers:
-            app.include_router(router)
-    app.include_router(content.router)
-    app.include_router(catalogue.router)
-    app.include_router(callbacks.router)
-    app.include_router(health.router)
+    for router in routers:
+        app.include_router(router)
     add_documentation(app)
 
     front: ASGIApp = ReadyRouteLayer(app.front, routes=polls)
@@ -90,7 +91,8 @@ def create_app(
     front = CorsLayer(front, origins=settings.cors_origins)
     is_debugging = settings.log_level is LogLevel.DEBUG
     quiet_routes = () if is_debugging else (*(poll.path for poll in polls), *health.PATHS)
-    app.front = ContextLayer(front, quiet_routes=quiet_routes)
+    paths = Paths({alias: path for one in DIALECTS for alias, path in one.aliases.items()})
+    app.front = ContextLayer(front, paths=paths, quiet_routes=quiet_routes)
     return app
 
 

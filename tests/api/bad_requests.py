@@ -186,9 +186,14 @@ _ROUTES = [
         token=True,
         status=404,
         code="route_not_found",
-        message="There is no such route.",
+        message=f"There is no such route; {nearest}.",
     )
-    for path in ("/v1/nothing", "/nothing", "/v1x", f"{PATH}/task_1/nothing")
+    for path, nearest in (
+        ("/v1/nothing", "GET /openapi.json lists them all"),
+        ("/nothing", "GET /openapi.json lists them all"),
+        ("/v1x", "GET /openapi.json lists them all"),
+        ("/v1/v1/models", "the nearest is GET /v1/models: take /v1 off the base URL"),
+    )
 ] + [
     Case(
         name=f"route: {method} {path}",

@@ -60,7 +60,7 @@ async def test_requests_are_logged_but_for_a_poll_that_succeeds(api: Api) -> Non
         await api.client.post(f"{PATH}/", json={"model": "kling-v1", "prompt": "a cat"})
 
     told = [(entry["method"], entry["path"], entry["status"]) for entry in entries]
-    assert told == [("GET", f"{PATH}/task_1", 404), ("POST", f"{PATH}/", 200)]
+    assert told == [("GET", f"{PATH}/task_1", 404), ("POST", PATH, 200)]
 
 
 async def test_an_unexpected_error_is_logged_with_its_traceback(api: Api) -> None:

@@ -11,6 +11,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vidgate.api.dependencies import services_of
+from vidgate.api.paths import Paths
 from vidgate.services.attempts.callbacks import CALLBACKS_PATH
 from vidgate.services.views.content_links import CONTENT_PATH
 
@@ -38,15 +39,17 @@ client that is still sending would otherwise see its connection reset, and never
 class ContextLayer:
     """Gives a request its id, logs and counts it, and leaves its connection in order.
 
-    A trailing slash is taken off the path and `HEAD` is answered as a `GET` without its body, so
-    that no route needs to know of either.
+    A path is written as the routes have it and `HEAD` is answered as a `GET` without its body, so
+    that no route needs to know of other ways to write it.
 
     Args:
+        paths: How the routes have it.
         quiet_routes: Templates whose successful reads are not logged.
     """
 
-    def __init__(self, app: ASGIApp, *, quiet_routes: Collection[str] = ()) -> None:
+    def __init__(self, app: ASGIApp, *, paths: Paths, quiet_routes: Collection[str] = ()) -> None:
         self._app = app
+        self._paths = paths
         self._quiet_routes = frozenset(quiet_routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,9 +62,8 @@ class ContextLayer:
             # The server keeps the scope to know how to write the answer, so ours is a copy.
             # A route for which a body costs much can see that none is wanted.
             scope = dict(scope, method="GET", original_method="HEAD")
-        path: str = scope["path"]
-        if path.endswith("/") and path != "/":
-            scope["path"] = path[:-1]
+        path = self._paths.tidy(scope["path"])
+        scope["path"] = self._paths.resolve(path)
         exchange = _Exchange(receive, send, request_id, has_body=has_body, is_head=method == "HEAD")
         try:
             await self._app(scope, exchange.receive if has_body else receive, exchange.send)

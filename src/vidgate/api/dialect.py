@@ -33,6 +33,8 @@ class Dialect:
         write_callback: Writes a finished task as the vendor calls back about it, `None` where the
             dialect is no vendor's.
         claims_root: Whether a request to the root is one of its own, `None` where none is.
+        aliases: Other prefixes, and the one that each stands for: a server in front that knows
+            one base URL for every vendor calls a vendor's own paths at the root.
     """
 
     name: str
@@ -44,3 +46,4 @@ class Dialect:
     write_event: Callable[[TaskSnapshot, Mapping[str, NativeAnswers], Settings], Any] | None = None
     write_callback: Callable[[TaskSnapshot, Mapping[str, NativeAnswers]], Any] | None = None
     claims_root: Callable[[Scope], bool] | None = None
+    aliases: Mapping[str, str] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vidgate.api.idempotency import REPLAYED
+from vidgate.api.paths import Signpost
 from vidgate.exceptions import (
     AuthenticationError,
     ConflictError,
@@ -44,6 +45,7 @@ _RETRY_AFTER_SECONDS: tuple[tuple[type[RequestError], int], ...] = (
 _NO_SHAPES: Mapping[str, ErrorShape] = MappingProxyType({})
 _METHOD_NOT_ALLOWED = 405
 _QUOTA = "insufficient_quota"
+_NO_ROUTE = "route_not_found"
 
 
 def flat_body(error: RequestError) -> dict[str, Any]:
@@ -69,7 +71,7 @@ def to_request_error(error: Exception) -> RequestError:
         case DatabaseUnavailableError():
             return StorageUnavailableError("The database does not answer; try again in a moment.")
         case HTTPException(status_code=404):
-            return NotFoundError("There is no such route.", code="route_not_found")
+            return NotFoundError("There is no such route.", code=_NO_ROUTE)
         case HTTPException(status_code=405):
             return MethodNotAllowedError("This route does not take this method.")
         case RequestValidationError() | HTTPException(status_code=400 | 413 | 422):
@@ -87,10 +89,14 @@ class ErrorWriter:
     Args:
         shapes: By path prefix such as `/kling`, `/` for the root alone; paths under none of them
             have the flat body.
+        signpost: Knows the way where there is no such route.
     """
 
-    def __init__(self, shapes: Mapping[str, ErrorShape] = _NO_SHAPES) -> None:
+    def __init__(
+        self, shapes: Mapping[str, ErrorShape] = _NO_SHAPES, *, signpost: Signpost | None = None
+    ) -> None:
         self._shapes = shapes
+        self._signpost = signpost or Signpost(())
 
     def answer(self, error: Exception, scope: Scope) -> Response:
         """Write the answer to a request that ended in an exception."""
@@ -98,6 +104,8 @@ class ErrorWriter:
         if allow and scope["method"] == "OPTIONS":
             return Response(status_code=204, headers={"Allow": f"{allow}, OPTIONS"})
         told = to_request_error(error)
+        if told.code == _NO_ROUTE:
+            told.message = self._signpost.describe(scope["method"], scope["path"])
         headers = {"Allow": allow} if allow else {}
         if isinstance(told, AuthenticationError):
             headers["WWW-Authenticate"] = "Bearer"

@@ -25,4 +25,8 @@ DIALECT = Dialect(
     errors={"/kling": write_error},
     schemes={"/kling/v1": authenticate, "/kling/account": authenticate},
     write_callback=_write_callback,
+    # No ids of ours, which begin with `task_`.
+    aliases={
+        f"/v1/videos/{name}": f"/kling/v1/videos/{name}" for name in ("text2video", "image2video")
+    },
 )

@@ -23,4 +23,5 @@ DIALECT = Dialect(
     routers=(router,),
     errors={"/vidu": write_error},
     write_callback=_write_callback,
+    aliases={"/ent/v2": "/vidu/ent/v2"},
 )
