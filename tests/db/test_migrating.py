@@ -4,9 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import asyncpg
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -29,6 +31,7 @@ from vidgate.db.tables import metadata
 from vidgate.exceptions import ConfigurationError, DatabaseUnavailableError
 
 REPOSITORY = Path(__file__).parents[2]
+TABLES = ("channels", "credentials")
 PARTITIONS = {"outputs_default", "tasks_default"}
 SET_REVISION = Statement(text("UPDATE alembic_version SET version_num = :revision"))
 MIGRATED = {"event": "Database migrated", "log_level": "info"}
@@ -259,3 +262,41 @@ def test_file_names_of_revisions_start_with_the_date() -> None:
     assert len(scripts.get_heads()) == 1
     for script in scripts.walk_revisions():
         assert Path(script.path).name[:10].replace("-", "").isdecimal(), script.path
+
+
+@pytest.mark.parametrize(
+    ("provider", "before", "after"),
+    [
+        ("openai_compatible", "https://gate.test", "https://gate.test"),
+        ("openai_compatible", "https://gate.test/openai", "https://gate.test/openai/v1"),
+        ("openai_compatible", "https://gate.test/openai/v1", "https://gate.test/openai/v1"),
+        ("kling", "https://gate.test/kling", "https://gate.test/kling"),
+    ],
+)
+async def test_what_was_the_front_of_a_prefix_is_written_out(
+    empty_database_url: str, provider: str, before: str, after: str
+) -> None:
+    revision = "4e8b1f6c2a70"
+    config = migrating._config()
+    config.attributes["url"] = empty_database_url
+    scripts = ScriptDirectory.from_config(config)
+    await asyncio.to_thread(
+        command.upgrade, config, str(scripts.get_revision(revision).down_revision)
+    )
+    connection = await asyncpg.connect(empty_database_url)
+    channel, credential = uuid4(), uuid4()
+    await connection.execute(
+        "INSERT INTO channels (id, name, provider, base_url, credential_id)"
+        " VALUES ($1, 'a', $2, $3, $4)",
+        *(channel, provider, before, credential),
+    )
+    await connection.execute(
+        "INSERT INTO credentials (id, channel_id, base_url, secret) VALUES ($1, $2, $3, 'x')",
+        *(credential, channel, before),
+    )
+
+    await asyncio.to_thread(command.upgrade, config, revision)
+
+    stored = [await connection.fetchval(f"SELECT base_url FROM {table}") for table in TABLES]  # noqa: S608 - of two names
+    await connection.close()
+    assert stored == [after, after]

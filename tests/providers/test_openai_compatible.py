@@ -299,18 +299,33 @@ def test_what_is_ignored_is_said() -> None:
 
 
 @pytest.mark.parametrize(
-    "base", ["https://gate.test", "https://gate.test/v1", "https://gate.test/v1/"]
+    ("base", "prefix"),
+    [
+        ("https://gate.test", "/v1"),
+        ("https://gate.test/", "/v1"),
+        ("https://gate.test/v1", "/v1"),
+        ("https://gate.test/v1/", "/v1"),
+        ("https://gate.test/api/v3", "/api/v3"),
+        ("https://gate.test/openai/v1", "/openai/v1"),
+        ("https://gate.test/openai/", "/openai"),
+    ],
 )
-def test_v1_is_not_there_twice(base: str) -> None:
+def test_a_path_of_the_base_url_is_the_whole_prefix(base: str, prefix: str) -> None:
     access = ChannelAccess(base, ACCESS.credential)
+    translation = ADAPTER.translate(request_of())
 
+    submit = ADAPTER.submit(translation, access, IDS, NOW).request
     poll = ADAPTER.poll([UpstreamRef("video_1")], access, NOW).request
     probe = ADAPTER.test(access, NOW).request
+    content = ADAPTER.content(UpstreamRef("video_1"), VideoResult(url=VIDEO), access, NOW)
 
-    assert (poll.method, str(poll.url)) == ("GET", "https://gate.test/v1/videos/video_1")
+    assert str(submit.url) == f"https://gate.test{prefix}/videos"
+    assert content is not None
+    assert str(content.url) == f"https://gate.test{prefix}/videos/video_1/content"
+    assert (poll.method, str(poll.url)) == ("GET", f"https://gate.test{prefix}/videos/video_1")
     assert poll.headers["Authorization"] == "Bearer sk-key-of-the-channel"
     assert poll.content == b""
-    assert str(probe.url) == "https://gate.test/v1/models"
+    assert str(probe.url) == f"https://gate.test{prefix}/models"
 
 
 def test_an_id_cannot_leave_its_place_in_the_path() -> None:

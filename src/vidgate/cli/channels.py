@@ -40,7 +40,10 @@ _Channel = Annotated[str, typer.Argument(metavar="NAME_OR_ID", help="As `channel
 _PROVIDERS = in_words(provider_names(), "or") + "."
 
 _KEY = "The provider's key, or `-` to read it from standard input."
-_BASE_URL = "Without the API prefix; else the provider's own, where it has one."
+_BASE_URL = (
+    "Without the API prefix, but for servers of no vendor: there a path is all of it, and without "
+    "one it is /v1. Else the provider's own, where it has one."
+)
 _PRIORITY = "Higher is tried first."
 _WEIGHT = "Its share among those of one priority."
 _ON_UNKNOWN = "When nobody can tell whether a submit arrived."

@@ -40,7 +40,8 @@ __all__ = ["OpenAI", "OpenAIOptions"]
 
 _NAME = "openai_compatible"
 _FOLLOW_UPS = frozenset({"edits", "extensions"})
-_VIDEOS = "/v1/videos"
+_API = "/v1"
+_VIDEOS = "/videos"
 _LINK_SECONDS = 3600.0
 _LONGEST_SECONDS = 60
 _SECONDS = re.compile(r"[1-9][0-9]?")
@@ -104,6 +105,11 @@ class OpenAIOptions:
     )
 
 
+def _below_prefix(call: Call) -> str:
+    """What is called; servers have another prefix than `/v1`, too, and ours may have none."""
+    return call.route.rstrip("/").removeprefix(_API)
+
+
 class OpenAI(StandIn):
     """Plays a compatible server."""
 
@@ -115,8 +121,9 @@ class OpenAI(StandIn):
     @override
     def classify(self, call: Call) -> Operation:
         """Say what the call is."""
-        below = call.route.rstrip("/").removeprefix(_VIDEOS).split("/")[1:]
-        if not call.route.startswith(_VIDEOS):
+        route = _below_prefix(call)
+        below = route.removeprefix(_VIDEOS).split("/")[1:]
+        if not route.startswith(_VIDEOS):
             return Operation("other")
         if call.method == "POST":
             return Operation("submit" if not below or _is_follow_up(below) else "other")
@@ -154,7 +161,7 @@ class OpenAI(StandIn):
     @override
     def wanted_clip(self, call: Call) -> Clip | None:
         """The video whose content the call asks for, to be encoded before it is answered."""
-        job_id, _, below = call.route.removeprefix(f"{_VIDEOS}/").partition("/")
+        job_id, _, below = _below_prefix(call).removeprefix(f"{_VIDEOS}/").partition("/")
         job = self._world.ledger.get(_NAME, job_id) if below == "content" else None
         is_done = job is not None and job.phase(call.now) is Phase.SUCCEEDED
         return job.clip if job is not None and is_done else None
@@ -162,13 +169,13 @@ class OpenAI(StandIn):
     def _answer(self, call: Call) -> Reply:
         account = self._account(call)
         self._world.slots(_NAME, account)
-        route = call.route.rstrip("/")
+        route = _below_prefix(call)
         if (call.method, route) == ("POST", _VIDEOS):
             return json_reply(OK, self._create(call, account, _fields(call)))
         parts = route.removeprefix(f"{_VIDEOS}/").split("/")
         if call.method == "POST" and _is_follow_up(parts):
             return json_reply(OK, self._follow_up(call, account, parts[0]))
-        if (call.method, route) == ("GET", "/v1/models"):
+        if (call.method, route) == ("GET", "/models"):
             listed = [
                 {"id": name, "object": "model", "created": 0, "owned_by": "sandbox"}
                 for name in OpenAI.models
@@ -183,7 +190,7 @@ class OpenAI(StandIn):
                 return json_reply(OK, self._video(job, call))
             if below == "content":
                 return self._content(job, call)
-        raise _RefusedError(404, f"Invalid URL ({call.method} {route})")
+        raise _RefusedError(404, f"Invalid URL ({call.method} {call.route})")
 
     def _account(self, call: Call) -> str:
         scheme, _, key = call.headers.get("authorization", "").partition(" ")

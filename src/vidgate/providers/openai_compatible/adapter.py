@@ -27,6 +27,7 @@ What compatible servers make of it, and what is done about that:
   made it. A refusal there is about the video, so no other channel could help.
 - A server may name a URL that leads into its own network. The video is fetched at the content
   endpoint with the key then.
+- Not all servers have their endpoints below `/v1`: a path of the base URL is the whole prefix.
 - What a 5xx means is unknown but for words that gateways give before they ask anybody, and for a
   vidgate's 502 (`upstream_error` with `x-should-retry: false`): then no job exists.
 """
@@ -83,7 +84,6 @@ class OpenAICompatible(Provider, FollowsUp, Tests, ServesContent):
         model_patterns=(),
         base_url="",
         credential_form="API_KEY",
-        api_prefix=("/v1",),
         object_fields=OBJECT_FIELDS,
     )
 
@@ -180,5 +180,6 @@ def _job_url(ref: UpstreamRef, channel: ChannelAccess) -> str:
 
 
 def _base(channel: ChannelAccess) -> str:
-    # SDKs are given a base URL that ends in /v1; it is not there twice.
-    return channel.base_url.rstrip("/").removesuffix("/v1")
+    """The server's whole prefix: the path of the base URL, `/v1` where it has none."""
+    base_url = channel.base_url.rstrip("/")
+    return base_url if urlsplit(base_url).path else f"{base_url}/v1"

@@ -9,7 +9,7 @@ from vidgate.providers.openai_compatible.faults import read_error, to_fault
 
 __all__ = ["MODELS", "to_probe_answer"]
 
-MODELS = "/v1/models"
+MODELS = "/models"
 
 _NO_LIST = frozenset({404, 405, 501})
 
@@ -28,8 +28,8 @@ def to_probe_answer(answer: Answer) -> ProbeAnswer:
     if body is None:
         return ProbeAnswer(
             works=False,
-            sentence=f"{where} answers {status}, and not with JSON; check that the base URL is the "
-            "one before /v1.",
+            sentence=f"{where} answers {status}, and not with JSON; check the base URL: its "
+            "path, or /v1 where it has none, is the server's whole prefix.",
         )
     if answer.response.is_success:
         models = body.get("data")

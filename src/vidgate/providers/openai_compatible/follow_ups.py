@@ -27,7 +27,7 @@ _VIDEO: Final = "vidgate_video_id"
 OBJECT_FIELDS: Final = frozenset({_VIDEO})
 """Where our id of the video stands until it is replaced."""
 
-_VIDEOS: Final = "/v1/videos"
+_VIDEOS: Final = "/videos"
 _PATHS: Final[Mapping[FollowUp, str]] = {
     FollowUp.EDIT: f"{_VIDEOS}/edits",
     FollowUp.EXTEND: f"{_VIDEOS}/extensions",

@@ -20,7 +20,7 @@ from vidgate.providers.words import read_switch
 
 __all__ = ["VIDEOS", "to_translation"]
 
-VIDEOS = "/v1/videos"
+VIDEOS = "/videos"
 
 _PICTURES = (INPUT_REFERENCE, "image", "images")
 _FORMAT = frozenset({"model", "prompt", "seconds", "size", "seed", *_PICTURES})
