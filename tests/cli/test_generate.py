@@ -9,6 +9,8 @@ import pytest
 import respx
 from tests.cli.conftest import Cli
 
+from vidgate.cli.client import Client
+
 URL = "http://127.0.0.1:3000"
 TASK = "task_00000000000000000000000001"
 VIDEO = b"\0\0\0\x18ftypmp42" + bytes(1000)
@@ -42,6 +44,38 @@ def test_a_video_ends_in_a_file_named_after_its_task(bare_cli: Cli) -> None:
     assert said.out == f"{TASK}.mp4\n"
     assert Path(f"{TASK}.mp4").read_bytes() == VIDEO
     assert [path.name for path in Path().iterdir()] == [f"{TASK}.mp4"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(f"{URL}/", f"{URL}/v1", f"{URL}/v1/", f"{URL}//", URL.removeprefix("http://")),
+        "127.0.0.1:3000/v1",
+    ],
+)
+@pytest.mark.usefixtures("gateway")
+def test_a_gateway_is_found_however_its_url_is_written(bare_cli: Cli, url: str) -> None:
+    said = bare_cli("generate", "a boat", "--model", "viduq1", "--url", url)
+    assert said.code == 0, said.err
+
+
+@pytest.mark.parametrize(
+    ("url", "written"),
+    [
+        ("localhost:3000", "http://localhost:3000"),
+        ("127.0.0.1", "http://127.0.0.1"),
+        ("[::1]:3000/v1", "http://[::1]:3000"),
+        ("192.168.1.5:3000", "http://192.168.1.5:3000"),
+        ("gateway.example", "https://gateway.example"),
+        ("gateway.example:8443/videos/v1/", "https://gateway.example:8443/videos"),
+        ("8.8.8.8", "https://8.8.8.8"),
+        ("http://gateway.example/v1", "http://gateway.example"),
+        ("https://gateway.example", "https://gateway.example"),
+    ],
+)
+def test_a_url_without_a_scheme_is_safe_on_public_networks(url: str, written: str) -> None:
+    with Client(url, "sk-secret-token") as client:
+        assert client.url == written
 
 
 def test_what_was_asked_for_is_sent(bare_cli: Cli, gateway: respx.MockRouter) -> None:

@@ -34,11 +34,19 @@ class TaskLostError(VidgateError):
 
 
 class Client:
-    """Talks to one gateway with one token."""
+    """Talks to one gateway with one token.
+
+    Args:
+        url: Where it is served; also as an SDK has it, with `/v1`, or without a scheme.
+
+    Attributes:
+        url: The same, written out.
+    """
 
     def __init__(self, url: str, token: str) -> None:
         if not token.isascii() or not token.isprintable():
             raise ConfigurationError("The token has characters that no token has.")
+        self.url = url = _written_out(url)
         try:
             self._http = httpx.Client(
                 base_url=url,
@@ -48,7 +56,6 @@ class Client:
             )
         except (httpx.InvalidURL, ValueError):
             raise ConfigurationError(f"{url!r} is not a URL.") from None
-        self._url = url
 
     def __enter__(self) -> Self:
         return self
@@ -72,9 +79,7 @@ class Client:
         try:
             response = self._http.post(_PATH, json=body)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol):
-            raise ClientError(
-                f"Nothing answers at {self._url}; is vidgate running there?"
-            ) from None
+            raise ClientError(f"Nothing answers at {self.url}; is vidgate running there?") from None
         except httpx.HTTPError:
             raise ClientError(
                 "The gateway did not answer, and the task may exist; `vidgate task list` tells."
@@ -84,7 +89,7 @@ class Client:
         document = _document(response)
         task_id = document.get("task_id")
         if not isinstance(task_id, str):
-            raise ClientError(f"What answers at {self._url} is not vidgate.")
+            raise ClientError(f"What answers at {self.url} is not vidgate.")
         return task_id, warnings_in(document)
 
     def poll(self, task_id: str) -> tuple[dict[str, Any], float]:
@@ -126,11 +131,28 @@ def warnings_in(task: Mapping[str, Any]) -> list[str]:
 
 def is_local(url: str) -> bool:
     """Whether a URL leads to this machine, where no proxy is wanted."""
+    address = _address(url)
+    return address is not None and address.is_loopback
+
+
+def _written_out(url: str) -> str:
+    """The URL of a gateway with its scheme and without the `/v1` of an SDK's base URL.
+
+    A token crosses no public network in the clear where nobody asked for that.
+    """
+    if "://" not in url:
+        address = _address(f"//{url}")
+        url = f"{'http' if address is not None and address.is_private else 'https'}://{url}"
+    return url.rstrip("/").removesuffix("/v1").rstrip("/")
+
+
+def _address(url: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address in a URL, `None` where it has a name."""
     try:
         host = urlsplit(url).hostname or ""
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+        return ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
     except ValueError:
-        return False
+        return None
 
 
 def _document(response: httpx.Response) -> dict[str, Any]:

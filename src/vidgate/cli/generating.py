@@ -69,7 +69,7 @@ def generate(
                 raise ClientError(error.get("message") or "The video could not be made.")
             path = download(task["url"], output or Path(f"{task_id}.mp4"), force=force)
         except (KeyboardInterrupt, TaskLostError):
-            say(_how_to_fetch(url, task_id))
+            say(_how_to_fetch(client.url, task_id))
             raise
     if as_json:
         say(str(path))
