@@ -27,12 +27,15 @@ _MAX_LEVELS = 4
 """An array of objects with `image_url`, that again an object with `url`: nothing is deeper."""
 
 
-def read_pictures(fields: FieldReader) -> tuple[Image, ...]:
+def read_pictures(fields: FieldReader) -> tuple[tuple[Image, ...], str]:
     """Read `image`, then `images`, then `input_reference`.
 
     Each takes one picture or an array, a picture being text, a file or an object that names it.
     Clients that know several of the fields repeat the first picture in each; otherwise a picture
     that is there twice is meant twice, as for a loop that ends where it began.
+
+    Returns:
+        The pictures, and the field that brought the first one; empty if there is none.
 
     Raises:
         InvalidParameterError: One is not a picture we can pass on; it names the field.
@@ -40,11 +43,12 @@ def read_pictures(fields: FieldReader) -> tuple[Image, ...]:
     """
     given: list[tuple[str | bytes, str]] = []
     for name in _FIELDS:
-        pictures = list(_pictures_in(fields.raw(name), name, _MAX_LEVELS, may_be_several=True))
-        if given and pictures and pictures[0] == given[0][0]:
-            del pictures[0]
-        given += [(picture, name) for picture in pictures]
-    return tuple(read_picture(value, name) for value, name in given)
+        brought = list(_pictures_in(fields.raw(name), name, _MAX_LEVELS, may_be_several=True))
+        if given and brought and brought[0] == given[0][0]:
+            del brought[0]
+        given += [(picture, name) for picture in brought]
+    pictures = tuple(read_picture(value, name) for value, name in given)
+    return pictures, given[0][1] if given else ""
 
 
 def take_last_frame(

@@ -79,10 +79,10 @@ def read_video_request(
         raise InvalidParameterError("model is required: the name of a model.", param="model")
     prompt = _read_prompt(fields)
     size = _read_size(fields)
-    images = read_pictures(fields)
+    images, picture_field = read_pictures(fields)
     _check_count(fields)
     ignored = _read_response_format(fields, strict=strict)
-    duration = _read_duration(fields)
+    duration, duration_field = _read_duration(fields)
     fps = fields.integer("fps", least=1, most=_MAX_FPS)
     seed = fields.integer("seed", least=-(1 << _SEED_BITS), most=(1 << _SEED_BITS) - 1)
     user = fields.text("user", longest=_USER_CHARACTERS)
@@ -110,6 +110,7 @@ def read_video_request(
         user=user or None,
         metadata=metadata,
         strict=strict,
+        names=_names(duration_field, picture_field),
         work_bytes=fields.work_bytes,
     )
     return Asked(request, ignored)
@@ -155,14 +156,21 @@ def _read_prompt(fields: FieldReader) -> str:
     return prompt
 
 
-def _read_duration(fields: FieldReader) -> int | float | None:
+def _names(duration_field: str, picture_field: str) -> dict[str, str]:
+    """What the client calls what errors call otherwise."""
+    ours = {"duration": duration_field, "image": picture_field, "images": picture_field}
+    return {name: given for name, given in ours.items() if given and given != name}
+
+
+def _read_duration(fields: FieldReader) -> tuple[int | float | None, str]:
+    """Read the duration, and the name of the field that brought it."""
     duration = fields.number("duration", most=_MAX_SECONDS)
     seconds = fields.number("seconds", most=_MAX_SECONDS)
     if None not in (duration, seconds) and duration != seconds:
         raise InvalidParameterError(
             "duration and seconds mean the same and differ; send one of them.", param="seconds"
         )
-    return seconds if duration is None else duration
+    return (seconds, "seconds") if duration is None else (duration, "duration")
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,7 @@ def write_request(request: VideoRequest) -> tuple[dict[str, Any], list[StoredInp
         "user": request.user,
         "ignored": list(request.ignored) or None,
         "strict": request.strict or None,
+        "names": dict(request.names) or None,
         "words": request.vendor_format,
         "channel_id": str(request.channel_id) if request.channel_id else None,
     }

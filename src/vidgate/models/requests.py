@@ -54,6 +54,8 @@ class VideoRequest:
             `None` for any.
         vendor_format: The provider in whose own format `metadata` is written, so that no other's
             adapter could make anything of it; `None` for the fields that all of them know.
+        names: What the client calls a field above where that is not its name, such as `seconds`
+            for the duration, by the names that errors have.
         work_bytes: The size of the body that it came in, and for each JSON value of it 100 more:
             how much work it is to handle.
     """
@@ -75,6 +77,7 @@ class VideoRequest:
     strict: bool = False
     channel_id: UUID | None = None
     vendor_format: str | None = None
+    names: Mapping[str, str] = field(default_factory=dict, compare=False)
     work_bytes: int = field(default=0, compare=False)
 
     @property

@@ -79,7 +79,11 @@ class Draft:
         self.use(name)
         if into not in self.over:
             self.body[into] = value
-            self.names[into] = name
+            self.names[into] = self.name_of(name)
+
+    def name_of(self, name: str) -> str:
+        """What the client calls a generic field."""
+        return self.request.names.get(name, name)
 
     def prompt(self, into: str = "prompt") -> None:
         """Write the prompt, where there is one."""
@@ -199,7 +203,7 @@ def refuse_zero(request: VideoRequest, allowed: Sequence[int] = ()) -> None:
     if request.duration_seconds == 0:
         raise UnsupportedParameterError(
             "duration",
-            "Only a model that chooses the length of a video itself takes 0 here; send a number "
-            "of seconds.",
+            f"The model {request.model} makes no video of 0 seconds: only one that chooses the "
+            "length itself takes 0.",
             allowed=allowed,
         )

@@ -36,6 +36,9 @@ __all__ = [
 
 Body: TypeAlias = Mapping[str, Any]
 
+_LONGEST_SHOWN = 40
+"""Characters of a wrong value that an error repeats; what is longer is no wrong word."""
+
 
 # What one field may say
 
@@ -85,7 +88,7 @@ class OneOf:
         if not any(_is_same(said, one) for one in (*self.allowed, *self.passed)):
             raise UnsupportedParameterError(
                 name,
-                f"The model {told} does not take this {name} here.",
+                f"The model {told} does not take {_shown(value)} as {name} here.",
                 allowed=[
                     str(one).lower() if isinstance(one, bool) else one for one in self.allowed
                 ],
@@ -205,8 +208,27 @@ def _refuse_beyond(
 ) -> None:
     if measured is not None and not bounds.least <= measured <= bounds.most:
         raise UnsupportedParameterError(
-            name, f"The model {told} takes {name} from {bounds.least} to {bounds.most}{unit}."
+            name,
+            f"The model {told} takes {name} from {bounds.least} to {bounds.most}{unit}, "
+            f"not {measured:.15g}.",
         )
+
+
+def _shown(value: Any) -> str:
+    """A value as a sentence can have it."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case int() | float():
+            return f"{value:.15g}"
+        case str() if len(value) <= _LONGEST_SHOWN and value.isprintable():
+            return f"`{value}`"
+        case str():
+            return "this text"
+        case list():
+            return "a list"
+        case _:
+            return "an object"
 
 
 def _is_same(value: Any, other: object) -> bool:

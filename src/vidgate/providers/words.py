@@ -146,7 +146,9 @@ def _hear(request: VideoRequest, vocabulary: Vocabulary) -> _Heard:
     tier = said.get(Meaning.TIER)
     if tier is not None:
         _check_size(request, *tier)
-    ignored, names = [], {}
+    ignored = []
+    # A vendor field of the same name is meant by that name.
+    names = {own: name for own, name in request.names.items() if own not in metadata}
     for meaning, (name, value) in said.items():
         own = vocabulary.fields.get(meaning)
         if meaning is Meaning.TIER and vocabulary.has_tier_models:

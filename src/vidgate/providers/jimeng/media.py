@@ -81,7 +81,9 @@ def _without_prefix(text: str) -> str:
     return encoded
 
 
-def check_pictures(images: Sequence[Image], key: ReqKey, allowed: Sequence[int]) -> None:
+def check_pictures(
+    images: Sequence[Image], key: ReqKey, allowed: Sequence[int], *, param: str
+) -> None:
     """Refuse generic pictures that a key does not take.
 
     Raises:
@@ -89,18 +91,18 @@ def check_pictures(images: Sequence[Image], key: ReqKey, allowed: Sequence[int])
     """
     if len(images) not in allowed:
         raise UnsupportedParameterError(
-            "images",
+            param,
             f"The number of pictures cannot be {len(images)} here ({key.name}).",
             allowed=allowed,
         )
     inline = [image.content for image in images if image.content is not None]
     if inline and INLINE_FIELD not in key.picture_fields:
-        raise UnsupportedParameterError("images", f"{key.name} takes its picture as a URL only.")
+        raise UnsupportedParameterError(param, f"{key.name} takes its picture as a URL only.")
     if inline and len(inline) != len(images):
         raise UnsupportedParameterError(
-            "images", "Send all pictures as URLs, or all of them inline; they cannot be mixed."
+            param, "Send all pictures as URLs, or all of them inline; they cannot be mixed."
         )
-    _check_inline(images, key.picture_limits, param="images")
+    _check_inline(images, key.picture_limits, param=param)
 
 
 def check_vendor_pictures(body: Mapping[str, Any], key: ReqKey) -> None:

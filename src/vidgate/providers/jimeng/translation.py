@@ -107,7 +107,7 @@ def translate(request: VideoRequest) -> Translation:
         check_foreign(draft.over, key)
         if not brings_pictures:
             allowed = picture_counts("" if named == key_name else asked, key, pictures=pictures)
-            check_pictures(images, key, allowed)
+            check_pictures(images, key, allowed, param=draft.name_of("images"))
         action = key.action_with(pictures)
         _check_action(wanted, action, key)
         _write_known(draft, key, images, pictures)
@@ -245,7 +245,7 @@ def _write_known(draft: Draft, key: ReqKey, images: Sequence[Image], pictures: i
         if request.duration_seconds not in (None, *key.durations):
             raise UnsupportedParameterError(
                 "duration",
-                f"{key.name} makes no video of {request.duration_seconds} seconds.",
+                f"The model {key.name} makes no video of {request.duration_seconds} seconds.",
                 allowed=key.durations,
             )
     _write_size(draft, key, pictures)

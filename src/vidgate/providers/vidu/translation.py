@@ -96,7 +96,7 @@ def _write(draft: Draft, choice: Choice) -> None:
     draft.use("image")
     images = draft.request.images
     if images and endpoint.picture_field and endpoint.picture_field not in draft.over:
-        pictures = to_pictures(images, endpoint)
+        pictures = to_pictures(images, endpoint, param=draft.name_of("image"))
         is_list = endpoint.picture_field == "images"
         draft.put("image", endpoint.picture_field, pictures if is_list else pictures[0])
     if _takes_prompt(draft.over, endpoint):
@@ -131,7 +131,7 @@ def _write_frames(draft: Draft, choice: Choice) -> None:
     has_settings = "image_settings" in draft.over
     if has_settings and "start_image" in draft.over:
         return
-    pictures = to_pictures(draft.request.images, MULTIFRAME)
+    pictures = to_pictures(draft.request.images, MULTIFRAME, param=draft.name_of("image"))
     if pictures and "start_image" not in draft.over:
         draft.put("image", "start_image", pictures.pop(0))
     if not pictures or has_settings:

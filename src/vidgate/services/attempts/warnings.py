@@ -20,7 +20,7 @@ _NAME_CHARACTERS = 100
 _REST = "..."
 """Stands for the fields that are not named one by one."""
 
-_MEASURES = frozenset({"size", "duration"})
+_MEASURES = frozenset({"size", "duration", "seconds"})
 """Fields that are taken to the nearest value. A model is replaced where it is retired, and any
 other field has the value that the rest needs."""
 
