@@ -24,6 +24,10 @@ _TYPES: Final = {
 }
 
 NEEDED: Final = "A token is needed; send the header `Authorization: Bearer sk-...` with yours."
+NO_TOKEN: Final = (
+    "What the header Authorization has is not a token: `Bearer`, a space, `sk-` and at least 43 "
+    "characters of A-Z a-z 0-9 _ -."
+)
 UNKNOWN: Final = (
     "This token is unknown or was revoked; send the header "
     "`Authorization: Bearer sk-...` with a valid one."
@@ -152,10 +156,10 @@ _TOKENS = [
     _token("spaces", "   ", NEEDED),
     _token("the word alone", "Bearer", NEEDED),
     _token("the word and a colon", "Bearer: ", NEEDED),
-    _token("too short", "Bearer sk-abc", NEEDED),
-    _token("another scheme", "Basic dXNlcjpwYXNzd29yZA==", NEEDED),
-    _token("two words", f"Bearer {UNREAL_KEY} {UNREAL_KEY}", NEEDED),
-    _token("endless", "Bearer sk-" + "x" * 5000, NEEDED),
+    _token("too short", "Bearer sk-abc", NO_TOKEN),
+    _token("another scheme", "Basic dXNlcjpwYXNzd29yZA==", NO_TOKEN),
+    _token("two words", f"Bearer {UNREAL_KEY} {UNREAL_KEY}", NO_TOKEN),
+    _token("endless", "Bearer sk-" + "x" * 5000, NO_TOKEN),
     _token("unknown", f"Bearer {UNREAL_KEY}", UNKNOWN),
     _token("unknown and bare", UNREAL_KEY, UNKNOWN),
     _read(

@@ -41,6 +41,18 @@ async def test_an_empty_text_and_null_are_as_good_as_absent(
 
 
 @pytest.mark.parametrize("kind", POSTS)
+@pytest.mark.parametrize("sent", ["Bearer sk-bad", "Token sk-bad", "bearer: sk-bad", "sk-bad"])
+async def test_what_is_no_token_is_told_so(api: Api, kind: str, sent: str) -> None:
+    path, body = POSTS[kind]
+
+    answer = await api.client.post(path, json=body, headers={"Authorization": sent})
+
+    assert answer.status_code == 401
+    assert "is not a token" in answer.text
+    assert "sk-bad" not in answer.text
+
+
+@pytest.mark.parametrize("kind", POSTS)
 async def test_a_byte_order_mark_is_skipped(api: Api, kind: str) -> None:
     path, body = POSTS[kind]
     content = json.dumps(body).encode()

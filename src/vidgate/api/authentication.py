@@ -24,6 +24,10 @@ _AUTHORIZATION = re.compile(
 The length only keeps out what nobody was ever given."""
 
 
+_NOTHING = re.compile(r"\s*+(?:bearer|token)?\s*+:?\s*+", re.IGNORECASE)
+"""A header in which nobody put anything yet."""
+
+
 def read_key(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
     """Find the token's key, with its `sk-`, in a request's headers; `None` if there is none."""
     for name, value in headers:
@@ -75,9 +79,7 @@ class AuthenticationLayer:
                     return caller
         key = read_key(scope["headers"])
         if key is None:
-            raise AuthenticationError(
-                "A token is needed; send the header `Authorization: Bearer sk-...` with yours."
-            )
+            raise _without_token(scope["headers"])
         caller = services.directory.known(key) or await services.directory.authenticate(key)
         if caller is None:
             raise AuthenticationError(
@@ -93,6 +95,18 @@ class AuthenticationLayer:
         return path.startswith(self._prefixes) and any(
             _is_under(path, prefix) for prefix in self._prefixes
         )
+
+
+def _without_token(headers: Iterable[tuple[bytes, bytes]]) -> AuthenticationError:
+    sent = next((value for name, value in headers if name == b"authorization"), b"")
+    if _NOTHING.fullmatch(sent.decode("latin-1")):
+        return AuthenticationError(
+            "A token is needed; send the header `Authorization: Bearer sk-...` with yours."
+        )
+    return AuthenticationError(
+        "What the header Authorization has is not a token: `Bearer`, a space, `sk-` and at least "
+        "43 characters of A-Z a-z 0-9 _ -."
+    )
 
 
 def _is_under(path: str, prefix: str) -> bool:
