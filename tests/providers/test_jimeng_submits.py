@@ -110,7 +110,8 @@ def test_service_code_on_submit(http_status: int, code: int, kind: FaultKind) ->
     assert result.fault.kind is kind
     assert result.fault.code == str(code)
     assert result.fault.message == "said [request r1]"
-    assert (kind is FaultKind.CONTENT_POLICY) == bool(result.fault.safe_message)
+    is_about_the_request = kind in {FaultKind.CONTENT_POLICY, FaultKind.BAD_PARAMETER}
+    assert is_about_the_request == result.fault.safe_message.endswith(": said.")
 
 
 @pytest.mark.parametrize("code", [50500, 50501])
@@ -199,14 +200,35 @@ def test_nothing_secret_of_ours_comes_back_in_a_message() -> None:
     assert result.fault.message == "key [key] token [key] signature [key] [request r1]"
 
 
-def test_client_learns_the_refused_field_and_no_words_of_the_provider() -> None:
-    message = "Invalid Input Parameters: aspect_ratio of account 2100012345 at internal.host"
+REFUSED_RATIO = "The provider refused the value of aspect_ratio."
 
-    result = submit(service_error(400, 50200, message))
+
+@pytest.mark.parametrize(
+    ("code", "message", "sentence"),
+    [
+        (50200, "Invalid Input Parameters: aspect_ratio of account 2100012345 at internal.host",
+         REFUSED_RATIO),
+        (50200, f"Invalid Input Parameters: aspect_ratio for {ACCESS}", REFUSED_RATIO),
+        (50200, "Invalid Input Parameters: aspect_ratio", REFUSED_RATIO),
+        (50200, "Invalid Input Parameters: aspect_ratio must be 16:9.",
+         "The provider refused the value of aspect_ratio: aspect_ratio must be 16:9."),
+        (50215, "Input invalid for this service.",
+         "The provider refused the request: Input invalid for this service."),
+        (50215, "Invalid Input Parameters", ""),
+        (50215, "no room in queue 10.0.0.1", ""),
+        (50412, "Text Risk Not Pass",
+         "The provider's moderation refused the prompt: Text Risk Not Pass."),
+        (50412, "", "The provider's moderation refused the prompt."),
+        (50412, "req_id 20250101", "The provider's moderation refused the prompt."),
+    ],
+)  # fmt: skip
+def test_a_client_learns_the_service_s_sentence_where_it_is_harmless(
+    code: int, message: str, sentence: str
+) -> None:
+    result = submit(service_error(400, code, message))
 
     assert isinstance(result, Rejected)
-    assert result.fault.safe_message == "The provider refused the value of aspect_ratio."
-    assert result.fault.param == "aspect_ratio"
+    assert result.fault.safe_message == sentence
 
 
 @pytest.mark.parametrize(

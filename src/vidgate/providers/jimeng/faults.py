@@ -9,7 +9,7 @@ import httpx
 
 from vidgate.exceptions import ProviderProtocolError
 from vidgate.models.outcomes import Fault, FaultKind
-from vidgate.providers.answers import Answer
+from vidgate.providers.answers import Answer, to_safe_sentence
 
 __all__ = [
     "AMBIGUOUS",
@@ -118,6 +118,9 @@ KINDS: Mapping[int, FaultKind] = {
 }
 """Codes of the service after which no job exists, or the one that did has failed."""
 
+_BAD_INPUT = "Invalid Input Parameters"
+"""How the service begins a sentence of which the rest tells more."""
+
 _KEY_FIELD = "req_key"
 _FIELDS = re.compile(
     r"\b(req_key|prompt|seed|frames|aspect_ratio|image_urls?|binary_data_base64|template_id"
@@ -145,10 +148,17 @@ class GatewayError:
 
 @dataclass(frozen=True, slots=True)
 class ServiceReply:
-    """The service's own envelope; `data` is empty where it was null or no object."""
+    """The service's own envelope.
+
+    Attributes:
+        message: For the operator.
+        sentence: The same for clients, empty where it might tell too much.
+        data: Empty where it was null or no object.
+    """
 
     code: int
     message: str
+    sentence: str
     data: Mapping[str, Any]
 
 
@@ -213,7 +223,8 @@ def _read_service_reply(answer: Answer, body: Mapping[str, Any]) -> ServiceReply
         raise unread(answer)
     data = body.get("data")
     message = _message(answer, body.get("message"), body.get("request_id"))
-    return ServiceReply(code, message, data if isinstance(data, dict) else {})
+    sentence = to_safe_sentence(body.get("message"), *answer.secrets)
+    return ServiceReply(code, message, sentence, data if isinstance(data, dict) else {})
 
 
 def _whole_number(value: Any) -> int | None:
@@ -273,17 +284,28 @@ def _service_refusal(req_key: str, reply: ServiceReply) -> FaultKind | None:
 def to_fault(kind: FaultKind, reply: Reply, retry_after: float | None = None) -> Fault:
     """A refusal or failure, with what a client may be told of it.
 
-    Only the field that was refused is named: the provider's words may hold what is not theirs.
+    That is about the client's own request: its fields are named, and the service's sentence added
+    where nothing in it could be of ours.
     """
-    code, safe_message, fields = str(reply.code), "", []
+    safe_message, fields = "", []
+    sentence = reply.sentence if isinstance(reply, ServiceReply) else ""
     if kind is FaultKind.CONTENT_POLICY and isinstance(reply, ServiceReply):
-        safe_message = _MODERATION[reply.code]
+        safe_message = _with_sentence(_MODERATION[reply.code], sentence)
     if kind is FaultKind.BAD_PARAMETER:
         fields = _fields_in(reply.message)
-    if fields:
-        safe_message = f"The provider refused the value of {', '.join(fields)}."
+        sentence = sentence.removeprefix(_BAD_INPUT).lstrip(": ")
+        if fields:
+            what = f"The provider refused the value of {', '.join(fields)}."
+            safe_message = _with_sentence(what, "" if sentence in fields else sentence)
+        elif sentence:
+            safe_message = _with_sentence("The provider refused the request.", sentence)
     param = fields[0] if fields else ""
-    return Fault(kind, code, reply.message, safe_message, retry_after, param)
+    return Fault(kind, str(reply.code), reply.message, safe_message, retry_after, param)
+
+
+def _with_sentence(what: str, sentence: str) -> str:
+    """Add the service's own words to a sentence of ours."""
+    return f"{what.rstrip('.')}: {sentence.rstrip('.')}." if sentence else what
 
 
 def _fields_in(message: str) -> list[str]:
