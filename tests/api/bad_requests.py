@@ -25,8 +25,8 @@ _TYPES: Final = {
 
 NEEDED: Final = "A token is needed; send the header `Authorization: Bearer sk-...` with yours."
 NO_TOKEN: Final = (
-    "What the header Authorization has is not a token: `Bearer`, a space, `sk-` and at least 43 "
-    "characters of A-Z a-z 0-9 _ -."
+    "What was sent is not a token, which has at least 43 characters behind `sk-`; send the header "
+    "`Authorization: Bearer sk-...` with yours."
 )
 UNKNOWN: Final = (
     "This token is unknown or was revoked; send the header "

@@ -49,6 +49,7 @@ async def test_what_is_no_token_is_told_so(api: Api, kind: str, sent: str) -> No
 
     assert answer.status_code == 401
     assert "is not a token" in answer.text
+    assert "Authorization: Bearer sk-..." in answer.text
     assert "sk-bad" not in answer.text
 
 

@@ -104,8 +104,8 @@ def _without_token(headers: Iterable[tuple[bytes, bytes]]) -> AuthenticationErro
             "A token is needed; send the header `Authorization: Bearer sk-...` with yours."
         )
     return AuthenticationError(
-        "What the header Authorization has is not a token: `Bearer`, a space, `sk-` and at least "
-        "43 characters of A-Z a-z 0-9 _ -."
+        "What was sent is not a token, which has at least 43 characters behind `sk-`; send the "
+        "header `Authorization: Bearer sk-...` with yours."
     )
 
 
