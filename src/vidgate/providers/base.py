@@ -234,6 +234,7 @@ class Translation:
         unknown: Vendor fields that pass to the vendor and stand in none of its documentation, by
             the client's names.
         callback: Whether the endpoint takes a callback address, where its provider calls back.
+        names: What the client calls fields of the body, where that is not the vendor's name.
     """
 
     endpoint: str
@@ -245,6 +246,7 @@ class Translation:
     adjusted: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     callback: bool = True
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -114,7 +114,13 @@ def translate_words(
         for name, value in heard.request.metadata.items()
         if value is not None and not {name} & {*_OURS, *vocabulary.documented, *ignored}
     ]
-    return replace(translation, ignored=ignored, adjusted=adjusted, unknown=tuple(sorted(unknown)))
+    return replace(
+        translation,
+        ignored=ignored,
+        adjusted=adjusted,
+        unknown=tuple(sorted(unknown)),
+        names={**translation.names, **heard.names},
+    )
 
 
 def _renamed(change: str, names: Mapping[str, str]) -> str:

@@ -121,6 +121,8 @@ KINDS: Mapping[int, FaultKind] = {
 _BAD_INPUT = "Invalid Input Parameters"
 """How the service begins a sentence of which the rest tells more."""
 
+_ADVICE = re.compile(r"\bagain\b|retry|resubmit|重试|重新提交", re.IGNORECASE)
+
 _KEY_FIELD = "req_key"
 _FIELDS = re.compile(
     r"\b(req_key|prompt|seed|frames|aspect_ratio|image_urls?|binary_data_base64|template_id"
@@ -304,7 +306,9 @@ def to_fault(kind: FaultKind, reply: Reply, retry_after: float | None = None) ->
 
 
 def _with_sentence(what: str, sentence: str) -> str:
-    """Add the service's own words to a sentence of ours."""
+    """Add the service's own words to a sentence of ours, unless they advise to pay once more."""
+    if _ADVICE.search(sentence):
+        return what
     return f"{what.rstrip('.')}: {sentence.rstrip('.')}." if sentence else what
 
 

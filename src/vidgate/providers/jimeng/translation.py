@@ -128,6 +128,7 @@ def translate(request: VideoRequest) -> Translation:
         details={"upstream_model": key_name, "action": action.value},
         ignored=tuple(sorted(draft.ignored, key=_IGNORED.index)),
         adjusted=tuple(draft.adjusted),
+        names=draft.names,
         callback=key is not None and key.has_callback,
     )
 

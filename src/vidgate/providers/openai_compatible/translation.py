@@ -64,6 +64,7 @@ def to_translation(request: VideoRequest) -> Translation:
         facts=facts,
         pace=_OFF_PEAK_PACE if facts.off_peak else _PACE,
         ignored=tuple(sorted(draft.ignored)),
+        names=draft.names,
     )
 
 

@@ -111,7 +111,10 @@ _INPUT_PREFIXES = ("Field", "Image")
 """Codes of these families that are not in the table are about the request too."""
 
 _FIELDS = FIELDS.documented | {"model", "server_id", "key_image"}
-"""Documented names: only these are repeated to a client out of an error's text."""
+"""Documented names: only these, and those that it sent, are repeated to a client out of an error's
+text."""
+
+_FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 _CODE = re.compile(r"(?!(?i:success|ok)$)[A-Za-z][A-Za-z_]+")
 """A word that can be an error's."""
@@ -126,7 +129,7 @@ class ErrorBody:
     Attributes:
         code: `reason`, else a textual `code`, else `err_code`, else `HTTP_<status>`.
         message: With the names of the fields and the trace id, for the operator.
-        fields: Documented fields that it names.
+        fields: Documented fields that it names, and those that were sent.
     """
 
     code: str
@@ -160,7 +163,7 @@ def read_error(answer: Answer) -> ErrorBody | None:
     return ErrorBody(
         code=code[:100] or f"HTTP_{answer.status}",
         message="; ".join(filter(None, parts))[:MESSAGE_CHARACTERS],
-        fields=_documented_fields(fields or message.partition(":")[2]),
+        fields=_fields_in(fields or message.partition(":")[2], answer.sent),
     )
 
 
@@ -229,6 +232,6 @@ def _fault(error: ErrorBody, otherwise: FaultKind, retry_after: float | None) ->
     )
 
 
-def _documented_fields(text: str) -> tuple[str, ...]:
-    found = re.findall(r"[a-z_]+", text)
-    return tuple(dict.fromkeys(name for name in found if name in _FIELDS))
+def _fields_in(text: str, sent: httpx.Request) -> tuple[str, ...]:
+    found = dict.fromkeys(_FIELD_NAME.findall(text))
+    return tuple(name for name in found if name in _FIELDS or f'"{name}":'.encode() in sent.content)

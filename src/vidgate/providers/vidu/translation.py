@@ -87,6 +87,7 @@ def to_translation(request: VideoRequest, *, map_retired_models: bool) -> Transl
         details=details,
         ignored=draft.ignored,
         adjusted=tuple(draft.adjusted),
+        names=draft.names,
     )
 
 

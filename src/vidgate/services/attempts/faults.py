@@ -1,5 +1,9 @@
 """What a client is told of a provider's refusal or failure."""
 
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
 from vidgate.exceptions import (
     ContentPolicyError,
     ModelRefusedError,
@@ -14,6 +18,7 @@ __all__ = [
     "NO_ANSWER",
     "UNCLEAR_ANSWER",
     "UNKNOWN_OUTCOME",
+    "in_clients_words",
     "to_request_error",
     "to_task_error",
     "to_unknown_outcome",
@@ -93,6 +98,20 @@ _OF_JOBS = {
     FaultKind.FAULT: "The provider failed to make the video.",
 }
 """What is said instead of a job that exists: nobody is advised to pay for another one."""
+
+
+def in_clients_words(fault: Fault, names: Mapping[str, str]) -> Fault:
+    """Name the field that a fault is about as the client did.
+
+    Args:
+        fault: Of a submit.
+        names: The client's names of fields, by the vendor's.
+    """
+    name = names.get(fault.param, fault.param)
+    if name == fault.param:
+        return fault
+    told = re.sub(rf"\b{re.escape(fault.param)}\b", lambda _: name, fault.safe_message)
+    return replace(fault, param=name, safe_message=told)
 
 
 def to_task_error(fault: Fault, *, has_job: bool = False) -> TaskError:

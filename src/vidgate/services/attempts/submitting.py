@@ -29,6 +29,7 @@ from vidgate.services.attempts.failover import Failover
 from vidgate.services.attempts.faults import (
     NO_ANSWER,
     UNCLEAR_ANSWER,
+    in_clients_words,
 )
 from vidgate.services.attempts.maker import AttemptMaker
 from vidgate.services.attempts.submit_results import (
@@ -272,7 +273,7 @@ class Submitter:
         except ProviderProtocolError as error:
             raise _UnclearError(str(error), UNCLEAR_ANSWER) from error
         if isinstance(answer, Rejected):
-            raise _RefusalError(answer.fault)
+            raise _RefusalError(in_clients_words(answer.fault, translation.names))
         return answer
 
     async def _unclear(
