@@ -294,6 +294,57 @@ async def test_a_video_is_gone_on_from(
     assert api.services.task_creator.dialects == ["openai"]
 
 
+WIDE = VideoResult(url="https://v.test/1.mp4", duration_seconds=5.04, width=1280, height=720)
+BARE = VideoResult(url="https://v.test/1.mp4")
+
+
+@pytest.mark.parametrize("path", [f"{PATH}/{{}}/remix", f"{PATH}/edits"])
+@pytest.mark.parametrize(
+    ("source", "asked", "told"),
+    [
+        ({"result": WIDE, "echo": {"seconds": "4", "size": "720p"}}, {}, ("4", "1280x720")),
+        ({"result": WIDE, "facts": {"duration_seconds": 5}}, {}, ("5", "1280x720")),
+        ({"result": WIDE}, {}, ("5", "1280x720")),
+        ({"result": BARE, "echo": {"seconds": "8", "size": "720x1280"}}, {}, ("8", "720x1280")),
+        ({"result": WIDE}, {"seconds": 10, "size": "720x1280"}, ("10", "720x1280")),
+        ({"result": WIDE}, {"size": "1080p"}, ("5", "1080p")),
+    ],
+)
+async def test_a_video_made_anew_has_the_measures_of_its_source(
+    api: Api,
+    path: str,
+    source: dict[str, Any],
+    asked: dict[str, Any],
+    told: tuple[str, str],
+) -> None:
+    members = {"dialect": "openai", **source}
+    output = OutputSnapshot(status=TaskStatus.SUCCEEDED, result=members.pop("result"))
+    task_id = api.services.reader.add(
+        build_task(status=TaskStatus.SUCCEEDED, outputs=(output,), **members)
+    )
+    named = {"video": {"id": task_id}} if path.endswith("edits") else {}
+
+    response = await api.client.post(path.format(task_id), json=named | {"prompt": "snow"} | asked)
+
+    video = response.json()
+    assert (video["seconds"], video["size"]) == told
+    request = api.services.task_creator.request  # what runs is the provider's to say
+    assert request.duration_seconds == asked.get("seconds")
+
+
+async def test_what_comes_after_a_video_has_measures_of_its_own(api: Api) -> None:
+    output = OutputSnapshot(status=TaskStatus.SUCCEEDED, result=WIDE)
+    task_id = api.services.reader.add(
+        build_task(status=TaskStatus.SUCCEEDED, outputs=(output,), facts={"duration_seconds": 5})
+    )
+
+    response = await api.client.post(
+        f"{PATH}/extensions", json={"video": {"id": task_id}, "prompt": "snow"}
+    )
+
+    assert response.json()["seconds"] == "auto"
+
+
 @pytest.mark.parametrize("name", ["edits", "extensions"])
 async def test_a_videos_file_is_not_taken(api: Api, name: str) -> None:
     files = {"video": ("a.mp4", b"mp4")}

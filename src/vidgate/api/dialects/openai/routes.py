@@ -42,13 +42,19 @@ from vidgate.api.dialects.openai.schemas import (
     body_schema,
     error_answers,
 )
-from vidgate.api.dialects.openai.writing import DIALECT, write_deleted, write_list, write_video
+from vidgate.api.dialects.openai.writing import (
+    DIALECT,
+    measures_of,
+    write_deleted,
+    write_list,
+    write_video,
+)
 from vidgate.api.forms import Form, UnexpectedFileError
 from vidgate.api.idempotency import PARAMETER, with_once
 from vidgate.api.polls import POLL_HEADERS, POLL_HEADERS_DOCUMENTED
 from vidgate.api.preferences import NOTES_DOCUMENTED, PREFER, is_strict
 from vidgate.api.writing import encode
-from vidgate.exceptions import InvalidParameterError, NotFoundError
+from vidgate.exceptions import InvalidParameterError, NotFoundError, TaskNotFoundError
 from vidgate.models.accounts import Caller
 from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import FollowUp
@@ -306,18 +312,28 @@ async def _follow_up(
 ) -> Response:
     try:
         async with bodies.read(request, with_once(request, read)) as (video, once):
+            alike = {} if kind is FollowUp.EXTEND else await _measures(services, caller, video)
             created = await services.task_creator.follow_up(
                 caller,
                 kind,
                 video.source,
                 _wanted(video),
                 dialect=DIALECT,
-                echo=video.echo,
+                echo={**alike, **video.echo},
                 once=once,
             )
     except UnexpectedFileError as error:
         _advise(error)
     return _answer(created)
+
+
+async def _measures(services: Services, caller: Caller, video: VideoAsked) -> dict[str, str]:
+    """The length and size that a video is made anew with, where nothing else is asked for."""
+    try:
+        view = await services.reader.read(video.source, caller.account_id)
+    except TaskNotFoundError:  # as will be told, once it is clear that this is no repetition
+        return {}
+    return measures_of(view.snapshot)
 
 
 def _wanted(video: VideoAsked) -> VideoRequest:

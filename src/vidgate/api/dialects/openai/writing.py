@@ -1,5 +1,6 @@
 """Tasks, as the OpenAI dialect answers them."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +16,7 @@ from vidgate.api.writing import (
 )
 from vidgate.models.tasks import TaskPage, TaskSnapshot, TaskStatus
 
-__all__ = ["DIALECT", "write_deleted", "write_list", "write_video"]
+__all__ = ["DIALECT", "measures_of", "write_deleted", "write_list", "write_video"]
 
 DIALECT = "openai"
 
@@ -28,8 +29,23 @@ _STATUS_WORDS = {
 }
 """The four words; an SDK waits for one of the last two."""
 
+_PIXELS = re.compile(r"[0-9]+x[0-9]+")
 _UNSAID = "auto"
 """Length or size, where nobody asked for one and it is not known yet: SDKs promise a string."""
+
+
+def measures_of(task: TaskSnapshot) -> dict[str, str]:
+    """The length and the size in pixels of a finished video, as far as they are known."""
+    result = task.result
+    seconds, size = _seconds(task), _told_size(task)
+    if result and result.width and result.height:
+        size = f"{result.width}x{result.height}"
+    known = {}
+    if seconds != _UNSAID:
+        known["seconds"] = seconds
+    if _PIXELS.fullmatch(size):
+        known["size"] = size
+    return known
 
 
 def write_video(task: TaskSnapshot) -> dict[str, Any]:
@@ -47,8 +63,8 @@ def write_video(task: TaskSnapshot) -> dict[str, Any]:
         "expires_at": unix_seconds(result.expires_at) if result else None,
         # A vendor's own body goes on unread, and its dialect keeps a copy of the words.
         "prompt": task.asked.get("prompt") or task.echo.get("prompt") or None,
-        "seconds": echo.get("seconds") or _length(task),
-        "size": echo.get("size") or _size(task),
+        "seconds": _seconds(task),
+        "size": _told_size(task),
         "remixed_from_video_id": echo.get("remixed_from_video_id"),
         "error": write_failure(failure_of(task)),
         "url": result.url if result else None,
@@ -82,6 +98,14 @@ def write_deleted(video_id: str) -> dict[str, Any]:
 def _echo(task: TaskSnapshot) -> Mapping[str, Any]:
     """What was asked for in this dialect; another's words are not ours."""
     return task.echo if task.dialect == DIALECT else {}
+
+
+def _seconds(task: TaskSnapshot) -> str:
+    return _echo(task).get("seconds") or _length(task)
+
+
+def _told_size(task: TaskSnapshot) -> str:
+    return _echo(task).get("size") or _size(task)
 
 
 def _length(task: TaskSnapshot) -> str:
