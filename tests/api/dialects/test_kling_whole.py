@@ -509,7 +509,8 @@ async def test_tasks_of_other_dialects_are_read_here(gateway: Gateway) -> None:
 
 
 async def test_lists_in_pages(gateway: Gateway) -> None:
-    made = [(await gateway.post(f"{VIDEOS}/text2video", BOAT))["id"] for _ in range(3)]
+    bodies = [BOAT | {"external_task_id": f"ours-{number}"} for number in range(3)]
+    made = [(await gateway.post(f"{VIDEOS}/text2video", body))["id"] for body in bodies]
     await gateway.post(f"{VIDEOS}/image2video", BODIES["image2video"])
     newest = made[::-1]
 
@@ -518,6 +519,10 @@ async def test_lists_in_pages(gateway: Gateway) -> None:
         return [task["task_id"] for task in data]
 
     assert await page() == newest
+    assert await page(external_task_id="ours-1") == newest[1:2]
+    assert await page(external_task_id="ours-1", pageNum=2) == []
+    assert await page(external_task_id="another's") == []
+    assert await page(external_task_id="") == newest
     assert await page(pageNum=1, pageSize=2) == newest[:2]
     assert await page(pageNum="2", pageSize="2") == newest[2:]
     for bad in ({"pageNum": 0}, {"pageSize": 501}, {"pageNum": "x"}):

@@ -80,7 +80,7 @@ async def find_many(services: Services, account_id: UUID, query: QueryParams) ->
 async def numbered_page(
     services: Services, account_id: UUID, endpoint: Legacy, query: QueryParams
 ) -> TaskPage:
-    """Read a page of an endpoint's list.
+    """Read a page of an endpoint's list, or the one task that has the client's own id.
 
     Raises:
         InvalidParameterError: There can be no such page.
@@ -90,6 +90,9 @@ async def numbered_page(
     size = _number(
         query.get("pageSize"), "pageSize", default=_DEFAULT_SIZE, least=1, most=_LARGEST_PAGE
     )
+    if name := query.get(_EXTERNAL_ID):
+        found = await _by_external_ids(services, account_id, [name]) if number == 1 else {}
+        return TaskPage(tasks=tuple(found.values()), has_more=False)
     asked = TaskQuery(
         origin="kling",
         actions=endpoint.actions,

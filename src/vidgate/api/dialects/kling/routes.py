@@ -97,6 +97,7 @@ _DIRECT_CALL = (
 _PAGING = [
     parameter("pageNum", "From 1 to 1000; the first if absent.", kind="integer"),
     parameter("pageSize", "From 1 to 500; 30 if absent.", kind="integer"),
+    parameter("external_task_id", "The client's own id: the task that has it alone."),
 ]
 _NO_PACKS = {"code": 0, "msg": "success", "resource_pack_subscribe_infos": []}
 _IDS = [
