@@ -1,14 +1,14 @@
 """Whether the answer to a request that may come again was delivered.
 
 Revision: b3f1c86e2d70
-Follows: 6a8f13d25c70
+Follows: c83d1f0a6b24
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "b3f1c86e2d70"
-down_revision = "6a8f13d25c70"
+down_revision = "c83d1f0a6b24"
 branch_labels = None
 depends_on = None
 

@@ -3,13 +3,13 @@
 What went before took a `/v1` at the end off and put it on again, so it runs with both.
 
 Revision: 4e8b1f6c2a70
-Follows: 6a8f13d25c70
+Follows: b3f1c86e2d70
 """
 
 from alembic import op
 
 revision = "4e8b1f6c2a70"
-down_revision = "6a8f13d25c70"
+down_revision = "b3f1c86e2d70"
 branch_labels = None
 depends_on = None
 
