@@ -42,7 +42,7 @@ async def test_every_route_is_documented_with_its_errors_and_examples(api: Api) 
             assert content["schema"]["$ref"].startswith("#/components/schemas/")
     body = create["requestBody"]["content"]
     assert body.keys() == {"application/json", "multipart/form-data"}
-    examples = body["application/json"]["schema"]["examples"]
+    examples = [one["value"] for one in body["application/json"]["examples"].values()]
     for name in ("kling", "jimeng", "vidu"):
         assert json.loads((EXAMPLES / f"{name}.request.json").read_text()) in examples
 
@@ -78,8 +78,7 @@ async def test_every_route_of_every_dialect_is_documented(api: Api) -> None:
             # What a provider calls with is its own affair.
             if kind == "application/json" and not path.startswith(_OURS):
                 assert "schema" in content, name
-                shown = content.keys() | content["schema"].keys()
-                assert shown & {"example", "examples"}, name
+                assert content.keys() & {"example", "examples"}, name
 
 
 async def test_the_documented_error_has_the_documented_members(api: Api) -> None:

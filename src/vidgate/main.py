@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from fastapi import FastAPI
@@ -19,7 +20,7 @@ from vidgate.api.context import ContextLayer
 from vidgate.api.cors import CorsLayer
 from vidgate.api.dependencies import Services
 from vidgate.api.dialects.registry import DIALECTS
-from vidgate.api.documentation import add_documentation
+from vidgate.api.documentation import add_documentation, describe
 from vidgate.api.errors import ErrorLayer, ErrorWriter
 from vidgate.api.paths import Paths, Signpost
 from vidgate.api.ready_route import ReadyRouteLayer
@@ -54,11 +55,14 @@ def create_app(
             yield {"services": services, "bodies": bodies}
 
     app = _Application(
+        public_url=settings.public_url,
         title="vidgate",
         version=vidgate.__version__,
         summary="One HTTP API in front of many video generation providers.",
         lifespan=lifespan,
         redirect_slashes=False,
+        generate_unique_id_function=attrgetter("name"),
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
     )
@@ -103,9 +107,16 @@ class _Application(FastAPI):
         front: The outermost layer, at first the framework itself.
     """
 
-    def __init__(self, **documentation: Any) -> None:
+    def __init__(self, *, public_url: str | None, **documentation: Any) -> None:
         super().__init__(**documentation)
+        self._public_url = public_url
         self.front: ASGIApp = super().__call__
+
+    @override
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            self.openapi_schema = describe(self, public_url=self._public_url)
+        return self.openapi_schema
 
     @override
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

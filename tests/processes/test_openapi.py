@@ -7,6 +7,7 @@ from typing import Any
 
 import hypothesis
 import schemathesis
+from hypothesis import strategies as st
 from schemathesis.checks import (
     CheckFunction,
     allow_header_conformance,
@@ -42,6 +43,8 @@ _MADE = (
 )
 _EXAMPLES = 25
 """Requests of each operation; a soak has more."""
+_DOCUMENTED = 3
+"""Requests beside them that are made of the documented examples."""
 
 
 async def test_every_answer_is_as_it_is_described(database_url: str) -> None:
@@ -66,22 +69,27 @@ def _failures(
         assert isinstance(found, Ok)
         operation = found.ok()
 
-        @hypothesis.settings(
-            max_examples=_EXAMPLES,
-            deadline=None,
-            database=None,
-            derandomize=True,
-            suppress_health_check=list(hypothesis.HealthCheck),
-            phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
-        )
-        @hypothesis.given(case=operation.as_strategy())
-        def check(case: schemathesis.Case[Any]) -> None:
-            answer = case.call_and_validate(
-                headers={"Authorization": f"Bearer {token}"}, checks=_CHECKS, timeout=30
-            )
-            seen[case.operation.label].add(answer.status_code)
+        cases = [(operation.as_strategy(), _EXAMPLES)]
+        if documented := operation.schema.get_strategies_from_examples(operation):
+            cases.append((st.one_of(documented), _DOCUMENTED))
+        for strategy, most in cases:
 
-        try:
-            check()
-        except Exception as error:  # noqa: BLE001 - all of them are reported at the end
-            yield f"{operation.label}: {error}"
+            @hypothesis.settings(
+                max_examples=most,
+                deadline=None,
+                database=None,
+                derandomize=True,
+                suppress_health_check=list(hypothesis.HealthCheck),
+                phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
+            )
+            @hypothesis.given(case=strategy)
+            def check(case: schemathesis.Case[Any]) -> None:
+                answer = case.call_and_validate(
+                    headers={"Authorization": f"Bearer {token}"}, checks=_CHECKS, timeout=30
+                )
+                seen[case.operation.label].add(answer.status_code)
+
+            try:
+                check()
+            except Exception as error:  # noqa: BLE001 - all of them are reported at the end
+                yield f"{operation.label}: {error}"

@@ -44,7 +44,7 @@ router = APIRouter(tags=[_TAG])
 
 @router.post(
     CALLBACKS_PATH + "/{provider}/{token}",
-    summary="A provider tells that a job's state changed",
+    summary="Receive a provider's callback",
     description=(
         "For providers only; the address is made for one job and given to its provider where "
         "`VIDGATE_PUBLIC_URL` is set. The signature is checked where the provider signs, nothing "

@@ -92,7 +92,7 @@ router = APIRouter(tags=[_TAG], dependencies=[TOKEN])
 
 @router.get(
     _PATH,
-    summary="List the models",
+    summary="List models",
     description="Those that a channel serves and the token may ask for, and what each takes.",
     responses={
         200: {
@@ -108,7 +108,7 @@ async def list_models(caller: CallerDependency, services: ServicesDependency) ->
 
 @router.get(
     _PATH + "/{model:path}",
-    summary="Read one model",
+    summary="Retrieve a model",
     description="One that the token may ask for, and what it takes.",
     responses={
         200: {
@@ -129,7 +129,7 @@ async def list_models(caller: CallerDependency, services: ServicesDependency) ->
         ],
     },
 )
-async def read_model(
+async def retrieve_model(
     request: Request, caller: CallerDependency, services: ServicesDependency
 ) -> Model:
     return _write(await services.catalogue.model(caller, request.path_params["model"]))

@@ -311,6 +311,6 @@ router = APIRouter(tags=["Content"])
     },
     response_class=Response,
 )
-async def read_sealed_content(request: Request, services: ServicesDependency) -> Response:
+async def download_linked_video(request: Request, services: ServicesDependency) -> Response:
     sealed: str = request.path_params["sealed"]
     return ContentAnswer(lambda: services.content.find_sealed(sealed))

@@ -39,18 +39,18 @@ class Readiness(BaseModel):
     reasons: list[str] = Field(description="Why not, one sentence each.")
 
 
-@router.get("/healthz", summary="Does the process live?", response_model=Health)
-async def is_alive() -> Response:
+@router.get("/healthz", summary="Check that the process lives", response_model=Health)
+async def check_health() -> Response:
     return JSONResponse(Health().model_dump())
 
 
 @router.get(
     "/readyz",
-    summary="Should requests be sent here?",
+    summary="Check that requests may be sent here",
     response_model=Readiness,
     responses={503: {"model": Readiness, "description": "Not now."}},
 )
-async def is_ready(services: ServicesDependency) -> Response:
+async def check_readiness(services: ServicesDependency) -> Response:
     reasons = []
     try:
         async with asyncio.timeout(_PING_SECONDS):
@@ -67,9 +67,9 @@ async def is_ready(services: ServicesDependency) -> Response:
 
 @router.get(
     "/metrics",
-    summary="What was counted, for Prometheus",
+    summary="Retrieve metrics for Prometheus",
     response_class=Response,
     responses={200: {"description": "Metrics.", "content": {"text/plain": {}}}},
 )
-def read_metrics(services: ServicesDependency) -> Response:
+def retrieve_metrics(services: ServicesDependency) -> Response:
     return Response(services.metrics.render(), media_type=services.metrics.content_type)

@@ -18,6 +18,7 @@ class ReadyRoute(APIRoute):
     Args:
         path: With its parameters in braces.
         app: Answers; finds the parameters in `scope["path_params"]`.
+        name: Of the operation, as generated clients call it.
         parameters: Those parameters, as OpenAPI writes them.
         **documentation: As for any route.
     """
@@ -27,11 +28,19 @@ class ReadyRoute(APIRoute):
         path: str,
         *,
         app: ASGIApp,
+        name: str,
         parameters: Sequence[Mapping[str, Any]] = (),
         **documentation: Any,
     ) -> None:
-        extra = {"parameters": list(parameters)}
-        super().__init__(path, _never_called, methods=["GET"], openapi_extra=extra, **documentation)
+        super().__init__(
+            path,
+            _never_called,
+            methods=["GET"],
+            name=name,
+            operation_id=name,
+            openapi_extra={"parameters": list(parameters)},
+            **documentation,
+        )
         self.app = app
 
 

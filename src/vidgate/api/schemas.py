@@ -1,16 +1,104 @@
 """The bodies that every vendor-neutral route documents."""
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+from typing_extensions import override
 
-__all__ = ["ErrorBody", "ErrorMembers", "TaskWarning", "error_answers"]
+__all__ = [
+    "COMPONENTS",
+    "FILE",
+    "FILES",
+    "ErrorBody",
+    "ErrorMembers",
+    "RequestBody",
+    "TaskWarning",
+    "error_answers",
+    "request_body",
+]
+
+COMPONENTS: Final = "#/components/schemas/"
+"""Where a document keeps its named schemas."""
+
+FILE: Final[Mapping[str, Any]] = {"type": "string", "format": "binary"}
+FILES: Final[Mapping[str, Any]] = {"type": "array", "items": FILE}
+
+_NULL = {"type": "null"}
+_JSON = "application/json"
+_FORM = "multipart/form-data"
+
+
+class RequestBody(BaseModel):
+    """A body as clients send it: what they do not say they leave out.
+
+    `null` is taken as well, but not described: generators fail on unions of several types with it.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    @classmethod
+    @override
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        schema = handler(core_schema)
+        for member in handler.resolve_ref_schema(schema).get("properties", {}).values():
+            _leave_out_null(member)
+        return schema
+
+
+def _leave_out_null(member: dict[str, Any]) -> None:
+    if "default" in member and member["default"] is None:
+        del member["default"]
+    kinds = [kind for kind in member.get("anyOf", ()) if kind != _NULL]
+    if len(kinds) == 1:
+        del member["anyOf"]
+        member.update(kinds[0])
+    elif kinds:
+        member["anyOf"] = kinds
+
+
+def request_body(
+    body: type[BaseModel], *, form: Mapping[str, Mapping[str, Any]] | None = None
+) -> dict[str, Any]:
+    """Document a body, to be merged into a route's OpenAPI.
+
+    Args:
+        body: As JSON. The document has it under its name.
+        form: What differs where it is sent as a form, such as files; `None` if forms are not taken.
+    """
+    schema = body.model_json_schema(ref_template=f"{COMPONENTS}{{model}}")
+    examples = schema.pop("examples", ())
+    content = {_JSON: {"schema": schema}}
+    if examples:
+        named = {f"example_{number}": {"value": one} for number, one in enumerate(examples, 1)}
+        content[_JSON]["examples"] = named
+    if form is not None:
+        content[_FORM] = {"schema": _form_of(schema, form)}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def _form_of(schema: Mapping[str, Any], form: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    properties = {
+        name: {**_described(member), **form[name]} if name in form else member
+        for name, member in schema["properties"].items()
+    }
+    return dict(schema) | {
+        "title": schema["title"].removesuffix("Request") + "Form",
+        "description": "The same fields as text, and pictures as files.",
+        "properties": properties,
+    }
+
+
+def _described(member: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: member[name] for name in ("title", "description") if name in member}
 
 
 class TaskWarning(BaseModel):
     """What was not done to the letter."""
-
-    model_config = ConfigDict(title="Warning")
 
     code: Literal["ignored", "adjusted", "unknown"] = Field(
         description="The model has no use for the field; it has another value than was asked for; "
@@ -37,8 +125,6 @@ class ErrorMembers(BaseModel):
 
 class ErrorBody(ErrorMembers):
     """The flat error, and a nested copy for clients that read `error.message`."""
-
-    model_config = ConfigDict(title="Error")
 
     error: ErrorMembers = Field(description="The same four.")
 

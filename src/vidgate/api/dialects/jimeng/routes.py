@@ -55,7 +55,8 @@ router = APIRouter()
 
 @router.post(
     "/jimeng",
-    summary="Submit a task, or ask for one",
+    name="jimeng_call",
+    summary="Jimeng: create or retrieve a task",
     description=DESCRIPTION,
     tags=[_TAG],
     dependencies=[TOKEN],
@@ -64,7 +65,8 @@ router = APIRouter()
 )
 @router.post(
     "/",
-    summary="The same at the root",
+    name="jimeng_call_at_root",
+    summary="Jimeng: create or retrieve a task, at the root",
     description="What `POST /jimeng/` does, for the official SDK: it can set a host but no path.",
     tags=[_TAG],
     dependencies=[TOKEN],

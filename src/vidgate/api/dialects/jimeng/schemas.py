@@ -1,9 +1,12 @@
 """Jimeng's own dialect: what its routes document."""
 
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from vidgate.api.idempotency import PARAMETER
 from vidgate.api.preferences import NOTES_DOCUMENTED, PREFER
+from vidgate.api.schemas import RequestBody, request_body
 
 __all__ = ["ANSWERS", "DESCRIPTION", "OPENAPI"]
 
@@ -57,72 +60,87 @@ def _refusal(word: str, number: int, message: str) -> dict[str, Any]:
     }
 
 
-_ENVELOPE_SCHEMA: dict[str, Any] = {
-    "title": "JimengAnswer",
-    "type": "object",
-    "required": ["code", "data", "message", "request_id", "status", "time_elapsed"],
-    "properties": {
-        "code": {"type": "integer", "description": "10000, or what went wrong."},
-        "data": {
-            "type": ["object", "null"],
-            "description": "Null where `code` is not 10000.",
-            "properties": {
-                "task_id": {"type": "string", "description": "Of a submit."},
-                "status": {"type": "string", "enum": ["in_queue", "done", "not_found"]},
-                "video_url": {"type": "string"},
-                "aigc_meta_tagged": {"type": "boolean"},
-            },
-        },
-        "message": {"type": "string"},
-        "request_id": {"type": "string"},
-        "status": {"type": "integer", "description": "The same as `code`."},
-        "time_elapsed": {"type": "string"},
-    },
-}
-_GATEWAY_SCHEMA: dict[str, Any] = {
-    "title": "JimengGatewayError",
-    "type": "object",
-    "required": ["ResponseMetadata", "code", "message"],
-    "properties": {
-        "ResponseMetadata": {
-            "type": "object",
-            "properties": {
-                "RequestId": {"type": "string"},
-                "Service": {"type": "string"},
-                "Region": {"type": "string"},
-                "Error": {
-                    "type": "object",
-                    "properties": {
-                        "CodeN": {"type": "integer"},
-                        "Code": {"type": "string"},
-                        "Message": {"type": "string"},
-                    },
-                },
-            },
-        },
-        "code": {"type": "string", "description": "The same as `ResponseMetadata.Error.Code`."},
-        "message": {"type": "string"},
-    },
-}
+class JimengResult(BaseModel):
+    """What a submit or a question is answered with."""
+
+    model_config = ConfigDict(extra="allow")
+
+    task_id: str | None = Field(default=None, description="Of a submit.")
+    status: Literal["in_queue", "done", "not_found"] | None = Field(
+        default=None, description="Of a question."
+    )
+    video_url: str | None = Field(default=None, description="Once the task is `done`.")
+    aigc_meta_tagged: bool | None = None
 
 
-def _documented(
-    description: str, schema: dict[str, Any], examples: dict[str, Any]
-) -> dict[str, Any]:
+class JimengAnswer(BaseModel):
+    """The vendor's envelope, around answers and most errors."""
+
+    code: int = Field(description="10000, or what went wrong.")
+    data: JimengResult | None = Field(description="Null where `code` is not 10000.")
+    message: str
+    request_id: str
+    status: int = Field(description="The same as `code`.")
+    time_elapsed: str
+
+
+class JimengGatewayErrorMembers(BaseModel):
+    """What went wrong."""
+
+    CodeN: int
+    Code: str
+    Message: str
+
+
+class JimengResponseMetadata(BaseModel):
+    """What is around an error of the vendor's gateway."""
+
+    RequestId: str
+    Service: str
+    Region: str
+    Error: JimengGatewayErrorMembers
+
+
+class JimengGatewayError(BaseModel):
+    """An error of the vendor's gateway: what comes before the service itself."""
+
+    ResponseMetadata: JimengResponseMetadata
+    code: str = Field(description="The same as `ResponseMetadata.Error.Code`.")
+    message: str
+
+
+class JimengRequest(RequestBody):
+    """A submit or a question, as the vendor's documentation has it."""
+
+    req_key: str = Field(description="The model.")
+    prompt: str | None = None
+    image_urls: list[str] | None = None
+    binary_data_base64: list[str] | None = None
+    frames: Literal[121, 241] | None = None
+    aspect_ratio: str | None = None
+    seed: int | None = None
+    template_id: str | None = None
+    camera_strength: str | None = None
+    req_json: str | None = None
+    callback_url: str | None = None
+    task_id: str | None = Field(default=None, description="Of a question.")
+
+
+def _documented(description: str, model: Any, examples: dict[str, Any]) -> dict[str, Any]:
     named = {name: {"value": value} for name, value in examples.items()}
-    content = {"application/json": {"schema": schema, "examples": named}}
-    return {"description": description, "content": content}
+    content = {"application/json": {"examples": named}}
+    return {"model": model, "description": description, "content": content}
 
 
 def _gateway_answer(description: str, word: str, number: int, message: str) -> dict[str, Any]:
-    return _documented(description, _GATEWAY_SCHEMA, {word: _refusal(word, number, message)})
+    return _documented(description, JimengGatewayError, {word: _refusal(word, number, message)})
 
 
 ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
         **_documented(
             "The task is stored, or the task as it stands.",
-            _ENVELOPE_SCHEMA,
+            JimengAnswer,
             {
                 "submitted": _envelope(10000, "Success", {"task_id": _QUESTION_BODY["task_id"]}),
                 "unfinished": _envelope(10000, "Success", {"status": "in_queue"}),
@@ -144,7 +162,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
     400: _documented(
         "A field is missing or impossible, the content is refused, the signature is malformed or "
         "out of date, or no channel serves the key (50400) or did not fail (50520).",
-        {"oneOf": [_ENVELOPE_SCHEMA, _GATEWAY_SCHEMA]},
+        JimengAnswer | JimengGatewayError,
         {
             "field": _envelope(
                 50200,
@@ -176,7 +194,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
     ),
     404: _documented(
         "There is no such `Action` and `Version`, or no such model.",
-        {"oneOf": [_ENVELOPE_SCHEMA, _GATEWAY_SCHEMA]},
+        JimengAnswer | JimengGatewayError,
         {
             "InvalidActionOrVersion": _refusal(
                 "InvalidActionOrVersion",
@@ -194,7 +212,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
     ),
     409: _documented(
         "A video that the request names is not finished.",
-        _ENVELOPE_SCHEMA,
+        JimengAnswer,
         {
             "unfinished": _envelope(
                 50200, "Invalid Input Parameters: The task is not finished; wait for its end.", None
@@ -203,7 +221,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
     ),
     422: _documented(
         "The `Idempotency-Key` was used for another request.",
-        _ENVELOPE_SCHEMA,
+        JimengAnswer,
         {
             "key": _envelope(
                 50200,
@@ -215,7 +233,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
     ),
     413: _documented(
         "The body, or a picture in it, is over its limit.",
-        _ENVELOPE_SCHEMA,
+        JimengAnswer,
         {
             "picture": _envelope(
                 50200,
@@ -240,7 +258,13 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
     ),
 }
 
-OPENAPI: dict[str, Any] = {
+_BODY = request_body(JimengRequest)
+_BODY["requestBody"]["content"]["application/json"]["examples"] = {
+    "submit": {"value": _SUBMIT_BODY},
+    "question": {"value": _QUESTION_BODY},
+}
+
+OPENAPI: dict[str, Any] = _BODY | {
     "parameters": [
         {
             "name": "Action",
@@ -267,35 +291,4 @@ OPENAPI: dict[str, Any] = {
         PARAMETER,
         PREFER,
     ],
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {
-                    "title": "JimengRequest",
-                    "type": "object",
-                    "required": ["req_key"],
-                    "additionalProperties": True,
-                    "properties": {
-                        "req_key": {"type": "string", "description": "The model."},
-                        "prompt": {"type": "string"},
-                        "image_urls": {"type": "array", "items": {"type": "string"}},
-                        "binary_data_base64": {"type": "array", "items": {"type": "string"}},
-                        "frames": {"type": "integer", "enum": [121, 241]},
-                        "aspect_ratio": {"type": "string"},
-                        "seed": {"type": "integer"},
-                        "template_id": {"type": "string"},
-                        "camera_strength": {"type": "string"},
-                        "req_json": {"type": "string"},
-                        "callback_url": {"type": "string"},
-                        "task_id": {"type": "string", "description": "Of a question."},
-                    },
-                },
-                "examples": {
-                    "submit": {"value": _SUBMIT_BODY},
-                    "question": {"value": _QUESTION_BODY},
-                },
-            }
-        },
-    },
 }

@@ -25,6 +25,7 @@ class Legacy:
         has_models: Whether the client chooses one.
         actions: What its list shows. Tasks are listed by what was made, not by the path that made
             them, so a list may have more than the vendor's; never less.
+        fields: What the documentation describes of a body, as Kling names it.
         example: A body.
     """
 
@@ -33,6 +34,7 @@ class Legacy:
     model: str
     has_models: bool = True
     actions: tuple[str, ...]
+    fields: tuple[str, ...]
     example: Mapping[str, Any]
 
 
@@ -63,6 +65,15 @@ class DirectCall:
     answer: Mapping[str, Any]
 
 
+_CLIP = (
+    *("model_name", "prompt", "negative_prompt", "mode", "duration", "aspect_ratio", "sound"),
+    *("multi_shot", "shot_type", "multi_prompt"),
+)
+_SOUND = (
+    *("sound_file", "sound_start_time", "sound_end_time", "sound_insert_time"),
+    *("sound_volume", "original_audio_volume"),
+)
+
 _PICTURE = "https://example.com/cat.png"
 _DANCE = "https://example.com/dance.mp4"
 _SESSION = "session_gAAAAABpIHyAbm90LXJlYWw="
@@ -73,6 +84,7 @@ LEGACY = (
         title="text to video",
         model="kling-v1",
         actions=("text",),
+        fields=(*_CLIP, "cfg_scale", "voice_list"),
         example={"model_name": "kling-v2-6", "prompt": "A cat on a beach", "duration": "5"},
     ),
     Legacy(
@@ -80,6 +92,7 @@ LEGACY = (
         title="image to video",
         model="kling-v1",
         actions=_FRAMES,
+        fields=(*_CLIP, "cfg_scale", "voice_list", "image", "image_tail", "element_list"),
         example={"model_name": "kling-v2-6", "image": _PICTURE, "prompt": "The cat yawns"},
     ),
     Legacy(
@@ -87,6 +100,7 @@ LEGACY = (
         title="omni video",
         model="kling-video-o1",
         actions=("references", "edit", "text", *_FRAMES),
+        fields=(*_CLIP, "image_list", "video_list", "element_list"),
         example={
             "model_name": "kling-v3-omni",
             "prompt": "<<<image_1>>> walks along a beach",
@@ -99,6 +113,10 @@ LEGACY = (
         title="motion control",
         model="kling-v2-6",
         actions=("motion",),
+        fields=(
+            *("model_name", "prompt", "image_url", "video_url", "character_orientation"),
+            *("keep_original_sound", "mode", "element_list"),
+        ),
         example={
             "model_name": "kling-v2-6",
             "image_url": _PICTURE,
@@ -113,6 +131,7 @@ LEGACY = (
         model="kling-avatar",
         has_models=False,
         actions=("avatar",),
+        fields=("image", "audio_id", "sound_file", "prompt", "mode"),
         example={"image": _PICTURE, "sound_file": "https://example.com/hello.mp3"},
     ),
     Legacy(
@@ -121,6 +140,7 @@ LEGACY = (
         model="kling-lip-sync",
         has_models=False,
         actions=("lip_sync",),
+        fields=("session_id", "video_id", "video_url", "face_choose", "audio_id", *_SOUND),
         example={
             "video_url": _DANCE,
             "sound_file": "https://example.com/hello.mp3",
@@ -133,6 +153,7 @@ LEGACY = (
         model="kling-effects",
         has_models=False,
         actions=("effect",),
+        fields=("effect_scene", "input"),
         example={"effect_scene": "hug_pro", "input": {"images": [_PICTURE, _PICTURE]}},
     ),
     Legacy(
@@ -141,6 +162,10 @@ LEGACY = (
         model="kling-multi-elements",
         has_models=False,
         actions=("edit",),
+        fields=(
+            *("session_id", "edit_mode", "image_list", "prompt", "negative_prompt", "mode"),
+            "duration",
+        ),
         example={
             "session_id": _SESSION,
             "edit_mode": "removal",
@@ -203,7 +228,7 @@ _SELECTED = {"status": 0, "session_id": _SESSION}
 DIRECT_CALLS = (
     DirectCall(
         name="identify-face",
-        title="the faces in a video, for a lip-sync",
+        title="find the faces in a video, for a lip-sync",
         example={"video_url": _DANCE},
         answer={
             "session_id": _SESSION,

@@ -40,10 +40,18 @@ from vidgate.api.dialects.kling.reading import (
 )
 from vidgate.api.dialects.kling.schemas import (
     CREATED,
+    LEGACY_ANSWER,
     LEGACY_TASK,
     LIST_BODY,
     NEW_CREATED,
     NEW_TASK,
+    KlingDirectAnswer,
+    KlingNewTaskAnswer,
+    KlingNewTaskListAnswer,
+    KlingNewTaskPageAnswer,
+    KlingPacksAnswer,
+    KlingTaskAnswer,
+    KlingTaskListAnswer,
     answer_of,
     body_of,
     errors,
@@ -76,6 +84,8 @@ _NEW = "/kling"
 _TASKS = "/kling/tasks"
 _COSTS = "/kling/account/costs"
 _EXAMPLE_REQUEST = "5f2c1f9a7d3b4c55"
+_OWN = ("external_task_id", "callback_url")
+_NEW_FIELDS = ("prompt", "contents", "settings", "options")
 
 _TASK_ID = path_parameter(
     "task_id",
@@ -156,22 +166,23 @@ def _add_legacy(endpoint: Legacy) -> None:
         create,
         methods=["POST"],
         name=f"kling_create_{name}",
-        summary=f"Kling: {endpoint.title}",
+        summary=f"Kling: create a task, {endpoint.title}",
         description=_CREATE,
         tags=list(tags),
-        responses=answer_of("The task is stored.", CREATED, NOTES_DOCUMENTED)
+        responses=answer_of(KlingTaskAnswer, "The task is stored.", CREATED, NOTES_DOCUMENTED)
         | errors(400, 401, 403, 404, 405, 409, 413, 422, 429, 500, 502, 503),
-        openapi_extra=body_of(endpoint.example) | {"parameters": [PARAMETER, PREFER]},
+        openapi_extra=body_of(endpoint.name, (*endpoint.fields, *_OWN), endpoint.example)
+        | {"parameters": [PARAMETER, PREFER]},
     )
     router.add_api_route(
         f"{path}/{{task_id}}",
         read,
         methods=["GET"],
-        name=f"kling_read_{name}",
-        summary=f"Kling: a task of {endpoint.title}",
+        name=f"kling_retrieve_{name}",
+        summary=f"Kling: retrieve a task, {endpoint.title}",
         description="Any task of the account, whatever dialect it was made in.",
         tags=list(tags),
-        responses=answer_of("The task.", envelope(LEGACY_TASK, _EXAMPLE_REQUEST))
+        responses=answer_of(KlingTaskAnswer, "The task.", LEGACY_ANSWER)
         | errors(401, 404, 405, 500, 503),
         openapi_extra={"parameters": [_TASK_ID]},
     )
@@ -180,12 +191,14 @@ def _add_legacy(endpoint: Legacy) -> None:
         list_tasks,
         methods=["GET"],
         name=f"kling_list_{name}",
-        summary=f"Kling: tasks of {endpoint.title}",
+        summary=f"Kling: list tasks, {endpoint.title}",
         description=(
             "Newest first. Tasks are listed by what they make, not by the path they were made at."
         ),
         tags=list(tags),
-        responses=answer_of("The tasks.", envelope([LEGACY_TASK], _EXAMPLE_REQUEST))
+        responses=answer_of(
+            KlingTaskListAnswer, "The tasks.", envelope([LEGACY_TASK], _EXAMPLE_REQUEST)
+        )
         | errors(400, 401, 405, 500, 503),
         openapi_extra={"parameters": list(_PAGING)},
     )
@@ -215,13 +228,15 @@ def _add_new(endpoint: New) -> None:
         f"{_NEW}/{endpoint.name}/{{model}}",
         create,
         methods=["POST"],
-        name=f"kling_new_{endpoint.name.replace('-', '_')}",
-        summary=f"Kling: {endpoint.title} by path",
+        name=f"kling_create_new_{endpoint.name.replace('-', '_')}",
+        summary=f"Kling: create a task, {endpoint.title}, model in the path",
         description=f"Such as `{_NEW}/{endpoint.name}/{endpoint.model}`. {_CREATE}",
         tags=["Kling, new generation"],
-        responses=answer_of("The task is stored.", NEW_CREATED, NOTES_DOCUMENTED)
+        responses=answer_of(
+            KlingNewTaskAnswer, "The task is stored.", NEW_CREATED, NOTES_DOCUMENTED
+        )
         | errors(400, 401, 403, 404, 405, 409, 413, 422, 429, 500, 502, 503),
-        openapi_extra=body_of(endpoint.example)
+        openapi_extra=body_of(f"new-{endpoint.name}", _NEW_FIELDS, endpoint.example)
         | {
             "parameters": [
                 path_parameter("model", "Kling's name of the model.", endpoint.model),
@@ -251,13 +266,13 @@ def _add_direct_call(endpoint: DirectCall) -> None:
         f"{_LEGACY}/{endpoint.name}",
         ask,
         methods=["POST"],
-        name=f"kling_ask_{endpoint.name.replace('/', '_').replace('-', '_')}",
+        name=f"kling_{endpoint.name.replace('/', '_').replace('-', '_')}",
         summary=f"Kling: {endpoint.title}",
         description=_DIRECT_CALL,
         tags=["Kling, legacy generation"],
-        responses=answer_of("Done.", envelope(endpoint.answer, _EXAMPLE_REQUEST))
+        responses=answer_of(KlingDirectAnswer, "Done.", envelope(endpoint.answer, _EXAMPLE_REQUEST))
         | errors(400, 401, 403, 404, 405, 409, 413, 429, 500, 503),
-        openapi_extra=body_of(endpoint.example),
+        openapi_extra=body_of(endpoint.name, endpoint.example, endpoint.example),
     )
 
 
@@ -282,17 +297,19 @@ for _name, _sentence in ABSENT.items():
 
 @router.get(
     _TASKS,
-    summary="Kling: tasks by their ids",
+    summary="Kling: retrieve tasks by their ids",
     description=(
         "Any tasks of the account, whatever generation or dialect they were made in. Those that "
         "do not exist are left out."
     ),
     tags=["Kling, new generation"],
-    responses=answer_of("The tasks.", envelope([NEW_TASK], _EXAMPLE_REQUEST))
+    responses=answer_of(
+        KlingNewTaskListAnswer, "The tasks.", envelope([NEW_TASK], _EXAMPLE_REQUEST)
+    )
     | errors(400, 401, 405, 500, 503),
     openapi_extra={"parameters": _IDS},
 )
-async def kling_read_tasks(
+async def kling_retrieve_tasks(
     request: Request, caller: CallerDependency, services: ServicesDependency
 ) -> Response:
     tasks = await find_many(services, caller.account_id, request.query_params)
@@ -308,6 +325,7 @@ async def kling_read_tasks(
     ),
     tags=["Kling, new generation"],
     responses=answer_of(
+        KlingNewTaskPageAnswer,
         "A part of the list.",
         envelope(
             {"result": [NEW_TASK], "count": 1, "next_cursor": "", "has_more": False},
@@ -315,7 +333,7 @@ async def kling_read_tasks(
         ),
     )
     | errors(400, 401, 405, 413, 500, 503),
-    openapi_extra=body_of(LIST_BODY),
+    openapi_extra=body_of("list-tasks", (*LIST_BODY, "end_time", "cursor"), LIST_BODY),
 )
 async def kling_list_tasks(
     request: Request,
@@ -333,13 +351,13 @@ async def kling_list_tasks(
 
 @router.get(
     _COSTS,
-    summary="Kling: resource packs",
+    summary="Kling: list resource packs",
     description=(
         "There are none here, so the list is always empty; clients ask it to check a credential."
     ),
     tags=["Kling, legacy generation"],
-    responses=answer_of("No packs.", envelope(_NO_PACKS, _EXAMPLE_REQUEST))
+    responses=answer_of(KlingPacksAnswer, "No packs.", envelope(_NO_PACKS, _EXAMPLE_REQUEST))
     | errors(401, 405, 500, 503),
 )
-async def kling_read_costs() -> Response:
+async def kling_list_resource_packs() -> Response:
     return _answer(envelope(_NO_PACKS, request_id()))

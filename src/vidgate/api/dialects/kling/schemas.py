@@ -1,21 +1,29 @@
 """What the documentation says of Kling's routes: bodies, answers and errors with examples."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from vidgate.api.schemas import ErrorMembers
 from vidgate.providers.kling.vendor_answers import envelope
 
 __all__ = [
     "CREATED",
+    "LEGACY_ANSWER",
     "LEGACY_TASK",
     "LIST_BODY",
     "NEW_CREATED",
     "NEW_TASK",
-    "KlingAnswer",
+    "KlingDirectAnswer",
+    "KlingNewTaskAnswer",
+    "KlingNewTaskListAnswer",
+    "KlingNewTaskPageAnswer",
+    "KlingPacksAnswer",
+    "KlingTaskAnswer",
+    "KlingTaskListAnswer",
     "answer_of",
     "body_of",
     "errors",
@@ -67,6 +75,7 @@ LEGACY_TASK = {
     "updated_at": _TIME + 28000,
     "task_result": {"videos": [_VIDEO]},
 }
+LEGACY_ANSWER = {**envelope(LEGACY_TASK, _REQUEST), **_OURS, "status": "succeeded"}
 NEW_TASK = {
     "id": _ID,
     "status": "succeeded",
@@ -86,13 +95,130 @@ LIST_BODY: Mapping[str, Any] = MappingProxyType(
 )
 
 
-class KlingAnswer(BaseModel):
+class _Open(BaseModel):
+    """May get more members."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class KlingVideo(_Open):
+    """One video of a task."""
+
+    id: str = Field(description="By which other endpoints take it.")
+    url: str
+    duration: str | None = Field(default=None, description="Seconds, as text.")
+
+
+class KlingTaskInfo(_Open):
+    """What the client said of a task."""
+
+    external_task_id: str | None = Field(default=None, description="The client's own id.")
+
+
+class KlingTaskResult(_Open):
+    """What a finished task has."""
+
+    videos: list[KlingVideo]
+
+
+class KlingTask(_Open):
+    """A task, as the legacy generation shows it."""
+
+    task_id: str
+    task_status: str = Field(description="`submitted`, `processing`, `succeed` or `failed`.")
+    task_status_msg: str | None = Field(default=None, description="Why it failed.")
+    task_info: KlingTaskInfo
+    task_result: KlingTaskResult | None = Field(default=None, description="Once it succeeded.")
+    created_at: int = Field(description="Unix milliseconds.")
+    updated_at: int = Field(description="Unix milliseconds.")
+
+
+class KlingNewTask(_Open):
+    """A task, as the new generation shows it."""
+
+    id: str
+    status: str = Field(description="`submitted`, `processing`, `succeeded` or `failed`.")
+    message: str = Field(description="Why it failed.")
+    external_id: str | None = Field(default=None, description="The client's own id.")
+    outputs: list[KlingVideo] | None = Field(default=None, description="Once it succeeded.")
+    create_time: int = Field(description="Unix milliseconds.")
+    update_time: int = Field(description="Unix milliseconds.")
+
+
+class KlingNewTaskPage(BaseModel):
+    """A part of the list."""
+
+    result: list[KlingNewTask]
+    count: int
+    next_cursor: str = Field(description="To be sent as `cursor` for what follows.")
+    has_more: bool
+
+
+class KlingPacks(_Open):
+    """Resource packs, of which there are none here."""
+
+    code: int
+    msg: str
+    resource_pack_subscribe_infos: list[dict[str, Any]]
+
+
+class _Envelope(_Open):
     """Kling's envelope."""
 
     code: int = Field(description="0: it was done.")
     message: str = Field(description="`SUCCEED`; not to be tested on.")
     request_id: str = Field(description="By which this request is found in the log.")
-    data: Any = Field(description="A task, a list of them, or what was asked for.")
+
+
+class _TaskEnvelope(_Envelope):
+    """Kling's envelope, and what every dialect has beside it."""
+
+    id: str
+    task_id: str = Field(description="The same as `id`.")
+    object: str = Field(description="`video`.")
+    status: str = Field(description="`processing`, `succeeded` or `failed`.")
+
+
+class KlingTaskAnswer(_TaskEnvelope):
+    """A task of the legacy generation."""
+
+    data: KlingTask
+
+
+class KlingTaskListAnswer(_Envelope):
+    """Tasks of the legacy generation."""
+
+    data: list[KlingTask]
+
+
+class KlingNewTaskAnswer(_TaskEnvelope):
+    """A task of the new generation."""
+
+    data: KlingNewTask
+
+
+class KlingNewTaskListAnswer(_Envelope):
+    """Tasks of the new generation, found by their ids."""
+
+    data: list[KlingNewTask]
+
+
+class KlingNewTaskPageAnswer(_Envelope):
+    """A part of the new generation's list."""
+
+    data: KlingNewTaskPage
+
+
+class KlingDirectAnswer(_Envelope):
+    """What a call that makes no task has found."""
+
+    data: dict[str, Any]
+
+
+class KlingPacksAnswer(_Envelope):
+    """The resource packs."""
+
+    data: KlingPacks
 
 
 class KlingError(BaseModel):
@@ -103,6 +229,69 @@ class KlingError(BaseModel):
     request_id: str = Field(description="By which this request is found in the log.")
     error: ErrorMembers = Field(description="The same as the vendor-neutral routes say it.")
 
+
+_TEXT = {"type": "string"}
+_WHOLE = {"type": "integer"}
+_OBJECTS = {"type": "array", "items": {"type": "object"}}
+_PICTURE = {"type": "string", "description": "A URL, or base64 without a prefix."}
+
+_FIELDS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "aspect_ratio": {"type": "string", "description": "Such as `16:9`."},
+        "audio_id": _TEXT,
+        "callback_url": {"type": "string", "description": "Where the task will be reported to."},
+        "cfg_scale": {"type": "number", "minimum": 0, "maximum": 1},
+        "character_orientation": {"type": "string", "enum": ["image", "video"]},
+        "contents": {**_OBJECTS, "description": "Each with a `type`, and a `text` or a `url`."},
+        "cursor": {"type": "string", "description": "The `next_cursor` of the answer before."},
+        "duration": {"type": "string", "description": "Seconds, as text."},
+        "edit_mode": {"type": "string", "enum": ["addition", "swap", "removal"]},
+        "effect_scene": {"type": "string", "description": "The effect's name."},
+        "element_list": {**_OBJECTS, "description": "Each with an `element_id`."},
+        "end_time": {"type": "integer", "description": "Unix milliseconds."},
+        "external_task_id": {"type": "string", "description": "An id of yours, kept here."},
+        "face_choose": {**_OBJECTS, "description": "The face that speaks, and its sound."},
+        "filters": {**_OBJECTS, "description": "Each with a `key` and its `values`."},
+        "frame_index": _WHOLE,
+        "image": _PICTURE,
+        "image_list": {**_OBJECTS, "description": "Pictures."},
+        "image_tail": _PICTURE | {"description": "The picture that the video ends with."},
+        "image_url": _PICTURE,
+        "input": {"type": "object", "description": "What the effect takes, such as `images`."},
+        "keep_original_sound": {"type": "string", "enum": ["yes", "no"]},
+        "limit": _WHOLE,
+        "mode": {"type": "string", "description": "`std`, `pro` or `4k`."},
+        "model_name": {"type": "string", "description": "Such as `kling-v3`."},
+        "multi_prompt": {**_OBJECTS, "description": "The shots."},
+        "multi_shot": {"type": "boolean"},
+        "negative_prompt": _TEXT,
+        "options": {
+            "type": "object",
+            "description": "Such as `external_task_id` and `callback_url`, which are yours.",
+        },
+        "original_audio_volume": {"type": "number"},
+        "points": {**_OBJECTS, "description": "Each with `x` and `y`, from 0 to 1."},
+        "prompt": {"type": "string", "description": "What the video shows."},
+        "session_id": {"type": "string", "description": "As a call here answered it."},
+        "settings": {
+            "type": "object",
+            "description": "Such as `resolution`, `aspect_ratio` and `duration`.",
+        },
+        "shot_type": {"type": "string", "enum": ["customize", "intelligence"]},
+        "sound": {"type": "string", "enum": ["on", "off"]},
+        "sound_end_time": {"type": "integer", "description": "Milliseconds."},
+        "sound_file": {"type": "string", "description": "A URL, or base64 without a prefix."},
+        "sound_insert_time": {"type": "integer", "description": "Milliseconds."},
+        "sound_start_time": {"type": "integer", "description": "Milliseconds."},
+        "sound_volume": {"type": "number"},
+        "start_time": {"type": "integer", "description": "Unix milliseconds."},
+        "video_id": {"type": "string", "description": "Of a video that was made here."},
+        "video_list": {**_OBJECTS, "description": "Videos."},
+        "video_url": _TEXT,
+        "voice_list": {**_OBJECTS, "description": "Each with a `voice_id`."},
+    }
+)
+"""The endpoints' fields that the documentation describes."""
 
 _ERRORS: Mapping[int, tuple[str, int, str, str | None, str, str]] = MappingProxyType(
     {
@@ -242,18 +431,30 @@ def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def answer_of(
-    description: str, example: Any, headers: Mapping[str, Any] | None = None
+    model: type[BaseModel],
+    description: str,
+    example: Any,
+    headers: Mapping[str, Any] | None = None,
 ) -> dict[int | str, dict[str, Any]]:
     """Document the answer of a route that did what was asked."""
-    told = _documented(KlingAnswer, description, example)
+    told = _documented(model, description, example)
     return {200: {**told, "headers": headers} if headers else told}
 
 
-def body_of(example: Mapping[str, Any]) -> dict[str, Any]:
-    """Document a body, which goes on to Kling as it comes."""
+def body_of(name: str, fields: Iterable[str], example: Mapping[str, Any]) -> dict[str, Any]:
+    """Document a body, which goes on to Kling as it comes.
+
+    Args:
+        name: Of the endpoint.
+        fields: What is described of it.
+        example: A body.
+    """
+    words = re.split(r"[^a-z0-9]", name)
     schema = {
+        "title": f"Kling{''.join(word.capitalize() for word in words)}Request",
         "type": "object",
         "description": "As Kling's documentation has it; unknown fields are passed on too.",
+        "properties": {field: _FIELDS[field] for field in fields},
         "additionalProperties": True,
     }
     content = {"application/json": {"schema": schema, "example": dict(example)}}

@@ -33,7 +33,7 @@ from vidgate.api.idempotency import PARAMETER, with_once
 from vidgate.api.polls import POLL_HEADERS_DOCUMENTED, REQUEST_ID_DOCUMENTED, answer_poll
 from vidgate.api.preferences import NOTES_DOCUMENTED, PREFER, is_strict
 from vidgate.api.ready_route import ReadyRoute
-from vidgate.api.schemas import error_answers
+from vidgate.api.schemas import FILE, FILES, error_answers, request_body
 from vidgate.api.writing import encode
 from vidgate.models.tasks import TaskSnapshot
 from vidgate.services.views.reading import TaskView
@@ -47,19 +47,12 @@ POLL_PATH = _PATH + "/{task_id}"
 
 _TAG = "Video generations"
 
-_SCHEMA = GenerationRequest.model_json_schema()
-_FORM_SCHEMA = {
-    "type": "object",
-    "description": "The same fields as text, `metadata` as JSON, and pictures as files.",
-    "required": ["model"],
-    "properties": {
-        "model": {"type": "string"},
-        "prompt": {"type": "string"},
-        "metadata": {"type": "string"},
-        "image": {"type": "string", "format": "binary"},
-        "images": {"type": "array", "items": {"type": "string", "format": "binary"}},
-        "input_reference": {"type": "string", "format": "binary"},
-    },
+_FORM = {
+    "metadata": {"type": "string", "description": "JSON, or member by member: `metadata[mode]`."},
+    "image": FILE,
+    "images": FILES,
+    "input_reference": FILE,
+    "last_frame": FILE,
 }
 _TASK_ID: list[dict[str, Any]] = [
     {
@@ -76,10 +69,10 @@ router = APIRouter()
 
 @router.post(
     _PATH,
-    summary="Make a video",
+    summary="Create a video",
     description=(
         "Answers with the id of a task as soon as the provider has accepted it, at the latest "
-        "after 20 seconds; what is left goes on in the background. Ask for the task by "
+        "after 20 seconds; what is left goes on in the background. Retrieve the task by "
         "`GET /v1/video/generations/{task_id}`. With `Prefer: handling=strict` whatever would be "
         "ignored, adjusted or passed on unknown is an error."
     ),
@@ -94,19 +87,7 @@ router = APIRouter()
         },
         **error_answers(400, 401, 403, 404, 405, 409, 413, 422, 500, 502, 503),
     },
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {
-                "application/json": {"schema": _SCHEMA},
-                "multipart/form-data": {"schema": _FORM_SCHEMA},
-            },
-        },
-        "parameters": [
-            PREFER,
-            PARAMETER,
-        ],
-    },
+    openapi_extra=request_body(GenerationRequest, form=_FORM) | {"parameters": [PREFER, PARAMETER]},
 )
 async def create_generation(
     request: Request,
@@ -189,8 +170,8 @@ def poll_route() -> ReadyRoute:
         POLL_PATH,
         app=_read_task,
         parameters=_TASK_ID,
-        name="read_generation",
-        summary="Ask for a task",
+        name="retrieve_generation",
+        summary="Retrieve a task",
         description=(
             "The task as it stands. `status` is `processing` until it is `succeeded` or `failed`; "
             "`Retry-After` says when asking again is worthwhile."

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vidgate.api.schemas import TaskWarning
+from vidgate.api.schemas import RequestBody, TaskWarning
 from vidgate.providers.registry import PROVIDERS
 
 __all__ = [
@@ -25,10 +25,10 @@ _PATTERNS = ", ".join(
 )
 
 
-class GenerationRequest(BaseModel):
+class GenerationRequest(RequestBody):
     """A request for a video. Fields not named here are taken as members of `metadata`."""
 
-    model_config = ConfigDict(extra="allow", json_schema_extra={"examples": _EXAMPLES})
+    model_config = ConfigDict(json_schema_extra={"examples": _EXAMPLES})
 
     model: str = Field(
         description=f"Chooses the provider: {_PATTERNS}.",
@@ -39,10 +39,10 @@ class GenerationRequest(BaseModel):
         default=None,
         description="What the video shows. May be left out where a provider takes a picture alone.",
     )
-    duration: float | str | None = Field(
+    duration: float | None = Field(
         default=None, description='Seconds; `5`, `5.0` and `"5"` are the same.'
     )
-    seconds: float | str | None = Field(default=None, description="The same as `duration`.")
+    seconds: float | None = Field(default=None, description="The same as `duration`.")
     fps: int | None = Field(default=None, description="Frames a second.", ge=1, le=1000)
     width: int | None = Field(
         default=None, description="Pixels; together with `height`.", ge=1, le=16384
@@ -62,11 +62,11 @@ class GenerationRequest(BaseModel):
         default=None,
         description="Several pictures: first and last frame, or references, by their number.",
     )
-    input_reference: str | dict[str, Any] | None = Field(
+    input_reference: str | None = Field(
         default=None,
-        description='The same as `image`, as OpenAI\'s clients write it: also `{"image_url": …}`.',
+        description='The same as `image`, as OpenAI\'s clients name it; also `{"image_url": …}`.',
     )
-    last_frame: str | dict[str, Any] | None = Field(
+    last_frame: str | None = Field(
         default=None,
         description="The picture that the video ends with, beside a first frame in `image`.",
     )

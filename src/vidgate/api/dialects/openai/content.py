@@ -56,7 +56,7 @@ router = APIRouter(tags=["Content"], dependencies=[TOKEN])
     },
     response_class=Response,
 )
-async def read_content(
+async def download_video(
     request: Request, caller: CallerDependency, services: ServicesDependency
 ) -> Response:
     variant = _read_variant(request.query_params.get("variant"))

@@ -41,8 +41,8 @@ def poll_route() -> ReadyRoute:
         POLL_PATH,
         app=_read_video,
         parameters=[VIDEO_ID],
-        name="read_video",
-        summary="Ask for a video",
+        name="retrieve_video",
+        summary="Retrieve a video",
         description=(
             "The video as it stands, whatever dialect it was asked for in. `status` is `queued` or "
             "`in_progress` until it is `completed` or `failed`; `openai-poll-after-ms` says when "

@@ -32,14 +32,13 @@ from vidgate.api.dialects.openai.schemas import (
     EXAMPLE_CREATED,
     EXAMPLE_DELETED,
     EXAMPLE_LIST,
-    CreateRequest,
     DeletedVideo,
-    EditRequest,
-    ExtensionRequest,
-    RemixRequest,
     Video,
+    VideoCreateRequest,
+    VideoEditRequest,
+    VideoExtensionRequest,
     VideoList,
-    body_schema,
+    VideoRemixRequest,
     error_answers,
 )
 from vidgate.api.dialects.openai.writing import (
@@ -53,6 +52,7 @@ from vidgate.api.forms import Form, UnexpectedFileError
 from vidgate.api.idempotency import PARAMETER, with_once
 from vidgate.api.polls import POLL_HEADERS, POLL_HEADERS_DOCUMENTED
 from vidgate.api.preferences import NOTES_DOCUMENTED, PREFER, is_strict
+from vidgate.api.schemas import FILE, request_body
 from vidgate.api.writing import encode
 from vidgate.exceptions import InvalidParameterError, NotFoundError, TaskNotFoundError
 from vidgate.models.accounts import Caller
@@ -79,7 +79,10 @@ _HOW_TO_NAME = (
     'typed so: pass `video=openai.omit` and `extra_body={"video": {"id": "..."}}`.'
 )
 
-_FILE = {"type": "string", "format": "binary"}
+_FORM = {
+    "input_reference": FILE,
+    "metadata": {"type": "string", "description": "JSON, or member by member: `metadata[mode]`."},
+}
 _LIST_PARAMETERS: list[dict[str, Any]] = [
     {
         "name": "after",
@@ -106,14 +109,6 @@ router = APIRouter(tags=[TAG], dependencies=[TOKEN])
 
 def _creating(body: type[BaseModel], *, parameters: tuple[Any, ...] = ()) -> dict[str, Any]:
     """Document a route that makes a video: its answers and its two kinds of body."""
-    schema = body_schema(body)
-    form = schema | {
-        "description": (
-            "The same fields as text: objects as JSON, or member by member as `metadata[mode]`."
-        ),
-        "properties": schema["properties"] | {"input_reference": _FILE},
-    }
-    form.pop("examples", None)
     return {
         "responses": {
             200: {
@@ -124,25 +119,20 @@ def _creating(body: type[BaseModel], *, parameters: tuple[Any, ...] = ()) -> dic
             },
             **error_answers(400, 401, 403, 404, 405, 409, 413, 422, 429, 500, 502, 503),
         },
-        "openapi_extra": {
-            "parameters": [*parameters, PREFER, PARAMETER],
-            "requestBody": {
-                "required": True,
-                "content": {_JSON: {"schema": schema}, "multipart/form-data": {"schema": form}},
-            },
-        },
+        "openapi_extra": request_body(body, form=_FORM)
+        | {"parameters": [*parameters, PREFER, PARAMETER]},
     }
 
 
 @router.post(
     _PATH,
-    summary="Make a video",
+    summary="Create a video",
     description=(
         "Takes any model of any provider. Answers as soon as the provider has accepted the video, "
         "at the latest after 20 seconds: it is `in_progress` then, or still `queued` where it "
         "waits for a place, and what is left goes on in the background."
     ),
-    **_creating(CreateRequest),
+    **_creating(VideoCreateRequest),
 )
 async def create_video(
     request: Request,
@@ -161,12 +151,12 @@ async def create_video(
 
 @router.post(
     POLL_PATH + "/remix",
-    summary="Make a video once more",
+    summary="Remix a video",
     description=(
-        f"The finished video made anew with another prompt. {_WHICH_MODEL} {_ALIKE} "
+        f"The finished video is generated again with another prompt. {_WHICH_MODEL} {_ALIKE} "
         "A 400 where its provider has nothing like it."
     ),
-    **_creating(RemixRequest, parameters=(VIDEO_ID,)),
+    **_creating(VideoRemixRequest, parameters=(VIDEO_ID,)),
 )
 async def remix_video(
     request: Request,
@@ -188,12 +178,12 @@ async def remix_video(
 
 @router.post(
     _PATH + "/edits",
-    summary="Change a video",
+    summary="Edit a video",
     description=(
         f"The finished video, changed as the prompt says. {_WHICH_MODEL} {_ALIKE} "
         f"A 400 where its provider has nothing like it. {_HOW_TO_NAME}"
     ),
-    **_creating(EditRequest),
+    **_creating(VideoEditRequest),
 )
 async def edit_video(
     request: Request,
@@ -209,12 +199,12 @@ async def edit_video(
 
 @router.post(
     _PATH + "/extensions",
-    summary="Go on from a video",
+    summary="Extend a video",
     description=(
         f"What comes after the finished video. {_WHICH_MODEL} A 400 where its provider has "
         f"nothing like it. {_HOW_TO_NAME}"
     ),
-    **_creating(ExtensionRequest),
+    **_creating(VideoExtensionRequest),
 )
 async def extend_video(
     request: Request,
@@ -230,7 +220,7 @@ async def extend_video(
 
 @router.get(
     _PATH,
-    summary="List the videos",
+    summary="List videos",
     description="All videos of the token's account, whatever dialect they were asked for in.",
     responses={
         200: {
@@ -251,7 +241,7 @@ async def list_videos(
 
 @router.delete(
     POLL_PATH,
-    summary="Remove a video",
+    summary="Delete a video",
     description="A finished one; it is not found afterwards.",
     responses={
         200: {
@@ -273,7 +263,7 @@ async def delete_video(
 
 @router.post(
     _PATH + "/characters",
-    summary="Not offered: characters",
+    summary="Create a character (not offered)",
     description="No provider behind this gateway keeps characters; always a 400.",
     status_code=400,
     response_model=None,
@@ -288,14 +278,14 @@ async def create_character() -> Never:
 
 @router.get(
     _PATH + "/characters/{character_id}",
-    summary="Not offered: one character",
+    summary="Retrieve a character (not offered)",
     description="No provider behind this gateway keeps characters; always a 404.",
     status_code=404,
     response_model=None,
     responses=error_answers(401, 404, 405, 500, 503),
     openapi_extra={"parameters": [VIDEO_ID | {"name": "character_id", "description": "Any."}]},
 )
-async def read_character() -> Never:
+async def retrieve_character() -> Never:
     raise NotFoundError(
         "Characters are not offered here, so there is none.", code="characters_not_offered"
     )

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vidgate.api.schemas import ErrorMembers, TaskWarning
+from vidgate.api.schemas import ErrorMembers, RequestBody, TaskWarning
 from vidgate.api.schemas import error_answers as flat_error_answers
 
 __all__ = [
@@ -13,14 +13,13 @@ __all__ = [
     "EXAMPLE_DELETED",
     "EXAMPLE_LIST",
     "EXAMPLE_VIDEO",
-    "CreateRequest",
     "DeletedVideo",
-    "EditRequest",
-    "ExtensionRequest",
-    "RemixRequest",
     "Video",
+    "VideoCreateRequest",
+    "VideoEditRequest",
+    "VideoExtensionRequest",
     "VideoList",
-    "body_schema",
+    "VideoRemixRequest",
     "error_answers",
     "to_openai_shape",
 ]
@@ -39,14 +38,10 @@ class InputReference(BaseModel):
     image_url: str = Field(description="An http(s) URL or a `data:` URI.")
 
 
-class _Generic(BaseModel):
+class _Generic(RequestBody):
     """What every creating route takes. Fields not named here are members of `metadata`."""
 
-    model_config = ConfigDict(extra="allow")
-
-    seconds: float | str | None = Field(
-        default=None, description='The length; `8` and `"8"` are the same.'
-    )
+    seconds: str | None = Field(default=None, description='The length; `8` and `"8"` are the same.')
     size: str | None = Field(
         default=None, description="Pixels such as `1280x720`, or a shape such as `16:9`."
     )
@@ -64,11 +59,10 @@ class _Generic(BaseModel):
     )
 
 
-class CreateRequest(_Generic):
+class VideoCreateRequest(_Generic):
     """A request for a video. Fields not named here are taken as members of `metadata`."""
 
     model_config = ConfigDict(
-        title="OpenAI video request",
         json_schema_extra={
             "examples": [
                 {
@@ -96,11 +90,10 @@ class CreateRequest(_Generic):
     )
 
 
-class RemixRequest(_Generic):
+class VideoRemixRequest(_Generic):
     """A video made anew with another prompt."""
 
     model_config = ConfigDict(
-        title="OpenAI remix request",
         json_schema_extra={"examples": [{"prompt": "The same street in the snow"}]},
     )
 
@@ -114,11 +107,10 @@ class VideoReference(BaseModel):
     id: str = Field(description="Of a video that was made here.")
 
 
-class EditRequest(_Generic):
+class VideoEditRequest(_Generic):
     """A video, changed as the prompt says."""
 
     model_config = ConfigDict(
-        title="OpenAI edit request",
         json_schema_extra={
             "examples": [{"video": {"id": _ID}, "prompt": "Make the boat red"}],
         },
@@ -129,11 +121,10 @@ class EditRequest(_Generic):
     model: str | None = Field(default=None, description=_OTHER_MODEL)
 
 
-class ExtensionRequest(_Generic):
+class VideoExtensionRequest(_Generic):
     """What comes after a video."""
 
     model_config = ConfigDict(
-        title="OpenAI extension request",
         json_schema_extra={
             "examples": [
                 {"video": {"id": _ID}, "prompt": "The boat reaches the river", "seconds": "5"}
@@ -155,8 +146,6 @@ class VideoFailure(BaseModel):
 
 class Video(BaseModel):
     """A video, finished or not."""
-
-    model_config = ConfigDict(title="OpenAI video")
 
     id: str
     object: Literal["video"]
@@ -198,8 +187,6 @@ class Video(BaseModel):
 class VideoList(BaseModel):
     """A part of the list."""
 
-    model_config = ConfigDict(title="OpenAI video list")
-
     object: Literal["list"]
     data: list[Video]
     first_id: str | None
@@ -217,8 +204,6 @@ class DeletedVideo(BaseModel):
 
 class OpenAIError(BaseModel):
     """What went wrong, as OpenAI's clients read it."""
-
-    model_config = ConfigDict(title="OpenAI error")
 
     error: ErrorMembers
 
@@ -300,25 +285,6 @@ _MORE_ERRORS: dict[int, tuple[str, dict[str, Any]]] = {
         },
     ),
 }
-
-
-def body_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """The schema of a body on its own, without references to what stands elsewhere."""
-    schema = model.model_json_schema()
-    definitions = schema.pop("$defs", {})
-
-    def whole(value: Any) -> Any:
-        match value:
-            case {"$ref": str(reference)}:
-                return whole(definitions[reference.rpartition("/")[2]])
-            case dict():
-                return {name: whole(member) for name, member in value.items()}
-            case list():
-                return [whole(member) for member in value]
-            case _:
-                return value
-
-    return {name: whole(member) for name, member in schema.items()}
 
 
 def error_answers(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -35,7 +35,7 @@ class Endpoint:
 ENDPOINTS = (
     Endpoint(
         name="text2video",
-        summary="Make a video from text",
+        summary="Create a video from text",
         required=("model", "prompt"),
         example={
             "model": "viduq3-turbo",
@@ -49,7 +49,7 @@ ENDPOINTS = (
     ),
     Endpoint(
         name="img2video",
-        summary="Make a video from its first frame",
+        summary="Create a video from its first frame",
         required=("model", "images"),
         example={
             "model": "viduq3-pro-fast",
@@ -61,7 +61,7 @@ ENDPOINTS = (
     ),
     Endpoint(
         name="start-end2video",
-        summary="Make a video from its first and its last frame",
+        summary="Create a video from its first and its last frame",
         required=("model", "images"),
         example={
             "model": "viduq2-pro",
@@ -72,7 +72,7 @@ ENDPOINTS = (
     ),
     Endpoint(
         name="reference2video",
-        summary="Make a video of what pictures show",
+        summary="Create a video of what pictures show",
         required=("model", "prompt"),
         example={
             "model": "viduq3",
@@ -83,7 +83,7 @@ ENDPOINTS = (
     ),
     Endpoint(
         name="multiframe",
-        summary="Make one long video through several frames",
+        summary="Create one long video through several frames",
         required=("model", "start_image", "image_settings"),
         has_prompt=False,
         example={
@@ -98,7 +98,7 @@ ENDPOINTS = (
     ),
     Endpoint(
         name="extend",
-        summary="Lengthen a video",
+        summary="Extend a video",
         example={
             "model": "viduq2-pro",
             "video_creation_id": "task_01k9x4n8e0f0m8z2q6y7v3b5ct_0",
@@ -109,7 +109,7 @@ ENDPOINTS = (
     ),
     Endpoint(
         name="upscale-new",
-        summary="Raise a video's resolution",
+        summary="Upscale a video",
         model="vidu-upscale",
         required=(),
         has_prompt=False,
@@ -120,7 +120,7 @@ ENDPOINTS = (
     ),
     Endpoint(
         name="lip-sync",
-        summary="Make a mouth speak a recording or a text",
+        summary="Create a lip-sync from a recording or a text",
         model="vidu-lip-sync",
         required=("video_url",),
         has_prompt=False,
@@ -128,14 +128,14 @@ ENDPOINTS = (
     ),
     Endpoint(
         name="template",
-        summary="Put pictures into an effect",
+        summary="Create a video from an effect template",
         model="vidu-template",
         required=("template", "images"),
         example={"template": "hugging", "images": [f"{_URL}/1.jpg"], "prompt": "they hug"},
     ),
     Endpoint(
         name="template2video",
-        summary="Put pictures into an effect, by the older name of the endpoint",
+        summary="Create a video from an effect template, by the older name of the endpoint",
         model="vidu-template",
         required=("template", "images"),
         example={"template": "hugging", "images": [f"{_URL}/1.jpg"], "prompt": "they hug"},
@@ -143,7 +143,7 @@ ENDPOINTS = (
     ),
     Endpoint(
         name="template-story",
-        summary="Put pictures into a story",
+        summary="Create a video from a story template",
         model="vidu-template-story",
         required=("story", "images"),
         has_prompt=False,

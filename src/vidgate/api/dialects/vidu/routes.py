@@ -23,9 +23,9 @@ from vidgate.api.dialects.vidu.reading import read_request
 from vidgate.api.dialects.vidu.schemas import (
     EXAMPLE_CREATED,
     EXAMPLE_CREATIONS,
-    Created,
-    Creations,
-    Tasks,
+    ViduCreated,
+    ViduTask,
+    ViduTaskList,
     body_schema,
     error_answers,
 )
@@ -46,8 +46,8 @@ _TAG = "Vidu's own API"
 
 _CREATE = (
     "The body as the vendor's documentation has it. `payload` and `callback_url` are yours: the "
-    "vendor gets ours in their place. A `video_creation_id` is one that a task here has told. Ask "
-    "for the task by `GET /vidu/ent/v2/tasks/{id}/creations`."
+    "vendor gets ours in their place. A `video_creation_id` is one that a task here has told. "
+    "Retrieve the task by `GET /vidu/ent/v2/tasks/{id}/creations`."
 )
 
 _TASK_PATH = "/tasks/{task_id}"
@@ -92,13 +92,13 @@ for _endpoint in ENDPOINTS:
         f"/{_endpoint.name}",
         _creator(_endpoint),
         methods=["POST"],
-        name=f"vidu_{_endpoint.name}",
+        name=f"vidu_create_{_endpoint.name}".replace("-", "_"),
         summary=_endpoint.summary,
         description=_CREATE,
         include_in_schema=_endpoint.documented,
         responses={
             200: {
-                "model": Created,
+                "model": ViduCreated,
                 "description": "The task is stored.",
                 "headers": NOTES_DOCUMENTED,
                 "content": {"application/json": {"example": EXAMPLE_CREATED}},
@@ -122,11 +122,11 @@ for _endpoint in ENDPOINTS:
 
 @router.get(
     _TASK_PATH + "/creations",
-    summary="Ask for a task",
+    summary="Retrieve a task",
     description="The task as it stands, whichever dialect made it.",
     responses={
         200: {
-            "model": Creations,
+            "model": ViduTask,
             "description": "The task.",
             "content": {"application/json": {"example": EXAMPLE_CREATIONS}},
         },
@@ -134,7 +134,7 @@ for _endpoint in ENDPOINTS:
     },
     openapi_extra=_TASK_ID,
 )
-async def read_creations(
+async def vidu_retrieve_task(
     request: Request, caller: CallerDependency, services: ServicesDependency
 ) -> Response:
     view = await services.reader.read(request.path_params["task_id"], caller.account_id)
@@ -150,7 +150,7 @@ async def read_creations(
     description="Those that run or ran at Vidu, the latest first.",
     responses={
         200: {
-            "model": Tasks,
+            "model": ViduTaskList,
             "description": "A part of the list.",
             "content": {
                 "application/json": {
@@ -173,7 +173,7 @@ async def read_creations(
         ]
     },
 )
-async def list_tasks(
+async def vidu_list_tasks(
     request: Request, caller: CallerDependency, services: ServicesDependency
 ) -> Response:
     listing = read_listing(request.query_params, services.clock.now())
@@ -199,7 +199,7 @@ async def list_tasks(
     },
     openapi_extra=_TASK_ID,
 )
-async def cancel_task(
+async def vidu_cancel_task(
     request: Request, caller: ChangerDependency, services: ServicesDependency
 ) -> Response:
     await services.canceller.cancel(request.path_params["task_id"], caller.account_id)

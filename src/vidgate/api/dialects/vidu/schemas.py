@@ -1,5 +1,6 @@
 """The bodies of Vidu's dialect, for its documentation."""
 
+import re
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -9,9 +10,9 @@ from vidgate.api.dialects.vidu.endpoints import Endpoint
 __all__ = [
     "EXAMPLE_CREATED",
     "EXAMPLE_CREATIONS",
-    "Created",
-    "Creations",
-    "Tasks",
+    "ViduCreated",
+    "ViduTask",
+    "ViduTaskList",
     "body_schema",
     "error_answers",
 ]
@@ -26,6 +27,18 @@ _FIELDS: dict[str, dict[str, Any]] = {
         "items": {"type": "string"},
         "description": "Public URLs, or `data:image/png;base64,…` of at most 20 MB.",
     },
+    "subjects": {
+        "type": "array",
+        "items": {"type": "object"},
+        "description": "Each with a `name` and its `images`; the prompt names them by `@name`.",
+    },
+    "duration": {"type": "integer", "description": "Seconds."},
+    "resolution": {"type": "string", "description": "Such as `720p`."},
+    "aspect_ratio": {"type": "string", "description": "Such as `16:9`."},
+    "audio": {"type": "boolean"},
+    "audio_url": {"type": "string"},
+    "video_creation_id": {"type": "string", "description": "Of a video that a task here told."},
+    "upscale_resolution": {"type": "string", "description": "Such as `4K`."},
     "start_image": {"type": "string"},
     "image_settings": {"type": "array", "items": {"type": "object"}},
     "video_url": {"type": "string"},
@@ -37,7 +50,7 @@ _FIELDS: dict[str, dict[str, Any]] = {
 _ALWAYS = ("payload", "callback_url")
 
 
-class Created(BaseModel):
+class ViduCreated(BaseModel):
     """A task that was stored; the fields of the request are repeated, with what completes them."""
 
     model_config = ConfigDict(extra="allow")
@@ -51,25 +64,32 @@ class Created(BaseModel):
     created_at: str = Field(description="RFC 3339, UTC.")
 
 
-class CreationVideo(BaseModel):
+class ViduResolution(BaseModel):
+    """Pixels."""
+
+    width: int | None
+    height: int | None
+
+
+class ViduCreationVideo(BaseModel):
     """What was really made."""
 
     duration: float | None
     fps: float | None
-    resolution: dict[str, int | None]
+    resolution: ViduResolution
 
 
-class Creation(BaseModel):
+class ViduCreation(BaseModel):
     """One video."""
 
     id: str = Field(description="By which `extend` and `upscale-new` take it.")
     url: str
     cover_url: str
     watermarked_url: str
-    video: CreationVideo
+    video: ViduCreationVideo
 
 
-class Creations(BaseModel):
+class ViduTask(BaseModel):
     """A task as it stands."""
 
     model_config = ConfigDict(extra="allow")
@@ -79,17 +99,17 @@ class Creations(BaseModel):
     err_code: str = Field(description="Why it failed, empty if it did not.")
     credits: float
     payload: str
-    creations: list[Creation]
+    creations: list[ViduCreation]
 
 
-class Tasks(BaseModel):
+class ViduTaskList(BaseModel):
     """A part of a list."""
 
     next_page_token: str = Field(description="Empty at the end.")
-    tasks: list[Creations]
+    tasks: list[ViduTask]
 
 
-class ErrorMetadata(BaseModel):
+class ViduErrorMetadata(BaseModel):
     """What an error is about."""
 
     fields: str | None = None
@@ -102,7 +122,7 @@ class ViduError(BaseModel):
     code: int = Field(description="The HTTP status.")
     reason: str = Field(description="A machine word, such as `FieldInvalid`.")
     message: str
-    metadata: ErrorMetadata
+    metadata: ViduErrorMetadata
 
 
 EXAMPLE_CREATED: dict[str, Any] = {
@@ -233,9 +253,11 @@ def error_answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def body_schema(endpoint: Endpoint) -> dict[str, Any]:
     """Describe an endpoint's body; the vendor's documentation lists every field of it."""
     names = dict.fromkeys((*endpoint.required, *endpoint.example, *_ALWAYS))
+    words = re.split(r"[^a-z0-9]", endpoint.name)
     return {
+        "title": f"Vidu{''.join(word.capitalize() for word in words)}Request",
         "type": "object",
         "required": list(endpoint.required),
-        "properties": {name: _FIELDS.get(name, {}) for name in names},
+        "properties": {name: _FIELDS[name] for name in names},
         "additionalProperties": True,
     }
