@@ -77,7 +77,7 @@ class Settings(BaseSettings):
         default=None, title="Where clients and providers reach this deployment"
     )
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = Field(
-        default=(), title="Networks whose X-Forwarded-For is believed, by commas"
+        default=(), title="Networks whose X-Forwarded-For, -Proto and -Host are believed, by commas"
     )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=("*",), title="Web origins that may call, by commas"

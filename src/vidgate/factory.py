@@ -56,7 +56,7 @@ from vidgate.services.tasks.references import VideoNames
 from vidgate.services.tasks.repairs import Repairs
 from vidgate.services.tasks.sessions import Sessions
 from vidgate.services.views.changes import Changes
-from vidgate.services.views.content_links import ContentLinks, base_url_of
+from vidgate.services.views.content_links import ContentLinks
 from vidgate.services.views.reading import TaskReader
 
 __all__ = [
@@ -310,7 +310,7 @@ class _Parts:
 
     @cached_property
     def _links(self) -> ContentLinks:
-        return ContentLinks(base_url=base_url_of(self._settings), box=self._operator.box)
+        return ContentLinks(box=self._operator.box)
 
     @cached_property
     def reader(self) -> TaskReader:

@@ -22,6 +22,7 @@ from vidgate.api.dependencies import Services
 from vidgate.api.dialects.registry import DIALECTS
 from vidgate.api.documentation import add_documentation, describe
 from vidgate.api.errors import ErrorLayer, ErrorWriter
+from vidgate.api.forwarding import ForwardedLayer
 from vidgate.api.paths import Paths, Signpost
 from vidgate.api.ready_route import ReadyRouteLayer
 from vidgate.api.webhook_bodies import WebhookBodies
@@ -96,7 +97,10 @@ def create_app(
     is_debugging = settings.log_level is LogLevel.DEBUG
     quiet_routes = () if is_debugging else (*(poll.path for poll in polls), *health.PATHS)
     paths = Paths({alias: path for one in DIALECTS for alias, path in one.aliases.items()})
-    app.front = ContextLayer(front, paths=paths, quiet_routes=quiet_routes)
+    front = ContextLayer(front, paths=paths, quiet_routes=quiet_routes)
+    if settings.trusted_proxies:
+        front = ForwardedLayer(front, proxies=settings.trusted_proxies)
+    app.front = front
     return app
 
 

@@ -58,6 +58,7 @@ __all__ = [
     "open_api",
     "open_served_api",
     "serve_lifespan",
+    "urls_of",
 ]
 
 KEY = "sk-" + "k" * 43
@@ -68,6 +69,17 @@ _CREATED_AT = datetime(2025, 11, 20, 1, 53, 20, tzinfo=UTC)
 def build_settings(**changes: Any) -> Settings:
     """Settings that no variable of the environment has a say in."""
     return Settings.model_construct(**(Settings.model_construct().model_dump() | changes))
+
+
+def urls_of(
+    task_id: str, get: str = "/v1/videos", base: str = "http://gateway.test"
+) -> dict[str, str]:
+    """Where the answers of a dialect whose tasks are below `get` say to go on."""
+    return {
+        "get": f"{base}{get}/{task_id}",
+        "cancel": f"{base}/v1/video/generations/{task_id}/cancel",
+        "content": f"{base}/v1/videos/{task_id}/content",
+    }
 
 
 def build_task(**changes: Any) -> TaskSnapshot:

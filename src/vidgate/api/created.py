@@ -4,18 +4,18 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
 from vidgate.api.dependencies import services_of
+from vidgate.api.links import LinkedAnswer
 from vidgate.api.preferences import tell_notes
 from vidgate.services.tasks.creating import Created
 
 __all__ = ["CreatedResponse"]
 
 
-class CreatedResponse(Response):
+class CreatedResponse(LinkedAnswer):
     """Answers with a task as its dialect writes it.
 
     The answer has arrived, as far as anybody here can know, if all of it was given to a connection
@@ -26,8 +26,6 @@ class CreatedResponse(Response):
         created: The task.
         headers: Beside those that every such answer has.
     """
-
-    media_type = "application/json"
 
     def __init__(
         self,

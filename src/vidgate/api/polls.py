@@ -6,6 +6,7 @@ from typing import Any
 from starlette.types import Scope, Send
 
 from vidgate.api.dependencies import Services, caller_of, services_of
+from vidgate.api.links import base_of
 from vidgate.constants import VIEW_AGE
 from vidgate.services.views.reading import TaskView
 
@@ -69,9 +70,8 @@ async def answer_poll(
     view = services.reader.cached(task_id, account_id)
     if view is None:
         view = await services.reader.read(task_id, account_id)
-    body = view.encodings.get(dialect)
-    if body is None:
-        body = view.keep(dialect, write(view, services))
+    pieces = view.encodings.get(dialect) or view.keep(dialect, write(view, services))
+    body = base_of(scope).join(pieces)
     headers = _HEADERS if view.snapshot.status.is_final else _UNFINISHED_HEADERS
     await send(
         {

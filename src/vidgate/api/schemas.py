@@ -15,6 +15,7 @@ __all__ = [
     "ErrorBody",
     "ErrorMembers",
     "RequestBody",
+    "TaskUrls",
     "TaskWarning",
     "error_answers",
     "request_body",
@@ -106,6 +107,14 @@ class TaskWarning(BaseModel):
     )
     param: str = Field(description="The field, as you named it.")
     message: str = Field(description="One sentence that says what was done.")
+
+
+class TaskUrls(BaseModel):
+    """Where to go on with the task."""
+
+    get: str = Field(description="The task as it stands.")
+    cancel: str = Field(description="To be sent a POST.")
+    content: str = Field(description="The video, once it is finished.")
 
 
 class ErrorMembers(BaseModel):

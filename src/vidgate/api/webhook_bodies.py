@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from vidgate.api.dependencies import NativeAnswers
 from vidgate.api.dialects.registry import DIALECTS
+from vidgate.api.links import fill_links, own_base
 from vidgate.api.writing import encode, unix_seconds
 from vidgate.config import Settings
 from vidgate.constants import WEBHOOK_BODY_BYTES
@@ -36,7 +37,7 @@ class WebhookBodies:
         """Write one body, as JSON."""
         callback = _CALLBACKS.get(task.dialect) if delivery.endpoint_id is None else None
         if callback is not None:
-            return encode(callback(task, self._providers)).decode()
+            return self._finish(encode(callback(task, self._providers)))
         write = _EVENTS.get(task.dialect) or _EVENTS[_DEFAULT]
         event = {
             "id": delivery.public_id,
@@ -48,4 +49,7 @@ class WebhookBodies:
         body = encode(event)
         if len(body) >= WEBHOOK_BODY_BYTES:
             body = encode(event | {"data": {"id": task.public_id}})
-        return body.decode()
+        return self._finish(body)
+
+    def _finish(self, body: bytes) -> str:
+        return fill_links(body, own_base(self._settings)).decode()

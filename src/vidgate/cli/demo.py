@@ -120,13 +120,7 @@ async def _demo(settings: Settings, port: int) -> None:
         if not await stack.enter_async_context(standing_in(operator)):
             note += "\nAnother demo is running on the same data; they share its stand-ins."
         token = await _ensure_token(operator)
-        server = Server(
-            server_config(
-                create_app(settings),
-                grace=settings.shutdown_grace,
-                trusted_proxies=settings.trusted_proxies,
-            )
-        )
+        server = Server(server_config(create_app(settings), grace=settings.shutdown_grace))
         failed = await stack.enter_async_context(running(server, listener))
         print_text(url_of(listener), token, note, shown(operator))
         asked = asyncio.create_task(stopping.wait())

@@ -16,7 +16,6 @@ import uvloop
 from typing_extensions import override
 
 from vidgate.cli.protocol import BoundedProtocol
-from vidgate.config import Network
 from vidgate.exceptions import ConfigurationError, VidgateError
 
 __all__ = [
@@ -71,7 +70,6 @@ def server_config(
     *,
     grace: timedelta,
     workers: int = 1,
-    trusted_proxies: tuple[Network, ...] = (),
 ) -> uvicorn.Config:
     """How every server of ours is run.
 
@@ -79,7 +77,6 @@ def server_config(
         app: The application, or where its factory is.
         grace: How long requests under way may take when it stops.
         workers: Processes.
-        trusted_proxies: Whose `X-Forwarded-For` is believed.
     """
     return uvicorn.Config(
         app,
@@ -92,8 +89,7 @@ def server_config(
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=bool(trusted_proxies),
-        forwarded_allow_ips=[str(network) for network in trusted_proxies],
+        proxy_headers=False,  # the application knows whom to believe
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=math.ceil(grace.total_seconds()),
         timeout_worker_healthcheck=_HEALTHCHECK_SECONDS,

@@ -39,6 +39,9 @@ _METRICS_DIR = "PROMETHEUS_MULTIPROC_DIR"
 _SANDBOX_PORT = 3900
 _MOST_WORKERS = 256
 
+_CALLED = "the address that a client calls (VIDGATE_PUBLIC_URL is not set)"
+"""Where links of ours begin without it."""
+
 
 def serve(
     *,
@@ -74,9 +77,7 @@ async def _serve(settings: Settings) -> None:
             await _prepare(settings, url, processes=1)
             if stopping.is_set():
                 return
-            config = server_config(
-                _APP, grace=settings.shutdown_grace, trusted_proxies=settings.trusted_proxies
-            )
+            config = server_config(_APP, grace=settings.shutdown_grace)
             try:
                 async with running(Server(config), listener) as server:
                     _announce(settings, url_of(listener))
@@ -94,12 +95,7 @@ def _serve_with(settings: Settings, workers: int) -> None:
         bind(settings.host, settings.port) as listener,
     ):
         os.environ.setdefault(_METRICS_DIR, metrics)
-        config = server_config(
-            _APP,
-            grace=settings.shutdown_grace,
-            workers=workers,
-            trusted_proxies=settings.trusted_proxies,
-        )
+        config = server_config(_APP, grace=settings.shutdown_grace, workers=workers)
         parent = Multiprocess(config, [listener])  # signals wait for it from here on
         stack = AsyncExitStack()
         try:
@@ -124,10 +120,11 @@ async def _prepare(settings: Settings, url: str, *, processes: int) -> None:
 
 def _announce(settings: Settings, url: str, *, processes: int = 1) -> None:
     if settings.log_format is LogFormat.JSON:
-        _log.info("Serving", url=url, processes=processes)
+        _log.info("Serving", url=url, processes=processes, links=settings.public_url or _CALLED)
     else:
         suffix = f" with {processes} processes" if processes > 1 else ""
         typer.echo(f"Serving on {url}{suffix}")
+        typer.echo(f"Links begin with {settings.public_url or _CALLED}")
 
 
 async def _either(stopping: asyncio.Event, server: "asyncio.Task[None]") -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from tests.support.api import FIELD_MEANINGS, Api, build_task, open_api
+from tests.support.api import FIELD_MEANINGS, Api, build_task, open_api, urls_of
 
 from vidgate.api.dialects.newapi import reading
 from vidgate.api.dialects.newapi.schemas import (
@@ -78,6 +78,7 @@ async def test_a_created_task_is_answered_as_documented(api: Api) -> None:
         "progress": 0,
         "created_at": 1763603600,
         "metadata": {"upstream_model": "kling-v2-6", "mode": "pro"},
+        "urls": urls_of(task_id, PATH),
         "warnings": [],
     }
     assert "X-Vidgate-Ignored" not in response.headers
@@ -457,6 +458,7 @@ async def test_a_finished_task_is_answered_flat_and_in_the_envelope(api: Api) ->
         "created_at": 1763603600,
         "completed_at": 1763603700,
         "expires_at": 1766188800,
+        "urls": urls_of(task_id, PATH),
         "warnings": [],
         "code": "success",
         "message": "",
@@ -595,7 +597,7 @@ async def test_an_answer_is_encoded_once(api: Api) -> None:
 
     second = await api.client.get(f"{PATH}/{task_id}")
 
-    assert first.content == second.content == view.encodings["newapi"]
+    assert first.content == second.content == b"http://gateway.test".join(view.encodings["newapi"])
     assert api.services.reader.reads == 0
 
 

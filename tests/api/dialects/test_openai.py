@@ -10,7 +10,7 @@ from uuid import UUID
 import httpx
 import pytest
 from openai.types import Video as SdkVideo
-from tests.support.api import Api, build_task, open_api
+from tests.support.api import Api, build_task, open_api, urls_of
 
 from vidgate.api.dialects.openai.errors import write_error
 from vidgate.api.dialects.openai.schemas import (
@@ -49,6 +49,7 @@ from vidgate.models.tasks import (
     TaskSnapshot,
     TaskStatus,
 )
+from vidgate.services.views.content_links import BASE
 
 PATH = "/v1/videos"
 GOOD = {"model": "kling-v1", "prompt": "a cat", "seconds": "5", "size": "1280x720"}
@@ -149,7 +150,8 @@ GOLDEN = {
 def test_a_video_in_every_state(snapshot: TaskSnapshot, changes: dict[str, Any]) -> None:
     video = write_video(snapshot)
 
-    assert video == GOLDEN | changes
+    urls = urls_of(snapshot.public_id, base=BASE)
+    assert video == GOLDEN | {"urls": urls} | changes
     Video.model_validate(video)
     # It lists the sizes of its own models, and takes others at run time.
     SdkVideo.model_validate(video | {"size": "1280x720"}, strict=True)
@@ -223,6 +225,7 @@ async def test_a_created_video_is_answered_as_sdks_type_it(api: Api) -> None:
     assert response.status_code == 200
     told = [(warning["code"], warning["param"]) for warning in video["warnings"]]
     assert told == [("ignored", "seed"), ("ignored", "response_format"), ("adjusted", "size")]
+    assert video.pop("urls") == urls_of(video["id"])
     assert video | {"warnings": []} == GOLDEN | {"id": video["id"], "prompt": None}
     assert response.headers["X-Vidgate-Ignored"] == "seed, response_format"
     assert response.headers["X-Vidgate-Adjusted"] == "size=16:9@720p"
@@ -390,7 +393,7 @@ async def test_an_unfinished_video_says_when_to_ask_again(api: Api) -> None:
 
     response = await api.client.get(f"{PATH}/{video_id}")
 
-    assert response.json() == GOLDEN
+    assert response.json() == GOLDEN | {"urls": urls_of(video_id)}
     assert response.headers["Content-Type"] == "application/json"
     assert response.headers["Retry-After"] == "2"
     assert response.headers["openai-poll-after-ms"] == "2000"
@@ -409,13 +412,13 @@ async def test_a_finished_video_needs_no_asking_again(api: Api) -> None:
 async def test_an_answer_is_encoded_once_and_not_taken_for_anothers(api: Api) -> None:
     video_id = api.services.reader.add(task(TaskStatus.SUCCEEDED))
     view = api.services.reader.views[video_id]
-    view.encodings["newapi"] = b"another's"
+    view.keep("newapi", b"another's")
 
     first = await api.client.get(f"{PATH}/{video_id}")
     view.snapshot = replace(view.snapshot, model="another")
     second = await api.client.get(f"{PATH}/{video_id}")
 
-    assert first.content == second.content == view.encodings["openai"]
+    assert first.content == second.content == b"http://gateway.test".join(view.encodings["openai"])
     assert api.services.reader.reads == 0
 
 

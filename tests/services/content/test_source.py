@@ -10,7 +10,7 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 from tests.api.test_content import breaking
-from tests.support.api import build_settings, build_task
+from tests.support.api import build_task
 from tests.support.engine import KEYS, SECRET_KEY
 from tests.support.films import House, open_house
 from tests.support.hosts import FILE, Exchange, Play, open_host, ranged, respond
@@ -29,7 +29,7 @@ from vidgate.providers.transport.client import AiohttpTransport
 from vidgate.services.content.link_renewal import CannotAskError, GoneError
 from vidgate.services.content.source import Variant
 from vidgate.services.secrets import SecretBox, read_secret_keys
-from vidgate.services.views.content_links import ContentLinks, base_url_of
+from vidgate.services.views.content_links import BASE, ContentLinks
 
 NEW_KEY = "bmV3LXNlY3JldC1rZXktb2YtMzItYnl0ZXMtbG9uZyE="
 
@@ -527,10 +527,8 @@ async def test_the_video_of_a_server_behind_another_gateway(database_url: str) -
 # Links
 
 
-def links(*keys: str, base_url: str = "https://gateway.test/base") -> ContentLinks:
-    return ContentLinks(
-        base_url=base_url, box=SecretBox(lambda: read_secret_keys(",".join(keys), None))
-    )
+def links(*keys: str) -> ContentLinks:
+    return ContentLinks(box=SecretBox(lambda: read_secret_keys(",".join(keys), None)))
 
 
 def test_a_link_names_one_video_and_outlives_a_rotation_of_the_key() -> None:
@@ -538,7 +536,7 @@ def test_a_link_names_one_video_and_outlives_a_rotation_of_the_key() -> None:
     url = links(SECRET_KEY).of(task_id, 3)
     sealed = url.rpartition("/")[2]
 
-    assert url == f"https://gateway.test/base/content/{sealed}"
+    assert url == f"{BASE}/content/{sealed}"
     assert links(NEW_KEY, SECRET_KEY).read(sealed) == (task_id, 3)
     assert links(NEW_KEY).read(sealed) is None
     assert links(SECRET_KEY).of(task_id, 2) != url
@@ -568,16 +566,3 @@ def test_only_protected_videos_are_published() -> None:
     assert shown.outputs[1].result == VideoResult(url=sealing.of(task.id, 1), fps=24)
     assert shown.outputs[2] == missing
     assert sealing.publish(build_task(outputs=(plain,))).outputs == (plain,)
-
-
-@pytest.mark.parametrize(
-    ("settings", "expected"),
-    [
-        ({"public_url": "https://x.test/v"}, "https://x.test/v"),
-        ({"host": "10.0.0.1", "port": 80}, "http://10.0.0.1:80"),
-        ({"host": "0.0.0.0", "port": 3000}, "http://127.0.0.1:3000"),  # noqa: S104 - text only
-        ({"host": "::", "port": 3000}, "http://[::1]:3000"),
-    ],
-)
-def test_where_links_begin(settings: dict[str, Any], expected: str) -> None:
-    assert base_url_of(build_settings(**settings)) == expected

@@ -30,7 +30,7 @@ def has(cache: ViewCache, view: TaskView) -> bool:
 def held(cache: ViewCache, account: int = 1) -> int:
     """What one account has, counted anew."""
     return sum(
-        VIEW_BASE_BYTES + view.weight + sum(map(len, view.encodings.values()))
+        VIEW_BASE_BYTES + view.weight + sum(len(piece) for (piece,) in view.encodings.values())
         for view in cache
         if view.snapshot.account_id == UUID(int=account)
     )
@@ -75,7 +75,7 @@ def test_a_state_is_forgotten_when_its_bytes_in_all_dialects_are_too_many(dialec
         view.keep(f"dialect {number}", b"x" * (VIEW_MOST_BYTES // dialects))
     assert has(cache, view)
 
-    assert view.keep("one more", b"{}") == b"{}"
+    assert view.keep("one more", b"{}") == (b"{}",)
     assert not has(cache, view)
     assert cache.size_bytes == 0
 

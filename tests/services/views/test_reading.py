@@ -86,7 +86,7 @@ async def test_a_task_too_large_for_memory_is_read_anew_each_time(
 
     assert first.snapshot.echo == metadata
     assert reader.cached(task.public_id, task.account_id) is None
-    assert first.keep("newapi", b"{}") == b"{}"
+    assert first.keep("newapi", b"{}") == (b"{}",)
     assert (await reader.read(task.public_id, task.account_id)).snapshot == first.snapshot
 
 

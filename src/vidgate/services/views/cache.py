@@ -8,6 +8,7 @@ from uuid import UUID
 
 from vidgate.constants import VIEW_BASE_BYTES, VIEW_BYTES, VIEW_MOST_BYTES, VIEW_SHARE
 from vidgate.models.tasks import TaskSnapshot
+from vidgate.services.views.content_links import BASE
 
 __all__ = ["TaskView", "ViewCache"]
 
@@ -22,22 +23,24 @@ class TaskView:
 
     Attributes:
         read_at: Seconds, when it was asked for.
-        encodings: By dialect, the bytes it answers with.
+        encodings: By dialect, the bytes it answers with: the pieces between which, as in any answer
+            of ours, `BASE` stands. Each client has its own base put there.
         weight: Of the state itself, as JSON, in bytes; set when it is remembered.
         grown: Told when a dialect has added its bytes.
     """
 
     snapshot: TaskSnapshot
     read_at: float
-    encodings: dict[str, bytes] = field(default_factory=dict)
+    encodings: dict[str, tuple[bytes, ...]] = field(default_factory=dict)
     weight: int = 0
     grown: Callable[["TaskView"], None] = field(default=_nothing, repr=False, compare=False)
 
-    def keep(self, dialect: str, body: bytes) -> bytes:
-        """Remember what a dialect answers with, and return it."""
-        self.encodings[dialect] = body
+    def keep(self, dialect: str, body: bytes) -> tuple[bytes, ...]:
+        """Remember what a dialect answers with, and return its pieces."""
+        pieces = tuple(body.split(BASE.encode()))
+        self.encodings[dialect] = pieces
         self.grown(self)
-        return body
+        return pieces
 
 
 @dataclass(slots=True)
@@ -107,7 +110,7 @@ class ViewCache:
 
     def _resize(self, name: str, view: TaskView) -> None:
         holding = self._holdings[view.snapshot.account_id]
-        size = VIEW_BASE_BYTES + view.weight + sum(map(len, view.encodings.values()))
+        size = VIEW_BASE_BYTES + view.weight + _encoded(view)
         added = size - holding.sizes[name]
         holding.sizes[name] = size
         holding.size_bytes += added
@@ -119,8 +122,11 @@ class ViewCache:
 
 
 def _is_small(view: TaskView) -> bool:
-    encoded = sum(map(len, view.encodings.values()))
-    return max(view.weight, encoded) <= VIEW_MOST_BYTES
+    return max(view.weight, _encoded(view)) <= VIEW_MOST_BYTES
+
+
+def _encoded(view: TaskView) -> int:
+    return sum(len(piece) for pieces in view.encodings.values() for piece in pieces)
 
 
 def _weigh(task: TaskSnapshot) -> int:

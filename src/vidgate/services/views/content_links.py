@@ -1,33 +1,28 @@
 """Content links: addresses of ours for videos that only a channel's credential opens."""
 
+import secrets
 from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
-from vidgate.config import Settings
 from vidgate.models.tasks import OutputSnapshot, TaskSnapshot
 from vidgate.services.sealed import from_url_text, to_url_text
 from vidgate.services.secrets import Purpose, SecretBox
 
-__all__ = ["CONTENT_PATH", "ContentLinks", "base_url_of"]
+__all__ = ["BASE", "CONTENT_PATH", "ContentLinks"]
+
+BASE: Final = f"https://{secrets.token_hex(16)}.invalid"
+"""What every link of ours begins with until an answer is sent: only then it is certain by which
+address the client knows us. It is of this process alone, and nobody can guess it: what a client
+sent is never taken for it."""
 
 CONTENT_PATH: Final = "/content"
-"""Below the base URL; then the sealed name of a video."""
+"""Below the base; then the sealed name of a video."""
 
 _ID_BYTES: Final = 16
 _POSITION_BYTES: Final = 2
 _SIGNATURE_BYTES: Final = 16
 _BYTES: Final = _ID_BYTES + _POSITION_BYTES + _SIGNATURE_BYTES
-
-_WILDCARDS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - for reading only
-
-
-def base_url_of(settings: Settings) -> str:
-    """Where clients reach this deployment, as far as the settings tell."""
-    if settings.public_url is not None:
-        return settings.public_url
-    host = _WILDCARDS.get(settings.host, settings.host)
-    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
 
 
 class ContentLinks:
@@ -38,19 +33,17 @@ class ContentLinks:
     has it may read the video, as with any link of a provider's.
 
     Args:
-        base_url: Where clients reach this deployment, without a slash at its end.
         box: Signs.
     """
 
-    def __init__(self, *, base_url: str, box: SecretBox) -> None:
-        self._base_url = base_url
+    def __init__(self, *, box: SecretBox) -> None:
         self._box = box
 
     def of(self, task_id: UUID, position: int) -> str:
-        """The link to one video."""
+        """The link to one video, which begins with `BASE`."""
         signature = self._box.sign(Purpose.CONTENT_URL, _signed(task_id, position))
         content = task_id.bytes + position.to_bytes(_POSITION_BYTES) + signature[:_SIGNATURE_BYTES]
-        return f"{self._base_url}{CONTENT_PATH}/{to_url_text(content)}"
+        return f"{BASE}{CONTENT_PATH}/{to_url_text(content)}"
 
     def read(self, sealed: str) -> tuple[UUID, int] | None:
         """The task and the position that a link names, `None` if it is none of ours."""

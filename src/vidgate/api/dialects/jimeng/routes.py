@@ -27,6 +27,7 @@ from vidgate.api.dialects.jimeng.reading import read_question, read_submit
 from vidgate.api.dialects.jimeng.schemas import ANSWERS, DESCRIPTION, OPENAPI
 from vidgate.api.forms import Form
 from vidgate.api.idempotency import HEADER, read_once
+from vidgate.api.links import LinkedAnswer
 from vidgate.api.preferences import is_strict
 from vidgate.exceptions import InvalidParameterError, NotFoundError, TaskNotFoundError
 from vidgate.models.requests import IdempotencyClaim, Recognition, VideoRequest
@@ -192,7 +193,7 @@ def _success(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _write(envelope: Mapping[str, Any], started: float) -> Response:
-    return Response(_encode(envelope, started), media_type="application/json")
+    return LinkedAnswer(_encode(envelope, started))
 
 
 def _encode(envelope: Mapping[str, Any], started: float) -> bytes:

@@ -69,6 +69,7 @@ from vidgate.api.dialects.kling.writing import (
     write_tasks,
 )
 from vidgate.api.idempotency import PARAMETER, with_once
+from vidgate.api.links import LinkedAnswer
 from vidgate.api.preferences import NOTES_DOCUMENTED, PREFER, is_strict
 from vidgate.api.writing import encode
 from vidgate.exceptions import NotFoundError
@@ -122,7 +123,7 @@ router = APIRouter(dependencies=[TOKEN])
 
 
 def _answer(answer: dict[str, Any]) -> Response:
-    return Response(encode(answer), media_type="application/json")
+    return LinkedAnswer(encode(answer))
 
 
 def _created(created: Created, *, is_new: bool) -> Response:

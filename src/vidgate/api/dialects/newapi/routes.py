@@ -28,8 +28,9 @@ from vidgate.api.dialects.newapi.schemas import (
     GenerationRequest,
     Task,
 )
-from vidgate.api.dialects.newapi.writing import write_created, write_task
+from vidgate.api.dialects.newapi.writing import PATH, write_created, write_task
 from vidgate.api.idempotency import PARAMETER, with_once
+from vidgate.api.links import LinkedAnswer
 from vidgate.api.polls import POLL_HEADERS_DOCUMENTED, REQUEST_ID_DOCUMENTED, answer_poll
 from vidgate.api.preferences import NOTES_DOCUMENTED, PREFER, is_strict
 from vidgate.api.ready_route import ReadyRoute
@@ -41,8 +42,7 @@ from vidgate.services.views.reading import TaskView
 __all__ = ["POLL_PATH", "poll_route", "router", "write_answer"]
 
 _DIALECT = "newapi"
-_PATH = "/v1/video/generations"
-POLL_PATH = _PATH + "/{task_id}"
+POLL_PATH = PATH + "/{task_id}"
 """What clients ask again and again; its successes are not worth a log line."""
 
 _TAG = "Video generations"
@@ -68,7 +68,7 @@ router = APIRouter()
 
 
 @router.post(
-    _PATH,
+    PATH,
     summary="Create a video",
     description=(
         "Answers with the id of a task as soon as the provider has accepted it, at the latest "
@@ -129,7 +129,7 @@ async def cancel_generation(
 ) -> Response:
     task_id = request.path_params["task_id"]
     view = await services.canceller.cancel(task_id, caller.account_id)
-    return Response(_encode_task(view, services), media_type="application/json")
+    return LinkedAnswer(_encode_task(view, services))
 
 
 async def _read_task(scope: Scope, _receive: Receive, send: Send) -> None:

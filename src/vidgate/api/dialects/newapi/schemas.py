@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vidgate.api.schemas import RequestBody, TaskWarning
+from vidgate.api.schemas import RequestBody, TaskUrls, TaskWarning
 from vidgate.providers.registry import PROVIDERS
 
 __all__ = [
@@ -17,6 +17,11 @@ __all__ = [
 ]
 
 _ID = "task_01k9x4n8e0f0m8z2q6y7v3b5ct"
+_URLS = {
+    "get": f"https://video.example.com/v1/video/generations/{_ID}",
+    "cancel": f"https://video.example.com/v1/video/generations/{_ID}/cancel",
+    "content": f"https://video.example.com/v1/videos/{_ID}/content",
+}
 _EXAMPLES: list[Any] = [
     dict(one.capabilities.example) for one in PROVIDERS if one.capabilities.example
 ]
@@ -101,6 +106,7 @@ class GenerationCreated(BaseModel):
     progress: int = Field(ge=0, le=100)
     created_at: int = Field(description="Unix seconds.")
     metadata: dict[str, Any] = Field(description="`upstream_model`, and what else was chosen.")
+    urls: TaskUrls
     warnings: list[TaskWarning] = Field(
         description="What was not done to the letter, also told in the headers of the POST."
     )
@@ -168,6 +174,7 @@ class Task(BaseModel):
     created_at: int
     completed_at: int | None
     expires_at: int | None = Field(description="When `url` stops working.")
+    urls: TaskUrls
     warnings: list[TaskWarning] = Field(
         description="What was not done to the letter, also told in the headers of the POST."
     )
@@ -185,6 +192,7 @@ EXAMPLE_CREATED: dict[str, Any] = {
     "progress": 0,
     "created_at": 1763600000,
     "metadata": {"upstream_model": "kling-v2-6", "mode": "pro"},
+    "urls": _URLS,
     "warnings": [
         {
             "code": "adjusted",
@@ -208,6 +216,7 @@ EXAMPLE_TASK: dict[str, Any] = {
         "seed": 20231234,
         "upstream_model": "kling-v2-6",
     },
+    "urls": _URLS,
     "warnings": [],
     "error": None,
     "progress": 100,
@@ -253,5 +262,6 @@ EXAMPLE_CANCELLED: dict[str, Any] = {
     "created_at": 1763600000,
     "completed_at": 1763600010,
     "expires_at": None,
+    "urls": _URLS,
     "warnings": [],
 }

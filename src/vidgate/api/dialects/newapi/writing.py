@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from vidgate.api.links import write_urls
 from vidgate.api.writing import (
     facts_of,
     failure_of,
@@ -13,7 +14,9 @@ from vidgate.api.writing import (
 )
 from vidgate.models.tasks import OutputSnapshot, TaskError, TaskSnapshot, TaskStatus
 
-__all__ = ["NativeAnswer", "write_created", "write_task"]
+__all__ = ["PATH", "NativeAnswer", "write_created", "write_task"]
+
+PATH = "/v1/video/generations"
 
 NativeAnswer = Callable[[TaskSnapshot], Mapping[str, Any]]
 """Writes a task as its provider would."""
@@ -60,6 +63,7 @@ def write_created(task: TaskSnapshot) -> dict[str, Any]:
         "progress": task.progress,
         "created_at": unix_seconds(task.created_at),
         "metadata": {"upstream_model": task.upstream_model, **task.details},
+        "urls": write_urls(task.public_id, PATH),
         "warnings": write_warnings(task),
     }
 
@@ -91,6 +95,7 @@ def write_task(task: TaskSnapshot, native_answer: NativeAnswer | None) -> dict[s
         "created_at": unix_seconds(task.created_at),
         "completed_at": unix_seconds(task.finished_at),
         "expires_at": unix_seconds(result.expires_at) if result else None,
+        "urls": write_urls(task.public_id, PATH),
         "warnings": write_warnings(task),
     }
     if native_answer is not None:

@@ -4,7 +4,7 @@ from starlette.types import Receive, Scope, Send
 
 from vidgate.api.dependencies import TOKEN, Services
 from vidgate.api.dialects.openai.schemas import EXAMPLE_VIDEO, Video, error_answers
-from vidgate.api.dialects.openai.writing import DIALECT, write_video
+from vidgate.api.dialects.openai.writing import DIALECT, PATH, write_video
 from vidgate.api.polls import POLL_HEADERS_DOCUMENTED, answer_poll
 from vidgate.api.ready_route import ReadyRoute
 from vidgate.api.writing import encode
@@ -12,7 +12,7 @@ from vidgate.services.views.reading import TaskView
 
 __all__ = ["POLL_PATH", "TAG", "VIDEO_ID", "poll_route"]
 
-POLL_PATH = "/v1/videos/{video_id}"
+POLL_PATH = PATH + "/{video_id}"
 """What clients ask again and again; its successes are not worth a log line."""
 
 TAG = "Videos (OpenAI)"

@@ -43,6 +43,7 @@ from vidgate.api.dialects.openai.schemas import (
 )
 from vidgate.api.dialects.openai.writing import (
     DIALECT,
+    PATH,
     measures_of,
     write_deleted,
     write_list,
@@ -50,6 +51,7 @@ from vidgate.api.dialects.openai.writing import (
 )
 from vidgate.api.forms import Form, UnexpectedFileError
 from vidgate.api.idempotency import PARAMETER, with_once
+from vidgate.api.links import LinkedAnswer
 from vidgate.api.polls import POLL_HEADERS, POLL_HEADERS_DOCUMENTED
 from vidgate.api.preferences import NOTES_DOCUMENTED, PREFER, is_strict
 from vidgate.api.schemas import FILE, request_body
@@ -62,7 +64,6 @@ from vidgate.services.tasks.creating import Created
 
 __all__ = ["router"]
 
-_PATH = "/v1/videos"
 _JSON = "application/json"
 
 _WHICH_MODEL = (
@@ -125,7 +126,7 @@ def _creating(body: type[BaseModel], *, parameters: tuple[Any, ...] = ()) -> dic
 
 
 @router.post(
-    _PATH,
+    PATH,
     summary="Create a video",
     description=(
         "Takes any model of any provider. Answers as soon as the provider has accepted the video, "
@@ -177,7 +178,7 @@ async def remix_video(
 
 
 @router.post(
-    _PATH + "/edits",
+    PATH + "/edits",
     summary="Edit a video",
     description=(
         f"The finished video, changed as the prompt says. {_WHICH_MODEL} {_ALIKE} "
@@ -198,7 +199,7 @@ async def edit_video(
 
 
 @router.post(
-    _PATH + "/extensions",
+    PATH + "/extensions",
     summary="Extend a video",
     description=(
         f"What comes after the finished video. {_WHICH_MODEL} A 400 where its provider has "
@@ -219,7 +220,7 @@ async def extend_video(
 
 
 @router.get(
-    _PATH,
+    PATH,
     summary="List videos",
     description="All videos of the token's account, whatever dialect they were asked for in.",
     responses={
@@ -236,7 +237,7 @@ async def list_videos(
     request: Request, caller: CallerDependency, services: ServicesDependency
 ) -> Response:
     page = await services.reader.page(caller.account_id, read_query(request.query_params))
-    return Response(encode(write_list(page)), media_type=_JSON)
+    return LinkedAnswer(encode(write_list(page)))
 
 
 @router.delete(
@@ -262,7 +263,7 @@ async def delete_video(
 
 
 @router.post(
-    _PATH + "/characters",
+    PATH + "/characters",
     summary="Create a character (not offered)",
     description="No provider behind this gateway keeps characters; always a 400.",
     status_code=400,
@@ -277,7 +278,7 @@ async def create_character() -> Never:
 
 
 @router.get(
-    _PATH + "/characters/{character_id}",
+    PATH + "/characters/{character_id}",
     summary="Retrieve a character (not offered)",
     description="No provider behind this gateway keeps characters; always a 404.",
     status_code=404,

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vidgate.api.schemas import ErrorMembers, RequestBody, TaskWarning
+from vidgate.api.schemas import ErrorMembers, RequestBody, TaskUrls, TaskWarning
 from vidgate.api.schemas import error_answers as flat_error_answers
 
 __all__ = [
@@ -25,6 +25,11 @@ __all__ = [
 ]
 
 _ID = "task_01k9x4n8e0f0m8z2q6y7v3b5ct"
+_URLS = {
+    "get": f"https://video.example.com/v1/videos/{_ID}",
+    "cancel": f"https://video.example.com/v1/video/generations/{_ID}/cancel",
+    "content": f"https://video.example.com/v1/videos/{_ID}/content",
+}
 _OTHER_MODEL = (
     "A model of the video's provider that can take a video; if absent one is chosen, and "
     "`metadata.upstream_model` tells which."
@@ -179,6 +184,7 @@ class Video(BaseModel):
             "`width`, `seed`, `upstream_model`, and what else was chosen."
         )
     )
+    urls: TaskUrls
     warnings: list[TaskWarning] = Field(
         description="What was not done to the letter, also told in the headers of the POST."
     )
@@ -232,6 +238,7 @@ EXAMPLE_CREATED: dict[str, Any] = {
         "width": None,
         "seed": None,
     },
+    "urls": _URLS,
     "warnings": [],
 }
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from vidgate.api.links import write_urls
 from vidgate.api.writing import (
     facts_of,
     failure_of,
@@ -16,9 +17,10 @@ from vidgate.api.writing import (
 )
 from vidgate.models.tasks import TaskPage, TaskSnapshot, TaskStatus
 
-__all__ = ["DIALECT", "measures_of", "write_deleted", "write_list", "write_video"]
+__all__ = ["DIALECT", "PATH", "measures_of", "write_deleted", "write_list", "write_video"]
 
 DIALECT = "openai"
+PATH = "/v1/videos"
 
 _STATUS_WORDS = {
     TaskStatus.QUEUED: "queued",
@@ -74,6 +76,7 @@ def write_video(task: TaskSnapshot) -> dict[str, Any]:
             **facts_of(result),
             "seed": seed_of(task, result),
         },
+        "urls": write_urls(task.public_id, PATH),
         "warnings": write_warnings(task),
     }
 

@@ -31,6 +31,7 @@ from vidgate.api.dialects.vidu.schemas import (
 )
 from vidgate.api.dialects.vidu.writing import write_created, write_listed
 from vidgate.api.idempotency import PARAMETER, with_once
+from vidgate.api.links import LinkedAnswer, base_of
 from vidgate.api.preferences import NOTES_DOCUMENTED, PREFER, is_strict
 from vidgate.api.writing import encode, write_part
 from vidgate.constants import LIST_BYTES
@@ -138,10 +139,10 @@ async def vidu_retrieve_task(
     request: Request, caller: CallerDependency, services: ServicesDependency
 ) -> Response:
     view = await services.reader.read(request.path_params["task_id"], caller.account_id)
-    body = view.encodings.get(_DIALECT)
-    if body is None:
-        body = view.keep(_DIALECT, encode(_native(services, view.snapshot)))
-    return Response(body, media_type="application/json")
+    pieces = view.encodings.get(_DIALECT) or view.keep(
+        _DIALECT, encode(_native(services, view.snapshot))
+    )
+    return Response(base_of(request.scope).join(pieces), media_type="application/json")
 
 
 @router.get(
@@ -253,4 +254,4 @@ def _native(services: Services, task: TaskSnapshot) -> dict[str, Any]:
 
 
 def _answer(answer: dict[str, Any]) -> Response:
-    return Response(encode(answer), media_type="application/json")
+    return LinkedAnswer(encode(answer))
