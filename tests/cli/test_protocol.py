@@ -71,6 +71,43 @@ async def test_a_head_that_is_too_long_is_refused(port: int) -> None:
     assert b"200 OK" in await said(port, HELLO + b"\r\n")
 
 
+@pytest.mark.parametrize("body", [b"", b"x" * 1000])
+async def test_one_that_comes_in_one_piece_too(port: int, body: bytes) -> None:
+    length = b"Content-Length: %d\r\n" % len(body)
+    most = HELLO.replace(b"GET", b"POST") + length + b"X-A: "
+
+    def head(size: int) -> bytes:
+        return most + b"a" * size + b"\r\n\r\n" + body
+
+    assert b"431" in await said(port, head(70_000))
+    assert b"200 OK" in await said(port, head(64_000))
+    assert b"431" in await said(port, b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: a\r\n", 200),
+        (b"GET / HTTP/1.1\r\nHOST: a\r\n", 200),
+        (b"GET / HTTP/1.1\r\nHost:\r\n", 200),
+        (b"GET / HTTP/1.0\r\n", 200),
+        (b"GET / HTTP/1.0\r\nHost: a\r\n", 200),
+        (b"GET / HTTP/1.1\r\n", 400),
+        (b"GET / HTTP/1.1\r\nX-Host: a\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nhost: a\r\n", 400),
+        (b"GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n", 400),
+    ],
+)
+async def test_a_request_has_one_host(port: int, head: bytes, status: int) -> None:
+    answered = await said(port, head + b"\r\n")
+
+    assert answered.startswith(b"HTTP/1.1 %d " % status)
+    assert answered.count(b"HTTP/1.1") == 1
+    if status != 200:
+        assert answered.endswith(b"A request needs one Host header.")
+
+
 async def test_a_head_that_does_not_come_ends_the_connection(
     port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

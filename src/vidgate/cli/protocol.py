@@ -1,4 +1,4 @@
-"""The server's protocol, with bounds on a request's head: its size, and how long it may take."""
+"""The server's protocol, which judges a request's head: its size, its time, and its `Host`."""
 
 import asyncio
 from typing import Any, cast
@@ -19,9 +19,16 @@ _TOO_LARGE = (
     b"content-length: 0\r\nconnection: close\r\n\r\n"
 )
 
+_SEPARATORS = 4
+"""Bytes of a header line beside its name and value: a colon, a blank and the line's end."""
+
+
+class _RefusedError(Exception):
+    """Ends the parsing of a request whose answer is written already."""
+
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Ends connections whose request heads are too long or too slow."""
+    """Ends connections whose request heads are too long, too slow, or without one `Host`."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -44,9 +51,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._is_in_head:
             self._head_bytes += len(data)
         super().data_received(data)
-        if self._is_in_head and self._head_bytes > _HEAD_BYTES and not self.transport.is_closing():
-            self.transport.write(_TOO_LARGE)
-            self.transport.close()
+        if self._is_in_head and self._head_bytes > _HEAD_BYTES:
+            self._refuse_head()
 
     @override
     def on_message_begin(self) -> None:
@@ -59,13 +65,31 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._is_in_head = False
         self._stop_waiting()
+        # More than fits may have come in one piece, and with a part of the body.
+        if self._head_bytes > _HEAD_BYTES and _size(self.url, self.headers) > _HEAD_BYTES:
+            self._refuse_head()
+            raise _RefusedError
+        hosts = [name for name, _ in self.headers].count(b"host")
+        if hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1"):
+            self.send_400_response("A request needs one Host header.")
+            raise _RefusedError
         super().on_headers_complete()
+
+    @override
+    def send_400_response(self, msg: str) -> None:
+        if not self.transport.is_closing():
+            super().send_400_response(msg)
 
     @override
     def on_message_complete(self) -> None:
         super().on_message_complete()
         self._is_in_head = True
         self._head_bytes = 0
+
+    def _refuse_head(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.write(_TOO_LARGE)
+            self.transport.close()
 
     def _wait_for_head(self) -> None:
         self._timer = self.loop.call_later(_HEAD_SECONDS, self._give_up)
@@ -79,3 +103,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._timer = None
         if not self.transport.is_closing():
             self.transport.close()
+
+
+def _size(url: bytes, headers: list[tuple[bytes, bytes]]) -> int:
+    return len(url) + sum(len(name) + len(value) + _SEPARATORS for name, value in headers)
