@@ -10,7 +10,19 @@ from typing import Annotated, Any
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-__all__ = ["LogFormat", "LogLevel", "Network", "Settings", "provider_setting", "provider_variable"]
+__all__ = [
+    "DRAINING",
+    "LogFormat",
+    "LogLevel",
+    "Network",
+    "Settings",
+    "provider_setting",
+    "provider_variable",
+]
+
+DRAINING = "VIDGATE_DRAINING"
+"""The variable with which `serve` names a file to its processes: once it is there, they stop."""
+
 
 Network = IPv4Network | IPv6Network
 
@@ -101,6 +113,11 @@ class Settings(BaseSettings):
         ge=timedelta(),
         title="Seconds that submits under way have when stopping",
     )
+    drain: timedelta = Field(
+        default=timedelta(),
+        ge=timedelta(),
+        title="Seconds that `/readyz` says 503 when stopping, before the port is closed",
+    )
     poll_pace: float = Field(
         default=1.0,
         gt=0,
@@ -136,7 +153,7 @@ class Settings(BaseSettings):
             return tuple(part for part in (part.strip() for part in value.split(",")) if part)
         return value
 
-    @field_validator("submit_wait", "submit_timeout", "shutdown_grace", mode="before")
+    @field_validator("submit_wait", "submit_timeout", "shutdown_grace", "drain", mode="before")
     @classmethod
     def _seconds(cls, value: Any) -> Any:
         return float(value) if isinstance(value, str) and not value.startswith("P") else value

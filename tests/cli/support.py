@@ -100,6 +100,10 @@ class Process:
         wait_for(has_printed)
         return self.out
 
+    def send(self, number: int) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
     def end(self, number: int = signal.SIGINT) -> int:
         """Send it a signal and return its exit code."""
         self._process.send_signal(number)

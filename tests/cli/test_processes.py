@@ -1,5 +1,6 @@
 """`serve`, `worker`, `sandbox` and `demo` as processes."""
 
+import asyncio
 import json
 import re
 import shutil
@@ -26,6 +27,7 @@ from tests.cli.support import (
 )
 from tests.support.engine import SECRET_KEY
 
+from vidgate.cli.servers import signals
 from vidgate.config import provider_variable
 from vidgate.providers.registry import PROVIDERS
 
@@ -57,7 +59,7 @@ def url_in(output: str) -> str:
     return found[0]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_serve_answers_until_it_is_stopped(
     number: int, variables: dict[str, str], tmp_path: Path
 ) -> None:
@@ -81,6 +83,44 @@ def test_serve_starts_several_processes_and_their_database(data_dir: Path, tmp_p
         assert process.end(signal.SIGTERM) == 0
         assert not is_running(postgres)
         assert "Traceback" not in process.err
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_serve_is_not_ready_before_it_closes_its_port(
+    number: int, workers: int, variables: dict[str, str], tmp_path: Path
+) -> None:
+    arguments = ("serve", "--port", "0", "--workers", str(workers))
+    drained = {**variables, "VIDGATE_DRAIN": "600", "VIDGATE_DB_POOL": "2"}
+    with started(tmp_path, *arguments, variables=drained) as process:
+        url = url_in(process.wait_for_output("Serving on"))
+        wait_for(lambda: is_ready(url))
+
+        process.send(number)
+
+        wait_for(lambda: not is_ready(url))
+        assert httpx.get(f"{url}/readyz").json()["reasons"] == ["The process is about to stop."]
+        assert httpx.get(f"{url}/healthz").status_code == 200
+        assert process.end(number) == 0  # nobody has to wait for the rest of it
+        assert "Traceback" not in process.err
+
+
+def test_who_is_to_outlive_its_terminal_does() -> None:
+    former = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    async def serve() -> None:
+        with signals() as stopping:
+            signal.raise_signal(signal.SIGHUP)
+            signal.raise_signal(signal.SIGTERM)
+            await stopping.wait()
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+    kept = [(number, signal.getsignal(number)) for number in (signal.SIGINT, signal.SIGTERM)]
+    try:
+        asyncio.run(serve())
+    finally:
+        for number, handler in (*kept, (signal.SIGHUP, former)):
+            signal.signal(number, handler)
 
 
 def is_ready(url: str) -> bool:

@@ -1,6 +1,8 @@
 """Whether the process lives, whether it is ready, and what it counted."""
 
 import asyncio
+import os
+from pathlib import Path
 from typing import Literal
 
 import structlog
@@ -9,6 +11,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
 
 from vidgate.api.dependencies import ServicesDependency
+from vidgate.config import DRAINING
 from vidgate.exceptions import DatabaseUnavailableError
 
 __all__ = ["PATHS", "router"]
@@ -59,10 +62,17 @@ async def check_readiness(services: ServicesDependency) -> Response:
         reasons.append("The database does not answer.")
     if not services.is_worker_alive:
         reasons.append("The worker has stopped.")
+    if _is_draining():
+        reasons.append("The process is about to stop.")
     if reasons:
         _log.warning("Not ready", reasons=reasons)
     readiness = Readiness(status="unavailable" if reasons else "ready", reasons=reasons)
     return JSONResponse(readiness.model_dump(), status_code=503 if reasons else 200)
+
+
+def _is_draining() -> bool:
+    path = os.environ.get(DRAINING)
+    return path is not None and Path(path).exists()
 
 
 @router.get(

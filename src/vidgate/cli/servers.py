@@ -21,6 +21,7 @@ from vidgate.exceptions import ConfigurationError, VidgateError
 __all__ = [
     "Server",
     "bind",
+    "is_nohup",
     "is_taken",
     "raise_file_limit",
     "run_loop",
@@ -161,18 +162,26 @@ async def running(server: Server, listener: socket.socket) -> AsyncIterator["asy
 
 @contextmanager
 def signals() -> Iterator[asyncio.Event]:
-    """Turn SIGINT and SIGTERM into an event, so that nothing is cut off in the middle."""
+    """Turn what asks us to stop into an event, so that nothing is cut off in the middle."""
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if not is_nohup():
+        numbers.append(signal.SIGHUP)
+    for number in numbers:
         loop.add_signal_handler(number, stopping.set)
     try:
         yield stopping
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in numbers:
             loop.remove_signal_handler(number)
             # Stopping is over; what is left is to end the process.
             signal.signal(number, signal.SIG_IGN)
+
+
+def is_nohup() -> bool:
+    """Whether we were started to outlive our terminal, as `nohup` does."""
+    return signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
 
 def raise_file_limit() -> None:

@@ -2,20 +2,28 @@
 
 import asyncio
 import os
+import signal
+import socket
 import tempfile
-from contextlib import AsyncExitStack
+import time
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
 
 import structlog
 import typer
+import uvicorn
 import uvloop
+from typing_extensions import override
 from uvicorn.supervisors import Multiprocess
 
 from vidgate.cli.running import load_settings, quiet
 from vidgate.cli.servers import (
     Server,
     bind,
+    is_nohup,
     raise_file_limit,
     run_loop,
     running,
@@ -24,7 +32,7 @@ from vidgate.cli.servers import (
     url_of,
 )
 from vidgate.cli.standins import require_sandbox, retire_channels
-from vidgate.config import LogFormat, Settings
+from vidgate.config import DRAINING, LogFormat, Settings
 from vidgate.db.capacity import require_connections
 from vidgate.exceptions import ConfigurationError, VidgateError
 from vidgate.logs import configure_logging
@@ -35,6 +43,8 @@ __all__ = ["sandbox", "serve", "worker"]
 _log = structlog.get_logger(__name__)
 
 _APP = "vidgate.main:create_app"
+_CHILD = "vidgate.cli.child:create_child"
+_GLANCE_SECONDS = 0.1
 _METRICS_DIR = "PROMETHEUS_MULTIPROC_DIR"
 _SANDBOX_PORT = 3900
 _MOST_WORKERS = 256
@@ -65,10 +75,11 @@ def serve(
     settings = load_settings()
     configure_logging(settings)
     raise_file_limit()
-    if workers == 1:
-        run_loop(_serve(settings))
-    else:
-        _serve_with(settings, workers)
+    with _drainable():
+        if workers == 1:
+            run_loop(_serve(settings))
+        else:
+            _serve_with(settings, workers)
 
 
 async def _serve(settings: Settings) -> None:
@@ -82,6 +93,7 @@ async def _serve(settings: Settings) -> None:
                 async with running(Server(config), listener) as server:
                     _announce(settings, url_of(listener))
                     await _either(stopping, server)
+                    await _drain(settings, stopping, server)
             except OSError as error:  # somebody else listens there since a moment
                 raise ConfigurationError(
                     f"Port {settings.port} of {settings.host} cannot be used: {error.strerror}."
@@ -95,8 +107,9 @@ def _serve_with(settings: Settings, workers: int) -> None:
         bind(settings.host, settings.port) as listener,
     ):
         os.environ.setdefault(_METRICS_DIR, metrics)
-        config = server_config(_APP, grace=settings.shutdown_grace, workers=workers)
-        parent = Multiprocess(config, [listener])  # signals wait for it from here on
+        config = server_config(_CHILD, grace=settings.shutdown_grace, workers=workers)
+        # Signals wait for it from here on.
+        parent = _Parent(config, [listener], drain=settings.drain)
         stack = AsyncExitStack()
         try:
             url = runner.run(stack.enter_async_context(open_database_url(settings)))
@@ -107,6 +120,65 @@ def _serve_with(settings: Settings, workers: int) -> None:
             runner.run(stack.aclose())
     if not parent.signal_queue and any(process.exitcode == 3 for process in parent.processes):  # noqa: PLR2004 - uvicorn's code for it
         raise VidgateError("The server could not start; its log says why.")
+
+
+class _Parent(Multiprocess):
+    """Starts and stops the processes that serve.
+
+    Args:
+        config: Of each.
+        sockets: That they listen on.
+        drain: How long they go on accepting once it is to stop.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, sockets: list[socket.socket], *, drain: timedelta
+    ) -> None:
+        ignores_terminal = is_nohup()
+        super().__init__(config, sockets)
+        if ignores_terminal:
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        self._drain = drain.total_seconds()
+
+    @override
+    def handle_hup(self) -> None:
+        self.handle_term()
+
+    @override
+    def terminate_all(self) -> None:
+        if self._drain and not any(process.exitcode for process in self.processes):
+            _begin_drain(self._drain)
+            deadline = time.monotonic() + self._drain
+            while time.monotonic() < deadline and not self.signal_queue:
+                time.sleep(_GLANCE_SECONDS)
+        super().terminate_all()
+
+
+async def _drain(settings: Settings, stopping: asyncio.Event, server: "asyncio.Task[None]") -> None:
+    """Let load balancers learn that we stop before the port is closed; a second signal ends it."""
+    if not settings.drain or server.done():
+        return
+    _begin_drain(settings.drain.total_seconds())
+    stopping.clear()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(settings.drain.total_seconds()):
+            await _either(stopping, server)
+
+
+def _begin_drain(seconds: float) -> None:
+    _log.info("Draining", seconds=seconds)
+    Path(os.environ[DRAINING]).touch()
+
+
+@contextmanager
+def _drainable() -> Iterator[None]:
+    """Name the file by which the processes that serve learn that they are about to stop."""
+    with tempfile.TemporaryDirectory(prefix="vidgate-drain-") as directory:
+        os.environ[DRAINING] = str(Path(directory) / "draining")
+        try:
+            yield
+        finally:
+            del os.environ[DRAINING]
 
 
 async def _prepare(settings: Settings, url: str, *, processes: int) -> None:
