@@ -3,6 +3,10 @@
 import asyncio
 from datetime import timedelta
 
+import pytest
+from structlog.testing import capture_logs
+
+from vidgate.exceptions import DatabaseUnavailableError
 from vidgate.loops import Loop
 
 AT_ONCE = timedelta()
@@ -27,6 +31,25 @@ async def test_it_goes_on_after_an_exception() -> None:
     assert loop.is_alive
     await loop.stop()
     assert not loop.is_alive
+
+
+@pytest.mark.parametrize(
+    ("error", "level"),
+    [(DatabaseUnavailableError("It does not answer."), "warning"), (RuntimeError("?"), "error")],
+)
+async def test_an_outage_is_told_in_a_sentence(error: Exception, level: str) -> None:
+    async def round_() -> None:
+        raise error
+
+    loop = Loop("test", round_, NEVER)
+    with capture_logs() as logs:
+        loop.start()
+        await asyncio.sleep(0)
+        await loop.stop()
+
+    [entry] = logs
+    assert (entry["log_level"], entry["error"]) == (level, str(error))
+    assert bool(entry.get("exc_info")) is (level == "error")
 
 
 async def test_it_stops_promptly() -> None:

@@ -6,6 +6,8 @@ from datetime import timedelta
 
 import structlog
 
+from vidgate.exceptions import DatabaseUnavailableError
+
 __all__ = ["Loop"]
 
 _log = structlog.get_logger(__name__)
@@ -68,7 +70,7 @@ class Loop:
             except Exception as error:
                 # Said once until it works again: at four rounds a second the log is lost else.
                 if not failing:
-                    _log.exception("A loop's round failed", loop=self._name, error=str(error))
+                    _tell(self._name, error)
                 failing = True
             if more is not True:
                 await self._pause()
@@ -77,6 +79,14 @@ class Loop:
         if self._spacing:
             await _wait(self._stopping, self._spacing)
         await _wait(self._woken, self._interval - self._spacing)
+
+
+def _tell(name: str, error: Exception) -> None:
+    """Log a failure: of an outage a sentence is enough, of anything else we need to know where."""
+    if isinstance(error, DatabaseUnavailableError):
+        _log.warning("A loop's round failed", loop=name, error=str(error))
+    else:
+        _log.exception("A loop's round failed", loop=name, error=str(error))
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

@@ -1,5 +1,6 @@
 """The web application: layers, routes, and the services behind them."""
 
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
@@ -9,7 +10,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import override
 
 import vidgate
@@ -27,10 +28,13 @@ from vidgate.api.paths import Paths, Signpost
 from vidgate.api.ready_route import ReadyRouteLayer
 from vidgate.api.webhook_bodies import WebhookBodies
 from vidgate.config import LogLevel, Settings
+from vidgate.exceptions import VidgateError
 from vidgate.factory import open_services
 from vidgate.logs import configure_logging
 
 __all__ = ["create_app"]
+
+_NOT_STARTED = "lifespan.startup.failed"
 
 _open_services = partial(open_services, webhook_bodies=WebhookBodies)
 
@@ -126,5 +130,18 @@ class _Application(FastAPI):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             await self.front(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._live(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
+
+    async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Start and stop; what an operator can do something about is told in its own words."""
+
+        async def tell(message: Message) -> None:
+            error = sys.exception()
+            if message["type"] == _NOT_STARTED and isinstance(error, VidgateError):
+                message["message"] = str(error)
+            await send(message)
+
+        await super().__call__(scope, receive, tell)

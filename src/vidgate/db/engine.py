@@ -172,7 +172,7 @@ def asyncpg_url(url: str) -> str:
 
 
 class _Translating:
-    """Raises what keeps PostgreSQL from answering as ours; a value of the wrong type passes."""
+    """Raises what keeps PostgreSQL from doing it as ours; a value of the wrong type passes."""
 
     __slots__ = ()
 
@@ -185,6 +185,11 @@ class _Translating:
         if isinstance(error, UNAVAILABLE) and not isinstance(error, ValueError):
             raise DatabaseUnavailableError(
                 f"PostgreSQL could not be asked: {describe(error)}"
+            ) from error
+        if isinstance(error, asyncpg.InsufficientPrivilegeError):
+            raise ConfigurationError(
+                "The role of VIDGATE_DATABASE_URL lacks rights that vidgate needs:"
+                f" {error.args[0]}."
             ) from error
 
 

@@ -111,7 +111,8 @@ async def migrate(url: str) -> None:
     Several processes may call it at once: one does it and the others wait.
 
     Raises:
-        ConfigurationError: If the URL cannot be read, or the login or database is refused.
+        ConfigurationError: If the URL cannot be read, or the login or database is refused, or the
+            role lacks rights.
         DatabaseUnavailableError: If PostgreSQL does not answer, or tables stay in use.
     """
     for _ in range(_TRIES):
@@ -135,7 +136,8 @@ async def migrate(url: str) -> None:
             elif error.connection_invalidated:
                 raise DatabaseUnavailableError("PostgreSQL went away during a migration") from error
             else:
-                raise
+                with translating:
+                    raise getattr(error.orig, "__cause__", None) or error from None
         else:
             _log.info("Database migrated")
             return
