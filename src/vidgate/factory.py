@@ -115,13 +115,16 @@ class Services:
     worker: Worker
     loops: tuple[Loop, ...]
 
-    async def ping(self) -> None:
+    async def ping(self) -> bool:
         """Ask the database for a sign of life.
+
+        Returns:
+            Whether it can be written, too.
 
         Raises:
             DatabaseUnavailableError: It gives none.
         """
-        await ping(self.operator.database)
+        return await ping(self.operator.database)
 
     @property
     def is_worker_alive(self) -> bool:
@@ -619,6 +622,7 @@ class _Parts:
         yield Loop("old webhooks", self._purge_webhooks, _PURGE_INTERVAL)
 
     async def _measure(self) -> None:
+        self.metrics.database(is_writable=await ping(self._operator.database))
         now = self._clock.now()
         due, _, oldest = await self._operator.attempts.work(now)
         self.metrics.work(due, (now - oldest).total_seconds() if oldest else 0.0)

@@ -18,7 +18,17 @@ async def test_a_ready_process_says_so(api: Api) -> None:
     response = await api.client.get("/readyz/")
 
     assert response.status_code == 200
-    assert response.json() == {"status": "ready", "reasons": []}
+    assert response.json() == {"status": "ready", "reasons": [], "writable": True}
+
+
+async def test_a_process_that_can_only_read_is_ready_and_says_so(api: Api) -> None:
+    api.services.is_writable = False
+
+    response = await api.client.get("/readyz")
+
+    assert response.status_code == 200
+    assert response.json() == {"status": "ready", "reasons": [], "writable": False}
+    assert "vidgate_database_writable 0.0" in (await api.client.get("/metrics")).text
 
 
 async def test_a_process_that_is_not_ready_says_why_and_lives(api: Api) -> None:
@@ -31,6 +41,7 @@ async def test_a_process_that_is_not_ready_says_why_and_lives(api: Api) -> None:
     assert response.json() == {
         "status": "unavailable",
         "reasons": ["The database does not answer.", "The worker has stopped."],
+        "writable": False,
     }
     assert (await api.client.get("/healthz")).status_code == 200
 

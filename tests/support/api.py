@@ -367,6 +367,7 @@ class FakeServices:
     metrics: Metrics = field(default_factory=Metrics)
     is_worker_alive: bool = True
     ping_error: Exception | None = None
+    is_writable: bool = True
 
     @property
     def canceller(self) -> FakeCanceller:
@@ -380,9 +381,10 @@ class FakeServices:
     def webhook_secrets(self) -> WebhookSecrets:
         raise NotImplementedError("webhooks are tested over the real services")
 
-    async def ping(self) -> None:
+    async def ping(self) -> bool:
         if self.ping_error is not None:
             raise self.ping_error
+        return self.is_writable
 
 
 @dataclass

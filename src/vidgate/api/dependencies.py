@@ -197,8 +197,8 @@ class Services(Protocol):
     def is_worker_alive(self) -> bool:
         """Whether everything that runs by itself still runs."""
 
-    async def ping(self) -> None:
-        """Ask the database for a sign of life, and raise if it gives none."""
+    async def ping(self) -> bool:
+        """Ask the database for a sign of life, or raise; tell whether it can be written."""
 
 
 def services_of(scope: Scope) -> Services:

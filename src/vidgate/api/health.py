@@ -40,6 +40,7 @@ class Readiness(BaseModel):
 
     status: Literal["ready", "unavailable"]
     reasons: list[str] = Field(description="Why not, one sentence each.")
+    writable: bool = Field(description="Whether anything can be created; reads may go on without.")
 
 
 @router.get("/healthz", summary="Check that the process lives", response_model=Health)
@@ -55,18 +56,24 @@ async def check_health() -> Response:
 )
 async def check_readiness(services: ServicesDependency) -> Response:
     reasons = []
+    is_writable = False
     try:
         async with asyncio.timeout(_PING_SECONDS):
-            await services.ping()
+            is_writable = await services.ping()
+        if not is_writable:
+            _log.warning("The database can be read and not written")
     except (DatabaseUnavailableError, TimeoutError):
         reasons.append("The database does not answer.")
+    services.metrics.database(is_writable=is_writable)
     if not services.is_worker_alive:
         reasons.append("The worker has stopped.")
     if _is_draining():
         reasons.append("The process is about to stop.")
     if reasons:
         _log.warning("Not ready", reasons=reasons)
-    readiness = Readiness(status="unavailable" if reasons else "ready", reasons=reasons)
+    readiness = Readiness(
+        status="unavailable" if reasons else "ready", reasons=reasons, writable=is_writable
+    )
     return JSONResponse(readiness.model_dump(), status_code=503 if reasons else 200)
 
 

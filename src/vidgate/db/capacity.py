@@ -16,16 +16,26 @@ _LEFT = Statement(
     )
 )
 
-_PING = Statement(text("SELECT 1"))
+_PING = Statement(
+    text(
+        "SELECT NOT pg_is_in_recovery() AND NOT current_setting('transaction_read_only')::boolean"
+        " AND has_table_privilege('tasks', 'INSERT') AS is_writable"
+    )
+)
 
 
-async def ping(database: Database) -> None:
+async def ping(database: Database) -> bool:
     """Ask for a sign of life, for at most two seconds.
+
+    Returns:
+        Whether tasks can be written, too: not in a standby, after a failover for instance, not in
+        one that was made read-only, and not without the right to.
 
     Raises:
         DatabaseUnavailableError: There is none.
     """
-    await database.fetch_value(_PING, timeout=2)
+    is_writable: bool = await database.fetch_value(_PING, timeout=2)
+    return is_writable
 
 
 async def require_connections(database: Database, needed: int) -> None:

@@ -92,6 +92,13 @@ class Metrics:
             registry=registry,
             buckets=_LAG_BUCKETS,
         )
+        self._writable = Gauge(
+            "database_writable",
+            "1 while tasks can be written, 0 while they can only be read.",
+            namespace=_NAMESPACE,
+            registry=registry,
+            multiprocess_mode="mostrecent",
+        )
         self._work_due = Gauge(
             "work_due",
             "Attempts whose time to be worked on has come.",
@@ -175,6 +182,10 @@ class Metrics:
     def task(self, provider: str, status: str) -> None:
         """Count a task that reached a final state."""
         self._tasks.labels(provider, status).inc()
+
+    def database(self, *, is_writable: bool) -> None:
+        """Note whether tasks can be written."""
+        self._writable.set(is_writable)
 
     def work(self, due: int, oldest_seconds: float) -> None:
         """Note how much work waits, and the age of the oldest unfinished task."""
