@@ -1,6 +1,7 @@
 """Settings, read once from `VIDGATE_…` variables and passed down."""
 
 import os
+import re
 from datetime import timedelta
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
@@ -23,6 +24,10 @@ __all__ = [
 DRAINING = "VIDGATE_DRAINING"
 """The variable with which `serve` names a file to its processes: once it is there, they stop."""
 
+
+_METRICS_TOKEN_CHARACTERS = 16
+_LAST_PORT = 65535
+_ADDRESS = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
 
 Network = IPv4Network | IPv6Network
 
@@ -143,6 +148,10 @@ class Settings(BaseSettings):
     bootstrap_token: SecretStr | None = Field(
         default=None, title="A token to make at start, at least 32 characters"
     )
+    metrics: SecretStr = Field(
+        default=SecretStr("on"),
+        title="/metrics: on, off, token:VALUE, or listen:HOST:PORT for an address of its own",
+    )
     log_level: LogLevel = LogLevel.INFO
     log_format: LogFormat = LogFormat.TEXT
 
@@ -170,6 +179,23 @@ class Settings(BaseSettings):
             raise ValueError("must begin with http:// or https://")
         return value.rstrip("/") if value else None
 
+    @field_validator("metrics")
+    @classmethod
+    def _is_known(cls, value: SecretStr) -> SecretStr:
+        word, _, rest = value.get_secret_value().partition(":")
+        is_known = {
+            "on": rest == "",
+            "off": rest == "",
+            "token": len(rest) >= _METRICS_TOKEN_CHARACTERS,
+            "listen": bool(_ADDRESS.fullmatch(rest)) and int(rest.rpartition(":")[2]) <= _LAST_PORT,
+        }
+        if not is_known.get(word, False):
+            raise ValueError(
+                "must be on, off, token:VALUE with a value of at least 16 characters, or "
+                "listen:HOST:PORT"
+            )
+        return value
+
     @field_validator("bootstrap_token")
     @classmethod
     def _is_long(cls, value: SecretStr | None) -> SecretStr | None:
@@ -177,6 +203,26 @@ class Settings(BaseSettings):
         if value is not None and len(value.get_secret_value().removeprefix("sk-")) < least:
             raise ValueError(f"must have at least {least} characters")
         return value
+
+    @property
+    def metrics_here(self) -> bool:
+        """Whether `/metrics` is answered where the API is."""
+        return self.metrics.get_secret_value().partition(":")[0] in ("on", "token")
+
+    @property
+    def metrics_token(self) -> str | None:
+        """What has to be sent for metrics, `None` if nothing has."""
+        word, _, rest = self.metrics.get_secret_value().partition(":")
+        return rest if word == "token" else None
+
+    @property
+    def metrics_address(self) -> tuple[str, int] | None:
+        """Where metrics have an address of their own."""
+        word, _, rest = self.metrics.get_secret_value().partition(":")
+        if word != "listen":
+            return None
+        host, _, port = rest.rpartition(":")
+        return host.strip("[]"), int(port)
 
     @property
     def is_embedded(self) -> bool:

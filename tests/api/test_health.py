@@ -1,10 +1,15 @@
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
+from pydantic import SecretStr, ValidationError
 from tests.support.api import Api, open_api
 
+from vidgate.config import Settings
 from vidgate.exceptions import DatabaseUnavailableError
 from vidgate.services.metrics import Metrics
+
+TOKEN = "scrape-0123456789abcdef"
 
 
 @pytest.fixture
@@ -51,6 +56,66 @@ async def test_metrics_are_served(api: Api) -> None:
 
     assert response.headers["Content-Type"].startswith("text/plain; version=")
     assert "vidgate_work_due 0.0" in response.text
+
+
+@pytest.mark.parametrize(
+    ("setting", "header", "status"),
+    [
+        ("on", None, 200),
+        ("off", None, 404),
+        ("listen:127.0.0.1:9100", None, 404),
+        (f"token:{TOKEN}", f"Bearer {TOKEN}", 200),
+        (f"token:{TOKEN}", f"bearer {TOKEN}", 200),
+        (f"token:{TOKEN}", f"Bearer {TOKEN}x", 401),
+        (f"token:{TOKEN}", TOKEN, 401),
+        (f"token:{TOKEN}", "Bearer", 401),
+        (f"token:{TOKEN}", "Bearer \u00e9", 401),
+        (f"token:{TOKEN}", "", 401),
+    ],
+)
+async def test_who_may_read_metrics(setting: str, header: str | None, status: int) -> None:
+    async with open_api(metrics=SecretStr(setting)) as api:
+        headers = (
+            httpx.Headers()
+            if header is None
+            else httpx.Headers({b"Authorization": header.encode()})
+        )
+        response = await api.client.get("/metrics", headers=headers)
+
+    assert response.status_code == status
+    assert ("vidgate_work_due" in response.text) is (status == 200)
+    assert TOKEN not in response.text
+
+
+@pytest.mark.parametrize(
+    ("setting", "here", "token", "address"),
+    [
+        ("on", True, None, None),
+        ("off", False, None, None),
+        (f"token:{TOKEN}", True, TOKEN, None),
+        ("listen:127.0.0.1:9100", False, None, ("127.0.0.1", 9100)),
+        ("listen:[::1]:9100", False, None, ("::1", 9100)),
+        ("listen:metrics.internal:9100", False, None, ("metrics.internal", 9100)),
+    ],
+)
+def test_what_the_setting_says(
+    setting: str, here: object, token: str | None, address: tuple[str, int] | None
+) -> None:
+    settings = Settings(metrics=SecretStr(setting))
+
+    assert settings.metrics_here is here
+    assert settings.metrics_token == token
+    assert settings.metrics_address == address
+
+
+@pytest.mark.parametrize(
+    "setting", ["yes", "on:1", "token:", "token:short", "listen:", "listen:9100", "listen:a:65536"]
+)
+def test_what_it_cannot_say(setting: str) -> None:
+    with pytest.raises(ValidationError, match="must be on, off, token:VALUE") as caught:
+        Settings(metrics=SecretStr(setting))
+
+    assert "input" not in str(caught.value)
 
 
 def test_what_is_counted_is_rendered() -> None:

@@ -26,6 +26,7 @@ from tests.cli.support import (
     wait_for,
 )
 from tests.support.engine import SECRET_KEY
+from tests.support.processes import free_port
 
 from vidgate.cli.servers import signals
 from vidgate.config import provider_variable
@@ -102,6 +103,28 @@ def test_serve_is_not_ready_before_it_closes_its_port(
         assert httpx.get(f"{url}/readyz").json()["reasons"] == ["The process is about to stop."]
         assert httpx.get(f"{url}/healthz").status_code == 200
         assert process.end(number) == 0  # nobody has to wait for the rest of it
+        assert "Traceback" not in process.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("serve", "--port", "0"), ("serve", "--port", "0", "--workers", "2"), ("worker",)],
+    ids=["serve", "serve with two processes", "worker"],
+)
+def test_metrics_have_an_address_of_their_own(
+    arguments: tuple[str, ...], variables: dict[str, str], tmp_path: Path
+) -> None:
+    port = free_port()
+    given = {**variables, "VIDGATE_METRICS": f"listen:127.0.0.1:{port}", "VIDGATE_DB_POOL": "2"}
+    with started(tmp_path, *arguments, variables=given) as process:
+        if arguments[0] == "serve":
+            url = url_in(process.wait_for_output("Serving on"))
+            wait_for(lambda: is_ready(url))
+            assert httpx.get(f"{url}/metrics").status_code == 404
+        else:
+            wait_for(lambda: "Working" in process.err)
+        assert "vidgate_requests_total" in httpx.get(f"http://127.0.0.1:{port}/metrics").text
+        assert process.end(signal.SIGTERM) == 0
         assert "Traceback" not in process.err
 
 

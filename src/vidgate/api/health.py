@@ -2,17 +2,19 @@
 
 import asyncio
 import os
+import secrets
 from pathlib import Path
 from typing import Literal
 
 import structlog
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
 
 from vidgate.api.dependencies import ServicesDependency
+from vidgate.api.schemas import error_answers
 from vidgate.config import DRAINING
-from vidgate.exceptions import DatabaseUnavailableError
+from vidgate.exceptions import AuthenticationError, DatabaseUnavailableError, NotFoundError
 
 __all__ = ["PATHS", "router"]
 
@@ -77,6 +79,12 @@ async def check_readiness(services: ServicesDependency) -> Response:
     return JSONResponse(readiness.model_dump(), status_code=503 if reasons else 200)
 
 
+def _has_token(request: Request, token: str) -> bool:
+    word, _, sent = request.headers.get("Authorization", "").partition(" ")
+    is_same = secrets.compare_digest(sent.strip().encode(), token.encode())
+    return word.lower() == "bearer" and is_same
+
+
 def _is_draining() -> bool:
     path = os.environ.get(DRAINING)
     return path is not None and Path(path).exists()
@@ -86,7 +94,18 @@ def _is_draining() -> bool:
     "/metrics",
     summary="Retrieve metrics for Prometheus",
     response_class=Response,
-    responses={200: {"description": "Metrics.", "content": {"text/plain": {}}}},
+    responses={
+        200: {"description": "Metrics.", "content": {"text/plain": {}}},
+        **error_answers(401, 404),
+    },
 )
-def retrieve_metrics(services: ServicesDependency) -> Response:
+def retrieve_metrics(request: Request, services: ServicesDependency) -> Response:
+    settings = services.settings
+    if not settings.metrics_here:
+        raise NotFoundError("Metrics are not served here.")
+    token = settings.metrics_token
+    if token is not None and not _has_token(request, token):
+        raise AuthenticationError(
+            "The token of VIDGATE_METRICS is needed; send the header `Authorization: Bearer ...`."
+        )
     return Response(services.metrics.render(), media_type=services.metrics.content_type)

@@ -13,16 +13,19 @@ from typing import Any, TypeVar
 
 import uvicorn
 import uvloop
+from prometheus_client import start_http_server
 from typing_extensions import override
 
 from vidgate.cli.protocol import BoundedProtocol
 from vidgate.exceptions import ConfigurationError, VidgateError
+from vidgate.services.metrics import Metrics
 
 __all__ = [
     "Server",
     "bind",
     "is_nohup",
     "is_taken",
+    "metrics_at",
     "raise_file_limit",
     "run_loop",
     "running",
@@ -158,6 +161,31 @@ async def running(server: Server, listener: socket.socket) -> AsyncIterator["asy
         up.cancel()
         server.should_exit = True
         await task
+
+
+@contextmanager
+def metrics_at(address: tuple[str, int] | None, metrics: Metrics) -> Iterator[None]:
+    """Serve metrics at an address of their own, if they have one.
+
+    Raises:
+        ConfigurationError: It cannot be had.
+    """
+    if address is None:
+        yield
+        return
+    host, port = address
+    try:
+        server, thread = start_http_server(port, host, registry=metrics.registry)
+    except OSError as error:
+        raise ConfigurationError(
+            f"Port {port} of {host}, of VIDGATE_METRICS, cannot be used: {error.strerror}."
+        ) from error
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from vidgate.cli.servers import (
     Server,
     bind,
     is_nohup,
+    metrics_at,
     raise_file_limit,
     run_loop,
     running,
@@ -89,11 +90,14 @@ async def _serve(settings: Settings) -> None:
             if stopping.is_set():
                 return
             config = server_config(_APP, grace=settings.shutdown_grace)
+            server = Server(config)
             try:
-                async with running(Server(config), listener) as server:
-                    _announce(settings, url_of(listener))
-                    await _either(stopping, server)
-                    await _drain(settings, stopping, server)
+                async with running(server, listener) as task:
+                    metrics = server.lifespan.state["services"].metrics
+                    with metrics_at(settings.metrics_address, metrics):
+                        _announce(settings, url_of(listener))
+                        await _either(stopping, task)
+                        await _drain(settings, stopping, task)
             except OSError as error:  # somebody else listens there since a moment
                 raise ConfigurationError(
                     f"Port {settings.port} of {settings.host} cannot be used: {error.strerror}."
@@ -101,6 +105,8 @@ async def _serve(settings: Settings) -> None:
 
 
 def _serve_with(settings: Settings, workers: int) -> None:
+    from vidgate.services.metrics import Metrics
+
     with (
         tempfile.TemporaryDirectory(prefix="vidgate-metrics-") as metrics,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
@@ -114,8 +120,9 @@ def _serve_with(settings: Settings, workers: int) -> None:
         try:
             url = runner.run(stack.enter_async_context(open_database_url(settings)))
             runner.run(_prepare(settings, url, processes=workers))
-            _announce(settings, url_of(listener), processes=workers)
-            parent.run()
+            with metrics_at(settings.metrics_address, Metrics()):
+                _announce(settings, url_of(listener), processes=workers)
+                parent.run()
         finally:
             runner.run(stack.aclose())
     if not parent.signal_queue and any(process.exitcode == 3 for process in parent.processes):  # noqa: PLR2004 - uvicorn's code for it
@@ -225,9 +232,10 @@ async def _work(settings: Settings) -> None:
             await _prepare(settings, url, processes=1)
             if stopping.is_set():
                 return
-            async with open_services(settings, webhook_bodies=WebhookBodies):
-                _log.info("Working")
-                await stopping.wait()
+            async with open_services(settings, webhook_bodies=WebhookBodies) as services:
+                with metrics_at(settings.metrics_address, services.metrics):
+                    _log.info("Working")
+                    await stopping.wait()
 
 
 def sandbox(

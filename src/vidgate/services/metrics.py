@@ -201,10 +201,15 @@ class Metrics:
         self._parked.set(parked)
         self._delivery_lag.set(lag_seconds)
 
-    def render(self) -> bytes:
-        """Everything, as Prometheus reads it. Reads files where processes share a directory."""
+    @property
+    def registry(self) -> CollectorRegistry:
+        """Everything. It reads files where processes share a directory."""
         if not os.environ.get(_MULTIPROCESS_DIR):
-            return generate_latest(self._registry)
+            return self._registry
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library says none
-        return generate_latest(registry)
+        return registry
+
+    def render(self) -> bytes:
+        """Everything, as Prometheus reads it."""
+        return generate_latest(self.registry)
