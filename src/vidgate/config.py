@@ -177,6 +177,8 @@ class Settings(BaseSettings):
     def _is_http(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("http://", "https://")):
             raise ValueError("must begin with http:// or https://")
+        if value is not None and "@" in value.split("/")[2]:
+            raise ValueError("must have no user and no password: links in answers begin with it")
         return value.rstrip("/") if value else None
 
     @field_validator("metrics")

@@ -6,8 +6,10 @@ from typing import Any, cast
 
 import httpx
 import pytest
+from pydantic import ValidationError
 from tests.support.api import KEY, Api, build_task, open_api, urls_of
 
+from vidgate.config import Settings
 from vidgate.models.outcomes import VideoResult
 from vidgate.models.tasks import OutputSnapshot, TaskStatus
 from vidgate.providers.registry import PROVIDERS
@@ -175,3 +177,11 @@ async def test_trusted_proxies_say_what_was_called(
             )
 
     assert response.json()["url"] == f"{base}/content/sealed"
+
+
+@pytest.mark.parametrize("url", ["https://user:secret@a.test", "http://user@a.test/gate"])
+def test_a_public_address_has_no_password(url: str) -> None:
+    with pytest.raises(ValidationError, match="no user and no password") as caught:
+        Settings(public_url=url)
+
+    assert url not in str(caught.value)

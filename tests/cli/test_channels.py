@@ -93,6 +93,16 @@ def test_a_key_comes_from_standard_input(cli: Cli, monkeypatch: pytest.MonkeyPat
             ("--provider", "kling", "--key", KEY, "--base-url", "ftp://x"),
             "A base URL begins with http:// or https:// and has no query.",
         ),
+        *(
+            (
+                ("--provider", "kling", "--key", KEY, "--base-url", url),
+                (
+                    "A base URL has no user and no password: it is stored and shown as it is. "
+                    "What the provider asks for is the channel's key."
+                ),
+            )
+            for url in ("https://user:pass@a.test", "https://user@a.test/v1", "http://:p@a.test")
+        ),
         (
             ("--provider", "openai_compatible", "--key", KEY, "--models", "a-*"),
             (

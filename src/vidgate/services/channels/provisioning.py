@@ -477,6 +477,11 @@ def _checked_key(key: str) -> str:
 def _checked_base_url(url: str, prefixes: tuple[str, ...]) -> str:
     if not url.startswith(("http://", "https://")) or "?" in url or "#" in url:
         raise ConfigurationError("A base URL begins with http:// or https:// and has no query.")
+    if "@" in url.split("/")[2]:
+        raise ConfigurationError(
+            "A base URL has no user and no password: it is stored and shown as it is. What the "
+            "provider asks for is the channel's key."
+        )
     url = url.rstrip("/")
     for prefix in prefixes:
         if url.endswith(prefix):
