@@ -9,6 +9,7 @@ import uvicorn
 from tests.support.processes import wait_until
 
 from vidgate.cli import protocol
+from vidgate.cli.bounds import ConnectionBounds
 from vidgate.cli.protocol import BoundedProtocol
 
 HELLO = b"GET / HTTP/1.1\r\nHost: a\r\n"
@@ -27,7 +28,7 @@ async def answer(_scope: MutableMapping[str, Any], receive: Any, send: Any) -> N
 
 
 @pytest.fixture
-async def port(unused_tcp_port: int) -> AsyncIterator[int]:
+async def server(unused_tcp_port: int) -> AsyncIterator[uvicorn.Server]:
     config = uvicorn.Config(
         answer, port=unused_tcp_port, http=BoundedProtocol, lifespan="off", log_level="error"
     )
@@ -38,9 +39,14 @@ async def port(unused_tcp_port: int) -> AsyncIterator[int]:
         return server.started
 
     await wait_until(is_up, seconds=10)
-    yield unused_tcp_port
+    yield server
     server.should_exit = True
     await serving
+
+
+@pytest.fixture
+def port(server: uvicorn.Server) -> int:
+    return server.config.port
 
 
 async def said(port: int, *parts: bytes) -> bytes:
@@ -114,3 +120,18 @@ async def test_a_head_that_does_not_come_ends_the_connection(
     monkeypatch.setattr(protocol, "_HEAD_SECONDS", 0.05)
     assert await said(port) == b""
     assert await said(port, HELLO) == b""
+
+
+async def test_connections_are_bounded(server: uvicorn.Server, port: int) -> None:
+    bounds = server.lifespan.state["connection_bounds"] = ConnectionBounds(2)
+
+    held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+    refused = await said(port)
+    for reader, writer in held:
+        writer.write(HELLO + b"Connection: close\r\n\r\n")
+        assert b" 200 OK" in await reader.read()
+        writer.close()
+
+    assert refused.startswith(b"HTTP/1.1 503 ")
+    assert b" 200 OK" in await said(port, HELLO + b"Connection: close\r\n\r\n")
+    assert bounds is server.lifespan.state["connection_bounds"]

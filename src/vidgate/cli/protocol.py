@@ -6,6 +6,8 @@ from typing import Any, cast
 from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from vidgate.cli.bounds import ConnectionBounds
+
 __all__ = ["BoundedProtocol"]
 
 _HEAD_BYTES = 64 * 1024
@@ -19,6 +21,12 @@ _TOO_LARGE = (
     b"content-length: 0\r\nconnection: close\r\n\r\n"
 )
 
+_TOO_MANY = (
+    b"HTTP/1.1 503 Service Unavailable\r\n"
+    b"content-length: 0\r\nretry-after: 5\r\nconnection: close\r\n\r\n"
+)
+
+_BOUNDS = "connection_bounds"
 _SEPARATORS = 4
 """Bytes of a header line beside its name and value: a colon, a blank and the line's end."""
 
@@ -28,22 +36,32 @@ class _RefusedError(Exception):
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Ends connections whose request heads are too long, too slow, or without one `Host`."""
+    """Ends connections that are too many, and those whose heads are not as they should be."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._head_bytes = 0
         self._is_in_head = True
+        self._address = ""
+        self._bounds: ConnectionBounds | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(cast("asyncio.Transport", transport))
+        self._address = self.client[0] if self.client else ""
+        self._bounds = self._shared_bounds()
+        if not self._bounds.enter(self._address):
+            self.transport.write(_TOO_MANY)
+            self.transport.close()
+            return
         self._wait_for_head()
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
+        if self._bounds is not None:
+            self._bounds.leave(self._address)
         super().connection_lost(exc)
 
     @override
@@ -85,6 +103,17 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_complete()
         self._is_in_head = True
         self._head_bytes = 0
+
+    def _shared_bounds(self) -> ConnectionBounds:
+        """The server's, which its connections share by the state of the application."""
+        bounds: ConnectionBounds | None = self.app_state.get(_BOUNDS)
+        if bounds is None:
+            services = self.app_state.get("services")
+            bounds = ConnectionBounds.of_process(
+                proxies=services.settings.trusted_proxies if services else ()
+            )
+            self.app_state[_BOUNDS] = bounds
+        return bounds
 
     def _refuse_head(self) -> None:
         if not self.transport.is_closing():
