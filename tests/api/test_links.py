@@ -1,17 +1,21 @@
 """Links of ours begin as the client can use them, in every dialect."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from ipaddress import IPv4Network
 from typing import Any, cast
+from uuid import UUID
 
 import httpx
 import pytest
 from pydantic import ValidationError
-from tests.support.api import KEY, Api, build_task, open_api, urls_of
+from tests.support.api import KEY, Api, build_settings, build_task, open_api, urls_of
 
+from vidgate.api.webhook_bodies import WebhookBodies
 from vidgate.config import Settings
 from vidgate.models.outcomes import VideoResult
-from vidgate.models.tasks import OutputSnapshot, TaskStatus
+from vidgate.models.tasks import OutputSnapshot, TaskSnapshot, TaskStatus
+from vidgate.models.webhooks import Delivery, DeliveryStatus, EventType
 from vidgate.providers.registry import PROVIDERS
 from vidgate.services.views.content_links import BASE
 
@@ -47,16 +51,19 @@ def _finish(api: Api) -> str:
     """Have a finished task whose video is behind a link of ours."""
     for one in PROVIDERS:
         api.services.providers[one.name] = cast("Any", one())
+    return api.services.reader.add(_finished())
+
+
+def _finished() -> TaskSnapshot:
     result = VideoResult(url=f"{BASE}/content/sealed")
     output = OutputSnapshot(status=TaskStatus.SUCCEEDED, result=result)
-    task = build_task(
+    return build_task(
         status=TaskStatus.SUCCEEDED,
         outputs=(output,),
         provider="kling",
         dialect="kling",
         details={"action": "text"},
     )
-    return api.services.reader.add(task)
 
 
 async def _ask(api: Api, read: str, task_id: str, **headers: str) -> httpx.Response:
@@ -177,6 +184,44 @@ async def test_trusted_proxies_say_what_was_called(
             )
 
     assert response.json()["url"] == f"{base}/content/sealed"
+
+
+@pytest.mark.parametrize(
+    ("settings", "base"),
+    [
+        ({"public_url": PUBLIC}, PUBLIC),
+        ({"host": "10.0.0.1", "port": 80}, "http://10.0.0.1:80"),
+        ({"host": "0.0.0.0"}, "http://127.0.0.1:3000"),  # noqa: S104 - text only
+        ({"host": "::"}, "http://[::1]:3000"),
+    ],
+)
+@pytest.mark.parametrize("dialect", ["newapi", "openai", "kling", "vidu", "jimeng"])
+@pytest.mark.parametrize("endpoint_id", [None, UUID(int=9)])
+def test_webhooks_begin_with_the_public_address_or_our_own(
+    settings: dict[str, Any], base: str, dialect: str, endpoint_id: UUID | None
+) -> None:
+    task = replace(_finished(), dialect=dialect)
+    delivery = Delivery(
+        id=UUID(int=5),
+        task_id=task.id,
+        account_id=task.account_id,
+        endpoint_id=endpoint_id,
+        url="https://a.test/",
+        host="a.test",
+        event=EventType.COMPLETED,
+        status=DeliveryStatus.PENDING,
+        tries=0,
+        due_at=None,
+        last_reason=None,
+        created_at=task.created_at,
+        finished_at=None,
+    )
+    write = WebhookBodies(build_settings(**settings), {one.name: one() for one in PROVIDERS})
+
+    body = write(task, delivery)
+
+    assert f"{base}/content/sealed" in body
+    assert BASE not in body
 
 
 @pytest.mark.parametrize("url", ["https://user:secret@a.test", "http://user@a.test/gate"])
