@@ -193,6 +193,9 @@ UNREACHABLE_TRIES = 15
 LIST_BYTES = 4 * 1024 * 1024
 """The longest part of a list that is read or answered at once; a part has at least one entry."""
 
+MAX_VIDEOS = 8
+"""The most videos of one task."""
+
 VIEW_AGE = timedelta(seconds=2)
 """How long an unfinished task's state is answered from memory."""
 

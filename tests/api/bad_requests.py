@@ -446,16 +446,6 @@ _FIELDS = [
     *_types("metadata", "metadata must be an object.", [5, True, []]),
     *_types("n", "n must be an integer.", ["one", 1.5, True, [], {}]),
     *_types("n", "n must be from 1 to 8.", [0, -1, 9, 100]),
-    *(
-        Case(
-            name=f"field: n is {count}",
-            body={"model": "kling-v1", "prompt": "a cat", "n": count},
-            code="unsupported_parameter",
-            param="n",
-            message="n above 1 is not supported yet. Allowed: 1.",
-        )
-        for count in (2, 8)
-    ),
     *_types("response_format", "response_format must be a string.", [5, True, [], {}]),
     Case(
         name="field: response_format is unknown, strictly",

@@ -231,7 +231,7 @@ def form_of(name: str, headers: str, content: bytes) -> Form:
         ({"seconds": 4, "duration": 5}, "seconds"),
         ({"fps": "24.5"}, "fps"),
         ({"n": "two"}, "n"),
-        ({"n": 2}, "n"),
+        ({"n": 9}, "n"),
         ({"width": 1280}, "height"),
         ({"size": "big"}, "size"),
         ({"metadata": "pro"}, "metadata"),

@@ -65,7 +65,7 @@ async def store_tasks() -> list[str]:
                 lease=Lease(new_id(), NOW + timedelta(minutes=2)),
                 max_concurrency=None,
             )
-            stored = await operator.tasks.create(task, attempt)
+            [stored] = await operator.tasks.create(task, [attempt])
             if not is_waiting:
                 await operator.attempts.finish(
                     stored,

@@ -60,7 +60,7 @@ async def store(
             lease=Lease(new_id(), NOW + timedelta(minutes=2)),
             max_concurrency=None if url else 0,
         )
-        stored = await operator.tasks.create(task, attempt)
+        [stored] = await operator.tasks.create(task, [attempt])
         if url:
             await operator.attempts.finish(
                 stored,

@@ -106,7 +106,8 @@ def new_task(**members: Any) -> NewTask:
 async def create(tasks: TaskStore, channel: Channel, **members: Any) -> tuple[Attempt, Lease]:
     task = new_task()
     new = new_attempt(channel, task.id, **members)
-    return await tasks.create(task, new), new.lease
+    [attempt] = await tasks.create(task, [new])
+    return attempt, new.lease
 
 
 async def accept(attempts: AttemptStore, attempt: Attempt, held: Lease, **changes: Any) -> None:

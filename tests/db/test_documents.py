@@ -85,7 +85,7 @@ async def test_a_request_comes_back_from_the_database(
     document, stored = write_request(request)
     task = new_task(document=document, inputs=stored)
 
-    await store.create(task, new_attempt(channel, task.id))
+    await store.create(task, [new_attempt(channel, task.id)])
 
     assert await store.request(task.id) == request
 

@@ -69,7 +69,7 @@ async def test_a_task_is_stored_whole(
         callback_url="https://hooks.example/",
     )
 
-    attempt = await tasks.create(task, new_attempt(channel, task.id))
+    [attempt] = await tasks.create(task, [new_attempt(channel, task.id)])
 
     assert attempt.status is AttemptStatus.SUBMITTING
     assert await counts(database) == (1, 1, 1, 2)
@@ -92,7 +92,7 @@ async def test_a_task_that_cannot_be_stored_leaves_nothing(
     task = new_task(inputs=[(0, None, b"x")])
 
     with pytest.raises(UniqueViolation):
-        await tasks.create(task, new_attempt(channel, attempt.task_id))
+        await tasks.create(task, [new_attempt(channel, attempt.task_id)])
 
     assert await counts(database) == (1, 1, 1, 0)
 
@@ -102,12 +102,12 @@ async def test_what_is_abandoned_is_gone(
 ) -> None:
     task = new_task(inputs=[(0, None, b"x")])
     new = new_attempt(channel, task.id)
-    await tasks.create(task, new)
+    await tasks.create(task, [new])
 
-    assert await tasks.abandon(task, new)
+    assert await tasks.abandon(task, [new])
 
     assert await counts(database) == (0, 0, 0, 0)
-    assert await tasks.abandon(task, new)  # also what never was
+    assert await tasks.abandon(task, [new])  # also what never was
 
 
 async def test_what_is_abandoned_frees_its_key(
@@ -116,16 +116,16 @@ async def test_what_is_abandoned_frees_its_key(
     once = IdempotencyClaim(key="k", fingerprint=b"f", lifetime=timedelta(hours=1))
     task = new_task()
     new = new_attempt(channel, task.id)
-    await tasks.create(task, new, once=once)
+    await tasks.create(task, [new], once=once)
     store = OnceStore(database)
     assert await store.find(task.account_id, "k") is not None
     another = new_task(account_id=task.account_id)
     with pytest.raises(RepeatedError) as caught:
-        await tasks.create(another, new_attempt(channel, another.id), once=once)
+        await tasks.create(another, [new_attempt(channel, another.id)], once=once)
     assert caught.value.first.task_id == task.id
     assert await counts(database) == (1, 1, 1, 0)
 
-    assert await tasks.abandon(task, new, once=once)
+    assert await tasks.abandon(task, [new], once=once)
 
     assert await store.find(task.account_id, "k") is None
 
@@ -146,7 +146,7 @@ async def test_a_commit_under_way_is_waited_for(
         task.account_id,
         task.token_id,
     )
-    abandoning = asyncio.create_task(tasks.abandon(task, new))
+    abandoning = asyncio.create_task(tasks.abandon(task, [new]))
     done, _ = await asyncio.wait({abandoning}, timeout=0.3)
     assert not done
 
@@ -163,9 +163,10 @@ async def test_what_waits_can_be_abandoned(
     await create(tasks, channel)
     task = new_task()
     new = new_attempt(channel, task.id, max_concurrency=1)
-    assert (await tasks.create(task, new)).status is AttemptStatus.PENDING
+    [waiting] = await tasks.create(task, [new])
+    assert waiting.status is AttemptStatus.PENDING
 
-    assert await tasks.abandon(task, new)
+    assert await tasks.abandon(task, [new])
 
     assert await tasks.snapshot(task.id) is None
     assert await counts(database) == (1, 1, 1, 0)
@@ -176,10 +177,10 @@ async def test_what_a_worker_took_up_is_not_abandoned(
 ) -> None:
     task = new_task()
     new = new_attempt(channel, task.id)
-    await tasks.create(task, new)
+    await tasks.create(task, [new])
     await attempts.claim(lease=lease(9), now=new.lease.until, limit=1)
 
-    assert not await tasks.abandon(task, new)
+    assert not await tasks.abandon(task, [new])
 
     assert await tasks.snapshot(task.id) is not None
 
@@ -189,10 +190,10 @@ async def test_what_runs_is_not_abandoned(
 ) -> None:
     task = new_task()
     new = new_attempt(channel, task.id)
-    stored = await tasks.create(task, new)
+    [stored] = await tasks.create(task, [new])
     await accept(attempts, stored, new.lease)
 
-    assert not await tasks.abandon(task, new)
+    assert not await tasks.abandon(task, [new])
 
     assert await tasks.snapshot(task.id) is not None
 

@@ -335,8 +335,10 @@ class FakeCallbacks:
 class FakeContent:
     """Has no videos."""
 
-    async def find(self, public_id: str, account_id: UUID, variant: Variant) -> ContentSource:
-        del account_id, variant
+    async def find(
+        self, public_id: str, account_id: UUID, variant: Variant, *, index: int | None = None
+    ) -> ContentSource:
+        del account_id, variant, index
         raise TaskNotFoundError(f"There is no task {public_id[:40]!r}.")
 
     async def find_sealed(self, sealed: str) -> ContentSource:

@@ -125,7 +125,9 @@ class _Callbacks(Protocol):
 
 
 class _Content(Protocol):
-    async def find(self, public_id: str, account_id: UUID, variant: Variant) -> ContentSource: ...
+    async def find(
+        self, public_id: str, account_id: UUID, variant: Variant, *, index: int | None = None
+    ) -> ContentSource: ...
 
     async def find_sealed(self, sealed: str) -> ContentSource: ...
 

@@ -9,6 +9,7 @@ from vidgate.api.fields import FieldReader
 from vidgate.api.picture_fields import read_pictures, take_last_frame
 from vidgate.api.pictures import check_inline_sizes, holds_picture
 from vidgate.api.plain_values import read_plain
+from vidgate.constants import MAX_VIDEOS
 from vidgate.exceptions import (
     BodyTooLargeError,
     InvalidParameterError,
@@ -30,7 +31,6 @@ _MAX_SECONDS = 24 * 3600
 _MAX_FPS = 1000
 _MAX_SIDE = 16384
 _MAX_SHAPE = 100
-_MAX_VIDEOS = 8
 _SEED_BITS = 63
 
 _PIXELS = re.compile(r"\s*([0-9]{1,6})\s*[xX*\u00d7]\s*([0-9]{1,6})\s*")
@@ -80,7 +80,7 @@ def read_video_request(
     prompt = _read_prompt(fields)
     size = _read_size(fields)
     images, picture_field = read_pictures(fields)
-    _check_count(fields)
+    count = fields.integer("n", least=1, most=MAX_VIDEOS)
     ignored = _read_response_format(fields, strict=strict)
     duration, duration_field = _read_duration(fields)
     fps = fields.integer("fps", least=1, most=_MAX_FPS)
@@ -98,6 +98,7 @@ def read_video_request(
     request = VideoRequest(
         model=model,
         prompt=prompt,
+        n=count or 1,
         duration_seconds=duration,
         width=size.width,
         height=size.height,
@@ -235,12 +236,6 @@ def _contradiction() -> InvalidParameterError:
     return InvalidParameterError(
         "size and width with height differ; send one of them.", param="size"
     )
-
-
-def _check_count(fields: FieldReader) -> None:
-    count = fields.integer("n", least=1, most=_MAX_VIDEOS)
-    if count is not None and count > 1:
-        raise UnsupportedParameterError("n", "n above 1 is not supported yet.", allowed=[1])
 
 
 def _read_response_format(fields: FieldReader, *, strict: bool) -> tuple[str, ...]:

@@ -54,6 +54,7 @@ __all__ = [
     "OF_TASK",
     "OTHERS_END_AT",
     "OUTPUTS",
+    "OUTPUT_ENDED",
     "RECORD_LATE",
     "RELEASE",
     "RELEASED",
@@ -431,6 +432,12 @@ OUTPUTS = Statement(
     select(outputs.c.status, outputs.c.error_code, outputs.c.error_message)
     .where(outputs.c.task_id == bindparam("task_id", type_=Uuid))
     .order_by(outputs.c.position)
+)
+# The videos that a task has so far are part of its state.
+OUTPUT_ENDED = Statement(
+    update(tasks)
+    .values(revision=tasks.c.revision + 1)
+    .where(tasks.c.id == bindparam("task_id", type_=Uuid))
 )
 _finished = (
     update(tasks)

@@ -542,6 +542,10 @@ class AttemptStore:
         return row["due"], row["unfinished"], row["oldest"]
 
 
+_ENDS = (TaskStatus.SUCCEEDED, TaskStatus.FAILED, TaskStatus.CANCELLED)
+"""How a task ends: as the first of these that one of its outputs has."""
+
+
 async def _finish_output(
     transaction: Transaction,
     task_id: UUID,
@@ -567,20 +571,20 @@ async def _finish_output(
         now=now,
     )
     rows = await transaction.fetch(sql.OUTPUTS, task_id=task_id)
-    ended = [TaskStatus(row["status"]) for row in rows]
-    if not all(one.is_final for one in ended):
+    ends = [TaskStatus(row["status"]) for row in rows]
+    if not all(one.is_final for one in ends):
+        await transaction.execute(sql.OUTPUT_ENDED, task_id=task_id)
         return False
-    succeeded = TaskStatus.SUCCEEDED in ended
-    end = TaskStatus.SUCCEEDED if succeeded else ended[0]
-    first = rows[0]
+    end = next(one for one in _ENDS if one in ends)
+    told = rows[ends.index(end)]
     finished = await transaction.fetch(
         sql.FINISH_TASK,
         task_id=task_id,
         status=end.value,
         event=FINAL_EVENTS[end].value,
         told_at=told_at or now,
-        error_code=None if succeeded else first["error_code"],
-        error_message=None if succeeded else first["error_message"],
+        error_code=told["error_code"],
+        error_message=told["error_message"],
         now=now,
     )
     await transaction.execute(sql.DELETE_INPUTS, task_id=task_id)

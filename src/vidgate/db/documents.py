@@ -104,6 +104,7 @@ def write_request(request: VideoRequest) -> tuple[dict[str, Any], list[StoredInp
         "seed": request.seed,
         "user": request.user,
         "ignored": list(request.ignored) or None,
+        "n": request.n if request.n > 1 else None,
         "strict": request.strict or None,
         "names": dict(request.names) or None,
         "words": request.vendor_format,

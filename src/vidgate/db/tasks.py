@@ -66,7 +66,7 @@ __all__ = ["NewTask", "TaskStore"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewTask:
-    """A task to store, with its one output.
+    """A task to store, with its outputs.
 
     Attributes:
         document: The request as `write_request` wrote it.
@@ -117,7 +117,14 @@ _INSERTED = (
 )
 _new_output = (
     insert(outputs)
-    .values(task_id=bindparam("id", type_=Uuid), position=0, status="queued")
+    .from_select(
+        ("task_id", "position", "status"),
+        select(
+            bindparam("id", type_=Uuid),
+            func.generate_series(0, bindparam("outputs", type_=Integer) - 1),
+            literal("queued", Text),
+        ),
+    )
     .cte("new_output")
 )
 _new_task = insert(tasks).values(
@@ -374,6 +381,10 @@ _DELETE_OUTPUTS = Statement(
 _DELETE_TASK = Statement(delete(tasks).where(tasks.c.id == bindparam("task_id", type_=Uuid)))
 
 
+class _TakenUpError(Exception):
+    """A worker has an attempt of a task that was to be undone."""
+
+
 class TaskStore:
     """What clients ask for. Each method is one transaction."""
 
@@ -381,18 +392,21 @@ class TaskStore:
         self._database = database
 
     async def create(
-        self, task: NewTask, *options: NewAttempt, once: IdempotencyClaim | None = None
-    ) -> Attempt:
-        """Store a task with its output, its inline media and its first attempt.
+        self,
+        task: NewTask,
+        *options: Sequence[NewAttempt],
+        once: IdempotencyClaim | None = None,
+    ) -> list[Attempt]:
+        """Store a task with its outputs, its inline media and the first attempt of each output.
 
         Args:
             task: The task.
-            *options: Attempts at different channels. The first whose channel has a slot is taken,
-                and the first of all, to wait, where none has.
+            *options: For each output, attempts at different channels. The first whose channel has
+                a slot is taken, and the first of all, to wait, where none has.
             once: By what a repetition is recognised, `None` if it is not to be.
 
         Returns:
-            The attempt, `SUBMITTING` and leased if its channel has a slot, else `PENDING`.
+            The attempts, each `SUBMITTING` and leased if its channel has a slot, else `PENDING`.
 
         Raises:
             RepeatedError: There is a task of that key already; nothing was stored.
@@ -402,7 +416,7 @@ class TaskStore:
         async with self._database.transaction() as transaction:
             if once is not None:
                 await claim_key(transaction, once, task.account_id, task.id, task.created_at)
-            await transaction.fetch(_INSERT, **binds, now=task.created_at)
+            await transaction.fetch(_INSERT, **binds, outputs=len(options), now=task.created_at)
             for position, media_type, content in task.inputs:
                 await transaction.execute(
                     _INSERT_INPUT,
@@ -411,17 +425,28 @@ class TaskStore:
                     media_type=media_type,
                     content=content,
                 )
-            return await insert_attempt(transaction, *options)
+            return [await insert_attempt(transaction, *one) for one in options]
 
     async def abandon(
-        self, task: NewTask, *options: NewAttempt, once: IdempotencyClaim | None = None
+        self,
+        task: NewTask,
+        *options: Sequence[NewAttempt],
+        once: IdempotencyClaim | None = None,
     ) -> bool:
         """Undo a `create` whose commit went unanswered, so that no worker submits the task.
 
         Returns:
-            Whether nothing is left of it. `False`: a worker took it up in between, or a repetition
-            was told of it, and it runs.
+            Whether nothing is left of it. `False`: a worker took some of it up in between, or a
+            repetition was told of it, and it runs.
         """
+        try:
+            return await self._abandon(task, *options, once=once)
+        except _TakenUpError:
+            return False
+
+    async def _abandon(
+        self, task: NewTask, *options: Sequence[NewAttempt], once: IdempotencyClaim | None
+    ) -> bool:
         task_id = task.id
         binds = await _bind(task)
         async with self._database.transaction() as transaction:
@@ -436,11 +461,11 @@ class TaskStore:
                 return False
             deleted = await transaction.execute(
                 _DELETE_ATTEMPT,
-                attempt_ids=[option.id for option in options],
-                lease_ids=[option.lease.id for option in options],
+                attempt_ids=[option.id for one in options for option in one],
+                lease_ids=[option.lease.id for one in options for option in one],
             )
-            if deleted == 0:
-                return False
+            if deleted < len(options):
+                raise _TakenUpError
             await transaction.execute(_DELETE_DELIVERIES, task_id=task_id)
             await transaction.execute(_DELETE_INPUTS, task_id=task_id)
             await transaction.execute(_DELETE_OUTPUTS, task_id=task_id)
@@ -615,7 +640,7 @@ def _to_snapshot(rows: Sequence[Record]) -> TaskSnapshot:
         warnings=read_warnings(row["warnings"]),
         user=row["end_user"],
         seed=row["seed"],
-        progress=_progress(status, [one["progress"] for one in rows]),
+        progress=_progress(status, rows),
         created_at=row["created_at"],
         started_at=row["started_at"],
         finished_at=row["finished_at"],
@@ -632,12 +657,16 @@ def _to_snapshot(rows: Sequence[Record]) -> TaskSnapshot:
     )
 
 
-def _progress(status: TaskStatus, reported: Sequence[int | None]) -> int:
+def _progress(status: TaskStatus, outputs: Sequence[Record]) -> int:
+    """The mean of the outputs."""
     if status.is_final:
         return 100
-    known = [progress for progress in reported if progress is not None]
+    made = (
+        100 if TaskStatus(output["output_status"]).is_final else output["progress"] or 0
+        for output in outputs
+    )
     # 100 is kept for what is final: a provider says it before its link is there.
-    return min(99, sum(known) // len(reported)) if known else 0
+    return min(99, sum(made) // len(outputs))
 
 
 def _to_error(code: str | None, message: str | None) -> TaskError | None:

@@ -49,6 +49,7 @@ class VideoRequest:
             top-level fields we do not know is in here too. Model names and `callback_url` are
             taken out of it before an adapter sees it.
         ignored: Fields that its dialect had no use for already, so that no adapter sees them.
+        n: How many videos, each a job of its own.
         strict: Whether what would be ignored, adjusted or passed on unknown is an error instead.
         channel_id: The one channel it can run at, because it names something that was made there;
             `None` for any.
@@ -74,6 +75,7 @@ class VideoRequest:
     user: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
+    n: int = 1
     strict: bool = False
     channel_id: UUID | None = None
     vendor_format: str | None = None

@@ -146,7 +146,7 @@ def test_a_picture_alone_is_enough() -> None:
          NO_FILES),
         ({"input_reference": "ftp://a.test/a.png"}, "input_reference",
          "input_reference must be an http or https URL, a data: URI or base64."),
-        ({"n": 2}, "n", "n above 1 is not supported yet. Allowed: 1."),
+        ({"n": 9}, "n", "n must be from 1 to 8."),
         ({"metadata": ["pro"]}, "metadata", "metadata must be an object."),
     ],
     ids=repr,

@@ -48,7 +48,8 @@ async def stored(engine: Engine, channel: Channel, request: VideoRequest) -> Att
     new = engine.services.task_creator._planner._maker.make(
         task_id=task.id, channel=channel, request=request, translation=translation, now=now
     )
-    return await engine.operator.tasks.create(task, new)
+    [attempt] = await engine.operator.tasks.create(task, [new])
+    return attempt
 
 
 async def test_what_was_stored_is_known_before_its_provider_is_called(engine: Engine) -> None:

@@ -275,7 +275,7 @@ def lose_the_commit(engine: Engine, *, is_cut: asyncio.Event) -> None:
     store = engine.services.task_creator._tasks
     create, abandon = store.create, store.abandon
 
-    async def creating(*given: Any, **named: Any) -> Attempt:
+    async def creating(*given: Any, **named: Any) -> list[Attempt]:
         await create(*given, **named)
         raise DatabaseUnavailableError("the answer to the commit was lost")
 

@@ -95,13 +95,21 @@ class Content:
         self.clock = clock
         self._readers: Counter[UUID] = Counter()
 
-    async def find(self, public_id: str, account_id: UUID, variant: Variant) -> "ContentSource":
-        """The content of an account's task; of several videos the first.
+    async def find(
+        self, public_id: str, account_id: UUID, variant: Variant, *, index: int | None = None
+    ) -> "ContentSource":
+        """The content of an account's task.
+
+        Args:
+            public_id: Of the task.
+            account_id: Whose it must be.
+            variant: What of the video.
+            index: Which of several videos, from 0; `None` for the first that was made.
 
         Raises:
             TaskNotFoundError: There is no such task, or it is another account's.
-            ConflictError: It has not succeeded.
-            NotFoundError: Its provider made nothing of that kind.
+            ConflictError: It has not succeeded, or this video of it has not.
+            NotFoundError: It has no such video, or its provider made nothing of that kind.
             OverloadedError: Too many are being read.
             DatabaseUnavailableError: It could not be read.
         """
@@ -109,9 +117,11 @@ class Content:
         snapshot = await self._tasks.snapshot(task_id) if task_id else None
         if snapshot is None or snapshot.account_id != account_id or snapshot.removed:
             raise TaskNotFoundError(f"There is no task {public_id[:40]!r}.")
-        _check_succeeded(snapshot)
+        if index is not None and index >= len(snapshot.outputs):
+            raise NotFoundError(f"The task has no video {index}.", param="index")
+        _check_succeeded(snapshot.status if index is None else snapshot.outputs[index].status)
         for position, output in enumerate(snapshot.outputs):
-            if output.result is not None:
+            if output.result is not None and index in (None, position):
                 return self._source(snapshot, position, output.result, variant)
         raise _missing(variant)
 
@@ -349,8 +359,8 @@ class ContentSource:
         return download
 
 
-def _check_succeeded(snapshot: TaskSnapshot) -> None:
-    match snapshot.status:
+def _check_succeeded(status: TaskStatus) -> None:
+    match status:
         case TaskStatus.SUCCEEDED:
             return
         case TaskStatus.QUEUED | TaskStatus.IN_PROGRESS:
@@ -363,7 +373,7 @@ def _check_succeeded(snapshot: TaskSnapshot) -> None:
         case TaskStatus.CANCELLED:
             raise ConflictError("The task was cancelled and has no video.", code="task_cancelled")
         case _:
-            assert_never(snapshot.status)
+            assert_never(status)
 
 
 def _link_of(result: VideoResult, variant: Variant) -> str | None:

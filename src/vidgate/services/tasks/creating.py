@@ -3,12 +3,12 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Any, assert_never
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -34,7 +34,7 @@ from vidgate.models.tasks import (
     TaskStatus,
 )
 from vidgate.providers.base import FollowsUp, Provider
-from vidgate.services.attempts.submit_results import Accepted, Refused, SubmitResult, Waits
+from vidgate.services.attempts.submit_results import Refused, SubmitResult, Waits
 from vidgate.services.attempts.submitting import Submitter
 from vidgate.services.attempts.warnings import warnings_of
 from vidgate.services.tasks.idempotency import Repetitions, UndoneError
@@ -80,12 +80,14 @@ class _Begun:
     Attributes:
         snapshot: As it was stored.
         answered: To be set when its client has its id.
-        running: Its submit, `None` while it waits for a slot.
+        running: The submits of its outputs, without those that wait for a slot.
+        waits: Whether one of them does.
     """
 
     snapshot: TaskSnapshot
     answered: asyncio.Event
-    running: asyncio.Task[SubmitResult] | None
+    running: tuple[asyncio.Task[SubmitResult], ...]
+    waits: bool
 
 
 class TaskCreator:
@@ -216,25 +218,29 @@ class TaskCreator:
         await self._repetitions.aclose()
 
     async def _begin(self, plan: Plan, once: IdempotencyClaim | None) -> _Begun:
-        """Store a task and start its submit, in one piece.
+        """Store a task and start its submits, in one piece.
 
         A client that goes away in between would leave an attempt that looks sent and is not.
         """
         stored = await self._store(plan, once)
-        [option] = [one for one in plan.options if one.attempt.id == stored.id]
+        options = {one.attempt.id: one for output in plan.options for one in output}
         answered = asyncio.Event()
-        running = None
-        if stored.status is AttemptStatus.SUBMITTING:
-            running = self._spawn(self._run(stored, option, plan.request, answered))
-        return _Begun(_first_snapshot(plan, option), answered, running)
+        running = tuple(
+            self._spawn(self._run(attempt, options[attempt.id], plan.request, answered))
+            for attempt in stored
+            if attempt.status is AttemptStatus.SUBMITTING
+        )
+        snapshot = _first_snapshot(plan, options[stored[0].id])
+        return _Begun(snapshot, answered, running, waits=len(running) < len(stored))
 
     async def _answer(self, task: NewTask, begun: _Begun, once: IdempotencyClaim | None) -> Created:
         """Wait a while for the provider's word, and answer with what is known then."""
-        if begun.running is not None:
-            done, _ = await asyncio.wait({begun.running}, timeout=self._submit_wait)
+        if begun.running:
+            _, late = await asyncio.wait(begun.running, timeout=self._submit_wait)
             begun.answered.set()
-            if done:
-                await self._raise_refused(begun.running.result(), task, once)
+            if not late and not begun.waits:
+                results = [running.result() for running in begun.running]
+                await self._raise_refused(results, task, once)
         self._changes.changed(task.id)
         receipt = _receipt(once, begun.snapshot)
         try:
@@ -245,19 +251,17 @@ class TaskCreator:
         return Created(view.snapshot, receipt=receipt)
 
     async def _raise_refused(
-        self, result: SubmitResult, task: NewTask, once: IdempotencyClaim | None
+        self, results: Sequence[SubmitResult], task: NewTask, once: IdempotencyClaim | None
     ) -> None:
-        match result:
-            case Refused(error):
-                with suppress(DatabaseUnavailableError):
-                    await self._tasks.forget_webhooks(task.id)
-                    if once is not None:
-                        await self._repetitions.keep(error, once, task.account_id, task.id)
-                raise error
-            case Accepted() | Waits():
-                pass
-            case _:
-                assert_never(result)
+        """Answer with an error where it is certain that no output has a job or will have one."""
+        refusals = [result.error for result in results if isinstance(result, Refused)]
+        if len(refusals) < len(results):
+            return
+        with suppress(DatabaseUnavailableError):
+            await self._tasks.forget_webhooks(task.id)
+            if once is not None:
+                await self._repetitions.keep(refusals[0], once, task.account_id, task.id)
+        raise refusals[0]
 
     async def _repeated(self, caller: Caller, once: IdempotencyClaim) -> Created | None:
         """The answer to a repetition, `None` where it is none."""
@@ -296,8 +300,8 @@ class TaskCreator:
             if not self._waiting[account_id]:
                 del self._waiting[account_id]
 
-    async def _store(self, plan: Plan, once: IdempotencyClaim | None) -> Attempt:
-        attempts = [option.attempt for option in plan.options]
+    async def _store(self, plan: Plan, once: IdempotencyClaim | None) -> list[Attempt]:
+        attempts = [[option.attempt for option in output] for output in plan.options]
         try:
             return await self._tasks.create(plan.task, *attempts, once=once)
         except DatabaseUnavailableError as error:
@@ -309,7 +313,7 @@ class TaskCreator:
             ) from error
 
     async def _abandon(
-        self, task: NewTask, attempts: list[NewAttempt], once: IdempotencyClaim | None
+        self, task: NewTask, attempts: list[list[NewAttempt]], once: IdempotencyClaim | None
     ) -> None:
         for _ in range(_ABANDON_TRIES):
             try:
@@ -378,5 +382,5 @@ def _first_snapshot(plan: Plan, option: Option) -> TaskSnapshot:
         user=task.end_user,
         seed=task.seed,
         created_at=task.created_at,
-        outputs=(OutputSnapshot(status=TaskStatus.QUEUED),),
+        outputs=(OutputSnapshot(status=TaskStatus.QUEUED),) * len(plan.options),
     )

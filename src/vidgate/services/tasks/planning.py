@@ -63,12 +63,12 @@ class Plan:
     Attributes:
         task: As the first option would make it.
         request: What its submit is made from.
-        options: In the order to try them, one at least.
+        options: For each output, in the order to try them, one at least.
     """
 
     task: NewTask
     request: VideoRequest
-    options: tuple[Option, ...]
+    options: tuple[tuple[Option, ...], ...]
 
 
 class Planner:
@@ -158,13 +158,21 @@ class Planner:
             is_heavy=request.is_heavy,
         )
 
-        def option(channel: Channel, translation: Translation) -> Option:
+        def option(position: int, channel: Channel, translation: Translation) -> Option:
             attempt = self._maker.make(
-                task_id=task.id, channel=channel, request=request, translation=translation, now=now
+                task_id=task.id,
+                position=position,
+                channel=channel,
+                request=request,
+                translation=translation,
+                now=now,
             )
             return Option(attempt, translation)
 
-        return Plan(task, request, tuple(option(*one) for one in translated))
+        options = tuple(
+            tuple(option(position, *one) for one in translated) for position in range(request.n)
+        )
+        return Plan(task, request, options)
 
     def _callback_url(self, request: VideoRequest) -> str | None:
         url = request.metadata.get(CALLBACK_URL)

@@ -78,13 +78,12 @@ class GenerationRequest(RequestBody):
     metadata: dict[str, Any] | None = Field(
         default=None,
         description=(
-            "Vendor fields, laid over the translated request unchanged. `callback_url` is where "
-            "the finished task will be reported to: it is checked and "
-            "stored, and delivered by a later version."
+            "Vendor fields, laid over the translated request unchanged. `callback_url` is told "
+            "of the end of the task."
         ),
     )
     n: int | None = Field(
-        default=None, description="Number of videos; only 1 is supported yet.", ge=1, le=8
+        default=None, description="Number of videos, each made by a job of its own.", ge=1, le=8
     )
     response_format: str | None = Field(
         default=None, description="`url` and `mp4` mean the same; anything else is ignored."

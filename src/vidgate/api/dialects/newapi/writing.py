@@ -98,9 +98,9 @@ def write_task(task: TaskSnapshot, native_answer: NativeAnswer | None) -> dict[s
         "urls": write_urls(task.public_id, PATH),
         "warnings": write_warnings(task),
     }
-    if native_answer is not None:
-        answer |= _envelope(task, error, native_answer)
-    return answer
+    if native_answer is None:
+        return answer | {"data": {"videos": _videos(task)}}
+    return answer | _envelope(task, error, native_answer)
 
 
 def _envelope(
@@ -123,15 +123,23 @@ def _envelope(
             "start_time": unix_seconds(task.started_at) or 0,
             "finish_time": unix_seconds(task.finished_at) or 0,
             "progress": f"{task.progress}%",
-            "videos": [_video(task, output) for output in task.outputs if output.status.is_final],
+            "videos": _videos(task),
             "data": native_answer(task),
         },
     }
 
 
+def _videos(task: TaskSnapshot) -> list[dict[str, Any]]:
+    """One entry for each video, in order, as soon as what became of one is known."""
+    if not any(output.status.is_final for output in task.outputs):
+        return []
+    return [_video(task, output) for output in task.outputs]
+
+
 def _video(task: TaskSnapshot, output: OutputSnapshot) -> dict[str, Any]:
     result = output.result
     return {
+        "status": _STATUS_WORDS[output.status],
         "url": result.url if result else None,
         "cover_url": result.cover_url if result else None,
         "watermarked_url": result.watermarked_url if result else None,
