@@ -291,8 +291,12 @@ def token_in(output: str) -> str:
 
 
 def complaints(process: Process) -> list[str]:
-    """What a demo complains of; stand-ins that took over know nothing of the jobs before them."""
-    return [line for line in process.err.splitlines() if "failure is doubted" not in line]
+    """What a demo complains of, but for warnings.
+
+    Between the end of one sandbox and the beginning of the next nobody answers, and the next knows
+    nothing of the jobs before it. A demo warns of both, the more of them the busier the machine is.
+    """
+    return [line for line in process.err.splitlines() if "[warning" not in line]
 
 
 def test_a_second_demo_takes_over_the_stand_ins(data_dir: Path, tmp_path: Path) -> None:
