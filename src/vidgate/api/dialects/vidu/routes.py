@@ -24,6 +24,7 @@ from vidgate.api.dialects.vidu.schemas import (
     EXAMPLE_CREATED,
     EXAMPLE_CREATIONS,
     ViduCreated,
+    ViduCredits,
     ViduTask,
     ViduTaskList,
     body_schema,
@@ -50,6 +51,8 @@ _CREATE = (
     "vendor gets ours in their place. A `video_creation_id` is one that a task here has told. "
     "Retrieve the task by `GET /vidu/ent/v2/tasks/{id}/creations`."
 )
+
+_NO_CREDITS: dict[str, Any] = {"remains": [], "packages": []}
 
 _TASK_PATH = "/tasks/{task_id}"
 _TASK_ID = {
@@ -205,6 +208,25 @@ async def vidu_cancel_task(
 ) -> Response:
     await services.canceller.cancel(request.path_params["task_id"], caller.account_id)
     return _answer({})
+
+
+@router.get(
+    "/credits",
+    summary="Retrieve the credits",
+    description=(
+        "Vidu's are the operator's, so the list is always empty; clients ask it to check a key."
+    ),
+    responses={
+        200: {
+            "model": ViduCredits,
+            "description": "No credits.",
+            "content": {"application/json": {"example": _NO_CREDITS}},
+        },
+        **error_answers(401, 405, 500),
+    },
+)
+async def vidu_retrieve_credits() -> Response:
+    return _answer(_NO_CREDITS)
 
 
 async def _listed(

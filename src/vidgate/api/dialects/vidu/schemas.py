@@ -11,6 +11,7 @@ __all__ = [
     "EXAMPLE_CREATED",
     "EXAMPLE_CREATIONS",
     "ViduCreated",
+    "ViduCredits",
     "ViduTask",
     "ViduTaskList",
     "body_schema",
@@ -100,6 +101,13 @@ class ViduTask(BaseModel):
     credits: float
     payload: str
     creations: list[ViduCreation]
+
+
+class ViduCredits(BaseModel):
+    """What is left of packages of credits."""
+
+    remains: list[dict[str, Any]] = Field(description="Always empty.")
+    packages: list[dict[str, Any]] = Field(description="Always empty.")
 
 
 class ViduTaskList(BaseModel):
