@@ -237,3 +237,38 @@ def test_a_kind_of_shots_that_are_turned_off_asks_for_nothing(kind: str) -> None
     assert kling.translate(request).body["settings"]["multi_shot"] is False
     with pytest.raises(UnsupportedParameterError):
         kling.translate(video("kling-3.0", shot_type=kind))
+
+
+@pytest.mark.parametrize(
+    "camera",
+    [
+        {"type": "simple", "config": {"horizontal": 0, "vertical": 0.0, "pan": 0, "zoom": 0}},
+        {"type": "", "config": {"tilt": None, "roll": 0}},
+        {"config": {"tilt": "", "roll": 0}},
+    ],
+)
+@pytest.mark.parametrize("model", ["kling-v1", "kling-v2-6", "kling-v3"])
+def test_a_camera_that_stands_still_is_named_as_ignored(model: str, camera: dict[str, Any]) -> None:
+    request = VideoRequest(model=model, prompt="a boat", metadata={"camera_control": camera})
+
+    translation = Kling().translate(request)
+
+    assert "camera_control" in translation.ignored
+    assert "camera_control" not in str(translation.body)
+
+
+@pytest.mark.parametrize(
+    "camera",
+    [
+        {"type": "down_back"},
+        {"type": "down_back", "config": {"zoom": 0}},
+        {"type": "simple", "config": {"horizontal": 0, "zoom": 1}},
+    ],
+)
+def test_a_camera_that_moves_is_refused_by_name(camera: dict[str, Any]) -> None:
+    request = VideoRequest(model="kling-v2-6", prompt="a boat", metadata={"camera_control": camera})
+
+    with pytest.raises(UnsupportedParameterError) as caught:
+        Kling().translate(request)
+
+    assert caught.value.param == "camera_control"

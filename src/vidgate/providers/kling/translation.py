@@ -41,6 +41,9 @@ _OURS = ("model", "model_name", *_OURS_IN_OPTIONS, ACTION)
 _DEFAULT_RATIO = "16:9"
 """What an omni model is given where the vendor wants a ratio and the client named none."""
 
+_FREE_CAMERA = "simple"
+"""The type of camera that moves as its values say."""
+
 _RATIO_PRECISION = 0.005
 """Sizes are whole pixels: 854x480 is meant as 16:9."""
 
@@ -56,6 +59,8 @@ def translate(request: VideoRequest, *, map_retired_models: bool) -> Translation
     """
     refuse_zero(request)
     written = _vendor_fields(request.metadata)
+    still = _still_camera(written)
+    written = {name: value for name, value in written.items() if name not in still}
     choice = choose(request, written, map_retired_models=map_retired_models)
     traits, shape = choice.traits, choice.shape
     written = bare_media(written, shape.max_image_bytes)
@@ -63,7 +68,7 @@ def translate(request: VideoRequest, *, map_retired_models: bool) -> Translation
     body, draft, details = write(request, written, choice)
     inputs = shape.inputs(body, traits)
     judge(body, written, choice, inputs)
-    draft.idle(*idle_fields(body, choice, inputs))
+    draft.idle(*still, *idle_fields(body, choice, inputs))
     facts = shape.facts(body, inputs, traits)
     return Translation(
         endpoint=choice.path or traits.action(inputs.action).endpoint,
@@ -73,7 +78,20 @@ def translate(request: VideoRequest, *, map_retired_models: bool) -> Translation
         details={**_told(facts), ACTION: inputs.action.value, **details},
         ignored=draft.ignored,
         adjusted=tuple(draft.adjusted),
+        names=draft.names,
     )
+
+
+def _still_camera(written: Mapping[str, Any]) -> tuple[str, ...]:
+    """The camera's field where all of its moves are zero, as forms send it."""
+    camera = written.get("camera_control")
+    if not isinstance(camera, Mapping) or camera.get("type") not in (None, "", _FREE_CAMERA):
+        return ()
+    moves = camera.get("config")
+    if not isinstance(moves, Mapping):
+        return ()
+    is_still = any(move == 0 for move in moves.values()) and not any(moves.values())
+    return ("camera_control",) if is_still else ()
 
 
 def _write(
