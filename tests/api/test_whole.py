@@ -67,7 +67,7 @@ async def test_no_bad_request_leaves_a_row_or_calls_upstream(
         ({"model": "vidu2.0"}, (503, "no_channel", None)),
         ({"duration": 7}, (400, "unsupported_parameter", "duration")),
         ({"duration": 5.5}, (400, "unsupported_parameter", "duration")),
-        ({"seconds": "60"}, (400, "unsupported_parameter", "duration")),
+        ({"seconds": "60"}, (400, "unsupported_parameter", "seconds")),
         ({"size": "4000x100"}, (400, "unsupported_parameter", "size")),
         ({"size": "1x1"}, (400, "unsupported_parameter", "size")),
         ({"size": "3840x2160"}, (400, "unsupported_parameter", "size")),

@@ -475,6 +475,7 @@ async def test_a_finished_task_is_answered_flat_and_in_the_envelope(api: Api) ->
             "progress": "100%",
             "videos": [
                 {
+                    "status": "succeeded",
                     "url": _RESULT.url,
                     "cover_url": _RESULT.cover_url,
                     "watermarked_url": None,
@@ -575,7 +576,9 @@ async def test_the_envelope_can_be_left_out() -> None:
         body = (await api.client.get(f"{PATH}/{task_id}")).json()
 
     assert body["status"] == "succeeded"
-    assert not {"code", "message", "data"} & body.keys()
+    assert not {"code", "message"} & body.keys()
+    assert [*body["data"]] == ["videos"]
+    assert body["data"]["videos"][0]["url"] == body["url"]
 
 
 def test_operators_business_is_not_told() -> None:

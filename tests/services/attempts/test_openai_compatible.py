@@ -240,4 +240,4 @@ async def test_a_client_reads_which_values_the_server_takes(engine: Engine) -> N
 
     refused = await engine.refused("clip-1", duration_seconds=7)
 
-    assert (refused.status, refused.param, refused.message) == (400, "seconds", message)
+    assert (refused.status, refused.param, refused.message) == (400, "duration", message)
