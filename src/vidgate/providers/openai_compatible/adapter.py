@@ -40,7 +40,6 @@ from urllib.parse import quote, urlsplit
 import httpx
 from typing_extensions import override
 
-from vidgate.exceptions import ConfigurationError
 from vidgate.models.channels import ChannelAccess
 from vidgate.models.outcomes import (
     Outcome,
@@ -56,12 +55,12 @@ from vidgate.providers.base import (
     Capabilities,
     FollowsUp,
     ProbeAnswer,
-    Provider,
     ServesContent,
     SubmitIds,
     Tests,
     Translation,
 )
+from vidgate.providers.keyed import Keyed
 from vidgate.providers.openai_compatible.answers import to_outcome, to_submission
 from vidgate.providers.openai_compatible.bodies import to_content
 from vidgate.providers.openai_compatible.channel_test import MODELS, to_probe_answer
@@ -75,10 +74,13 @@ from vidgate.providers.words import translate_words
 __all__ = ["OpenAICompatible"]
 
 
-class OpenAICompatible(Provider, FollowsUp, Tests, ServesContent):
+class OpenAICompatible(Keyed, FollowsUp, Tests, ServesContent):
     """Jobs at `/v1/videos` of whatever server the operator names."""
 
     name: ClassVar[str] = "openai_compatible"
+    whose_key: ClassVar[str] = (
+        "The credential of an OpenAI-compatible server is the API key alone (sk-…)"
+    )
     capabilities: ClassVar[Capabilities] = Capabilities(
         title="OpenAI-compatible servers",
         model_patterns=(),
@@ -86,14 +88,6 @@ class OpenAICompatible(Provider, FollowsUp, Tests, ServesContent):
         credential_form="API_KEY",
         object_fields=OBJECT_FIELDS,
     )
-
-    @override
-    def check_credential(self, credential: str) -> None:
-        if not credential or not all("!" <= character <= "~" for character in credential):
-            raise ConfigurationError(
-                "The credential of an OpenAI-compatible server is the API key alone (sk-…), "
-                "without the word Bearer, spaces or line ends."
-            )
 
     # Following up
 
@@ -118,7 +112,7 @@ class OpenAICompatible(Provider, FollowsUp, Tests, ServesContent):
             "POST",
             _base(channel) + translation.endpoint,
             headers={
-                **self._headers(channel),
+                **self.headers(channel),
                 "Content-Type": content_type,
                 "Idempotency-Key": ids.correlation,
             },
@@ -133,14 +127,14 @@ class OpenAICompatible(Provider, FollowsUp, Tests, ServesContent):
         self, refs: Sequence[UpstreamRef], channel: ChannelAccess, now: datetime
     ) -> Call[Mapping[UpstreamRef, Outcome]]:
         ref = refs[0]
-        sent = self._get(channel, _job_url(ref, channel))
+        sent = httpx.Request("GET", _job_url(ref, channel), headers=self.headers(channel))
         return Call(sent, lambda response: {ref: to_outcome(answer_of(sent, response), ref)})
 
     # Testing a channel
 
     @override
     def test(self, channel: ChannelAccess, now: datetime) -> Call[ProbeAnswer]:
-        sent = self._get(channel, _base(channel) + MODELS)
+        sent = httpx.Request("GET", _base(channel) + MODELS, headers=self.headers(channel))
         return Call(sent, lambda response: to_probe_answer(answer_of(sent, response)))
 
     # Content
@@ -153,26 +147,18 @@ class OpenAICompatible(Provider, FollowsUp, Tests, ServesContent):
             # The URL was made from the channel's own; should it ever lead elsewhere, the key does
             # not.
             is_theirs = urlsplit(result.url)[:2] == urlsplit(channel.base_url)[:2]
-            headers = self._headers(channel) if is_theirs else {}
+            headers = self.headers(channel) if is_theirs else {}
             return httpx.Request("GET", result.url, headers={**headers, "Accept": "*/*"})
         if ref is None:
             return None
         url = f"{_job_url(ref, channel)}/content"
-        return httpx.Request("GET", url, headers={**self._headers(channel), "Accept": "*/*"})
+        return httpx.Request("GET", url, headers={**self.headers(channel), "Accept": "*/*"})
 
     # Vendor-shaped answers
 
     @override
     def native_answer(self, task: TaskSnapshot) -> dict[str, Any]:
         return to_native(task)
-
-    def _get(self, channel: ChannelAccess, url: str) -> httpx.Request:
-        return httpx.Request("GET", url, headers=self._headers(channel))
-
-    def _headers(self, channel: ChannelAccess) -> dict[str, str]:
-        credential = channel.credential.get_secret_value()
-        self.check_credential(credential)
-        return {"Authorization": f"Bearer {credential}", "Accept": "application/json"}
 
 
 def _job_url(ref: UpstreamRef, channel: ChannelAccess) -> str:

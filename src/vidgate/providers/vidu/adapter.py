@@ -23,11 +23,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Final
 from urllib.parse import quote, urlencode
 
-import httpx
 from pydantic import SecretStr
 from typing_extensions import override
 
-from vidgate.exceptions import ConfigurationError
 from vidgate.models.channels import ChannelAccess
 from vidgate.models.outcomes import Found, Outcome, Rejected, Submission, UpstreamRef
 from vidgate.models.requests import VideoRequest
@@ -43,12 +41,11 @@ from vidgate.providers.base import (
     FollowsUp,
     LostSubmit,
     ProbeAnswer,
-    Provider,
     SubmitIds,
     Tests,
     Translation,
 )
-from vidgate.providers.pieces import to_json
+from vidgate.providers.keyed import Keyed
 from vidgate.providers.vidu.answers import PAGE_SIZE, to_found, to_outcome, to_submission
 from vidgate.providers.vidu.callbacks import check_signature
 from vidgate.providers.vidu.cancel import to_cancel_answer
@@ -90,10 +87,12 @@ _EXAMPLE: Final[Mapping[str, Any]] = {
 }
 
 
-class Vidu(Provider, FollowsUp, Finds, Cancels, Tests, CallsBack):
+class Vidu(Keyed, FollowsUp, Finds, Cancels, Tests, CallsBack):
     """Jobs at the endpoints of `endpoints.py`, each asked for at `/ent/v2/tasks`."""
 
     name: ClassVar[str] = "vidu"
+    scheme: ClassVar[str] = "Token"
+    whose_key: ClassVar[str] = "A Vidu credential is the API key alone (vda_…)"
     capabilities: ClassVar[Capabilities] = Capabilities(
         title="Vidu",
         model_patterns=("vidu*",),
@@ -112,14 +111,6 @@ class Vidu(Provider, FollowsUp, Finds, Cancels, Tests, CallsBack):
     @override
     def effective_model(self, request: VideoRequest) -> str:
         return model_to_permit(request)
-
-    @override
-    def check_credential(self, credential: str) -> None:
-        if not credential or not all("!" <= character <= "~" for character in credential):
-            raise ConfigurationError(
-                "A Vidu credential is the API key alone (vda_…), without the word Token, spaces "
-                "or line ends."
-            )
 
     # Following up
 
@@ -146,7 +137,7 @@ class Vidu(Provider, FollowsUp, Finds, Cancels, Tests, CallsBack):
         body = {**translation.body, "payload": ids.correlation}
         if ids.callback_url is not None:
             body["callback_url"] = ids.callback_url
-        sent = self._post(channel, translation.endpoint, body)
+        sent = self.call("POST", channel, translation.endpoint, body)
         return Call(sent, lambda response: to_submission(read_answer(sent, response)))
 
     # Polling
@@ -157,7 +148,7 @@ class Vidu(Provider, FollowsUp, Finds, Cancels, Tests, CallsBack):
     ) -> Call[Mapping[UpstreamRef, Outcome]]:
         ref = refs[0]
         job_id = quote(ref.id, safe="")
-        sent = self._get(channel, f"{_TASKS}/{job_id}/creations")
+        sent = self.call("GET", channel, f"{_TASKS}/{job_id}/creations")
         return Call(sent, lambda response: {ref: to_outcome(read_answer(sent, response), ref, now)})
 
     # Finding a submit without an answer
@@ -174,7 +165,7 @@ class Vidu(Provider, FollowsUp, Finds, Cancels, Tests, CallsBack):
         else:
             query["pager.page"] = str(page.get("page", 0))
         query["pager.pagesz"] = str(PAGE_SIZE)
-        sent = self._get(channel, f"{_TASKS}?{urlencode(query)}")
+        sent = self.call("GET", channel, f"{_TASKS}?{urlencode(query)}")
         correlation = lost.ids.correlation
         return Call(
             sent, lambda response: to_found(read_answer(sent, response), correlation, since, page)
@@ -185,14 +176,14 @@ class Vidu(Provider, FollowsUp, Finds, Cancels, Tests, CallsBack):
     @override
     def cancel(self, ref: UpstreamRef, channel: ChannelAccess, now: datetime) -> Call[CancelAnswer]:
         job_id = quote(ref.id, safe="")
-        sent = self._post(channel, f"{_TASKS}/{job_id}/cancel", {"id": ref.id})
+        sent = self.call("POST", channel, f"{_TASKS}/{job_id}/cancel", {"id": ref.id})
         return Call(sent, lambda response: to_cancel_answer(read_answer(sent, response)))
 
     # Testing a channel
 
     @override
     def test(self, channel: ChannelAccess, now: datetime) -> Call[ProbeAnswer]:
-        sent = self._get(channel, _CREDITS)
+        sent = self.call("GET", channel, _CREDITS)
         return Call(sent, lambda response: to_probe_answer(read_answer(sent, response)))
 
     # Callbacks
@@ -209,17 +200,3 @@ class Vidu(Provider, FollowsUp, Finds, Cancels, Tests, CallsBack):
     @override
     def native_answer(self, task: TaskSnapshot) -> dict[str, Any]:
         return to_native(task)
-
-    def _get(self, channel: ChannelAccess, path: str) -> httpx.Request:
-        return httpx.Request("GET", channel.base_url + path, headers=self._headers(channel))
-
-    def _post(self, channel: ChannelAccess, path: str, body: Mapping[str, Any]) -> httpx.Request:
-        headers = {**self._headers(channel), "Content-Type": "application/json"}
-        return httpx.Request(
-            "POST", channel.base_url + path, headers=headers, content=to_json(body)
-        )
-
-    def _headers(self, channel: ChannelAccess) -> dict[str, str]:
-        credential = channel.credential.get_secret_value()
-        self.check_credential(credential)
-        return {"Authorization": f"Token {credential}", "Accept": "application/json"}
