@@ -25,6 +25,7 @@ __all__ = [
     "link_ends_at",
     "not_the_api",
     "parse_object",
+    "probe_sentence",
     "retry_after_seconds",
     "said",
     "secret_of",
@@ -268,6 +269,27 @@ class Answer:
     def not_the_api(self, code: str = "") -> Fault:
         """The fault of an address at which something else answers than the provider's API."""
         return not_the_api(self.sent, self.response, *self.secrets, keys=self.keys, code=code)
+
+
+_PROBES: Final = {
+    FaultKind.CREDENTIAL: "{who} refuses the key.",
+    FaultKind.BALANCE: "The key is right, but no credits are left, or the quota is used up.",
+    FaultKind.RATE: "{who} is reached but throttles at the moment; try again later.",
+    FaultKind.CONCURRENCY: "{who} is reached but throttles at the moment; try again later.",
+    FaultKind.FAULT: "{who} is reached but fails at the moment; try again later.",
+}
+
+
+def probe_sentence(answer: Answer, kind: FaultKind | None) -> str:
+    """What a channel's operator is told of a test that was not answered with a success.
+
+    Args:
+        answer: It.
+        kind: What its error means, `None` where it has none.
+    """
+    sentence = _PROBES.get(kind) if kind is not None else None
+    told = sentence or "{who} answers {status}."
+    return told.format(who=answer.who, status=answer.status)
 
 
 # Single values, each `None` where there is nothing that can be one

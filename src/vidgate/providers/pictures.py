@@ -2,13 +2,20 @@
 
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import Image
+from vidgate.providers.pieces import encode_base64
 
-__all__ = ["PictureFacts", "PictureLimits", "check_picture", "read_picture_facts"]
+__all__ = [
+    "PictureFacts",
+    "PictureLimits",
+    "check_picture",
+    "read_picture_facts",
+    "write_picture",
+]
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8"
@@ -169,3 +176,19 @@ def _check_size(width: int, height: int, limits: PictureLimits, param: str) -> N
         raise UnsupportedParameterError(
             param, f"{told} one side may be at most {limits.longest_ratio:g} times the other."
         )
+
+
+def write_picture(image: Image, limits: PictureLimits, *, param: str = "image") -> str:
+    """Write a picture as its URL, or as a `data:` URI where it is inline.
+
+    Raises:
+        UnsupportedParameterError: It is inline, and not what its provider takes.
+    """
+    if image.url is not None:
+        return image.url
+    if image.media_type == "image/jpg":
+        image = replace(image, media_type="image/jpeg")
+    check_picture(image, limits, param=param)
+    content = image.content or b""
+    media_type = read_picture_facts(content).media_type or image.media_type
+    return encode_base64(content, f"data:{media_type};base64,")

@@ -13,10 +13,17 @@ from typing import Any
 
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import VideoRequest
-from vidgate.providers.base import Translation
+from vidgate.providers.base import Action, Translation
 from vidgate.providers.sizes import is_of_tier, read_tier
 
-__all__ = ["WORDS", "Meaning", "Vocabulary", "read_switch", "translate_words"]
+__all__ = [
+    "NEWAPI_ACTIONS",
+    "WORDS",
+    "Meaning",
+    "Vocabulary",
+    "read_switch",
+    "translate_words",
+]
 
 
 class Meaning(StrEnum):
@@ -44,6 +51,16 @@ WORDS: Mapping[str, Meaning] = MappingProxyType(
     }
 )
 """Beside other fields or in `metadata`. A last frame is a picture, read with the others."""
+
+NEWAPI_ACTIONS: Mapping[str, Action] = MappingProxyType(
+    {
+        "textGenerate": Action.TEXT,
+        "generate": Action.FIRST_FRAME,
+        "firstTailGenerate": Action.FIRST_LAST_FRAME,
+        "referenceGenerate": Action.REFERENCES,
+    }
+)
+"""What new-api calls the actions, in `metadata.action`."""
 
 _SWITCHES: Mapping[Any, bool] = MappingProxyType(
     {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}

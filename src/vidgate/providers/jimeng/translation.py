@@ -36,6 +36,7 @@ from vidgate.providers.jimeng.models import (
 )
 from vidgate.providers.jimeng.polls import LABEL_FIELDS, POLL_FIELD, label_text
 from vidgate.providers.sizes import SizeFit, fit_size, told_lower
+from vidgate.providers.words import NEWAPI_ACTIONS
 
 __all__ = ["asked_model", "translate"]
 
@@ -52,15 +53,6 @@ _SHORT_SIDES = {"480p": 480, "720p": 720, "1080p": 1080}
 
 _NOT_SENT = frozenset({"req_key", "action", "external_task_id", "payload", "callback_url"})
 """Members of `metadata` that do not pass as they are: the key is resolved, the rest is ours."""
-
-
-_NEWAPI_WORDS = {
-    "textGenerate": Action.TEXT,
-    "generate": Action.FIRST_FRAME,
-    "firstTailGenerate": Action.FIRST_LAST_FRAME,
-    "referenceGenerate": Action.REFERENCES,
-}
-"""What new-api calls the actions."""
 
 _TELLING_FIELDS = {
     "template_id": Action.CAMERA,
@@ -203,8 +195,8 @@ def _wanted_action(request: VideoRequest) -> Action | None:
     word = request.metadata.get("action")
     if word is None or word == "":
         return None
-    if isinstance(word, str) and word in _NEWAPI_WORDS:
-        return _NEWAPI_WORDS[word]
+    if isinstance(word, str) and word in NEWAPI_ACTIONS:
+        return NEWAPI_ACTIONS[word]
     if not isinstance(word, str) or word not in set(Action):
         raise UnsupportedParameterError(
             "metadata.action", "It names nothing that can be done.", allowed=tuple(Action)

@@ -1,9 +1,6 @@
 """From the answer to `GET /v1/models` to a sentence for the operator."""
 
-from collections.abc import Mapping
-
-from vidgate.models.outcomes import FaultKind
-from vidgate.providers.answers import Answer
+from vidgate.providers.answers import Answer, probe_sentence
 from vidgate.providers.base import ProbeAnswer
 from vidgate.providers.openai_compatible.faults import read_error, to_fault
 
@@ -12,14 +9,6 @@ __all__ = ["MODELS", "to_probe_answer"]
 MODELS = "/models"
 
 _NO_LIST = frozenset({404, 405, 501})
-
-_BY_KIND: Mapping[FaultKind, str] = {
-    FaultKind.CREDENTIAL: "The server refuses the key.",
-    FaultKind.BALANCE: "The key is right, but its balance or quota is used up.",
-    FaultKind.RATE: "The server is reached but throttles at the moment; try again later.",
-    FaultKind.CONCURRENCY: "The server is reached but throttles at the moment; try again later.",
-    FaultKind.FAULT: "The server is reached but fails at the moment; try again later.",
-}
 
 
 def to_probe_answer(answer: Answer) -> ProbeAnswer:
@@ -46,5 +35,5 @@ def to_probe_answer(answer: Answer) -> ProbeAnswer:
             f"checked; the first video will tell. {where} answers {status}: check the base URL.",
         )
     error = read_error(answer, body)
-    sentence = _BY_KIND.get(to_fault(error, answer).kind) if error else None
-    return ProbeAnswer(works=False, sentence=sentence or f"The server answers {status}.")
+    kind = to_fault(error, answer).kind if error else None
+    return ProbeAnswer(works=False, sentence=probe_sentence(answer, kind))

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
 
 import httpx
 
 from vidgate.models.outcomes import FaultKind
-from vidgate.providers.answers import Answer
+from vidgate.providers.answers import Answer, probe_sentence
 from vidgate.providers.base import ProbeAnswer
 from vidgate.providers.vidu.answers import to_amount
 from vidgate.providers.vidu.faults import read_error, to_fault
@@ -26,20 +25,13 @@ _SENTENCES: Mapping[int, str] = {
     "on, since keys of api.vidu.com and api.vidu.cn are not interchangeable.",
     403: "Vidu knows the key but does not let it ask for credits; check its permissions.",
 }
-_BY_KIND: Mapping[FaultKind, str] = {
-    FaultKind.CREDENTIAL: "Vidu refuses the key.",
-    FaultKind.BALANCE: "The key is right, but the account has no credits left.",
-    FaultKind.RATE: "Vidu is reached but throttles at the moment; try again later.",
-    FaultKind.CONCURRENCY: "Vidu is reached but throttles at the moment; try again later.",
-    FaultKind.FAULT: "Vidu is reached but fails at the moment; try again later.",
-}
 
 
 def to_probe_answer(answer: Answer) -> ProbeAnswer:
     """Say what the question for credits tells of a channel."""
     status, where = answer.status, answer.address
     if answer.response.is_success:
-        return _read_credits(answer.body or {})
+        return _read_credits(answer)
     error = read_error(answer)
     if error is None:
         return _broken(
@@ -48,11 +40,11 @@ def to_probe_answer(answer: Answer) -> ProbeAnswer:
         )
     if status == httpx.codes.NOT_FOUND:
         return _working(f"{_NO_CREDITS} {where} answers {status}: check the base URL.")
-    sentence = _SENTENCES.get(status) or _BY_KIND.get(to_fault(error, answer).kind)
-    return _broken(sentence or f"Vidu answers {status} {error.code}.")
+    return _broken(_SENTENCES.get(status) or probe_sentence(answer, to_fault(error, answer).kind))
 
 
-def _read_credits(body: Mapping[str, Any]) -> ProbeAnswer:
+def _read_credits(answer: Answer) -> ProbeAnswer:
+    body = answer.body or {}
     # The documentation's table and its sample name the list differently.
     remains = body.get("remains", body.get("remaining_credits"))
     if not isinstance(remains, list) or not all(isinstance(one, dict) for one in remains):
@@ -62,7 +54,7 @@ def _read_credits(body: Mapping[str, Any]) -> ProbeAnswer:
     left = sum(known, Decimal(0))
     by_slots = any(one.get("type") == "concurrent" for one in remains)
     if left <= 0 and len(known) == len(amounts) and not by_slots:
-        return _broken(_BY_KIND[FaultKind.BALANCE])
+        return _broken(probe_sentence(answer, FaultKind.BALANCE))
     told = f"{left:,f}" if left != left.to_integral_value() else f"{int(left):,}"
     return _working(f"The key is right, and {told} credits remain.")
 

@@ -30,6 +30,7 @@ from vidgate.providers.vidu.models import (
     STORY_PICTURES,
     UNCERTAIN,
 )
+from vidgate.providers.words import NEWAPI_ACTIONS
 
 __all__ = ["Choice", "choose", "model_to_permit"]
 
@@ -40,13 +41,12 @@ _BY_MODEL: Mapping[str, Endpoint] = {
     endpoint.model: endpoint for endpoint in ENDPOINTS.values() if endpoint.model
 }
 
+# A story is an effect too; what the request carries tells them apart.
+_BY_ACTION = {endpoint.action: endpoint for endpoint in ENDPOINTS.values() if endpoint != STORY}
+
 _BY_WORD: Mapping[str, Endpoint] = {
-    "textGenerate": TEXT,
-    "generate": FIRST_FRAME,
-    "firstTailGenerate": FIRST_LAST_FRAME,
-    "referenceGenerate": REFERENCES,
-    # A story is an effect too; what the request carries tells them apart.
-    **{endpoint.action.value: endpoint for endpoint in ENDPOINTS.values() if endpoint != STORY},
+    **{word: _BY_ACTION[action] for word, action in NEWAPI_ACTIONS.items()},
+    **{action.value: endpoint for action, endpoint in _BY_ACTION.items()},
     **ENDPOINTS,
 }
 """What `metadata.action` may say: new-api's words, our own, and the endpoints by name."""

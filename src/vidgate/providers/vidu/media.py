@@ -3,13 +3,12 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import Image
-from vidgate.providers.pictures import PictureLimits, check_picture, read_picture_facts
-from vidgate.providers.pieces import decode_base64, encode_base64, json_size
+from vidgate.providers.pictures import PictureLimits, read_picture_facts, write_picture
+from vidgate.providers.pieces import decode_base64, json_size
 from vidgate.providers.vidu.choosing import Choice
 from vidgate.providers.vidu.endpoints import FIRST_LAST_FRAME, MULTIFRAME, REFERENCES, Endpoint
 
@@ -47,21 +46,10 @@ def to_pictures(images: Sequence[Image], endpoint: Endpoint, *, param: str = "im
         shortest_side=endpoint.smallest_side,
         longest_ratio=_LONGEST_RATIO,
     )
-    written = [_to_picture(image, limits, param) for image in images]
+    written = [write_picture(image, limits, param=param) for image in images]
     if endpoint is FIRST_LAST_FRAME:
         _check_frames(images, param)
     return written
-
-
-def _to_picture(image: Image, limits: PictureLimits, param: str) -> str:
-    if image.url is not None:
-        return image.url
-    if image.media_type == "image/jpg":
-        image = replace(image, media_type="image/jpeg")
-    check_picture(image, limits, param=param)
-    content = image.content or b""
-    media_type = read_picture_facts(content).media_type or image.media_type
-    return encode_base64(content, f"data:{media_type};base64,")
 
 
 def _check_frames(images: Sequence[Image], param: str) -> None:
