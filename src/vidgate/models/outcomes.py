@@ -221,7 +221,7 @@ class Found:
     Attributes:
         ref: The job, or `None`: the provider knows none by what we told it.
         next_page: Where the search goes on; then `ref` is `None` and nothing is decided yet.
-        candidates: Jobs that were made of the same, of which any may be the one.
+        candidates: Jobs on this page that were made of the same, of which any may be the one.
     """
 
     ref: UpstreamRef | None

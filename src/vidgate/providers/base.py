@@ -459,9 +459,12 @@ class Finds(ABC):
         proves_absence: Whether it knows jobs by an id of ours, so that what it does not find was
             never made. Otherwise `Found.candidates` tells which jobs may be the one: a single one
             that is no other attempt's is taken up, and nothing is ever submitted again for none.
+        page_interval: How long to wait before the next page is asked for, where the provider takes
+            no more than so many calls a second; nothing where pages may follow at once.
     """
 
     proves_absence: ClassVar[bool] = True
+    page_interval: ClassVar[timedelta] = timedelta()
 
     @abstractmethod
     def find(

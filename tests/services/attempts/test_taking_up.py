@@ -1,7 +1,7 @@
 """Submits without an answer where there is only a list: one job, or nobody can tell."""
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 import httpx
@@ -42,9 +42,11 @@ class Lister(Vidu):
         return Call(request, lambda _: Found(None, candidates=found))
 
 
-async def lister(engine: Engine, jobs: dict[str, str]) -> tuple[Lister, Upstream]:
+async def lister(
+    engine: Engine, jobs: dict[str, str], lister_type: type[Lister] = Lister
+) -> tuple[Lister, Upstream]:
     providers: Any = engine.operator.providers
-    providers["vidu"] = adapter = Lister(jobs)
+    providers["vidu"] = adapter = lister_type(jobs)
     await engine.channel("vidu")
     fake = Upstream(engine.router, "vidu")
     fake.on_submit = [httpx.ReadTimeout("slow")]
@@ -137,3 +139,64 @@ async def test_a_submit_that_may_still_be_answered_is_waited_for(engine: Engine)
     await settle(engine)
 
     assert [await job_of(engine, second), await job_of(engine, first)] == ["900001", None]
+
+
+class Pages(Lister):
+    """Its list has a page for each job."""
+
+    @override
+    def find(
+        self, lost: LostSubmit, channel: ChannelAccess, now: datetime, *, page: Any = None
+    ) -> Call[Found]:
+        self.asked.append(lost)
+        number = 0 if page is None else page
+        job, made_of = list(self.jobs.items())[number]
+        found = (UpstreamRef(job, "a kind"),) if made_of == PROMPT else ()
+        following = number + 1 if number + 1 < len(self.jobs) else None
+        request = httpx.Request("GET", f"{channel.base_url}/ent/v2/tasks?page={number}")
+        return Call(request, lambda _: Found(None, next_page=following, candidates=found))
+
+
+class SlowPages(Pages):
+    """It must not be asked more than once a second."""
+
+    page_interval: ClassVar[timedelta] = timedelta(seconds=1)
+
+
+@pytest.mark.parametrize("lister_type", [Pages, SlowPages])
+@pytest.mark.parametrize(
+    ("jobs", "taken"),
+    [
+        ({"900001": PROMPT, "900002": "another", "900003": "a third"}, "900001"),
+        ({"900001": "another", "900002": PROMPT}, "900002"),
+        ({"900001": PROMPT, "900002": "another", "900003": PROMPT}, None),
+    ],
+)
+async def test_what_earlier_pages_list_counts(
+    engine: Engine, lister_type: type[Pages], jobs: dict[str, str], taken: str | None
+) -> None:
+    _, fake = await lister(engine, jobs, lister_type)
+    created = await create(engine)
+
+    await engine.tick(seconds=70)
+    for _ in range(10):
+        await engine.tick(seconds=1)
+    await settle(engine)
+
+    assert await job_of(engine, created) == taken
+    [attempt] = await engine.attempts(created)
+    assert taken is None or (attempt.ref and attempt.ref.kind) == "a kind"
+    assert len(fake.submits) == 1
+
+
+async def test_a_list_that_may_be_asked_once_a_second_is_not_asked_faster(engine: Engine) -> None:
+    adapter, _ = await lister(engine, {"900001": PROMPT, "900002": "b", "900003": "c"}, SlowPages)
+    await create(engine)
+
+    asked = []
+    await engine.tick(seconds=70)
+    for _ in range(6):
+        asked.append(len(adapter.asked))
+        await engine.tick(seconds=0.5)
+
+    assert asked == [1, 1, 2, 2, 3, 3]

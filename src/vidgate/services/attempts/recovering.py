@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 import structlog
 
@@ -138,7 +139,8 @@ class Recoverer:
             await self._give_up(attempt, lease)
         elif found.next_page is not None:
             # The list is longer than one lease; the next one goes on where this one ends.
-            await self._release(replace(attempt, find_page=found.next_page), lease, now)
+            again = replace(attempt, find_page=_to_place(found, provider))
+            await self._release(again, lease, now + provider.page_interval)
         elif now < ends:
             again = replace(attempt, find_page=None)
             await self._release(again, lease, ends + timedelta(seconds=1))
@@ -191,16 +193,19 @@ class Recoverer:
             translation=sent[1] if sent else None,
         )
         found: Found | None = None
-        for _ in range(_PAGES):
+        so_far = _from_place(attempt.find_page, provider)
+        for _ in range(1 if provider.page_interval else _PAGES):
             if self._clock.now() + within >= lease.until:
                 break
-            page = attempt.find_page if found is None else found.next_page
             found = await self._upstream.ask(
                 attempt,
-                partial(provider.find, lost, page=page),
+                partial(provider.find, lost, page=so_far.next_page),
                 within=within,
                 pool=Pool.POLLS,
             )
+            # Lists shift while they are read, so that a job may be on two pages.
+            every = dict.fromkeys((*so_far.candidates, *found.candidates))
+            found = so_far = replace(found, candidates=tuple(every))
             if found.ref is not None or found.next_page is None:
                 break
         if found is None:
@@ -312,3 +317,18 @@ def _times(attempt: Attempt) -> tuple[datetime, datetime]:
     assert attempt.sent_at is not None  # noqa: S101 - set with the state SUBMITTING
     assert attempt.submit_ends_at is not None  # noqa: S101 - likewise
     return attempt.sent_at, attempt.submit_ends_at
+
+
+def _to_place(found: Found, provider: Finds) -> Any:
+    """Where a search goes on, and what it has found so far where that may be taken up."""
+    if provider.proves_absence:
+        return found.next_page
+    candidates = [[ref.id, ref.kind] for ref in found.candidates]
+    return {"page": found.next_page, "candidates": candidates}
+
+
+def _from_place(place: Any, provider: Finds) -> Found:
+    if provider.proves_absence or place is None:
+        return Found(None, next_page=place)
+    candidates = tuple(UpstreamRef(id_, kind) for id_, kind in place["candidates"])
+    return Found(None, next_page=place["page"], candidates=candidates)
