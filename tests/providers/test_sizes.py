@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import VideoRequest
-from vidgate.providers.sizes import SizeFit, fit_size
+from vidgate.providers.sizes import SizeFit, fit_size, nearest_tier
 
 TIERS = ("720p", "1080p")
 RATIOS = ("16:9", "9:16", "1:1")
@@ -128,3 +128,18 @@ def test_a_size_is_met_adjusted_or_refused(width: int, height: int) -> None:
     assert 1 / 1.51 < min(width, height) / pixels <= 1.03
     if not found.adjusted:
         assert min(width, height) == pixels
+
+
+@pytest.mark.parametrize(
+    ("tier", "tiers", "nearest"),
+    [
+        ("720p", ["480p", "720p"], "720p"),
+        ("1080p", ["480p", "720p"], "720p"),
+        ("4K", ["720p", "1080p", "2K"], "2K"),
+        ("720p", [], None),
+        ("pro", ["720p"], None),
+        (None, ["720p"], None),
+    ],
+)
+def test_the_nearest_tier(tier: str | None, tiers: list[str], nearest: str | None) -> None:
+    assert nearest_tier(tier, tiers) == nearest

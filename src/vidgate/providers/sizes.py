@@ -1,12 +1,13 @@
 """Fitting a size in pixels to the tiers and ratios that a model takes."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import VideoRequest
 
-__all__ = ["SizeFit", "fit_size", "is_of_tier", "read_tier", "told_lower"]
+__all__ = ["SizeFit", "fit_size", "is_of_tier", "nearest_tier", "read_tier", "told_lower"]
 
 _TIER_PIXELS = {
     "360p": 360,
@@ -59,6 +60,15 @@ def read_tier(value: object) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int | str):
         return None
     return _TIER_BY_WORD.get(str(value).strip().lower())
+
+
+def nearest_tier(tier: object, tiers: Sequence[str]) -> str | None:
+    """The one of some tiers that is nearest to another; `None` where that is none."""
+    wanted = read_tier(tier)
+    if wanted is None or not tiers:
+        return None
+    side = _TIER_PIXELS[wanted]
+    return min(tiers, key=lambda one: abs(math.log(_TIER_PIXELS[one.lower()] / side)))
 
 
 def is_of_tier(width: int, height: int, tier: str) -> bool:
