@@ -170,3 +170,68 @@ def test_what_is_given_and_not_used_is_ignored() -> None:
 def test_a_whole_number_is_written_as_one(number: float, whole: float) -> None:
     assert to_whole(number) == whole
     assert isinstance(to_whole(number), type(whole))
+
+
+@pytest.mark.parametrize(
+    ("members", "over", "body", "adjusted", "ignored"),
+    [
+        ({"width": 1280, "height": 720}, {}, {"mode": "720p", "shape": "16:9"}, [], ()),
+        (
+            {"width": 1000, "height": 700},
+            {},
+            {"mode": "720p", "shape": "4:3"},
+            ["size=4:3@720p"],
+            (),
+        ),
+        ({"aspect_ratio": "4:3"}, {}, {"shape": "4:3"}, [], ()),
+        ({"aspect_ratio": "4:3"}, {"shape": "1:1"}, {"shape": "1:1"}, [], ()),
+        (
+            {"width": 1920, "height": 1080},
+            {"mode": "720p"},
+            {"mode": "720p", "shape": "16:9"},
+            ["size=720p"],
+            (),
+        ),
+    ],
+)
+def test_a_size_is_fitted_but_for_what_vendor_fields_say(
+    members: dict[str, Any],
+    over: dict[str, Any],
+    body: dict[str, Any],
+    adjusted: list[str],
+    ignored: tuple[str, ...],
+) -> None:
+    made = draft(over, **members)
+
+    made.fit_size(["480p", "720p", "1080p"], ["16:9", "4:3"], tier="mode", ratio="shape")
+
+    assert (made.finish(), made.adjusted, made.ignored) == (body, adjusted, ignored)
+
+
+def test_a_shape_without_a_place_is_ignored_and_pixels_are_not() -> None:
+    shape, pixels = draft(aspect_ratio="4:3"), draft(width=1280, height=720)
+
+    shape.fit_size(["720p"], [])
+    pixels.fit_size(["720p"], [])
+
+    assert (shape.finish(), shape.ignored) == ({}, ("size",))
+    assert (pixels.finish(), pixels.ignored) == ({"resolution": "720p"}, ())
+
+
+@pytest.mark.parametrize("user", ["u-1", "u" * 64])
+def test_an_end_user_is_written_as_it_is_where_it_fits(user: str) -> None:
+    made = draft(user=user)
+
+    made.user("end_user", most=64)
+
+    assert (made.finish(), made.ignored) == ({"end_user": user}, ())
+
+
+def test_an_end_user_that_does_not_fit_is_hashed() -> None:
+    one, same, other = (draft(user="u" * 64 + end) for end in ("1", "1", "2"))
+
+    for made in (one, same, other):
+        made.user("end_user", most=64)
+
+    assert one.finish() == same.finish() != other.finish()
+    assert len(one.finish()["end_user"]) == 64

@@ -210,3 +210,9 @@ def test_a_field_is_given(value: Any, is_so: bool) -> None:  # noqa: FBT001 - a 
 )
 def test_a_number_is_read_as_servers_may_read_it(value: Any, number: float | None) -> None:
     assert to_number(value) == number
+
+
+def test_fields_that_a_model_has_not_are_left_out() -> None:
+    form = Form({"sound": Absent(otherwise=SWITCH), "seed": Within(0, 5)})
+
+    assert form.prune({"sound": False, "seed": 5, "new": 1}) == {"seed": 5, "new": 1}

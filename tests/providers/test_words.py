@@ -6,12 +6,12 @@ import pytest
 
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import Image, VideoRequest
-from vidgate.providers.base import Translation
+from vidgate.providers.base import Action, Translation
 from vidgate.providers.jimeng import Jimeng
 from vidgate.providers.kling import Kling
 from vidgate.providers.openai_compatible import OpenAICompatible
 from vidgate.providers.vidu import Vidu
-from vidgate.providers.words import WORDS
+from vidgate.providers.words import WORDS, wanted_action
 
 PROVIDERS = {
     "jimeng": Jimeng(),
@@ -235,3 +235,25 @@ def test_a_vendors_own_body_keeps_the_vendors_meaning() -> None:
 
     assert (told.body["mode"], told.body["ratio"]) == ("pro", "1:1")
     assert told.unknown == ("mode", "ratio")
+
+
+@pytest.mark.parametrize(
+    ("said", "action"),
+    [
+        ({}, None),
+        ({"action": ""}, None),
+        ({"action": "textGenerate"}, Action.TEXT),
+        ({"action": "referenceGenerate"}, Action.REFERENCES),
+        ({"action": "edit"}, Action.EDIT),
+    ],
+)
+def test_an_action_has_new_apis_name_and_ours(said: dict[str, Any], action: Action | None) -> None:
+    assert wanted_action(said, [Action.TEXT, Action.EDIT]) == action
+
+
+@pytest.mark.parametrize("word", ["upscale", "no-such-action", 5, ["edit"]])
+def test_an_action_that_is_not_offered_is_refused(word: Any) -> None:
+    with pytest.raises(UnsupportedParameterError) as caught:
+        wanted_action({"action": word}, [Action.TEXT, Action.EDIT])
+
+    assert (caught.value.param, caught.value.allowed) == ("action", ("text", "edit"))

@@ -4,12 +4,14 @@ An adapter says into which of its fields a generic one goes, and in which form; 
 what was used. What was given and not used is ignored, and the client is told so.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import VideoRequest
-from vidgate.providers.sizes import SizeFit
+from vidgate.providers.sizes import SizeFit, fit_size, told_lower
 
 __all__ = ["Draft", "merge", "refuse_zero", "to_whole"]
 
@@ -165,6 +167,42 @@ class Draft:
         if fit.ratio is not None and ratio not in self.over:
             self.body[ratio] = fit.ratio
             self.names[ratio] = "size"
+
+    def fit_size(
+        self,
+        tiers: Sequence[str],
+        ratios: Sequence[str],
+        *,
+        tier: str = "resolution",
+        ratio: str = "aspect_ratio",
+    ) -> None:
+        """Take the size to a tier and a ratio, but for what the vendor fields say themselves.
+
+        Args:
+            tiers: Those of the model; empty means that it cannot be chosen.
+            ratios: Those of the model; empty means that a picture gives the shape.
+            tier: The vendor's field for the tier.
+            ratio: The vendor's field for the ratio.
+
+        Raises:
+            UnsupportedParameterError: The size is too far from anything the model makes.
+        """
+        tiers, ratios = (() if tier in self.over else tiers), (() if ratio in self.over else ratios)
+        fit = fit_size(self.request, tiers=tiers, ratios=ratios, has_frame=False)
+        # A vendor field has the same meaning; and of pixels the tier was of use, or gave way to it.
+        is_met = self.request.width is not None or ratio in self.over
+        self.size(replace(fit, ignored=fit.ignored and not is_met), tier=tier, ratio=ratio)
+        self.adjust(told_lower(self.request, self.over.get(tier)))
+
+    def user(self, into: str, *, most: int) -> None:
+        """Write the client's own end user, hashed where its name has more characters than fit."""
+        user = self.request.user
+        if user:
+            is_long = len(user) > most
+            hashed = (
+                hashlib.sha256(user.encode("utf-8", "replace")).hexdigest() if is_long else user
+            )
+            self.put("user", into, hashed[:most])
 
     def finish(self) -> dict[str, Any]:
         """The body with the vendor fields laid over it."""

@@ -10,7 +10,7 @@ every row of every form, with the two `samples` of its check.
 """
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, TypeAlias
 
@@ -73,7 +73,7 @@ class OneOf:
         passed: Values that pass beside those that are listed.
     """
 
-    allowed: tuple[object, ...]
+    allowed: Sequence[object]
     as_number: bool = False
     passed: tuple[object, ...] = ()
 
@@ -290,6 +290,14 @@ class Form:
                     rule.says.replace("{model}", told),
                     allowed=rule.allowed,
                 )
+
+    def prune(self, body: Body) -> dict[str, Any]:
+        """A judged body without the fields that the model has not: they ask for nothing."""
+        return {
+            name: value
+            for name, value in body.items()
+            if not isinstance(self.checks.get(name), Absent)
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,13 @@ from vidgate.providers.sizes import is_of_tier, read_tier
 
 __all__ = [
     "NEWAPI_ACTIONS",
+    "OURS",
     "WORDS",
     "Meaning",
     "Vocabulary",
     "read_switch",
     "translate_words",
+    "wanted_action",
 ]
 
 
@@ -66,7 +68,7 @@ _SWITCHES: Mapping[Any, bool] = MappingProxyType(
     {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
 )
 
-_OURS = frozenset({"action", "callback_url", "external_task_id", "model", "model_name", "payload"})
+OURS = frozenset({"action", "callback_url", "external_task_id", "model", "model_name", "payload"})
 """Members of `metadata` that are no vendor's unknown business: they are ours, or echoed by us."""
 
 
@@ -129,7 +131,7 @@ def translate_words(
     unknown = [
         heard.names.get(name, name)
         for name, value in heard.request.metadata.items()
-        if value is not None and not {name} & {*_OURS, *vocabulary.documented, *ignored}
+        if value is not None and not {name} & {*OURS, *vocabulary.documented, *ignored}
     ]
     return replace(
         translation,
@@ -138,6 +140,27 @@ def translate_words(
         unknown=tuple(sorted(unknown)),
         names={**translation.names, **heard.names},
     )
+
+
+def wanted_action(metadata: Mapping[str, Any], offered: Collection[Action]) -> Action | None:
+    """Read `action`, in new-api's words or in ours; `None` where it is not given.
+
+    Args:
+        metadata: The vendor fields.
+        offered: What the provider has at all.
+
+    Raises:
+        UnsupportedParameterError: It names nothing of that.
+    """
+    word = metadata.get("action")
+    if word is None or word == "":
+        return None
+    words = {**NEWAPI_ACTIONS, **{action.value: action for action in offered}}
+    action = words.get(word) if isinstance(word, str) else None
+    if action is None:
+        allowed = [one.value for one in offered]
+        raise UnsupportedParameterError("action", "There is no such action.", allowed=allowed)
+    return action
 
 
 def _renamed(change: str, names: Mapping[str, str]) -> str:
