@@ -16,6 +16,7 @@ from vidgate.exceptions import ProviderProtocolError
 from vidgate.models.outcomes import Fault, FaultKind
 
 __all__ = [
+    "JOB_ID",
     "MESSAGE_CHARACTERS",
     "NO_LINK",
     "NO_SUCH_PLACE",
@@ -45,6 +46,9 @@ MESSAGE_CHARACTERS = 500
 
 NO_LINK = "The provider says that it finished the task, but gave no link to the video."
 """What a client is told of a finished job without a video."""
+
+JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+"""What most vendors' ids are made of. Nothing that could change a path is taken for one."""
 
 NO_SUCH_PLACE = frozenset({404, 405})
 """What is answered where nothing is, as at a wrong base URL: before anything was made."""
@@ -271,13 +275,14 @@ class Answer:
         return not_the_api(self.sent, self.response, *self.secrets, keys=self.keys, code=code)
 
 
-_PROBES: Final = {
+_PROBED: Final = {
     FaultKind.CREDENTIAL: "{who} refuses the key.",
     FaultKind.BALANCE: "The key is right, but no credits are left, or the quota is used up.",
     FaultKind.RATE: "{who} is reached but throttles at the moment; try again later.",
     FaultKind.CONCURRENCY: "{who} is reached but throttles at the moment; try again later.",
     FaultKind.FAULT: "{who} is reached but fails at the moment; try again later.",
 }
+"""What a channel's operator is told of a fault that is not the question's."""
 
 
 def probe_sentence(answer: Answer, kind: FaultKind | None) -> str:
@@ -287,7 +292,7 @@ def probe_sentence(answer: Answer, kind: FaultKind | None) -> str:
         answer: It.
         kind: What its error means, `None` where it has none.
     """
-    sentence = _PROBES.get(kind) if kind is not None else None
+    sentence = _PROBED.get(kind) if kind is not None else None
     told = sentence or "{who} answers {status}."
     return told.format(who=answer.who, status=answer.status)
 

@@ -9,7 +9,9 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 import httpx
 from pydantic import SecretStr
+from typing_extensions import override
 
+from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.channels import ChannelAccess
 from vidgate.models.outcomes import Found, Outcome, Rejected, Submission, UpstreamRef, VideoResult
 from vidgate.models.requests import VideoRequest
@@ -26,6 +28,7 @@ __all__ = [
     "Call",
     "Callback",
     "CallsBack",
+    "CallsBackUnsigned",
     "CancelAnswer",
     "Cancels",
     "Capabilities",
@@ -363,6 +366,20 @@ class Provider(ABC):
         """
         return request.model
 
+    def live_model(self, model: str) -> str:
+        """The model that runs: of one that the provider retired, its successor.
+
+        Raises:
+            UnsupportedParameterError: It is retired, and not to be run as another.
+        """
+        known = self.capabilities.models.get(model)
+        if known is None or known.successor is None:
+            return model
+        if not self.map_retired_models:
+            says = f"{self.capabilities.title} has retired {model}."
+            raise UnsupportedParameterError("model", says, allowed=(known.successor,))
+        return known.successor
+
     def family(self, model: str) -> tuple[str, ...]:
         """The models whose permission covers this one, itself included."""
         return (model,)
@@ -527,6 +544,16 @@ class CallsBack(ABC):
         Raises:
             CallbackRefusedError: It is signed wrongly, too old, or not signed where it must be.
         """
+
+
+class CallsBackUnsigned(CallsBack):
+    """It signs no callback. The address of each cannot be guessed, and its body is not believed."""
+
+    @override
+    def check_callback(
+        self, callback: Callback, channel: ChannelAccess, secret: SecretStr | None
+    ) -> None:
+        """Check nothing: there is no signature."""
 
 
 class AnswersDirectly(ABC):
