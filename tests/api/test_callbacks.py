@@ -13,9 +13,10 @@ import httpx
 import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
+from tests.support.adapters import ADAPTERS
 from tests.support.api import open_api, serve_lifespan
 from tests.support.engine import SECRET_KEY, Engine, open_engine
-from tests.support.upstreams import MODELS, Upstream, state
+from tests.support.upstreams import MODELS, NAMES, Upstream, state
 from typing_extensions import override
 
 from vidgate.config import Settings
@@ -27,8 +28,9 @@ from vidgate.main import create_app
 from vidgate.models.attempts import Attempt, Lease
 from vidgate.models.channels import ChannelAccess
 from vidgate.models.ids import new_id
+from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import TaskStatus
-from vidgate.providers.base import Callback
+from vidgate.providers.base import Callback, CallsBack
 from vidgate.providers.kling import Kling
 from vidgate.services.attempts.callbacks import CallbackAddresses
 from vidgate.services.secrets import SecretBox, read_secret_keys
@@ -406,7 +408,13 @@ async def test_the_callbacks_are_documented() -> None:
     assert {"200", "403", "404", "413", "503"} <= set(operation["responses"])
 
 
-@pytest.mark.parametrize("provider", ["kling", "vidu"])
+def calls_back(name: str) -> bool:
+    adapter = ADAPTERS[name]
+    request = VideoRequest(model=MODELS[name], prompt="a boat")
+    return isinstance(adapter, CallsBack) and adapter.translate(request).callback
+
+
+@pytest.mark.parametrize("provider", [name for name in NAMES if calls_back(name)])
 async def test_the_real_adapters_pass_the_address_on(database_url: str, provider: str) -> None:
     async with open_engine(database_url, public_url=PUBLIC_URL) as engine:
         await engine.channel(provider)

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from tests.cli.conftest import Cli
 
-from vidgate.providers.registry import PROVIDERS
+from vidgate.providers.registry import PROVIDERS, provider_names
 
 KEY = "a-very-secret-key"
 
@@ -87,7 +87,7 @@ def test_a_key_comes_from_standard_input(cli: Cli, monkeypatch: pytest.MonkeyPat
     [
         (
             ("--provider", "sora", "--key", KEY),
-            "There is no provider 'sora'; there are kling, jimeng, vidu, openai_compatible.",
+            f"There is no provider 'sora'; there are {', '.join(provider_names())}.",
         ),
         (
             ("--provider", "kling", "--key", KEY, "--base-url", "ftp://x"),
