@@ -11,11 +11,12 @@ from vidgate.providers.base import Capabilities, Provider
 from vidgate.providers.jimeng import Jimeng
 from vidgate.providers.kling import Kling
 from vidgate.providers.openai_compatible import OpenAICompatible
+from vidgate.providers.seedance import Seedance
 from vidgate.providers.vidu import Vidu
 
 __all__ = ["GROUP", "PROVIDERS", "build_providers", "provider_names"]
 
-PROVIDERS: tuple[type[Provider], ...] = (Kling, Jimeng, Vidu, OpenAICompatible)
+PROVIDERS: tuple[type[Provider], ...] = (Kling, Jimeng, Vidu, Seedance, OpenAICompatible)
 """Those that come with the gateway."""
 
 GROUP = "vidgate.providers"

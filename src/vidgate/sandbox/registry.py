@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from vidgate.sandbox.jimeng import Jimeng
 from vidgate.sandbox.kling import Kling
 from vidgate.sandbox.openai import OpenAI
+from vidgate.sandbox.seedance import Seedance
 from vidgate.sandbox.stand_in import StandIn
 from vidgate.sandbox.vidu import Vidu
 
 __all__ = ["SANDBOX_KEYS", "SANDBOX_MODELS", "STAND_INS"]
 
-STAND_INS: tuple[type[StandIn], ...] = (Kling, Jimeng, Vidu, OpenAI)
+STAND_INS: tuple[type[StandIn], ...] = (Kling, Jimeng, Vidu, Seedance, OpenAI)
 
 SANDBOX_KEYS: Mapping[str, str] = {one.name: one.key for one in STAND_INS}
 """One accepted credential for each provider, as an operator would type it."""
