@@ -14,17 +14,15 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 from tests.support.adapters import ADAPTERS
-from tests.support.api import open_api, serve_lifespan
+from tests.support.api import open_api
 from tests.support.engine import SECRET_KEY, Engine, open_engine
+from tests.support.gateway import open_client
 from tests.support.upstreams import MODELS, NAMES, Upstream, state
 from typing_extensions import override
 
-from vidgate.config import Settings
 from vidgate.constants import CALLBACK_LIMIT_BYTES, CALLBACKS_AT_ONCE
 from vidgate.exceptions import CallbackRefusedError
-from vidgate.factory import Services
 from vidgate.logs import mask
-from vidgate.main import create_app
 from vidgate.models.attempts import Attempt, Lease
 from vidgate.models.channels import ChannelAccess
 from vidgate.models.ids import new_id
@@ -78,15 +76,8 @@ async def client(engine: Engine) -> AsyncIterator[httpx.AsyncClient]:
 
 @asynccontextmanager
 async def client_of(engine: Engine) -> AsyncIterator[httpx.AsyncClient]:
-    @asynccontextmanager
-    async def open_services(_settings: Settings) -> AsyncIterator[Services]:
-        yield engine.services
-
-    app = create_app(engine.services.settings, open_services=open_services)
-    async with serve_lifespan(app) as (served, _):
-        transport = httpx.ASGITransport(app=served)
-        async with httpx.AsyncClient(transport=transport, base_url="http://inside") as client:
-            yield client
+    async with open_client(engine, base_url="http://inside", scheme="") as client:
+        yield client
 
 
 def address_in(request: httpx.Request) -> str | None:

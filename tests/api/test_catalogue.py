@@ -1,19 +1,16 @@
 """Which models a client is shown: those that are served and permitted, and no others."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
-from tests.support.api import open_api, serve_lifespan
+from tests.support.api import open_api
 from tests.support.engine import Engine
+from tests.support.gateway import open_client
 
-from vidgate.config import Settings
-from vidgate.factory import Services
-from vidgate.main import create_app
 from vidgate.models.channels import Channel
 from vidgate.models.ids import new_id
 from vidgate.providers.base import Action, ActionCapabilities, ModelCapabilities
@@ -164,21 +161,10 @@ def test_a_retired_model_behind_a_format_is_one_too() -> None:
 
 @pytest.fixture
 async def client(engine: Engine) -> AsyncIterator[httpx.AsyncClient]:
-    @asynccontextmanager
-    async def open_services(_settings: Settings) -> AsyncIterator[Services]:
-        yield engine.services
-
     known: Any = engine.operator.providers
     known |= providers()
-    app = create_app(engine.services.settings, open_services=open_services)
-    async with serve_lifespan(app) as (served, _):
-        transport = httpx.ASGITransport(app=served)
-        async with httpx.AsyncClient(
-            transport=transport,
-            base_url="http://vidgate.test",
-            headers={"Authorization": f"Bearer {engine.key}"},
-        ) as client:
-            yield client
+    async with open_client(engine) as client:
+        yield client
 
 
 async def names(client: httpx.AsyncClient, key: str | None = None) -> list[str]:

@@ -1,18 +1,14 @@
 """Every provider's example through the real application, with the stand-in of it behind."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
 import pytest
-from tests.support.api import serve_lifespan
 from tests.support.engine import Engine
+from tests.support.gateway import open_client
 from tests.support.upstreams import FINDING
 
-from vidgate.config import Settings
-from vidgate.factory import Services
-from vidgate.main import create_app
 from vidgate.models.channels import NewChannel
 from vidgate.providers.registry import PROVIDERS
 from vidgate.sandbox.app import create_sandbox
@@ -30,10 +26,6 @@ EVERY = pytest.mark.parametrize("name", SHOWN)
 
 @pytest.fixture
 async def client(engine: Engine, name: str) -> AsyncIterator[httpx.AsyncClient]:
-    @asynccontextmanager
-    async def open_services(_settings: Settings) -> AsyncIterator[Services]:
-        yield engine.services
-
     sandbox = create_sandbox(
         SandboxSettings(encode_ahead=False, clock=lambda: engine.clock.now().timestamp())
     )
@@ -55,15 +47,7 @@ async def client(engine: Engine, name: str) -> AsyncIterator[httpx.AsyncClient]:
     )
     await engine.operator.provisioning.add_channel(channel)
     await engine.services.directory.load()
-    app = create_app(engine.services.settings, open_services=open_services)
-    async with (
-        serve_lifespan(app) as (served, _),
-        httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=served),
-            base_url="http://vidgate.test",
-            headers={"Authorization": f"Bearer {engine.key}"},
-        ) as client,
-    ):
+    async with open_client(engine) as client:
         yield client
 
 

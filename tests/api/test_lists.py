@@ -1,21 +1,17 @@
 """Lists of large tasks: cut at 4 MiB, and whole for whoever goes on from where they end."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import text
-from tests.support.api import serve_lifespan
 from tests.support.engine import Engine
+from tests.support.gateway import open_client
 from tests.support.upstreams import MODELS, Upstream
 
-from vidgate.config import Settings
 from vidgate.constants import LIST_BYTES
 from vidgate.db.engine import Statement
-from vidgate.factory import Services
-from vidgate.main import create_app
 from vidgate.models.tasks import TaskQuery
 
 FATTEN = Statement(
@@ -33,19 +29,7 @@ Walk = Callable[[httpx.AsyncClient, list[str]], Awaitable[list[list[str]]]]
 
 @pytest.fixture
 async def client(engine: Engine) -> AsyncIterator[httpx.AsyncClient]:
-    @asynccontextmanager
-    async def open_services(_settings: Settings) -> AsyncIterator[Services]:
-        yield engine.services
-
-    app = create_app(engine.services.settings, open_services=open_services)
-    async with (
-        serve_lifespan(app) as (served, _),
-        httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=served),
-            base_url="http://vidgate.test",
-            headers={"Authorization": f"Bearer {engine.key}"},
-        ) as client,
-    ):
+    async with open_client(engine) as client:
         yield client
 
 

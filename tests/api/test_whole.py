@@ -1,7 +1,6 @@
 """The real application over the real services and database; only the providers are made up."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -9,13 +8,9 @@ import httpx
 import pytest
 from tests.api.bad_requests import CASES, PATH, refuse
 from tests.api.creating_posts import POSTS
-from tests.support.api import serve_lifespan
 from tests.support.engine import Engine
+from tests.support.gateway import open_client
 from tests.support.upstreams import Upstream
-
-from vidgate.config import Settings
-from vidgate.factory import Services
-from vidgate.main import create_app
 
 ACCEPTED = {"code": 0, "message": "SUCCEED", "data": {"task_id": "9301"}}
 GOOD = {"model": "kling-v2-6", "prompt": "a boat"}
@@ -23,19 +18,8 @@ GOOD = {"model": "kling-v2-6", "prompt": "a boat"}
 
 @pytest.fixture
 async def client(engine: Engine) -> AsyncIterator[httpx.AsyncClient]:
-    @asynccontextmanager
-    async def open_services(_settings: Settings) -> AsyncIterator[Services]:
-        yield engine.services
-
-    app = create_app(engine.services.settings, open_services=open_services)
-    async with serve_lifespan(app) as (served, _):
-        transport = httpx.ASGITransport(app=served)
-        async with httpx.AsyncClient(
-            transport=transport,
-            base_url="http://vidgate.test",
-            headers={"Authorization": f"Bearer {engine.key}"},
-        ) as client:
-            yield client
+    async with open_client(engine) as client:
+        yield client
 
 
 async def assert_nothing_left(engine: Engine) -> None:

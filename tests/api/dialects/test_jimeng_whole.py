@@ -2,19 +2,14 @@
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
-from tests.support.api import serve_lifespan
 from tests.support.engine import Engine
+from tests.support.gateway import open_client
 from tests.support.volcengine import sign
-
-from vidgate.config import Settings
-from vidgate.factory import Services
-from vidgate.main import create_app
 
 SUBMIT = "Action=CVSync2AsyncSubmitTask&Version=2022-08-31"
 RESULT = "Action=CVSync2AsyncGetResult&Version=2022-08-31"
@@ -24,20 +19,9 @@ ACCEPTED = {"code": 10000, "data": {"task_id": "7512000000000000001"}, "message"
 
 @pytest.fixture
 async def client(engine: Engine) -> AsyncIterator[httpx.AsyncClient]:
-    @asynccontextmanager
-    async def open_services(_settings: Settings) -> AsyncIterator[Services]:
-        yield engine.services
-
-    app = create_app(engine.services.settings, open_services=open_services)
     await engine.channel("jimeng")
-    async with serve_lifespan(app) as (served, _):
-        transport = httpx.ASGITransport(app=served)
-        async with httpx.AsyncClient(
-            transport=transport,
-            base_url="http://gateway.test",
-            headers={"Authorization": f"Bearer {engine.key}"},
-        ) as client:
-            yield client
+    async with open_client(engine, base_url="http://gateway.test") as client:
+        yield client
 
 
 def vendor(engine: Engine, status: int, body: dict[str, Any]) -> Any:

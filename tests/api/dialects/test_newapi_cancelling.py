@@ -1,17 +1,14 @@
 """Cancelling in the new-api dialect: over made-up services, and over the real ones."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import httpx
 import pytest
-from tests.support.api import build_task, open_api, serve_lifespan
+from tests.support.api import build_task, open_api
 from tests.support.engine import Engine
+from tests.support.gateway import open_client
 from tests.support.upstreams import MODELS, Upstream
 
-from vidgate.config import Settings
-from vidgate.factory import Services
-from vidgate.main import create_app
 from vidgate.models.tasks import TaskStatus
 
 PATH = "/v1/video/generations"
@@ -42,19 +39,7 @@ async def test_what_cannot_be_cancelled_is_a_conflict() -> None:
 
 @pytest.fixture
 async def client(engine: Engine) -> AsyncIterator[httpx.AsyncClient]:
-    @asynccontextmanager
-    async def open_services(_settings: Settings) -> AsyncIterator[Services]:
-        yield engine.services
-
-    app = create_app(engine.services.settings, open_services=open_services)
-    async with (
-        serve_lifespan(app) as (served, _),
-        httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=served),
-            base_url="http://vidgate.test",
-            headers={"Authorization": f"Bearer {engine.key}"},
-        ) as client,
-    ):
+    async with open_client(engine) as client:
         yield client
 
 

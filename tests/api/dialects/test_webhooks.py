@@ -1,7 +1,6 @@
 """`client.webhooks` of the official SDK, over real sockets."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,15 +8,12 @@ import httpx
 import openai
 import pytest
 from standardwebhooks import Webhook
-from tests.support.api import serve_lifespan
 from tests.support.engine import Engine, open_engine
+from tests.support.gateway import open_client
 from tests.support.receiver import Received, Receiver, open_receiver
 from tests.support.upstreams import MODELS, Upstream
 
-from vidgate.api.dependencies import Services
-from vidgate.config import Settings
 from vidgate.constants import WEBHOOK_ENDPOINTS
-from vidgate.main import create_app
 
 PATH = "/v1/webhook_endpoints"
 GOOD = {"name": "mine", "url": "https://example.com/a", "event_types": ["video.completed"]}
@@ -38,19 +34,7 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 @pytest.fixture
 async def client(engine: Engine) -> AsyncIterator[httpx.AsyncClient]:
-    @asynccontextmanager
-    async def open_services(_settings: Settings) -> AsyncIterator[Services]:
-        yield engine.services
-
-    app = create_app(engine.services.settings, open_services=open_services)
-    async with (
-        serve_lifespan(app) as (served, _),
-        httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=served),
-            base_url="http://vidgate.test",
-            headers={"Authorization": f"Bearer {engine.key}"},
-        ) as client,
-    ):
+    async with open_client(engine) as client:
         yield client
 
 

@@ -1,20 +1,16 @@
 """Tasks of several videos: one job each, and one end for all."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
-from tests.support.api import serve_lifespan
 from tests.support.engine import Engine
+from tests.support.gateway import open_client
 from tests.support.upstreams import MODELS, Upstream, refusal, state
 
-from vidgate.api.dependencies import Services
-from vidgate.config import Settings
 from vidgate.exceptions import DatabaseUnavailableError, StorageUnavailableError
-from vidgate.main import create_app
 from vidgate.models.attempts import Lease
 from vidgate.models.ids import new_id
 from vidgate.models.outcomes import FaultKind, VideoResult
@@ -25,19 +21,7 @@ PATH = "/v1/video/generations"
 
 @pytest.fixture
 async def client(engine: Engine) -> AsyncIterator[httpx.AsyncClient]:
-    @asynccontextmanager
-    async def open_services(_settings: Settings) -> AsyncIterator[Services]:
-        yield engine.services
-
-    app = create_app(engine.services.settings, open_services=open_services)
-    async with (
-        serve_lifespan(app) as (served, _),
-        httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=served),
-            base_url="http://vidgate.test",
-            headers={"Authorization": f"Bearer {engine.key}"},
-        ) as client,
-    ):
+    async with open_client(engine) as client:
         yield client
 
 
