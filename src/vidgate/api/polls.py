@@ -1,23 +1,28 @@
 """Routes that are asked again and again: ready bytes, and when asking again is worthwhile."""
 
+import math
 from collections.abc import Callable
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 
 from starlette.types import Scope, Send
 
+from vidgate.api.conditions import etag, has_seen
 from vidgate.api.dependencies import Services, caller_of, services_of
 from vidgate.api.links import base_of
-from vidgate.constants import VIEW_AGE
+from vidgate.models.tasks import TaskSnapshot
+from vidgate.services.views.asking_again import ask_again_after
 from vidgate.services.views.reading import TaskView
 
-__all__ = ["POLL_HEADERS", "POLL_HEADERS_DOCUMENTED", "REQUEST_ID_DOCUMENTED", "answer_poll"]
-
-# Before that the same state would be answered from memory.
-POLL_HEADERS = {
-    "retry-after": str(int(VIEW_AGE.total_seconds())),
-    "openai-poll-after-ms": str(int(VIEW_AGE.total_seconds() * 1000)),
-}
-"""Sent as long as a task is unfinished."""
+__all__ = [
+    "CONDITIONS",
+    "ETAG_DOCUMENTED",
+    "POLL_ANSWERS",
+    "POLL_HEADERS_DOCUMENTED",
+    "REQUEST_ID_DOCUMENTED",
+    "answer_poll",
+    "poll_headers",
+]
 
 REQUEST_ID_DOCUMENTED: dict[str, Any] = {
     "X-Request-Id": {
@@ -37,11 +42,47 @@ POLL_HEADERS_DOCUMENTED: dict[str, Any] = {
     },
 }
 
-_HEADERS = [(b"content-type", b"application/json")]
-_UNFINISHED_HEADERS = [
-    *_HEADERS,
-    *((name.encode(), value.encode()) for name, value in POLL_HEADERS.items()),
+ETAG_DOCUMENTED: dict[str, Any] = {
+    "ETag": {
+        "description": "Names the state of the task, for `If-None-Match`.",
+        "schema": {"type": "string"},
+    }
+}
+POLL_ANSWERS: dict[int | str, Any] = {
+    304: {
+        "description": "The task is in the state that `If-None-Match` names.",
+        "headers": POLL_HEADERS_DOCUMENTED | ETAG_DOCUMENTED,
+    }
+}
+"""What a poll may be answered with beside the task and the errors."""
+
+CONDITIONS: list[dict[str, Any]] = [
+    {
+        "name": "If-None-Match",
+        "in": "header",
+        "description": "The `ETag` of the state that you have; 304 as long as it is the same.",
+        "schema": {"type": "string"},
+    },
 ]
+"""The parameters of a poll beside the id."""
+
+_TYPE: Final = (b"content-type", b"application/json")
+
+
+def poll_headers(task: TaskSnapshot, now: datetime) -> dict[str, str]:
+    """The headers that say when asking again is worthwhile; none where a task is finished.
+
+    Args:
+        task: As it stands.
+        now: Database time.
+    """
+    if task.status.is_final:
+        return {}
+    seconds = ask_again_after(task, now).total_seconds()
+    return {
+        "retry-after": str(math.ceil(seconds)),
+        "openai-poll-after-ms": str(math.ceil(seconds * 1000)),
+    }
 
 
 async def answer_poll(
@@ -70,14 +111,26 @@ async def answer_poll(
     view = services.reader.cached(task_id, account_id)
     if view is None:
         view = await services.reader.read(task_id, account_id)
+    task = view.snapshot
+    headers = [(b"etag", etag(task))]
+    if not task.status.is_final:
+        for name, value in poll_headers(task, services.clock.now()).items():
+            headers.append((name.encode(), value.encode()))
+    seen = _if_none_match(scope)
+    if seen is not None and has_seen(seen, task):
+        await send({"type": "http.response.start", "status": 304, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
+        return
     pieces = view.encodings.get(dialect) or view.keep(dialect, write(view, services))
     body = base_of(scope).join(pieces)
-    headers = _HEADERS if view.snapshot.status.is_final else _UNFINISHED_HEADERS
-    await send(
-        {
-            "type": "http.response.start",
-            "status": 200,
-            "headers": [*headers, (b"content-length", b"%d" % len(body))],
-        }
-    )
+    headers += [_TYPE, (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+def _if_none_match(scope: Scope) -> bytes | None:
+    for name, value in scope["headers"]:
+        if name == b"if-none-match":
+            found: bytes = value
+            return found
+    return None

@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import (
     ARRAY,
     DateTime,
+    Double,
     Integer,
     Interval,
     Text,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     and_,
     any_,
     bindparam,
+    case,
     delete,
     exists,
     func,
@@ -174,14 +176,22 @@ _SNAPSHOT_COLUMNS = [
     outputs.c.result.label("output_result"),
     outputs.c.error_code.label("output_error_code"),
     outputs.c.error_message.label("output_error_message"),
-    attempts.c.progress.label("progress"),
+    case((attempts.c.status == "running", attempts.c.progress)).label("progress"),
+    # While somebody holds it, it is due when the lease ends, which says nothing of the next ask.
+    case((attempts.c.lease_id.is_(None), attempts.c.due_at)).label("next_ask_at"),
+    attempts.c.pace["usual"].astext.cast(Double).label("usual_seconds"),
 ]
 _sources = tasks.join(outputs, outputs.c.task_id == tasks.c.id).outerjoin(
     attempts,
     and_(
         attempts.c.task_id == tasks.c.id,
         attempts.c.position == outputs.c.position,
-        attempts.c.status == "running",
+        # Spelled so that the planner sees that the partial index covers it.
+        or_(
+            attempts.c.status == "pending",
+            attempts.c.status == "submitting",
+            attempts.c.status == "running",
+        ),
     ),
 )
 _snapshots = select(*_SNAPSHOT_COLUMNS).select_from(_sources)
@@ -641,6 +651,8 @@ def _to_snapshot(rows: Sequence[Record]) -> TaskSnapshot:
         user=row["end_user"],
         seed=row["seed"],
         progress=_progress(status, rows),
+        next_ask_at=min((one["next_ask_at"] for one in rows if one["next_ask_at"]), default=None),
+        usual=_span(max((one["usual_seconds"] or 0 for one in rows), default=0)),
         created_at=row["created_at"],
         started_at=row["started_at"],
         finished_at=row["finished_at"],
@@ -667,6 +679,10 @@ def _progress(status: TaskStatus, outputs: Sequence[Record]) -> int:
     )
     # 100 is kept for what is final: a provider says it before its link is there.
     return min(99, sum(made) // len(outputs))
+
+
+def _span(seconds: float) -> timedelta | None:
+    return timedelta(seconds=seconds) if seconds else None
 
 
 def _to_error(code: str | None, message: str | None) -> TaskError | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -128,6 +128,8 @@ class TaskSnapshot:
         warnings: What was not done to the letter.
         seed: The one asked for, `None` if none was.
         progress: Percent from 0 to 100.
+        next_ask_at: When its provider is asked next, `None` while that is under way or unknown.
+        usual: How long most tasks of its model run, `None` where nobody knows.
         removed: Whether its client removed it; it is there for the operator alone.
     """
 
@@ -147,6 +149,8 @@ class TaskSnapshot:
     user: str | None = None
     seed: int | None = None
     progress: int = 0
+    next_ask_at: datetime | None = None
+    usual: timedelta | None = None
     created_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None
@@ -158,6 +162,11 @@ class TaskSnapshot:
     def public_id(self) -> str:
         """The id as clients know it."""
         return public_id("task_", self.id)
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """What tells two states apart, and which of them is the newer."""
+        return self.revision, self.progress
 
     @property
     def result(self) -> VideoResult | None:

@@ -617,7 +617,7 @@ async def test_every_route_is_documented(api: Api) -> None:
     assert {name: set(operation["responses"]) for name, operation in found.items()} == {
         f"post {PATH}": create,
         f"get {PATH}": {"200", "400", "401", "404", "405", "500", "503"},
-        f"get {PATH}/{{video_id}}": {"200", "401", "404", "405", "500", "503"},
+        f"get {PATH}/{{video_id}}": {"200", "304", "401", "404", "405", "500", "503"},
         f"delete {PATH}/{{video_id}}": {"200", "401", "403", "404", "405", "409", "500", "503"},
         f"post {PATH}/{{video_id}}/remix": create,
         f"post {PATH}/edits": create,

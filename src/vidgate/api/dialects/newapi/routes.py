@@ -31,7 +31,14 @@ from vidgate.api.dialects.newapi.schemas import (
 from vidgate.api.dialects.newapi.writing import PATH, write_created, write_task
 from vidgate.api.idempotency import PARAMETER, with_once
 from vidgate.api.links import LinkedAnswer
-from vidgate.api.polls import POLL_HEADERS_DOCUMENTED, REQUEST_ID_DOCUMENTED, answer_poll
+from vidgate.api.polls import (
+    CONDITIONS,
+    ETAG_DOCUMENTED,
+    POLL_ANSWERS,
+    POLL_HEADERS_DOCUMENTED,
+    answer_poll,
+    poll_headers,
+)
 from vidgate.api.preferences import NOTES_DOCUMENTED, PREFER, is_strict
 from vidgate.api.ready_route import ReadyRoute
 from vidgate.api.schemas import FILE, FILES, error_answers, request_body
@@ -82,7 +89,7 @@ router = APIRouter()
         200: {
             "model": GenerationCreated,
             "description": "The task is stored.",
-            "headers": REQUEST_ID_DOCUMENTED | NOTES_DOCUMENTED,
+            "headers": POLL_HEADERS_DOCUMENTED | NOTES_DOCUMENTED,
             "content": {"application/json": {"example": EXAMPLE_CREATED}},
         },
         **error_answers(400, 401, 403, 404, 405, 409, 413, 422, 500, 502, 503),
@@ -100,7 +107,8 @@ async def create_generation(
     async with bodies.read(request, convert) as (asked, once):
         wanted = replace(asked.request, ignored=asked.ignored)
         created = await services.task_creator.create(caller, wanted, dialect=_DIALECT, once=once)
-    return CreatedResponse(encode(write_created(created.snapshot)), created)
+    headers = poll_headers(created.snapshot, services.clock.now())
+    return CreatedResponse(encode(write_created(created.snapshot)), created, headers)
 
 
 @router.post(
@@ -117,7 +125,7 @@ async def create_generation(
         200: {
             "model": Task,
             "description": "The task, cancelled or still `processing`.",
-            "headers": REQUEST_ID_DOCUMENTED,
+            "headers": POLL_HEADERS_DOCUMENTED,
             "content": {"application/json": {"example": EXAMPLE_CANCELLED}},
         },
         **error_answers(401, 403, 404, 405, 409, 500, 502, 503),
@@ -129,7 +137,8 @@ async def cancel_generation(
 ) -> Response:
     task_id = request.path_params["task_id"]
     view = await services.canceller.cancel(task_id, caller.account_id)
-    return LinkedAnswer(_encode_task(view, services))
+    headers = poll_headers(view.snapshot, services.clock.now())
+    return LinkedAnswer(_encode_task(view, services), headers=headers)
 
 
 async def _read_task(scope: Scope, _receive: Receive, send: Send) -> None:
@@ -169,7 +178,7 @@ def poll_route() -> ReadyRoute:
     return ReadyRoute(
         POLL_PATH,
         app=_read_task,
-        parameters=_TASK_ID,
+        parameters=[*_TASK_ID, *CONDITIONS],
         name="retrieve_generation",
         summary="Retrieve a task",
         description=(
@@ -182,9 +191,10 @@ def poll_route() -> ReadyRoute:
             200: {
                 "model": Task,
                 "description": "The task.",
-                "headers": POLL_HEADERS_DOCUMENTED,
+                "headers": POLL_HEADERS_DOCUMENTED | ETAG_DOCUMENTED,
                 "content": {"application/json": {"example": EXAMPLE_TASK}},
             },
+            **POLL_ANSWERS,
             **error_answers(401, 404, 405, 500, 503),
         },
     )

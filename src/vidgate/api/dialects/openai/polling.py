@@ -5,7 +5,13 @@ from starlette.types import Receive, Scope, Send
 from vidgate.api.dependencies import TOKEN, Services
 from vidgate.api.dialects.openai.schemas import EXAMPLE_VIDEO, Video, error_answers
 from vidgate.api.dialects.openai.writing import DIALECT, PATH, write_video
-from vidgate.api.polls import POLL_HEADERS_DOCUMENTED, answer_poll
+from vidgate.api.polls import (
+    CONDITIONS,
+    ETAG_DOCUMENTED,
+    POLL_ANSWERS,
+    POLL_HEADERS_DOCUMENTED,
+    answer_poll,
+)
 from vidgate.api.ready_route import ReadyRoute
 from vidgate.api.writing import encode
 from vidgate.services.views.reading import TaskView
@@ -40,7 +46,7 @@ def poll_route() -> ReadyRoute:
     return ReadyRoute(
         POLL_PATH,
         app=_read_video,
-        parameters=[VIDEO_ID],
+        parameters=[VIDEO_ID, *CONDITIONS],
         name="retrieve_video",
         summary="Retrieve a video",
         description=(
@@ -54,9 +60,10 @@ def poll_route() -> ReadyRoute:
             200: {
                 "model": Video,
                 "description": "The video.",
-                "headers": POLL_HEADERS_DOCUMENTED,
+                "headers": POLL_HEADERS_DOCUMENTED | ETAG_DOCUMENTED,
                 "content": {"application/json": {"example": EXAMPLE_VIDEO}},
             },
+            **POLL_ANSWERS,
             **error_answers(401, 404, 405, 500, 503),
         },
     )

@@ -52,7 +52,7 @@ from vidgate.api.dialects.openai.writing import (
 from vidgate.api.forms import Form, UnexpectedFileError
 from vidgate.api.idempotency import PARAMETER, with_once
 from vidgate.api.links import LinkedAnswer
-from vidgate.api.polls import POLL_HEADERS, POLL_HEADERS_DOCUMENTED
+from vidgate.api.polls import POLL_HEADERS_DOCUMENTED, poll_headers
 from vidgate.api.preferences import NOTES_DOCUMENTED, PREFER, is_strict
 from vidgate.api.schemas import FILE, request_body
 from vidgate.api.writing import encode
@@ -147,7 +147,7 @@ async def create_video(
         created = await services.task_creator.create(
             caller, _wanted(video), dialect=DIALECT, echo=video.echo, once=once
         )
-    return _answer(created)
+    return _answer(created, services)
 
 
 @router.post(
@@ -315,7 +315,7 @@ async def _follow_up(
             )
     except UnexpectedFileError as error:
         _advise(error)
-    return _answer(created)
+    return _answer(created, services)
 
 
 async def _measures(services: Services, caller: Caller, video: VideoAsked) -> dict[str, str]:
@@ -331,8 +331,8 @@ def _wanted(video: VideoAsked) -> VideoRequest:
     return replace(video.request, ignored=video.asked.ignored)
 
 
-def _answer(created: Created) -> Response:
-    headers = {} if created.snapshot.status.is_final else POLL_HEADERS
+def _answer(created: Created, services: Services) -> Response:
+    headers = poll_headers(created.snapshot, services.clock.now())
     return CreatedResponse(encode(write_video(created.snapshot)), created, headers)
 
 
