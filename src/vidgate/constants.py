@@ -255,6 +255,24 @@ WEBHOOK_OVERLAP = timedelta(hours=24)
 WEBHOOK_ENDPOINTS = 50
 """The most endpoints of one account."""
 
+WAIT_MOST = timedelta(seconds=60)
+"""The longest wait of one request: what proxies between us and a client take for dead is longer."""
+
+WAITERS_RECHECK = timedelta(seconds=2)
+"""Between two looks at the tasks of all who wait, so that a lost hint costs no more than that."""
+
+WAITERS_LOOK = timedelta(seconds=0.5)
+"""Between two looks whether it is time for one; hints come in between."""
+
+WAITERS_SPACING = timedelta(seconds=0.02)
+"""Between two looks at what hints told of: many hints are one question to the database."""
+
+WAITERS_BATCH = 200
+"""Changed tasks read at once: about 20 ms of work, which everybody else waits for."""
+
+WAITERS_PER_TOKEN = 1000
+"""Waits and streams of one token at once in one process, so that it cannot fill the memory."""
+
 REFUSAL_TOLD = timedelta(seconds=5)
 """After a refused submit until webhooks tell of it. A client that still waits gets the error itself
 and no id; then they are taken back."""

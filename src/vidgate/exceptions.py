@@ -27,6 +27,8 @@ VidgateError
     ├── BodyTooLargeError              413
     ├── RangeNotSatisfiableError       416, the video has nothing of that part
     ├── IdempotencyError               422, the key was used for another request
+    ├── RateLimitError                 429, ask again later
+    │   └── TooManyWaitersError        the token waits and listens as often as it may
     ├── RepeatedRefusalError           what the first request of a key was refused with
     ├── InternalError                  500
     ├── UpstreamRefusedError           502, every channel that could serve refused
@@ -67,12 +69,14 @@ __all__ = [
     "PermissionDeniedError",
     "ProviderProtocolError",
     "RangeNotSatisfiableError",
+    "RateLimitError",
     "RefusedParameterError",
     "RepeatedRefusalError",
     "RequestError",
     "StorageUnavailableError",
     "TaskNotFoundError",
     "TooManyValuesError",
+    "TooManyWaitersError",
     "UnansweredError",
     "UnavailableError",
     "UnsupportedParameterError",
@@ -302,6 +306,20 @@ class IdempotencyError(RequestError):
     status = 422
     type = "invalid_request_error"
     default_code = "idempotency_mismatch"
+
+
+class RateLimitError(RequestError):
+    """Too much at once."""
+
+    status = 429
+    type = "rate_limit_error"
+    default_code = "rate_limited"
+
+
+class TooManyWaitersError(RateLimitError):
+    """The token waits and listens as often at once as it may."""
+
+    default_code = "too_many_waiters"
 
 
 class RepeatedRefusalError(RequestError):

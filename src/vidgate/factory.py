@@ -13,7 +13,12 @@ from typing import TypeAlias
 import structlog
 
 from vidgate.config import Settings
-from vidgate.constants import CACHE_REFRESH, CALLBACK_SPACING
+from vidgate.constants import (
+    CACHE_REFRESH,
+    CALLBACK_SPACING,
+    WAITERS_LOOK,
+    WAITERS_SPACING,
+)
 from vidgate.db.capacity import ping
 from vidgate.db.clock import Clock, DatabaseClock
 from vidgate.db.deliveries import DeliveryStore
@@ -58,6 +63,8 @@ from vidgate.services.tasks.sessions import Sessions
 from vidgate.services.views.changes import Changes
 from vidgate.services.views.content_links import ContentLinks
 from vidgate.services.views.reading import TaskReader
+from vidgate.services.views.waiting import Waiters
+from vidgate.services.views.waiting_places import WaitingPlaces
 
 __all__ = [
     "OperatorContext",
@@ -105,6 +112,8 @@ class Services:
     canceller: Canceller
     repairs: Repairs
     reader: TaskReader
+    changes: Changes
+    waiters: Waiters
     catalogue: Catalogue
     callbacks: CallbackReceiver
     content: Content
@@ -184,8 +193,8 @@ async def open_services(
         clock = DatabaseClock()
         services = await _open_resting(stack, operator, clock, webhook_bodies)
         if settings.db_prepared:
-            reader = services.reader
-            listener = Listener(url, callback=reader.evict, on_reset=reader.evict_all)
+            changes = services.changes
+            listener = Listener(url, callback=changes.heard, on_reset=changes.missed)
             listener.start()
             stack.push_async_callback(listener.aclose)
         sync = Loop("clock", lambda: clock.sync(operator.database), _CLOCK_INTERVAL)
@@ -272,6 +281,8 @@ def build_services(
         canceller=parts.canceller,
         repairs=parts.repairs,
         reader=parts.reader,
+        changes=parts.changes,
+        waiters=parts.waiters,
         catalogue=parts.catalogue,
         callbacks=parts.callbacks,
         content=parts.content,
@@ -320,8 +331,23 @@ class _Parts:
         return TaskReader(self._operator.tasks, monotonic=time.monotonic, links=self._links)
 
     @cached_property
-    def _changes(self) -> Changes:
-        return Changes(self.reader, self._notifier, on_change=self.deliverer.wanted.set)
+    def _places(self) -> WaitingPlaces:
+        return WaitingPlaces(metrics=self.metrics)
+
+    @cached_property
+    def waiters(self) -> Waiters:
+        return Waiters(
+            tasks=self._operator.tasks,
+            reader=self.reader,
+            places=self._places,
+            monotonic=time.monotonic,
+        )
+
+    @cached_property
+    def changes(self) -> Changes:
+        return Changes(
+            self.reader, self.waiters, self._notifier, on_change=self.deliverer.wanted.set
+        )
 
     # Channels
 
@@ -383,7 +409,7 @@ class _Parts:
             upstream=self._upstream,
             clock=self._clock,
             metrics=self.metrics,
-            changes=self._changes,
+            changes=self.changes,
             pace=self._settings.poll_pace,
         )
 
@@ -396,7 +422,7 @@ class _Parts:
             prober=Prober(self._fetcher),
             clock=self._clock,
             metrics=self.metrics,
-            changes=self._changes,
+            changes=self.changes,
             pace=self._settings.poll_pace,
             randomness=self._randomness,
         )
@@ -413,7 +439,7 @@ class _Parts:
             upstream=self._upstream,
             clock=self._clock,
             metrics=self.metrics,
-            changes=self._changes,
+            changes=self.changes,
             pace=self._settings.poll_pace,
             randomness=self._randomness,
         )
@@ -485,7 +511,7 @@ class _Parts:
             reader=self.reader,
             providers=self._providers,
             submitter=self._submitter,
-            changes=self._changes,
+            changes=self.changes,
             clock=self._clock,
             names=self._names,
             repetitions=self._repetitions,
@@ -513,7 +539,7 @@ class _Parts:
             upstream=self._upstream,
             clock=self._clock,
             metrics=self.metrics,
-            changes=self._changes,
+            changes=self.changes,
             monotonic=time.monotonic,
         )
 
@@ -545,7 +571,7 @@ class _Parts:
                 attempts=self._operator.attempts,
                 providers=self._providers,
                 upstream=self._upstream,
-                changes=self._changes,
+                changes=self.changes,
             ),
             links=self._links,
         )
@@ -599,6 +625,13 @@ class _Parts:
         """Make the loops of this process; none of them runs yet."""
         yield Loop("directory", self.directory.refresh, CACHE_REFRESH)
         yield Loop("readers", self.reader.refresh, CACHE_REFRESH)
+        yield Loop(
+            "waiters",
+            self.waiters.round,
+            WAITERS_LOOK,
+            woken=self.waiters.wanted,
+            spacing=WAITERS_SPACING,
+        )
         yield Loop("gauges", self._measure, _GAUGE_INTERVAL)
         yield Loop("callbacks", self.callbacks.round, CALLBACK_SPACING)
         if not self._settings.worker:

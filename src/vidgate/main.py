@@ -57,7 +57,7 @@ def create_app(
         configure_logging(settings)
         bodies = BodyReader(BodyBudget(settings.body_memory))
         async with open_services(settings) as services:
-            yield {"services": services, "bodies": bodies}
+            yield {"services": services, "bodies": bodies, "leave": partial(_leave, services)}
 
     app = _Application(
         public_url=settings.public_url,
@@ -106,6 +106,11 @@ def create_app(
         front = ForwardedLayer(front, proxies=settings.trusted_proxies)
     app.front = front
     return app
+
+
+def _leave(services: Services) -> None:
+    """Answer all who wait, because the server is about to stop."""
+    services.waiters.leave()
 
 
 class _Application(FastAPI):

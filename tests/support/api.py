@@ -46,6 +46,7 @@ from vidgate.services.deliveries.webhook_secrets import WebhookSecrets
 from vidgate.services.metrics import Metrics
 from vidgate.services.tasks.creating import Created
 from vidgate.services.views.reading import TaskView
+from vidgate.services.views.waiting import Waiters
 
 __all__ = [
     "FIELD_MEANINGS",
@@ -374,6 +375,10 @@ class FakeServices:
     @property
     def canceller(self) -> FakeCanceller:
         return FakeCanceller(self.reader)
+
+    @property
+    def waiters(self) -> Waiters:
+        raise NotImplementedError("waiting is tested over the real services")
 
     @property
     def webhook_endpoints(self) -> WebhookEndpoints:

@@ -25,6 +25,7 @@ from vidgate.services.deliveries.webhook_secrets import WebhookSecrets
 from vidgate.services.metrics import Metrics
 from vidgate.services.tasks.creating import Created
 from vidgate.services.views.reading import TaskView
+from vidgate.services.views.waiting import Waiters
 
 __all__ = [
     "TOKEN",
@@ -162,6 +163,10 @@ class Services(Protocol):
     @property
     def reader(self) -> _Reader:
         """Reads, lists and removes tasks."""
+
+    @property
+    def waiters(self) -> Waiters:
+        """Lets clients wait."""
 
     @property
     def catalogue(self) -> _Catalogue:

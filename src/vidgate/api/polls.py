@@ -3,13 +3,16 @@
 import math
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
-from starlette.types import Scope, Send
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
 
 from vidgate.api.conditions import etag, has_seen
 from vidgate.api.dependencies import Services, caller_of, services_of
 from vidgate.api.links import base_of
+from vidgate.api.waiting import WAIT, read_wait, until_gone
 from vidgate.models.tasks import TaskSnapshot
 from vidgate.services.views.asking_again import ask_again_after
 from vidgate.services.views.reading import TaskView
@@ -57,6 +60,7 @@ POLL_ANSWERS: dict[int | str, Any] = {
 """What a poll may be answered with beside the task and the errors."""
 
 CONDITIONS: list[dict[str, Any]] = [
+    WAIT,
     {
         "name": "If-None-Match",
         "in": "header",
@@ -87,6 +91,7 @@ def poll_headers(task: TaskSnapshot, now: datetime) -> dict[str, str]:
 
 async def answer_poll(
     scope: Scope,
+    receive: Receive,
     send: Send,
     *,
     task_id: str,
@@ -97,26 +102,32 @@ async def answer_poll(
 
     Args:
         scope: Of the request.
+        receive: Tells that the client has gone.
         send: Takes the answer.
         task_id: As the client wrote it.
         dialect: By which the bytes are remembered.
         write: Makes them.
 
     Raises:
+        InvalidParameterError: The wait that is asked for is none.
         TaskNotFoundError: There is no such task, or it is another account's.
+        TooManyWaitersError: The token waits too often already.
         DatabaseUnavailableError: It could not be read.
     """
     services = services_of(scope)
-    account_id = caller_of(scope).account_id
-    view = services.reader.cached(task_id, account_id)
-    if view is None:
-        view = await services.reader.read(task_id, account_id)
+    seen = _if_none_match(scope)
+    wait = read_wait(scope) if scope["query_string"] else 0.0
+    if wait:
+        view = await _wait(scope, receive, task_id, seconds=wait, seen=seen)
+    else:
+        account_id = caller_of(scope).account_id
+        cached = services.reader.cached(task_id, account_id)
+        view = cached or await services.reader.read(task_id, account_id)
     task = view.snapshot
     headers = [(b"etag", etag(task))]
     if not task.status.is_final:
         for name, value in poll_headers(task, services.clock.now()).items():
             headers.append((name.encode(), value.encode()))
-    seen = _if_none_match(scope)
     if seen is not None and has_seen(seen, task):
         await send({"type": "http.response.start", "status": 304, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
@@ -126,6 +137,24 @@ async def answer_poll(
     headers += [_TYPE, (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+async def _wait(
+    scope: Scope, receive: Receive, task_id: str, *, seconds: float, seen: bytes | None
+) -> TaskView:
+    def is_awaited(task: TaskSnapshot) -> bool:
+        return task.status.is_final or (seen is not None and not has_seen(seen, task))
+
+    view = await services_of(scope).waiters.wait(
+        task_id,
+        caller_of(scope),
+        seconds=seconds,
+        until=is_awaited,
+        gone=partial(until_gone, receive),
+    )
+    if view is None:
+        raise ClientDisconnect
+    return view
 
 
 def _if_none_match(scope: Scope) -> bytes | None:

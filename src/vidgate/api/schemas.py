@@ -195,6 +195,13 @@ _ERRORS: dict[int, tuple[str, str, str | None, str, str]] = {
         "invalid_request_error",
         "This idempotency key was used for another request; send a new key.",
     ),
+    429: (
+        "Too much at once; `Retry-After` says when to try again.",
+        "too_many_waiters",
+        None,
+        "rate_limit_error",
+        "This token has 1000 waits and streams open here already; close some of them.",
+    ),
     500: (
         "Our fault.",
         "internal_error",

@@ -73,6 +73,14 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse_head()
 
     @override
+    def shutdown(self) -> None:
+        # The application hears of the end only after every answer; some wait for this one.
+        leave = self.app_state.get("leave")
+        if leave is not None:
+            leave()
+        super().shutdown()
+
+    @override
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._is_in_head = True

@@ -22,6 +22,7 @@ from sqlalchemy import (
     any_,
     bindparam,
     case,
+    column,
     delete,
     exists,
     func,
@@ -199,6 +200,65 @@ _SNAPSHOT = Statement(
     _snapshots.where(tasks.c.id == bindparam("task_id", type_=Uuid)).order_by(outputs.c.position)
 )
 _unfinished = or_(tasks.c.status == "queued", tasks.c.status == "in_progress")
+_known = (
+    func.unnest(
+        bindparam("ids", type_=ARRAY(Uuid)),
+        bindparam("revisions", type_=ARRAY(Integer)),
+        bindparam("progresses", type_=ARRAY(Integer)),
+    )
+    .table_valued(column("id", Uuid), column("revision", Integer), column("progress", Integer))
+    .render_derived("known")
+)
+# As `_progress` has it.
+_progress_now = (
+    select(
+        func.least(
+            99,
+            func.sum(
+                case(
+                    (
+                        or_(outputs.c.status == "queued", outputs.c.status == "in_progress"),
+                        func.coalesce(attempts.c.progress, 0),
+                    ),
+                    else_=100,
+                )
+            )
+            / func.count(),
+        )
+    )
+    .select_from(
+        outputs.outerjoin(
+            attempts,
+            and_(
+                attempts.c.task_id == outputs.c.task_id,
+                attempts.c.position == outputs.c.position,
+                attempts.c.status == "running",
+            ),
+        )
+    )
+    .where(outputs.c.task_id == tasks.c.id)
+    .scalar_subquery()
+)
+_newer = (
+    select(tasks.c.id)
+    .select_from(_known.join(tasks, tasks.c.id == _known.c.id))
+    .where(
+        or_(
+            tasks.c.revision > _known.c.revision,
+            and_(
+                _unfinished,
+                tasks.c.revision == _known.c.revision,
+                _progress_now > _known.c.progress,
+            ),
+        )
+    )
+    .limit(bindparam("limit", type_=Integer))
+)
+_NEWER = Statement(
+    _snapshots.where(tasks.c.id == any_(func.array(_newer.scalar_subquery()))).order_by(
+        tasks.c.id, outputs.c.position
+    )
+)
 _tried = attempts.alias("tried")
 _FILTERS = {
     "statuses": tasks.c.status == any_(bindparam("statuses", type_=ARRAY(Text))),
@@ -492,6 +552,24 @@ class TaskStore:
         """Read one task as it stands, `None` if there is none."""
         rows = await self._database.fetch(_SNAPSHOT, task_id=task_id)
         return _to_snapshot(rows) if rows else None
+
+    async def newer(
+        self, known: Mapping[UUID, tuple[int, int]], *, limit: int
+    ) -> list[TaskSnapshot]:
+        """Read those tasks that have changed, by one statement for all of them.
+
+        Args:
+            known: The `version` that is known of each.
+            limit: How many at most.
+        """
+        rows = await self._database.fetch(
+            _NEWER,
+            ids=list(known),
+            revisions=[revision for revision, _ in known.values()],
+            progresses=[progress for _, progress in known.values()],
+            limit=limit,
+        )
+        return [_to_snapshot(list(group)) for _, group in groupby(rows, lambda row: row["id"])]
 
     async def page(self, account_id: UUID, query: TaskQuery, *, after: UUID | None) -> TaskPage:
         """List an account's tasks.

@@ -141,6 +141,16 @@ class Metrics:
             registry=registry,
             multiprocess_mode="mostrecent",
         )
+        self._waiters = Gauge(
+            "waiters",
+            "Requests that wait for a task, and event streams, open now.",
+            ("kind",),
+            namespace=_NAMESPACE,
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        for kind in ("wait", "events"):
+            self._waiters.labels(kind).set(0)
         # Looking a child up by its labels costs more than counting: remember those of requests.
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
@@ -195,6 +205,10 @@ class Metrics:
     def delivery(self, status: str) -> None:
         """Count one try to deliver a webhook."""
         self._deliveries.labels(status).inc()
+
+    def waiting(self, kind: str, change: int) -> None:
+        """Count who begins, or ends, to wait."""
+        self._waiters.labels(kind).inc(change)
 
     def webhooks(self, parked: int, lag_seconds: float) -> None:
         """Note how many webhooks are parked, and how long the oldest has waited."""

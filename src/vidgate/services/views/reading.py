@@ -1,6 +1,6 @@
 """Tasks as clients read them, mostly from memory."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from uuid import UUID
 
@@ -114,6 +114,27 @@ class TaskReader:
     def forget(self, task_id: UUID) -> None:
         """Read a task anew next time, also one that is final."""
         self._views.drop(public_id("task_", task_id))
+
+    def remember(self, snapshot: TaskSnapshot, read_at: float) -> TaskView:
+        """Take over a state that was read from the database; returns the newest that is known.
+
+        Args:
+            snapshot: As it was read.
+            read_at: Seconds, when it was asked for.
+        """
+        return self._remember(snapshot.public_id, TaskView(self._publish(snapshot), read_at))
+
+    def confirm(self, names: Iterable[str], read_at: float) -> None:
+        """Take note that the states of these tasks were still the newest then.
+
+        Args:
+            names: Of tasks that have not changed.
+            read_at: Seconds, when they were asked for.
+        """
+        for name in names:
+            view = self._views.get(name)
+            if view is not None and float("-inf") < view.read_at < read_at:
+                view.read_at = read_at
 
     def evict(self, public_id: str) -> None:
         """Read anew next time, because something changed; the last revision stays known."""

@@ -141,9 +141,9 @@ async def cancel_generation(
     return LinkedAnswer(_encode_task(view, services), headers=headers)
 
 
-async def _read_task(scope: Scope, _receive: Receive, send: Send) -> None:
+async def _read_task(scope: Scope, receive: Receive, send: Send) -> None:
     task_id: str = scope["path_params"]["task_id"]
-    await answer_poll(scope, send, task_id=task_id, dialect=_DIALECT, write=_encode_task)
+    await answer_poll(scope, receive, send, task_id=task_id, dialect=_DIALECT, write=_encode_task)
 
 
 def _encode_task(view: TaskView, services: Services) -> bytes:
@@ -195,6 +195,6 @@ def poll_route() -> ReadyRoute:
                 "content": {"application/json": {"example": EXAMPLE_TASK}},
             },
             **POLL_ANSWERS,
-            **error_answers(401, 404, 405, 500, 503),
+            **error_answers(400, 401, 404, 405, 429, 500, 503),
         },
     )

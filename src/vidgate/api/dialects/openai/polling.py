@@ -32,9 +32,9 @@ VIDEO_ID = {
 }
 
 
-async def _read_video(scope: Scope, _receive: Receive, send: Send) -> None:
+async def _read_video(scope: Scope, receive: Receive, send: Send) -> None:
     video_id: str = scope["path_params"]["video_id"]
-    await answer_poll(scope, send, task_id=video_id, dialect=DIALECT, write=_write)
+    await answer_poll(scope, receive, send, task_id=video_id, dialect=DIALECT, write=_write)
 
 
 def _write(view: TaskView, _services: Services) -> bytes:
@@ -64,6 +64,6 @@ def poll_route() -> ReadyRoute:
                 "content": {"application/json": {"example": EXAMPLE_VIDEO}},
             },
             **POLL_ANSWERS,
-            **error_answers(401, 404, 405, 500, 503),
+            **error_answers(400, 401, 404, 405, 429, 500, 503),
         },
     )

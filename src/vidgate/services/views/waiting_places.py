@@ -1,0 +1,50 @@
+"""How many may wait at once: a token cannot take the memory of all others."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal, TypeAlias
+from uuid import UUID
+
+from vidgate.constants import WAITERS_PER_TOKEN
+from vidgate.exceptions import TooManyWaitersError
+from vidgate.services.metrics import Metrics
+
+__all__ = ["WaiterKind", "WaitingPlaces"]
+
+WaiterKind: TypeAlias = Literal["wait", "events"]
+
+_RETRY_SECONDS = 5
+
+
+class WaitingPlaces:
+    """Counts the waits and streams of each token in this process."""
+
+    def __init__(self, *, metrics: Metrics, most: int = WAITERS_PER_TOKEN) -> None:
+        self._metrics = metrics
+        self._most = most
+        self._taken: Counter[UUID] = Counter()
+
+    @contextmanager
+    def take(self, token_id: UUID, kind: WaiterKind) -> Iterator[None]:
+        """Hold a place meanwhile.
+
+        Raises:
+            TooManyWaitersError: The token has none left.
+        """
+        if self._taken[token_id] >= self._most:
+            error = TooManyWaitersError(
+                f"This token has {self._most} waits and streams open here already; close some of "
+                "them."
+            )
+            error.retry_after_seconds = _RETRY_SECONDS
+            raise error
+        self._taken[token_id] += 1
+        self._metrics.waiting(kind, 1)
+        try:
+            yield
+        finally:
+            self._metrics.waiting(kind, -1)
+            self._taken[token_id] -= 1
+            if not self._taken[token_id]:
+                del self._taken[token_id]

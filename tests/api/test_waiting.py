@@ -1,0 +1,197 @@
+"""`?wait=` on the GETs of a task, over real sockets."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import httpx
+import pytest
+from tests.support.engine import Engine, open_engine
+from tests.support.upstreams import MODELS, Upstream
+from tests.support.waiting import open_waiting_api, until
+
+from vidgate.cli.servers import Server
+from vidgate.db.notifications import Listener, Notifier
+from vidgate.services.views.changes import Changes
+
+PATHS = ("/v1/video/generations", "/v1/videos")
+
+
+@pytest.fixture
+async def served(engine: Engine) -> AsyncIterator[tuple[httpx.AsyncClient, Server]]:
+    async with open_waiting_api(engine) as served:
+        yield served
+
+
+@pytest.fixture
+def client(served: tuple[httpx.AsyncClient, Server]) -> httpx.AsyncClient:
+    return served[0]
+
+
+async def made(engine: Engine, provider: str = "kling") -> tuple[Upstream, str]:
+    await engine.channel(provider)
+    fake = Upstream(engine.router, provider)
+    return fake, (await engine.create(MODELS[provider])).snapshot.public_id
+
+
+def count(engine: Engine) -> int:
+    return sum(len(topic.watches) for topic in engine.services.waiters._topics.values())
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_a_get_waits_for_the_end(
+    engine: Engine, client: httpx.AsyncClient, path: str
+) -> None:
+    fake, name = await made(engine)
+    asked = asyncio.create_task(client.get(f"{path}/{name}?wait=60"))
+    await until(lambda: count(engine) == 1)
+    fake.on_poll = ["succeeded"]
+    await engine.tick(minutes=1)
+
+    answer = await asked
+
+    assert answer.status_code == 200
+    assert answer.json()["status"] in {"succeeded", "completed"}
+    assert answer.headers["ETag"] == 'W/"2"'
+    assert "Retry-After" not in answer.headers
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_with_a_tag_it_waits_for_another_state(
+    engine: Engine, client: httpx.AsyncClient, path: str
+) -> None:
+    await engine.channel("kling", max_concurrency=1)
+    fake = Upstream(engine.router, "kling")
+    first = (await engine.create(MODELS["kling"])).snapshot
+    name = (await engine.create(MODELS["kling"])).snapshot.public_id
+    tag = (await client.get(f"{path}/{name}")).headers["ETag"]
+    headers = {"If-None-Match": tag}
+    asked = asyncio.create_task(client.get(f"{path}/{name}?wait=60", headers=headers))
+    await until(lambda: count(engine) == 1)
+    fake.on_poll = ["succeeded", "running"]
+    await engine.tick(minutes=1)
+    await engine.tick(seconds=5)
+
+    answer = await asked
+    again = await client.get(
+        f"{path}/{name}?wait=0.05", headers={"If-None-Match": answer.headers["ETag"]}
+    )
+    finished = await client.get(f"{path}/{first.public_id}")
+    over = await client.get(
+        f"{path}/{first.public_id}?wait=60", headers={"If-None-Match": finished.headers["ETag"]}
+    )
+
+    assert (answer.status_code, answer.json()["status"]) in [
+        (200, "processing"),
+        (200, "in_progress"),
+    ]
+    assert answer.headers["ETag"] != tag
+    assert again.status_code == 304
+    assert again.headers["openai-poll-after-ms"]
+    assert over.status_code == 304  # nothing can follow: nobody waits a minute for that
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_when_time_is_up_the_state_is_answered(
+    engine: Engine, client: httpx.AsyncClient, path: str
+) -> None:
+    _, name = await made(engine)
+
+    for wait in ("0", "0.0", "0.05", "00.05"):
+        answer = await client.get(f"{path}/{name}", params={"wait": wait, "other": "x"})
+        assert answer.status_code == 200, wait
+        assert answer.json()["status"] in {"processing", "in_progress"}
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize(
+    "query",
+    [
+        "61",
+        "60.1",
+        "-1",
+        "",
+        "abc",
+        "1e1",
+        "999999999999",
+        "%EF%BC%91",
+        "+1",
+        "0x1",
+        "NaN",
+        "1&wait=x",
+    ],
+)
+async def test_a_wait_that_is_none_is_refused(
+    engine: Engine, client: httpx.AsyncClient, path: str, query: str
+) -> None:
+    _, name = await made(engine)
+
+    answer = await client.get(f"{path}/{name}?wait={query}")
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"] == "wait"
+    assert (await client.get(f"{path}/{name}?waiting=1&no=wait")).status_code == 200
+
+
+async def test_what_is_not_there_is_not_waited_for(client: httpx.AsyncClient) -> None:
+    for path in PATHS:
+        answer = await client.get(f"{path}/task_0?wait=60")
+        assert answer.status_code == 404
+
+
+async def test_a_client_that_goes_away_is_forgotten_at_once(
+    engine: Engine, client: httpx.AsyncClient
+) -> None:
+    _, name = await made(engine)
+    asked = asyncio.create_task(client.get(f"{PATHS[0]}/{name}?wait=60"))
+    await until(lambda: count(engine) == 1)
+
+    asked.cancel()
+    await until(lambda: count(engine) == 0)
+
+    assert b'vidgate_waiters{kind="wait"} 0.0' in engine.services.metrics.render()
+
+
+async def test_a_server_that_stops_answers_all_who_wait(engine: Engine) -> None:
+    _, name = await made(engine)
+    async with open_waiting_api(engine) as (client, server):
+        asked = [asyncio.create_task(client.get(f"{path}/{name}?wait=60")) for path in PATHS * 5]
+        await until(lambda: count(engine) == 10)
+
+        server.should_exit = True
+        answers = await asyncio.gather(*asked)
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert {answer.json()["status"] for answer in answers} == {"processing", "in_progress"}
+
+
+@pytest.mark.parametrize("hints", [True, False])
+async def test_another_replica_answers_with_and_without_hints(
+    database_url: str, engine: Engine, *, hints: bool
+) -> None:
+    """The one that works is not the one that was asked."""
+    async with open_engine(database_url, clock=engine.clock) as other:
+        fake, name = await made(engine)
+        notifier, there = Notifier(engine.operator.database), other.services.changes
+        here = Changes(engine.services.reader, engine.services.waiters, notifier)
+        heard = asyncio.Event()
+        listener = Listener(database_url, callback=there.heard, on_reset=heard.set)
+        if hints:
+            listener.start()
+            await heard.wait()
+        # With hints nobody looks by himself.
+        interval = timedelta(hours=1) if hints else timedelta(seconds=0.1)
+        headers = {"Authorization": f"Bearer {engine.key}"}
+        async with open_waiting_api(other, interval=interval) as (client, _):
+            get = client.get(f"{PATHS[0]}/{name}?wait=60", headers=headers)
+            asked = asyncio.create_task(get)
+            await until(lambda: count(other) == 1)
+            await other.services.waiters.round()
+            fake.on_poll = ["succeeded"]
+            await engine.tick(minutes=1)
+            here.changed((await engine.task(name)).id)
+            answer = await asked
+        await listener.aclose()
+        await notifier.aclose()
+
+    assert answer.json()["status"] == "succeeded"

@@ -1,0 +1,60 @@
+"""The application over the real services, with somebody who waits there."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import httpx
+from tests.support.engine import Engine
+
+from vidgate.cli.servers import Server, bind, running, server_config, url_of
+from vidgate.config import Settings
+from vidgate.factory import Services
+from vidgate.loops import Loop
+from vidgate.main import create_app
+
+__all__ = ["open_waiting_api", "until"]
+
+
+async def until(is_true: Callable[[], bool]) -> None:
+    """Let others run until something is so; a test that waits in vain is ended by its limit."""
+    async with asyncio.timeout(20):
+        while not is_true():  # noqa: ASYNC110 - it is about what others do, who know no event of ours
+            await asyncio.sleep(0.001)
+
+
+@asynccontextmanager
+async def open_waiting_api(
+    engine: Engine, *, interval: timedelta = timedelta(seconds=0.5), looks: bool = True
+) -> AsyncIterator[tuple[httpx.AsyncClient, Server]]:
+    """Serve an engine over real sockets, as `vidgate serve` does.
+
+    Args:
+        engine: Whose services.
+        interval: Between two looks at those who wait.
+        looks: Whether anybody looks at all.
+    """
+
+    @asynccontextmanager
+    async def open_services(_settings: Settings) -> AsyncIterator[Services]:
+        loop = Loop("waiters", engine.services.waiters.round, interval, woken=wanted)
+        if looks:
+            loop.start()
+        yield engine.services
+        await loop.stop()
+
+    wanted = engine.services.waiters.wanted
+    app = create_app(engine.services.settings, open_services=open_services)
+    config = server_config(app, grace=timedelta(seconds=10))
+    server = Server(config)
+    with bind("127.0.0.1", 0) as listener:
+        async with (
+            running(server, listener),
+            httpx.AsyncClient(
+                base_url=url_of(listener),
+                headers={"Authorization": f"Bearer {engine.key}"},
+                timeout=30,
+            ) as client,
+        ):
+            yield client, server
