@@ -46,7 +46,6 @@ from vidgate.services.deliveries.webhook_secrets import WebhookSecrets
 from vidgate.services.metrics import Metrics
 from vidgate.services.tasks.creating import Created
 from vidgate.services.views.reading import TaskView
-from vidgate.services.views.waiting import Waiters
 
 __all__ = [
     "FIELD_MEANINGS",
@@ -368,6 +367,8 @@ class FakeServices:
     providers: dict[str, FakeProvider] = field(default_factory=lambda: {"kling": FakeProvider()})
     field_meanings: FieldMeanings = FIELD_MEANINGS
     metrics: Metrics = field(default_factory=Metrics)
+    waiters: Any = None
+    """For tests that wait over made-up services to put there."""
     is_worker_alive: bool = True
     ping_error: Exception | None = None
     is_writable: bool = True
@@ -375,10 +376,6 @@ class FakeServices:
     @property
     def canceller(self) -> FakeCanceller:
         return FakeCanceller(self.reader)
-
-    @property
-    def waiters(self) -> Waiters:
-        raise NotImplementedError("waiting is tested over the real services")
 
     @property
     def webhook_endpoints(self) -> WebhookEndpoints:

@@ -15,6 +15,7 @@ _EXPOSED_HEADERS = (
     "X-Vidgate-Unknown",
     "Retry-After",
     "openai-poll-after-ms",
+    "Preference-Applied",
     "x-should-retry",
     "Idempotent-Replayed",
     "Accept-Ranges",

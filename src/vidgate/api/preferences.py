@@ -9,10 +9,19 @@ from starlette.requests import Request
 
 from vidgate.api.dependencies import caller_of
 from vidgate.api.idempotency import REPLAYED, REPLAYED_DOCUMENTED
+from vidgate.constants import WAIT_MOST
 from vidgate.models.tasks import TaskWarning, WarningCode
 from vidgate.services.tasks.creating import Created
 
-__all__ = ["NOTES_DOCUMENTED", "PREFER", "is_strict", "tell_notes"]
+__all__ = [
+    "APPLIED_DOCUMENTED",
+    "NOTES_DOCUMENTED",
+    "PREFER",
+    "PREFER_WAIT",
+    "is_strict",
+    "preferred_wait",
+    "tell_notes",
+]
 
 PREFER: Mapping[str, Any] = {
     "name": "Prefer",
@@ -22,6 +31,19 @@ PREFER: Mapping[str, Any] = {
         "`handling=lenient` undoes it where the token says so."
     ),
     "schema": {"type": "string"},
+}
+PREFER_WAIT: Mapping[str, Any] = {
+    **PREFER,
+    "description": (
+        f"{PREFER['description']} `wait=N` waits up to N seconds, at most 60, for the end of the "
+        "task; the answer then has the members of the GET as well."
+    ),
+}
+APPLIED_DOCUMENTED: dict[str, Any] = {
+    "Preference-Applied": {
+        "description": "`wait=N` where `Prefer` asked for a wait.",
+        "schema": {"type": "string"},
+    }
 }
 NOTES_DOCUMENTED: dict[str, Any] = {
     "X-Vidgate-Ignored": {
@@ -58,6 +80,21 @@ _PLAIN = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) not in ",%
 _HANDLING = re.compile(
     r"(?:^|[,;])\s*handling\s*=\s*\"?(?P<word>strict|lenient)\"?\s*(?=[,;]|$)", re.IGNORECASE
 )
+
+
+_WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(?P<seconds>[0-9]+)\"?\s*(?=[,;]|$)", re.IGNORECASE)
+_DIGITS = 9
+"""More are a wait that is too long anyway, and a number that takes long to read."""
+
+
+def preferred_wait(request: Request) -> int | None:
+    """The seconds of `Prefer: wait=`, at most 60; `None` without one that can be read."""
+    for value in request.headers.getlist("prefer"):
+        if said := _WAIT.search(value):
+            digits = said["seconds"]
+            most = int(WAIT_MOST.total_seconds())
+            return most if len(digits) > _DIGITS else min(int(digits), most)
+    return None
 
 
 def is_strict(request: Request) -> bool:

@@ -10,7 +10,7 @@ from vidgate.constants import VIEW_BASE_BYTES, VIEW_BYTES, VIEW_MOST_BYTES, VIEW
 from vidgate.models.tasks import TaskSnapshot
 from vidgate.services.views.content_links import BASE
 
-__all__ = ["TaskView", "ViewCache"]
+__all__ = ["TaskView", "ViewCache", "is_large"]
 
 
 def _nothing(_view: "TaskView") -> None:
@@ -121,6 +121,11 @@ class ViewCache:
             self.drop(next(iter(self._views)))
 
 
+def is_large(task: TaskSnapshot) -> bool:
+    """Whether a state is too large to be remembered."""
+    return _weigh(task) > VIEW_MOST_BYTES
+
+
 def _is_small(view: TaskView) -> bool:
     return max(view.weight, _encoded(view)) <= VIEW_MOST_BYTES
 
@@ -131,6 +136,6 @@ def _encoded(view: TaskView) -> int:
 
 def _weigh(task: TaskSnapshot) -> int:
     """How large a state is, as JSON: what a client sent with it, and its links."""
-    document = [task.echo, task.asked, task.details, task.facts]
+    document = [dict(one) for one in (task.echo, task.asked, task.details, task.facts)]
     links = [output.result.url for output in task.outputs if output.result is not None]
     return len(json.dumps([document, links], ensure_ascii=False).encode(errors="replace"))

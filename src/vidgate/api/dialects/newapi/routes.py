@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from vidgate.api.bodies import BodyReader
 from vidgate.api.created import CreatedResponse
 from vidgate.api.dependencies import (
     TOKEN,
@@ -39,11 +40,14 @@ from vidgate.api.polls import (
     answer_poll,
     poll_headers,
 )
-from vidgate.api.preferences import NOTES_DOCUMENTED, PREFER, is_strict
+from vidgate.api.preferences import APPLIED_DOCUMENTED, NOTES_DOCUMENTED, PREFER_WAIT, is_strict
 from vidgate.api.ready_route import ReadyRoute
 from vidgate.api.schemas import FILE, FILES, error_answers, request_body
+from vidgate.api.waiting import wait_as_preferred
 from vidgate.api.writing import encode
+from vidgate.models.accounts import Caller
 from vidgate.models.tasks import TaskSnapshot
+from vidgate.services.tasks.creating import Created
 from vidgate.services.views.reading import TaskView
 
 __all__ = ["POLL_PATH", "poll_route", "router", "write_answer"]
@@ -89,12 +93,13 @@ router = APIRouter()
         200: {
             "model": GenerationCreated,
             "description": "The task is stored.",
-            "headers": POLL_HEADERS_DOCUMENTED | NOTES_DOCUMENTED,
+            "headers": POLL_HEADERS_DOCUMENTED | NOTES_DOCUMENTED | APPLIED_DOCUMENTED,
             "content": {"application/json": {"example": EXAMPLE_CREATED}},
         },
         **error_answers(400, 401, 403, 404, 405, 409, 413, 422, 500, 502, 503),
     },
-    openapi_extra=request_body(GenerationRequest, form=_FORM) | {"parameters": [PREFER, PARAMETER]},
+    openapi_extra=request_body(GenerationRequest, form=_FORM)
+    | {"parameters": [PREFER_WAIT, PARAMETER]},
 )
 async def create_generation(
     request: Request,
@@ -102,13 +107,27 @@ async def create_generation(
     services: ServicesDependency,
     bodies: BodiesDependency,
 ) -> Response:
+    began = services.clock.now()
+    created = await _create(request, caller, services, bodies)
+    waited = await wait_as_preferred(request, caller, services, created, began=began)
+    task = waited.created.snapshot
+    members = write_created(task)
+    if waited.headers:
+        has_envelope = services.settings.envelope
+        members |= write_answer(task, services.providers, has_envelope=has_envelope)
+    headers = {**poll_headers(task, services.clock.now()), **waited.headers}
+    return CreatedResponse(encode(members), waited.created, headers)
+
+
+async def _create(
+    request: Request, caller: Caller, services: Services, bodies: BodyReader
+) -> Created:
+    """Make the task. What was read of the body is gone afterwards, however long a wait follows."""
     read = partial(read_request, meanings=services.field_meanings, strict=is_strict(request))
     convert = with_once(request, read)
     async with bodies.read(request, convert) as (asked, once):
         wanted = replace(asked.request, ignored=asked.ignored)
-        created = await services.task_creator.create(caller, wanted, dialect=_DIALECT, once=once)
-    headers = poll_headers(created.snapshot, services.clock.now())
-    return CreatedResponse(encode(write_created(created.snapshot)), created, headers)
+        return await services.task_creator.create(caller, wanted, dialect=_DIALECT, once=once)
 
 
 @router.post(

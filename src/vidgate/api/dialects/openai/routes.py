@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from typing import Any, Never
 
@@ -53,8 +54,9 @@ from vidgate.api.forms import Form, UnexpectedFileError
 from vidgate.api.idempotency import PARAMETER, with_once
 from vidgate.api.links import LinkedAnswer
 from vidgate.api.polls import POLL_HEADERS_DOCUMENTED, poll_headers
-from vidgate.api.preferences import NOTES_DOCUMENTED, PREFER, is_strict
+from vidgate.api.preferences import APPLIED_DOCUMENTED, NOTES_DOCUMENTED, PREFER_WAIT, is_strict
 from vidgate.api.schemas import FILE, request_body
+from vidgate.api.waiting import wait_as_preferred
 from vidgate.api.writing import encode
 from vidgate.exceptions import InvalidParameterError, NotFoundError, TaskNotFoundError
 from vidgate.models.accounts import Caller
@@ -115,13 +117,13 @@ def _creating(body: type[BaseModel], *, parameters: tuple[Any, ...] = ()) -> dic
             200: {
                 "model": Video,
                 "description": "The task is stored.",
-                "headers": POLL_HEADERS_DOCUMENTED | NOTES_DOCUMENTED,
+                "headers": POLL_HEADERS_DOCUMENTED | NOTES_DOCUMENTED | APPLIED_DOCUMENTED,
                 "content": {_JSON: {"example": EXAMPLE_CREATED}},
             },
             **error_answers(400, 401, 403, 404, 405, 409, 413, 422, 429, 500, 502, 503),
         },
         "openapi_extra": request_body(body, form=_FORM)
-        | {"parameters": [*parameters, PREFER, PARAMETER]},
+        | {"parameters": [*parameters, PREFER_WAIT, PARAMETER]},
     }
 
 
@@ -141,13 +143,9 @@ async def create_video(
     services: ServicesDependency,
     bodies: BodiesDependency,
 ) -> Response:
-    read = partial(read_create, meanings=services.field_meanings, strict=is_strict(request))
-    convert = with_once(request, read)
-    async with bodies.read(request, convert) as (video, once):
-        created = await services.task_creator.create(
-            caller, _wanted(video), dialect=DIALECT, echo=video.echo, once=once
-        )
-    return _answer(created, services)
+    began = services.clock.now()
+    created = await _create(request, caller, services, bodies)
+    return await _answer(request, caller, services, created, began=began)
 
 
 @router.post(
@@ -292,6 +290,18 @@ async def retrieve_character() -> Never:
     )
 
 
+async def _create(
+    request: Request, caller: Caller, services: Services, bodies: BodyReader
+) -> Created:
+    """Make the task. What was read of the body is gone afterwards, however long a wait follows."""
+    read = partial(read_create, meanings=services.field_meanings, strict=is_strict(request))
+    convert = with_once(request, read)
+    async with bodies.read(request, convert) as (video, once):
+        return await services.task_creator.create(
+            caller, _wanted(video), dialect=DIALECT, echo=video.echo, once=once
+        )
+
+
 async def _follow_up(
     kind: FollowUp,
     read: Callable[[Form], VideoAsked],
@@ -301,10 +311,27 @@ async def _follow_up(
     services: Services,
     bodies: BodyReader,
 ) -> Response:
+    began = services.clock.now()
+    created = await _create_follow_up(
+        kind, read, request, caller=caller, services=services, bodies=bodies
+    )
+    return await _answer(request, caller, services, created, began=began)
+
+
+async def _create_follow_up(
+    kind: FollowUp,
+    read: Callable[[Form], VideoAsked],
+    request: Request,
+    *,
+    caller: Caller,
+    services: Services,
+    bodies: BodyReader,
+) -> Created:
+    """As `_create`."""
     try:
         async with bodies.read(request, with_once(request, read)) as (video, once):
             alike = {} if kind is FollowUp.EXTEND else await _measures(services, caller, video)
-            created = await services.task_creator.follow_up(
+            return await services.task_creator.follow_up(
                 caller,
                 kind,
                 video.source,
@@ -315,7 +342,6 @@ async def _follow_up(
             )
     except UnexpectedFileError as error:
         _advise(error)
-    return _answer(created, services)
 
 
 async def _measures(services: Services, caller: Caller, video: VideoAsked) -> dict[str, str]:
@@ -331,9 +357,13 @@ def _wanted(video: VideoAsked) -> VideoRequest:
     return replace(video.request, ignored=video.asked.ignored)
 
 
-def _answer(created: Created, services: Services) -> Response:
-    headers = poll_headers(created.snapshot, services.clock.now())
-    return CreatedResponse(encode(write_video(created.snapshot)), created, headers)
+async def _answer(
+    request: Request, caller: Caller, services: Services, created: Created, *, began: datetime
+) -> Response:
+    waited = await wait_as_preferred(request, caller, services, created, began=began)
+    task = waited.created.snapshot
+    headers = {**poll_headers(task, services.clock.now()), **waited.headers}
+    return CreatedResponse(encode(write_video(task)), waited.created, headers)
 
 
 def _advise(error: UnexpectedFileError) -> Never:
