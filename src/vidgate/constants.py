@@ -273,6 +273,12 @@ WAITERS_BATCH = 200
 WAITERS_PER_TOKEN = 1000
 """Waits and streams of one token at once in one process, so that it cannot fill the memory."""
 
+STREAM_COMMENT = timedelta(seconds=15)
+"""After so long without an event a stream has a comment, so that nobody takes it for dead."""
+
+STREAM_PATIENCE = timedelta(seconds=10)
+"""A listener that does not take in what was sent for so long is dropped."""
+
 REFUSAL_TOLD = timedelta(seconds=5)
 """After a refused submit until webhooks tell of it. A client that still waits gets the error itself
 and no id; then they are taken back."""

@@ -114,6 +114,7 @@ class Services:
     reader: TaskReader
     changes: Changes
     waiters: Waiters
+    places: WaitingPlaces
     catalogue: Catalogue
     callbacks: CallbackReceiver
     content: Content
@@ -283,6 +284,7 @@ def build_services(
         reader=parts.reader,
         changes=parts.changes,
         waiters=parts.waiters,
+        places=parts.places,
         catalogue=parts.catalogue,
         callbacks=parts.callbacks,
         content=parts.content,
@@ -331,7 +333,7 @@ class _Parts:
         return TaskReader(self._operator.tasks, monotonic=time.monotonic, links=self._links)
 
     @cached_property
-    def _places(self) -> WaitingPlaces:
+    def places(self) -> WaitingPlaces:
         return WaitingPlaces(metrics=self.metrics)
 
     @cached_property
@@ -339,7 +341,7 @@ class _Parts:
         return Waiters(
             tasks=self._operator.tasks,
             reader=self.reader,
-            places=self._places,
+            places=self.places,
             monotonic=time.monotonic,
         )
 

@@ -46,6 +46,7 @@ from vidgate.services.deliveries.webhook_secrets import WebhookSecrets
 from vidgate.services.metrics import Metrics
 from vidgate.services.tasks.creating import Created
 from vidgate.services.views.reading import TaskView
+from vidgate.services.views.waiting_places import WaitingPlaces
 
 __all__ = [
     "FIELD_MEANINGS",
@@ -376,6 +377,10 @@ class FakeServices:
     @property
     def canceller(self) -> FakeCanceller:
         return FakeCanceller(self.reader)
+
+    @property
+    def places(self) -> WaitingPlaces:
+        return WaitingPlaces(metrics=self.metrics)
 
     @property
     def webhook_endpoints(self) -> WebhookEndpoints:

@@ -26,6 +26,7 @@ from vidgate.services.metrics import Metrics
 from vidgate.services.tasks.creating import Created
 from vidgate.services.views.reading import TaskView
 from vidgate.services.views.waiting import Waiters
+from vidgate.services.views.waiting_places import WaitingPlaces
 
 __all__ = [
     "TOKEN",
@@ -167,6 +168,10 @@ class Services(Protocol):
     @property
     def waiters(self) -> Waiters:
         """Lets clients wait."""
+
+    @property
+    def places(self) -> WaitingPlaces:
+        """Counts who waits and listens."""
 
     @property
     def catalogue(self) -> _Catalogue:

@@ -25,7 +25,8 @@ class Dialect:
         name: Under which tasks remember in which format they were made.
         prefixes: Where everything needs a token, reads and unknown routes included.
         routers: Its routes, in the order in which they are tried.
-        polls: Make the routes that clients ask again and again, tried before all others.
+        polls: Make the routes that clients ask again and again, or listen to; tried before all
+            others.
         errors: How errors are written, by path prefix; elsewhere they have the flat body.
         schemes: How its callers may sign in place of sending a token, by path prefix.
         write_event: Writes a task as a GET answers it, for the data of an event; `None` where

@@ -24,6 +24,7 @@ __all__ = [
     "POLL_HEADERS_DOCUMENTED",
     "REQUEST_ID_DOCUMENTED",
     "answer_poll",
+    "body_of",
     "poll_headers",
 ]
 
@@ -132,11 +133,20 @@ async def answer_poll(
         await send({"type": "http.response.start", "status": 304, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
         return
-    pieces = view.encodings.get(dialect) or view.keep(dialect, write(view, services))
-    body = base_of(scope).join(pieces)
+    body = body_of(scope, view, dialect=dialect, write=write)
     headers += [_TYPE, (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+def body_of(
+    scope: Scope, view: TaskView, *, dialect: str, write: Callable[[TaskView, Services], bytes]
+) -> bytes:
+    """The bytes that a GET of a task answers with; but for the links made once for each state."""
+    pieces = view.encodings.get(dialect)
+    if pieces is None:
+        pieces = view.keep(dialect, write(view, services_of(scope)))
+    return base_of(scope).join(pieces)
 
 
 async def _wait(

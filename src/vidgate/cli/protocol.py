@@ -45,6 +45,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._address = ""
         self._bounds: ConnectionBounds | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._reader: asyncio.TimerHandle | None = None
+        """Ends the connection of a client that does not read."""
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -62,6 +64,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stop_waiting()
         if self._bounds is not None:
             self._bounds.leave(self._address)
+        self._stop_waiting_for_reader()
         super().connection_lost(exc)
 
     @override
@@ -79,6 +82,19 @@ class BoundedProtocol(HttpToolsProtocol):
         if leave is not None:
             leave()
         super().shutdown()
+
+    @override
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        patience = self.cycle.scope["state"].get("write_patience") if self.cycle else None
+        if patience is not None:
+            self._stop_waiting_for_reader()
+            self._reader = self.loop.call_later(patience, self.transport.abort)
+
+    @override
+    def resume_writing(self) -> None:
+        self._stop_waiting_for_reader()
+        super().resume_writing()
 
     @override
     def on_message_begin(self) -> None:
@@ -135,6 +151,11 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _stop_waiting_for_reader(self) -> None:
+        if self._reader is not None:
+            self._reader.cancel()
+            self._reader = None
 
     def _give_up(self) -> None:
         self._timer = None

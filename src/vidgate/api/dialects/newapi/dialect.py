@@ -5,7 +5,12 @@ from typing import Any
 
 from vidgate.api.dependencies import NativeAnswers
 from vidgate.api.dialect import Dialect
-from vidgate.api.dialects.newapi.routes import poll_route, router, write_answer
+from vidgate.api.dialects.newapi.routes import (
+    poll_route,
+    router,
+    task_events_route,
+    write_answer,
+)
 from vidgate.config import Settings
 from vidgate.models.tasks import TaskSnapshot
 
@@ -22,6 +27,6 @@ DIALECT = Dialect(
     name="newapi",
     prefixes=("/v1",),
     routers=(router,),
-    polls=(poll_route,),
+    polls=(poll_route, task_events_route),
     write_event=_write_event,
 )

@@ -43,6 +43,7 @@ from vidgate.api.polls import (
 from vidgate.api.preferences import APPLIED_DOCUMENTED, NOTES_DOCUMENTED, PREFER_WAIT, is_strict
 from vidgate.api.ready_route import ReadyRoute
 from vidgate.api.schemas import FILE, FILES, error_answers, request_body
+from vidgate.api.streams import LAST_EVENT_ID, STREAM_ANSWERS, stream_task
 from vidgate.api.waiting import wait_as_preferred
 from vidgate.api.writing import encode
 from vidgate.models.accounts import Caller
@@ -50,7 +51,7 @@ from vidgate.models.tasks import TaskSnapshot
 from vidgate.services.tasks.creating import Created
 from vidgate.services.views.reading import TaskView
 
-__all__ = ["POLL_PATH", "poll_route", "router", "write_answer"]
+__all__ = ["POLL_PATH", "poll_route", "router", "task_events_route", "write_answer"]
 
 _DIALECT = "newapi"
 POLL_PATH = PATH + "/{task_id}"
@@ -165,6 +166,11 @@ async def _read_task(scope: Scope, receive: Receive, send: Send) -> None:
     await answer_poll(scope, receive, send, task_id=task_id, dialect=_DIALECT, write=_encode_task)
 
 
+async def _stream_task(scope: Scope, receive: Receive, send: Send) -> None:
+    task_id: str = scope["path_params"]["task_id"]
+    await stream_task(scope, receive, send, task_id=task_id, dialect=_DIALECT, write=_encode_task)
+
+
 def _encode_task(view: TaskView, services: Services) -> bytes:
     has_envelope = services.settings.envelope
     return encode(write_answer(view.snapshot, services.providers, has_envelope=has_envelope))
@@ -215,5 +221,29 @@ def poll_route() -> ReadyRoute:
             },
             **POLL_ANSWERS,
             **error_answers(400, 401, 404, 405, 429, 500, 503),
+        },
+    )
+
+
+def task_events_route() -> ReadyRoute:
+    """The route by which clients listen to one task."""
+    return ReadyRoute(
+        POLL_PATH + "/events",
+        app=_stream_task,
+        parameters=[*_TASK_ID, LAST_EVENT_ID],
+        name="stream_generation",
+        response_class=Response,
+        summary="Listen to a task",
+        description=(
+            "Server-sent events: the task as it stands, then each state that follows, up to the "
+            "final one, with which the stream ends. A comment every 15 seconds. Whoever connects "
+            "again with the final state's `Last-Event-ID` is answered 204: nothing will follow."
+        ),
+        tags=[_TAG],
+        dependencies=[TOKEN],
+        responses={
+            **STREAM_ANSWERS,
+            204: {"description": "You have the final state."},
+            **error_answers(401, 404, 405, 429, 500, 503),
         },
     )
