@@ -273,6 +273,9 @@ WAITERS_BATCH = 200
 WAITERS_PER_TOKEN = 1000
 """Waits and streams of one token at once in one process, so that it cannot fill the memory."""
 
+FEED_MOST = 1000
+"""Changed tasks that are kept, as names, for one listener; with more it has to come again."""
+
 STREAM_COMMENT = timedelta(seconds=15)
 """After so long without an event a stream has a comment, so that nobody takes it for dead."""
 

@@ -24,6 +24,7 @@ from vidgate.db.clock import Clock, DatabaseClock
 from vidgate.db.deliveries import DeliveryStore
 from vidgate.db.notifications import Listener, Notifier
 from vidgate.db.once import OnceStore
+from vidgate.db.task_changes import TaskChangeStore
 from vidgate.db.webhooks import WebhookStore
 from vidgate.loops import Loop
 from vidgate.operators import OperatorContext, open_database_url, open_operator_context
@@ -62,6 +63,7 @@ from vidgate.services.tasks.repairs import Repairs
 from vidgate.services.tasks.sessions import Sessions
 from vidgate.services.views.changes import Changes
 from vidgate.services.views.content_links import ContentLinks
+from vidgate.services.views.feeds import Feeds
 from vidgate.services.views.reading import TaskReader
 from vidgate.services.views.waiting import Waiters
 from vidgate.services.views.waiting_places import WaitingPlaces
@@ -114,6 +116,7 @@ class Services:
     reader: TaskReader
     changes: Changes
     waiters: Waiters
+    feeds: Feeds
     places: WaitingPlaces
     catalogue: Catalogue
     callbacks: CallbackReceiver
@@ -284,6 +287,7 @@ def build_services(
         reader=parts.reader,
         changes=parts.changes,
         waiters=parts.waiters,
+        feeds=parts.feeds,
         places=parts.places,
         catalogue=parts.catalogue,
         callbacks=parts.callbacks,
@@ -346,9 +350,21 @@ class _Parts:
         )
 
     @cached_property
+    def feeds(self) -> Feeds:
+        return Feeds(
+            changes=TaskChangeStore(self._operator.database),
+            reader=self.reader,
+            clock=self._clock,
+            monotonic=time.monotonic,
+        )
+
+    @cached_property
     def changes(self) -> Changes:
         return Changes(
-            self.reader, self.waiters, self._notifier, on_change=self.deliverer.wanted.set
+            self.reader,
+            (self.waiters, self.feeds),
+            self._notifier,
+            on_change=self.deliverer.wanted.set,
         )
 
     # Channels
@@ -632,6 +648,13 @@ class _Parts:
             self.waiters.round,
             WAITERS_LOOK,
             woken=self.waiters.wanted,
+            spacing=WAITERS_SPACING,
+        )
+        yield Loop(
+            "feeds",
+            self.feeds.round,
+            WAITERS_LOOK,
+            woken=self.feeds.wanted,
             spacing=WAITERS_SPACING,
         )
         yield Loop("gauges", self._measure, _GAUGE_INTERVAL)

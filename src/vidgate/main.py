@@ -111,6 +111,7 @@ def create_app(
 def _leave(services: Services) -> None:
     """Answer all who wait, because the server is about to stop."""
     services.waiters.leave()
+    services.feeds.leave()
 
 
 class _Application(FastAPI):

@@ -173,7 +173,7 @@ async def test_another_replica_answers_with_and_without_hints(
     async with open_engine(database_url, clock=engine.clock) as other:
         fake, name = await made(engine)
         notifier, there = Notifier(engine.operator.database), other.services.changes
-        here = Changes(engine.services.reader, engine.services.waiters, notifier)
+        here = Changes(engine.services.reader, (), notifier)
         heard = asyncio.Event()
         listener = Listener(database_url, callback=there.heard, on_reset=heard.set)
         if hints:

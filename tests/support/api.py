@@ -369,6 +369,7 @@ class FakeServices:
     field_meanings: FieldMeanings = FIELD_MEANINGS
     metrics: Metrics = field(default_factory=Metrics)
     waiters: Any = None
+    feeds: Any = None
     """For tests that wait over made-up services to put there."""
     is_worker_alive: bool = True
     ping_error: Exception | None = None

@@ -26,25 +26,27 @@ async def until(is_true: Callable[[], bool]) -> None:
 
 @asynccontextmanager
 async def open_waiting_api(
-    engine: Engine, *, interval: timedelta = timedelta(seconds=0.5), looks: bool = True
+    engine: Engine, *, interval: timedelta = timedelta(seconds=0.5)
 ) -> AsyncIterator[tuple[httpx.AsyncClient, Server]]:
     """Serve an engine over real sockets, as `vidgate serve` does.
 
     Args:
         engine: Whose services.
         interval: Between two looks at those who wait.
-        looks: Whether anybody looks at all.
     """
 
     @asynccontextmanager
     async def open_services(_settings: Settings) -> AsyncIterator[Services]:
-        loop = Loop("waiters", engine.services.waiters.round, interval, woken=wanted)
-        if looks:
+        loops = [
+            Loop("looks", looker.round, interval, woken=looker.wanted)
+            for looker in (engine.services.waiters, engine.services.feeds)
+        ]
+        for loop in loops:
             loop.start()
         yield engine.services
-        await loop.stop()
+        for loop in loops:
+            await loop.stop()
 
-    wanted = engine.services.waiters.wanted
     app = create_app(engine.services.settings, open_services=open_services)
     config = server_config(app, grace=timedelta(seconds=10))
     server = Server(config)

@@ -24,6 +24,7 @@ from vidgate.services.deliveries.endpoints import WebhookEndpoints
 from vidgate.services.deliveries.webhook_secrets import WebhookSecrets
 from vidgate.services.metrics import Metrics
 from vidgate.services.tasks.creating import Created
+from vidgate.services.views.feeds import Feeds
 from vidgate.services.views.reading import TaskView
 from vidgate.services.views.waiting import Waiters
 from vidgate.services.views.waiting_places import WaitingPlaces
@@ -168,6 +169,10 @@ class Services(Protocol):
     @property
     def waiters(self) -> Waiters:
         """Lets clients wait."""
+
+    @property
+    def feeds(self) -> Feeds:
+        """Lets clients listen to all their tasks."""
 
     @property
     def places(self) -> WaitingPlaces:

@@ -1,9 +1,12 @@
 """Server-sent events: states of tasks as they come, for as long as a client listens."""
 
 import asyncio
+import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final, TypeAlias
+from uuid import UUID
 
 from starlette.types import Receive, Scope, Send
 
@@ -12,11 +15,12 @@ from vidgate.api.dependencies import Services, caller_of, services_of
 from vidgate.api.polls import REQUEST_ID_DOCUMENTED, body_of
 from vidgate.api.waiting import until_gone
 from vidgate.constants import STREAM_COMMENT, STREAM_PATIENCE
-from vidgate.exceptions import DatabaseUnavailableError, TaskNotFoundError
+from vidgate.exceptions import DatabaseUnavailableError, InvalidParameterError, TaskNotFoundError
+from vidgate.services.views.feeds import Feed
 from vidgate.services.views.reading import TaskView
 from vidgate.services.views.waiting import Watch
 
-__all__ = ["LAST_EVENT_ID", "STREAM_ANSWERS", "WriteView", "stream_task"]
+__all__ = ["LAST_EVENT_ID", "STREAM_ANSWERS", "WriteView", "stream_account", "stream_task"]
 
 WriteView: TypeAlias = Callable[[TaskView, Services], bytes]
 """Makes the data of an event: the same bytes as the GET answers with."""
@@ -141,7 +145,7 @@ class _TaskTeller:
         await self._sink.event(write_version(view.snapshot), body)
         return view.snapshot.status.is_final
 
-    async def follow(self, name: str, account_id: Any, gone: asyncio.Future[Any]) -> None:
+    async def follow(self, name: str, account_id: UUID, gone: asyncio.Future[Any]) -> None:
         """Send each state that is another than the last, until the final one."""
         while not (gone.done() or self._services.waiters.is_leaving):
             if not await self._watch.changed(STREAM_COMMENT.total_seconds(), gone):
@@ -158,6 +162,108 @@ class _TaskTeller:
             if view.snapshot.version > self._watch.seen and await self.tell(view):
                 return
             del view
+
+
+async def stream_account(
+    scope: Scope, receive: Receive, send: Send, *, dialect: str, write: WriteView
+) -> None:
+    """Tell what happens to all tasks of the caller's account, for as long as it listens.
+
+    Args:
+        scope: Of the request.
+        receive: Tells that the client has gone.
+        send: Takes the events.
+        dialect: By which the bytes are remembered.
+        write: Makes them.
+
+    Raises:
+        InvalidParameterError: The `Last-Event-ID` is none of ours.
+        TooManyWaitersError: The token listens too often already.
+        DatabaseUnavailableError: Nothing could be read.
+    """
+    services, caller = services_of(scope), caller_of(scope)
+    known = last_event_id(scope)
+    since = None if known is None else _read_position(known)
+    with services.places.take(caller.token.id, "events"):
+        async with services.feeds.open(caller.account_id) as feed:
+            sink = _EventSink(scope, send)
+            # An id without an event: also who has heard nothing yet can go on from here.
+            position = feed.began_at if since is None else since
+            await sink.open(b"id: %b\n\n" % _write_position(position).encode())
+            teller = _AccountTeller(
+                sink, feed, scope, position=position, dialect=dialect, write=write
+            )
+            if not _is_head(scope):
+                await _listen(receive, partial(teller.follow, caller.account_id, since))
+            await sink.close()
+
+
+class _AccountTeller:
+    """Tells what happens to the tasks of one account."""
+
+    def __init__(
+        self,
+        sink: _EventSink,
+        feed: Feed,
+        scope: Scope,
+        *,
+        position: datetime,
+        dialect: str,
+        write: WriteView,
+    ) -> None:
+        self._sink = sink
+        self._feed = feed
+        self._scope = scope
+        self._services = services_of(scope)
+        self._position = position
+        self._dialect = dialect
+        self._write = write
+
+    async def follow(
+        self, account_id: UUID, since: datetime | None, gone: asyncio.Future[Any]
+    ) -> None:
+        """Send what has changed since then, and from then on each change."""
+        try:
+            if since is not None:
+                async for name, changed_at in self._feed.past(since):
+                    if gone.done() or self._services.feeds.is_leaving:
+                        return
+                    await self._tell(name, account_id, changed_at)
+            while not (gone.done() or self._feed.is_lost or self._services.feeds.is_leaving):
+                found = await self._feed.next(STREAM_COMMENT.total_seconds(), gone)
+                if found is not None:
+                    await self._tell(found[0], account_id, found[1])
+                elif not gone.done():
+                    await self._sink.write(_COMMENT)
+        except DatabaseUnavailableError:
+            return  # the client comes again, and goes on from where it was
+
+    async def _tell(self, name: str, account_id: UUID, changed_at: datetime) -> None:
+        try:
+            view = await self._services.reader.read(name, account_id)
+        except TaskNotFoundError:
+            return  # its client has removed it meanwhile
+        body = body_of(self._scope, view, dialect=self._dialect, write=self._write)
+        self._position = max(self._position, changed_at)
+        await self._sink.event(_write_position(self._position), body)
+
+
+_EPOCH: Final = datetime.fromtimestamp(0, UTC)
+_POSITION: Final = re.compile(r"[0-9a-f]{1,14}")
+
+
+def _write_position(moment: datetime) -> str:
+    """Name a moment up to which everything was told."""
+    return f"{(moment - _EPOCH) // timedelta(microseconds=1):x}"
+
+
+def _read_position(text: str) -> datetime:
+    if not _POSITION.fullmatch(text):
+        raise InvalidParameterError(
+            "Last-Event-ID must be the id of an event of this stream; leave it out to begin now.",
+            param="Last-Event-ID",
+        )
+    return _EPOCH + timedelta(microseconds=int(text, 16))
 
 
 _PAUSE_SECONDS: Final = 2.0

@@ -433,10 +433,10 @@ OUTPUTS = Statement(
     .where(outputs.c.task_id == bindparam("task_id", type_=Uuid))
     .order_by(outputs.c.position)
 )
-# The videos that a task has so far are part of its state.
+# The videos that a task has so far are part of its state. Each revision has its time.
 OUTPUT_ENDED = Statement(
     update(tasks)
-    .values(revision=tasks.c.revision + 1)
+    .values(revision=tasks.c.revision + 1, amended_at=func.now())
     .where(tasks.c.id == bindparam("task_id", type_=Uuid))
 )
 _finished = (

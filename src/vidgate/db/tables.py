@@ -261,6 +261,13 @@ tasks = Table(
     PrimaryKeyConstraint("id"),
     CheckConstraint(f"status IN {_TASK_STATUSES}", name="status"),
     Index("tasks_account_id_id_idx", "account_id", "id"),
+    # Each revision sets one of these times.
+    Index(
+        "tasks_changed_idx",
+        "account_id",
+        text("GREATEST(created_at, started_at, finished_at, amended_at)"),
+        "id",
+    ),
     Index("tasks_amended_at_idx", "amended_at", postgresql_where=text("amended_at IS NOT NULL")),
     Index(
         "tasks_unfinished_idx",

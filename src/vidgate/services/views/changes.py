@@ -1,14 +1,20 @@
 """Hints that a task changed: to this process at once, to the others by NOTIFY."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Protocol
 from uuid import UUID
 
 from vidgate.db.notifications import Notifier
 from vidgate.models.ids import public_id
 from vidgate.services.views.reading import TaskReader
-from vidgate.services.views.waiting import Waiters
 
 __all__ = ["Changes"]
+
+
+class _Hinted(Protocol):
+    def wake(self, name: str) -> None: ...
+
+    def wake_all(self) -> None: ...
 
 
 class Changes:
@@ -17,6 +23,7 @@ class Changes:
     Nothing depends on a hint being heard.
 
     Args:
+        hinted: Who waits and listens.
         notifier: To the other processes; `None` where the database offers no LISTEN.
         on_change: Called after each change that this process made.
     """
@@ -24,13 +31,13 @@ class Changes:
     def __init__(
         self,
         reader: TaskReader,
-        waiters: Waiters,
+        hinted: Sequence[_Hinted],
         notifier: Notifier | None,
         *,
         on_change: Callable[[], object] = lambda: None,
     ) -> None:
         self._reader = reader
-        self._waiters = waiters
+        self._hinted = tuple(hinted)
         self._notifier = notifier
         self._on_change = on_change
 
@@ -45,9 +52,11 @@ class Changes:
     def heard(self, name: str) -> None:
         """Take over what another process says of a task."""
         self._reader.evict(name)
-        self._waiters.wake(name)
+        for one in self._hinted:
+            one.wake(name)
 
     def missed(self) -> None:
         """Look at everything: hints may have been lost."""
         self._reader.evict_all()
-        self._waiters.wake_all()
+        for one in self._hinted:
+            one.wake_all()

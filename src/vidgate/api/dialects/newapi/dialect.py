@@ -6,6 +6,7 @@ from typing import Any
 from vidgate.api.dependencies import NativeAnswers
 from vidgate.api.dialect import Dialect
 from vidgate.api.dialects.newapi.routes import (
+    events_route,
     poll_route,
     router,
     task_events_route,
@@ -27,6 +28,6 @@ DIALECT = Dialect(
     name="newapi",
     prefixes=("/v1",),
     routers=(router,),
-    polls=(poll_route, task_events_route),
+    polls=(poll_route, task_events_route, events_route),
     write_event=_write_event,
 )

@@ -43,7 +43,7 @@ from vidgate.api.polls import (
 from vidgate.api.preferences import APPLIED_DOCUMENTED, NOTES_DOCUMENTED, PREFER_WAIT, is_strict
 from vidgate.api.ready_route import ReadyRoute
 from vidgate.api.schemas import FILE, FILES, error_answers, request_body
-from vidgate.api.streams import LAST_EVENT_ID, STREAM_ANSWERS, stream_task
+from vidgate.api.streams import LAST_EVENT_ID, STREAM_ANSWERS, stream_account, stream_task
 from vidgate.api.waiting import wait_as_preferred
 from vidgate.api.writing import encode
 from vidgate.models.accounts import Caller
@@ -51,7 +51,7 @@ from vidgate.models.tasks import TaskSnapshot
 from vidgate.services.tasks.creating import Created
 from vidgate.services.views.reading import TaskView
 
-__all__ = ["POLL_PATH", "poll_route", "router", "task_events_route", "write_answer"]
+__all__ = ["POLL_PATH", "events_route", "poll_route", "router", "task_events_route", "write_answer"]
 
 _DIALECT = "newapi"
 POLL_PATH = PATH + "/{task_id}"
@@ -171,6 +171,10 @@ async def _stream_task(scope: Scope, receive: Receive, send: Send) -> None:
     await stream_task(scope, receive, send, task_id=task_id, dialect=_DIALECT, write=_encode_task)
 
 
+async def _stream_account(scope: Scope, receive: Receive, send: Send) -> None:
+    await stream_account(scope, receive, send, dialect=_DIALECT, write=_encode_task)
+
+
 def _encode_task(view: TaskView, services: Services) -> bytes:
     has_envelope = services.settings.envelope
     return encode(write_answer(view.snapshot, services.providers, has_envelope=has_envelope))
@@ -246,4 +250,25 @@ def task_events_route() -> ReadyRoute:
             204: {"description": "You have the final state."},
             **error_answers(401, 404, 405, 429, 500, 503),
         },
+    )
+
+
+def events_route() -> ReadyRoute:
+    """The route by which clients listen to all their tasks."""
+    return ReadyRoute(
+        "/v1/events",
+        app=_stream_account,
+        parameters=[LAST_EVENT_ID],
+        name="stream_events",
+        response_class=Response,
+        summary="Listen to all tasks",
+        description=(
+            "Server-sent events: each task of the token's account when it changes, whatever "
+            "dialect made it, with the body of `GET /v1/video/generations/{task_id}`. Never "
+            "closed by itself. After a `Last-Event-ID` every task that has changed since comes "
+            "once, as it stands; states in between may be missing, and one may come twice."
+        ),
+        tags=[_TAG],
+        dependencies=[TOKEN],
+        responses={**STREAM_ANSWERS, **error_answers(400, 401, 405, 429, 500, 503)},
     )

@@ -1,0 +1,244 @@
+"""Clients that listen to all tasks of their account: woken by hints, looked after by one query."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeAlias
+from uuid import UUID
+
+from vidgate.constants import CACHE_WINDOW, FEED_MOST, WAITERS_BATCH, WAITERS_RECHECK
+from vidgate.db.clock import Clock
+from vidgate.db.task_changes import TaskChange, TaskChangeStore
+from vidgate.models.ids import parse_public_id, public_id
+from vidgate.services.views.reading import TaskReader
+
+__all__ = ["Feed", "Feeds"]
+
+_FIRST = UUID(int=0)
+
+_Named: TypeAlias = tuple[str, datetime]
+"""The public id of a task that changed, and when it did."""
+
+
+class Feed:
+    """One who listens. What was not told yet is kept as names: a task is told as it stands then.
+
+    Attributes:
+        began_at: Database time; what changes from then on is told.
+        is_lost: Whether more has changed than is kept: the client has to come again.
+    """
+
+    def __init__(self, feeds: "Feeds", changes: TaskChangeStore, account_id: UUID) -> None:
+        self.began_at = feeds.now()
+        self.is_lost = False
+        self._feeds = feeds
+        self._changes = changes
+        self._account_id = account_id
+        self._pending: dict[str, datetime] = {}
+        self._woken: asyncio.Future[None] | None = None
+
+    async def past(self, since: datetime) -> AsyncIterator[_Named]:
+        """What has changed since then, each task once; also a little that had changed before.
+
+        Raises:
+            DatabaseUnavailableError: It could not be read.
+        """
+        # What was committed then may have been dated a little earlier.
+        last = (since - CACHE_WINDOW, _FIRST)
+        while True:
+            page = await self._changes.page(self._account_id, after=last, limit=WAITERS_BATCH)
+            for change in page:
+                yield public_id("task_", change.id), change.changed_at
+            if len(page) < WAITERS_BATCH:
+                return
+            last = (page[-1].changed_at, page[-1].id)
+
+    async def next(self, seconds: float, gone: asyncio.Future[Any]) -> _Named | None:
+        """Wait for a change.
+
+        Args:
+            seconds: How long at most.
+            gone: Done when nobody listens any more.
+
+        Returns:
+            `None` where time is up, nobody listens any more, or the process is about to stop.
+        """
+        if not self._pending and not self._feeds.is_leaving:
+            self._woken = asyncio.get_running_loop().create_future()
+            await asyncio.wait(
+                (self._woken, gone), timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+            )
+            self._woken = None
+        if not self._pending or self._feeds.is_leaving:
+            return None
+        name = next(iter(self._pending))
+        return name, self._pending.pop(name)
+
+    def add(self, name: str, changed_at: datetime) -> None:
+        """Take note of a change."""
+        self._pending[name] = changed_at
+        if len(self._pending) > FEED_MOST:
+            self._pending.clear()
+            self.is_lost = True
+        self.wake()
+
+    def wake(self) -> None:
+        """End `next`, where somebody is in it."""
+        if self._woken is not None and not self._woken.done():
+            self._woken.set_result(None)
+
+
+@dataclass(slots=True, eq=False)
+class _Account:
+    """An account that somebody listens to.
+
+    Attributes:
+        seen: The changes of late that were told: their revisions and times.
+    """
+
+    feeds: set[Feed] = field(default_factory=set)
+    seen: dict[UUID, tuple[int, datetime]] = field(default_factory=dict)
+
+
+class Feeds:
+    """All who listen to whole accounts in this process.
+
+    Args:
+        clock: Database time.
+        monotonic: Seconds that only grow.
+
+    Attributes:
+        wanted: Set when a round is due before its time.
+        is_leaving: Whether the process is about to stop, so that nobody listens any more.
+    """
+
+    def __init__(
+        self,
+        *,
+        changes: TaskChangeStore,
+        reader: TaskReader,
+        clock: Clock,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._changes = changes
+        self._reader = reader
+        self._clock = clock
+        self._monotonic = monotonic
+        self._accounts: dict[UUID, _Account] = {}
+        self._hinted: set[UUID] = set()
+        self._checked_at = float("-inf")
+        self._known_until = clock.now()
+        self.wanted = asyncio.Event()
+        self.is_leaving = False
+
+    def now(self) -> datetime:
+        """Database time."""
+        return self._clock.now()
+
+    @asynccontextmanager
+    async def open(self, account_id: UUID) -> AsyncIterator[Feed]:
+        """Listen to an account meanwhile.
+
+        Raises:
+            DatabaseUnavailableError: It could not be read.
+        """
+        if not self._accounts:
+            self._known_until = self._clock.now()
+        feed = Feed(self, self._changes, account_id)
+        account = self._accounts.setdefault(account_id, _Account())
+        account.feeds.add(feed)
+        try:
+            if len(account.feeds) == 1:
+                # The looks to come go back a little: what they find of before is not told.
+                past = await self._changes.since([account_id], self._known_until - CACHE_WINDOW)
+                for change in past:
+                    if change.changed_at <= feed.began_at:
+                        account.seen.setdefault(change.id, (change.revision, change.changed_at))
+            yield feed
+        finally:
+            account.feeds.discard(feed)
+            if not account.feeds:
+                del self._accounts[account_id]
+
+    def wake(self, name: str) -> None:
+        """Look at a task soon: it may have changed."""
+        task_id = parse_public_id("task_", name) if self._accounts else None
+        if task_id is not None:
+            self._hinted.add(task_id)
+            self.wanted.set()
+
+    def wake_all(self) -> None:
+        """Look at everything soon: hints may have been lost."""
+        self._checked_at = float("-inf")
+        if self._accounts:
+            self.wanted.set()
+
+    def leave(self) -> None:
+        """Let nobody listen any more: the process is about to stop."""
+        self.is_leaving = True
+        for account in self._accounts.values():
+            for feed in account.feeds:
+                feed.wake()
+
+    async def round(self) -> None:
+        """Find what has changed: what hints told of, every two seconds whatever there is.
+
+        Raises:
+            DatabaseUnavailableError: It could not be read; the next round tries again.
+        """
+        started, now = self._monotonic(), self._clock.now()
+        hinted, self._hinted = self._hinted, set()
+        accounts = list(self._accounts)
+        if not accounts:
+            return
+        is_full = started - self._checked_at >= WAITERS_RECHECK.total_seconds()
+        try:
+            if is_full:
+                changed = await self._changes.since(accounts, self._known_until - CACHE_WINDOW)
+            else:
+                changed = await self._changes.among(list(hinted), accounts) if hinted else []
+            new = [change for change in changed if self._is_new(change)]
+            await self._warm(new, started)
+        except BaseException:
+            self._hinted |= hinted
+            raise
+        for change in new:
+            self._tell(change)
+        if is_full:
+            self._checked_at, self._known_until = started, now
+            self._forget(now - CACHE_WINDOW)
+
+    def _is_new(self, change: TaskChange) -> bool:
+        account = self._accounts.get(change.account_id)
+        if account is None:
+            return False  # nobody listens any more
+        revision, _ = account.seen.get(change.id, (-1, None))
+        return change.revision > revision
+
+    async def _warm(self, changes: Sequence[TaskChange], read_at: float) -> None:
+        """Read for all who listen what each of them would read next."""
+        wanted = []
+        for change in changes:
+            view = self._reader.cached(public_id("task_", change.id), change.account_id)
+            if view is None or view.snapshot.revision < change.revision:
+                wanted.append(change.id)
+        for first in range(0, len(wanted), WAITERS_BATCH):
+            part = wanted[first : first + WAITERS_BATCH]
+            for snapshot in await self._changes.snapshots(part):
+                self._reader.remember(snapshot, read_at)
+
+    def _tell(self, change: TaskChange) -> None:
+        account = self._accounts.get(change.account_id)
+        if account is None:
+            return
+        account.seen[change.id] = (change.revision, change.changed_at)
+        for feed in account.feeds:
+            feed.add(public_id("task_", change.id), change.changed_at)
+
+    def _forget(self, before: datetime) -> None:
+        for account in self._accounts.values():
+            old = [one for one, (_, at) in account.seen.items() if at < before]
+            for task_id in old:
+                del account.seen[task_id]
