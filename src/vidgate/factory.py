@@ -19,6 +19,7 @@ from vidgate.constants import (
     WAITERS_LOOK,
     WAITERS_SPACING,
 )
+from vidgate.db.cancellations import CancellationStore
 from vidgate.db.capacity import ping
 from vidgate.db.clock import Clock, DatabaseClock
 from vidgate.db.deliveries import DeliveryStore
@@ -55,6 +56,7 @@ from vidgate.services.deliveries.webhook_secrets import WebhookSecrets
 from vidgate.services.metrics import Metrics
 from vidgate.services.tasks.cancelling import Canceller
 from vidgate.services.tasks.creating import TaskCreator
+from vidgate.services.tasks.deadlines import Deadlines
 from vidgate.services.tasks.direct_calls import DirectCalls
 from vidgate.services.tasks.idempotency import Repetitions
 from vidgate.services.tasks.planning import Planner
@@ -84,6 +86,9 @@ _log = structlog.get_logger(__name__)
 _WORK_INTERVAL = timedelta(seconds=0.25)
 """Between two looks for due work: what it adds to the lag of a task is half of it on average."""
 
+_DEADLINE_INTERVAL = timedelta(seconds=1)
+"""Between two looks for tasks whose clients' deadlines have come: those are whole seconds."""
+
 _REFILL_SPACING = timedelta(seconds=0.025)
 """Between two looks for due work where places became free for it: some are filled at a time, and
 still they stand empty only for a small part of what an answer takes."""
@@ -112,6 +117,7 @@ class Services:
     task_creator: TaskCreator
     direct_calls: DirectCalls
     canceller: Canceller
+    deadlines: Deadlines
     repairs: Repairs
     reader: TaskReader
     changes: Changes
@@ -211,6 +217,7 @@ async def open_services(
             await asyncio.gather(
                 services.worker.stop(settings.shutdown_grace),
                 services.deliverer.stop(settings.shutdown_grace),
+                services.deadlines.stop(settings.shutdown_grace),
                 services.task_creator.drain(settings.shutdown_grace),
             )
 
@@ -283,6 +290,7 @@ def build_services(
         task_creator=parts.task_creator,
         direct_calls=parts.direct_calls,
         canceller=parts.canceller,
+        deadlines=parts.deadlines,
         repairs=parts.repairs,
         reader=parts.reader,
         changes=parts.changes,
@@ -570,6 +578,15 @@ class _Parts:
             acts=self._operator.acts,
         )
 
+    @cached_property
+    def deadlines(self) -> Deadlines:
+        return Deadlines(
+            store=CancellationStore(self._operator.database),
+            canceller=self.canceller,
+            changes=self.changes,
+            clock=self._clock,
+        )
+
     # Content
 
     @cached_property
@@ -669,6 +686,7 @@ class _Parts:
             spacing=_REFILL_SPACING,
         )
         yield Loop("submits", self.worker.submit, _WORK_INTERVAL)
+        yield Loop("deadlines", self.deadlines.round, _DEADLINE_INTERVAL)
         yield Loop(
             "webhooks",
             self.deliverer.round,

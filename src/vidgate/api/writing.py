@@ -14,6 +14,7 @@ from vidgate.models.tasks import TaskError, TaskSnapshot, TaskStatus
 
 __all__ = [
     "Part",
+    "choices_of",
     "encode",
     "facts_of",
     "failure_of",
@@ -74,6 +75,14 @@ def write_warnings(task: TaskSnapshot) -> list[dict[str, Any]]:
         {"code": warning.code.value, "param": warning.param, "message": warning.message}
         for warning in task.warnings
     ]
+
+
+def choices_of(task: TaskSnapshot) -> dict[str, Any]:
+    """What was chosen for a task, and what became of its client's own deadline."""
+    choices = {"upstream_model": task.upstream_model, **task.details}
+    if task.cancel_after is not None:
+        choices["cancel_after"] = task.cancel_after
+    return choices
 
 
 def facts_of(result: VideoResult | None) -> dict[str, Any]:

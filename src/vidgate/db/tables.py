@@ -249,6 +249,11 @@ tasks = Table(
     Column("end_user", Text),
     Column("seed", BigInteger),
     Column("callback_url", Text),
+    Column(
+        "cancel_after",
+        Text,
+        comment="a client's own deadline, or what came of it",
+    ),
     Column("reserved_micros", BigInteger, nullable=False, server_default=text("0")),
     Column("charged_micros", BigInteger),
     Column("error_code", Text),
@@ -492,6 +497,19 @@ delivery_tries = Table(
     Column("answer", Text, comment="its beginning"),
     PrimaryKeyConstraint("delivery_id", "number"),
     comment="What became of each try to deliver a webhook.",
+)
+
+cancellations = Table(
+    "cancellations",
+    metadata,
+    Column("task_id", Uuid, primary_key=True),
+    Column("account_id", Uuid, nullable=False),
+    Column("tries", Integer, nullable=False, server_default=text("0")),
+    _time("due_at", nullable=False),
+    Column("lease_id", Uuid),
+    _time("lease_until"),
+    Index("cancellations_due_at_idx", "due_at"),
+    comment="Tasks to be cancelled then, unless they are final before.",
 )
 
 copies = Table(

@@ -37,6 +37,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from vidgate.constants import HEAVY_BYTES, LIST_BYTES
 from vidgate.db.announcing import announcement
 from vidgate.db.attempts import NewAttempt, insert_attempt
+from vidgate.db.cancellations import insert_cancellation
 from vidgate.db.documents import (
     StoredInput,
     read_request,
@@ -52,6 +53,7 @@ from vidgate.models.attempts import Attempt
 from vidgate.models.ids import first_id
 from vidgate.models.outcomes import VideoResult
 from vidgate.models.requests import IdempotencyClaim, VideoRequest
+from vidgate.models.spans import write_span
 from vidgate.models.tasks import (
     OutputSnapshot,
     TaskError,
@@ -95,6 +97,7 @@ class NewTask:
     end_user: str | None = None
     seed: int | None = None
     callback_url: str | None = None
+    cancel_after: timedelta | None = None
     created_at: datetime
     is_heavy: bool = False
 
@@ -116,6 +119,7 @@ _INSERTED = (
     "end_user",
     "seed",
     "callback_url",
+    "cancel_after",
     "created_at",
 )
 _new_output = (
@@ -163,6 +167,7 @@ _SNAPSHOT_COLUMNS = [
         "warnings",
         "end_user",
         "seed",
+        "cancel_after",
         "created_at",
         "started_at",
         "finished_at",
@@ -487,6 +492,9 @@ class TaskStore:
             if once is not None:
                 await claim_key(transaction, once, task.account_id, task.id, task.created_at)
             await transaction.fetch(_INSERT, **binds, outputs=len(options), now=task.created_at)
+            if task.cancel_after is not None:
+                due_at = task.created_at + task.cancel_after
+                await insert_cancellation(transaction, task.id, task.account_id, due_at)
             for position, media_type, content in task.inputs:
                 await transaction.execute(
                     _INSERT_INPUT,
@@ -705,6 +713,7 @@ def _task_binds(task: NewTask) -> dict[str, Any]:
         "end_user": task.end_user,
         "seed": task.seed,
         "callback_url": task.callback_url,
+        "cancel_after": None if task.cancel_after is None else write_span(task.cancel_after),
         "created_at": task.created_at,
     }
 
@@ -728,6 +737,7 @@ def _to_snapshot(rows: Sequence[Record]) -> TaskSnapshot:
         warnings=read_warnings(row["warnings"]),
         user=row["end_user"],
         seed=row["seed"],
+        cancel_after=row["cancel_after"],
         progress=_progress(status, rows),
         next_ask_at=min((one["next_ask_at"] for one in rows if one["next_ask_at"]), default=None),
         usual=_span(max((one["usual_seconds"] or 0 for one in rows), default=0)),

@@ -50,6 +50,7 @@ class VideoRequest:
             taken out of it before an adapter sees it.
         ignored: Fields that its dialect had no use for already, so that no adapter sees them.
         n: How many videos, each a job of its own.
+        cancel_after: When it is to be cancelled, counted from its creation; `None` for never.
         strict: Whether what would be ignored, adjusted or passed on unknown is an error instead.
         channel_id: The one channel it can run at, because it names something that was made there;
             `None` for any.
@@ -76,6 +77,7 @@ class VideoRequest:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     n: int = 1
+    cancel_after: timedelta | None = None
     strict: bool = False
     channel_id: UUID | None = None
     vendor_format: str | None = None

@@ -127,6 +127,7 @@ class TaskSnapshot:
         facts: What is run, as `RunFacts` has it, without the members that are unknown.
         warnings: What was not done to the letter.
         seed: The one asked for, `None` if none was.
+        cancel_after: Its client's own deadline, such as `10m`, or `not_possible`; `None` without.
         progress: Percent from 0 to 100.
         next_ask_at: When its provider is asked next, `None` while that is under way or unknown.
         usual: How long most tasks of its model run, `None` where nobody knows.
@@ -148,6 +149,7 @@ class TaskSnapshot:
     warnings: tuple[TaskWarning, ...] = ()
     user: str | None = None
     seed: int | None = None
+    cancel_after: str | None = None
     progress: int = 0
     next_ask_at: datetime | None = None
     usual: timedelta | None = None

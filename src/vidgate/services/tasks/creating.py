@@ -26,6 +26,7 @@ from vidgate.models.accounts import Caller
 from vidgate.models.attempts import Attempt
 from vidgate.models.ids import public_id
 from vidgate.models.requests import IdempotencyClaim, VideoRequest
+from vidgate.models.spans import write_span
 from vidgate.models.tasks import (
     AttemptStatus,
     FollowUp,
@@ -381,6 +382,7 @@ def _first_snapshot(plan: Plan, option: Option) -> TaskSnapshot:
         warnings=warnings_of(plan.request, option.translation),
         user=task.end_user,
         seed=task.seed,
+        cancel_after=None if task.cancel_after is None else write_span(task.cancel_after),
         created_at=task.created_at,
         outputs=(OutputSnapshot(status=TaskStatus.QUEUED),) * len(plan.options),
     )

@@ -154,6 +154,7 @@ class Planner:
             end_user=request.user,
             seed=_asked_seed(request),
             callback_url=prepared.callback_url,
+            cancel_after=request.cancel_after,
             created_at=now,
             is_heavy=request.is_heavy,
         )

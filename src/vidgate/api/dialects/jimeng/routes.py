@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from vidgate.api.bodies import BodyReader
+from vidgate.api.cancel_after import read_cancel_after
 from vidgate.api.created import CreatedResponse
 from vidgate.api.dependencies import (
     TOKEN,
@@ -117,7 +118,7 @@ async def _submit(
     async with bodies.read(with_signed_body(request), convert) as (asked, once):
         created = await services.task_creator.create(
             caller_of(request.scope),
-            replace(asked, strict=is_strict(request)),
+            replace(asked, strict=is_strict(request), cancel_after=read_cancel_after(request)),
             dialect=_DIALECT,
             once=once,
         )

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from vidgate.api.cancel_after import read_cancel_after
 from vidgate.api.created import CreatedResponse
 from vidgate.api.dependencies import (
     TOKEN,
@@ -144,7 +145,9 @@ def _add_legacy(endpoint: Legacy) -> None:
     ) -> Response:
         convert = with_once(request, partial(read_legacy, endpoint=endpoint))
         async with bodies.read(request, convert) as (asked, once), claimed(asked, once) as claim:
-            wanted = replace(asked, strict=is_strict(request))
+            wanted = replace(
+                asked, strict=is_strict(request), cancel_after=read_cancel_after(request)
+            )
             created = await services.task_creator.create(
                 caller, wanted, dialect=_DIALECT, echo=prompt_echo(asked), once=claim
             )
@@ -218,7 +221,9 @@ def _add_new(endpoint: New) -> None:
             request, partial(read_new, endpoint=endpoint, model=request.path_params["model"])
         )
         async with bodies.read(request, convert) as (asked, once), claimed(asked, once) as claim:
-            wanted = replace(asked, strict=is_strict(request))
+            wanted = replace(
+                asked, strict=is_strict(request), cancel_after=read_cancel_after(request)
+            )
             echo = {**prompt_echo(asked), GENERATION: NEW_GENERATION}
             created = await services.task_creator.create(
                 caller, wanted, dialect=_DIALECT, echo=echo, once=claim

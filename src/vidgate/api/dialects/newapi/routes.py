@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from vidgate.api.bodies import BodyReader
+from vidgate.api.cancel_after import CANCEL_AFTER, read_cancel_after
 from vidgate.api.created import CreatedResponse
 from vidgate.api.dependencies import (
     TOKEN,
@@ -100,7 +101,7 @@ router = APIRouter()
         **error_answers(400, 401, 403, 404, 405, 409, 413, 422, 500, 502, 503),
     },
     openapi_extra=request_body(GenerationRequest, form=_FORM)
-    | {"parameters": [PREFER_WAIT, PARAMETER]},
+    | {"parameters": [PREFER_WAIT, CANCEL_AFTER, PARAMETER]},
 )
 async def create_generation(
     request: Request,
@@ -127,7 +128,9 @@ async def _create(
     read = partial(read_request, meanings=services.field_meanings, strict=is_strict(request))
     convert = with_once(request, read)
     async with bodies.read(request, convert) as (asked, once):
-        wanted = replace(asked.request, ignored=asked.ignored)
+        wanted = replace(
+            asked.request, ignored=asked.ignored, cancel_after=read_cancel_after(request)
+        )
         return await services.task_creator.create(caller, wanted, dialect=_DIALECT, once=once)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from vidgate.api.links import write_urls
 from vidgate.api.writing import (
+    choices_of,
     facts_of,
     failure_of,
     seed_of,
@@ -62,7 +63,7 @@ def write_created(task: TaskSnapshot) -> dict[str, Any]:
         "status": _STATUS_WORDS[task.status],
         "progress": task.progress,
         "created_at": unix_seconds(task.created_at),
-        "metadata": {"upstream_model": task.upstream_model, **task.details},
+        "metadata": choices_of(task),
         "urls": write_urls(task.public_id, PATH),
         "warnings": write_warnings(task),
     }
@@ -84,8 +85,7 @@ def write_task(task: TaskSnapshot, native_answer: NativeAnswer | None) -> dict[s
         "url": result.url if result else None,
         "format": "mp4",
         "metadata": {
-            "upstream_model": task.upstream_model,
-            **task.details,
+            **choices_of(task),
             **facts_of(result),
             "seed": seed_of(task, result),
         },

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from vidgate.api.bodies import BodyReader
+from vidgate.api.cancel_after import CANCEL_AFTER, read_cancel_after
 from vidgate.api.created import CreatedResponse
 from vidgate.api.dependencies import (
     TOKEN,
@@ -123,7 +124,7 @@ def _creating(body: type[BaseModel], *, parameters: tuple[Any, ...] = ()) -> dic
             **error_answers(400, 401, 403, 404, 405, 409, 413, 422, 429, 500, 502, 503),
         },
         "openapi_extra": request_body(body, form=_FORM)
-        | {"parameters": [*parameters, PREFER_WAIT, PARAMETER]},
+        | {"parameters": [*parameters, PREFER_WAIT, CANCEL_AFTER, PARAMETER]},
     }
 
 
@@ -298,7 +299,7 @@ async def _create(
     convert = with_once(request, read)
     async with bodies.read(request, convert) as (video, once):
         return await services.task_creator.create(
-            caller, _wanted(video), dialect=DIALECT, echo=video.echo, once=once
+            caller, _wanted(request, video), dialect=DIALECT, echo=video.echo, once=once
         )
 
 
@@ -335,7 +336,7 @@ async def _create_follow_up(
                 caller,
                 kind,
                 video.source,
-                _wanted(video),
+                _wanted(request, video),
                 dialect=DIALECT,
                 echo={**alike, **video.echo},
                 once=once,
@@ -353,8 +354,10 @@ async def _measures(services: Services, caller: Caller, video: VideoAsked) -> di
     return measures_of(view.snapshot)
 
 
-def _wanted(video: VideoAsked) -> VideoRequest:
-    return replace(video.request, ignored=video.asked.ignored)
+def _wanted(request: Request, video: VideoAsked) -> VideoRequest:
+    return replace(
+        video.request, ignored=video.asked.ignored, cancel_after=read_cancel_after(request)
+    )
 
 
 async def _answer(

@@ -6,6 +6,7 @@ from typing import Any
 
 from vidgate.api.links import write_urls
 from vidgate.api.writing import (
+    choices_of,
     facts_of,
     failure_of,
     plain_number,
@@ -71,8 +72,7 @@ def write_video(task: TaskSnapshot) -> dict[str, Any]:
         "error": write_failure(failure_of(task)),
         "url": result.url if result else None,
         "metadata": {
-            "upstream_model": task.upstream_model,
-            **task.details,
+            **choices_of(task),
             **facts_of(result),
             "seed": seed_of(task, result),
         },

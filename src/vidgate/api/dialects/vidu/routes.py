@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from vidgate.api.cancel_after import read_cancel_after
 from vidgate.api.created import CreatedResponse
 from vidgate.api.dependencies import (
     TOKEN,
@@ -81,7 +82,11 @@ def _creator(endpoint: Endpoint) -> Callable[..., Awaitable[Response]]:
     ) -> Response:
         convert = with_once(request, partial(read_request, endpoint=endpoint))
         async with bodies.read(request, convert) as (asked, once):
-            wanted = replace(asked.request, strict=is_strict(request))
+            wanted = replace(
+                asked.request,
+                strict=is_strict(request),
+                cancel_after=read_cancel_after(request),
+            )
             created = await services.task_creator.create(
                 caller, wanted, dialect=_DIALECT, echo=asked.echo, once=once
             )
