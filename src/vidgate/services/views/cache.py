@@ -26,6 +26,8 @@ class TaskView:
         encodings: By dialect, the bytes it answers with: the pieces between which, as in any answer
             of ours, `BASE` stands. Each client has its own base put there.
         weight: Of the state itself, as JSON, in bytes; set when it is remembered.
+        head: The headers that it is answered with, and until when they hold, in seconds of the
+            process's own clock; `None` before they were made.
         grown: Told when a dialect has added its bytes.
     """
 
@@ -33,6 +35,7 @@ class TaskView:
     read_at: float
     encodings: dict[str, tuple[bytes, ...]] = field(default_factory=dict)
     weight: int = 0
+    head: tuple[float, list[tuple[bytes, bytes]]] | None = None
     grown: Callable[["TaskView"], None] = field(default=_nothing, repr=False, compare=False)
 
     def keep(self, dialect: str, body: bytes) -> tuple[bytes, ...]:
