@@ -43,7 +43,7 @@ class Watch:
     topic: _Topic
     seen: _Version
     waiters: "Waiters"
-    woken: asyncio.Future[None] | None = None
+    woken: asyncio.Future[bool] | None = None
 
     async def changed(self, seconds: float, gone: asyncio.Future[Any]) -> bool:
         """Wait until there may be another state than the one that was seen.
@@ -59,19 +59,28 @@ class Watch:
             return False
         if self.topic.version > self.seen:
             return True
-        self.woken = asyncio.get_running_loop().create_future()
+        if gone.done():
+            return False
+        # By hand, since `asyncio.wait` takes more memory than all the rest.
+        loop = asyncio.get_running_loop()
+        self.woken = loop.create_future()
+        timer = loop.call_later(seconds, self._end)
+        gone.add_done_callback(self._end)
         try:
-            await asyncio.wait(
-                (self.woken, gone), timeout=seconds, return_when=asyncio.FIRST_COMPLETED
-            )
-            return self.woken.done() and not self.waiters.is_leaving
+            return await self.woken and not self.waiters.is_leaving
         finally:
             self.woken = None
+            timer.cancel()
+            gone.remove_done_callback(self._end)
 
     def wake(self) -> None:
-        """End `changed`, where somebody is in it."""
+        """End `changed`, where somebody is in it, because of another state."""
         if self.woken is not None and not self.woken.done():
-            self.woken.set_result(None)
+            self.woken.set_result(True)
+
+    def _end(self, _gone: object = None) -> None:
+        if self.woken is not None and not self.woken.done():
+            self.woken.set_result(False)
 
 
 class Waiters:
