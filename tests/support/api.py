@@ -79,6 +79,7 @@ def urls_of(
     return {
         "get": f"{base}{get}/{task_id}",
         "cancel": f"{base}/v1/video/generations/{task_id}/cancel",
+        "events": f"{base}/v1/video/generations/{task_id}/events",
         "content": f"{base}/v1/videos/{task_id}/content",
     }
 

@@ -76,5 +76,6 @@ def write_urls(public_id: str, get: str) -> dict[str, Any]:
     return {
         "get": f"{BASE}{get}/{public_id}",
         "cancel": f"{BASE}/v1/video/generations/{public_id}/cancel",
+        "events": f"{BASE}/v1/video/generations/{public_id}/events",
         "content": f"{BASE}/v1/videos/{public_id}/content",
     }

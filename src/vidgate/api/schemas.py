@@ -114,6 +114,7 @@ class TaskUrls(BaseModel):
 
     get: str = Field(description="The task as it stands.")
     cancel: str = Field(description="To be sent a POST.")
+    events: str = Field(description="The states of the task as they come, server-sent.")
     content: str = Field(description="The video, once it is finished.")
 
 

@@ -28,6 +28,7 @@ _ID = "task_01k9x4n8e0f0m8z2q6y7v3b5ct"
 _URLS = {
     "get": f"https://video.example.com/v1/videos/{_ID}",
     "cancel": f"https://video.example.com/v1/video/generations/{_ID}/cancel",
+    "events": f"https://video.example.com/v1/video/generations/{_ID}/events",
     "content": f"https://video.example.com/v1/videos/{_ID}/content",
 }
 _OTHER_MODEL = (
