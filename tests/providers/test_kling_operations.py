@@ -245,6 +245,7 @@ def test_a_rotated_secret_signs_too() -> None:
         replace(VECTOR, headers={}),
         replace(VECTOR, body=VECTOR.body + b" "),
         replace(VECTOR, body=b""),
+        replace(VECTOR, body=b"\xff"),
         with_headers(webhook_id=""),
         with_headers(webhook_id="9876543211"),
         with_headers(webhook_timestamp=""),
