@@ -69,6 +69,8 @@ async def test_no_bad_request_leaves_a_row_or_calls_upstream(
             {"metadata": {"callback_url": "ftp://a.test/"}},
             (400, "invalid_parameter", "metadata.callback_url"),
         ),
+        ({"webhook_url": "ftp://a.test/"}, (400, "invalid_parameter", "metadata.webhook_url")),
+        ({"webhook_url": 5}, (400, "invalid_parameter", "metadata.webhook_url")),
         ({"metadata": {"callback_url": 5}}, (400, "invalid_parameter", "metadata.callback_url")),
     ],
 )

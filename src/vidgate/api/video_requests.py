@@ -2,7 +2,9 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from vidgate.api.fields import FieldReader
@@ -37,6 +39,7 @@ _PIXELS = re.compile(r"\s*([0-9]{1,6})\s*[xX*\u00d7]\s*([0-9]{1,6})\s*")
 _SHAPE = re.compile(
     r"\s*([0-9]{1,4}(?:\.[0-9]{1,4})?)\s*[:\u2236]\s*([0-9]{1,4}(?:\.[0-9]{1,4})?)\s*"
 )
+_NO_ALIASES: Mapping[str, str] = MappingProxyType({})
 _SAME_FORMATS = frozenset({"", "url", "mp4"})
 
 
@@ -58,6 +61,7 @@ def read_video_request(
     strict: bool,
     meanings: FieldMeanings,
     is_follow_up: bool = False,
+    aliases: Mapping[str, str] = _NO_ALIASES,
 ) -> Asked:
     """Read the generic fields; what is left of a request is taken as members of `metadata`.
 
@@ -69,6 +73,7 @@ def read_video_request(
         meanings: What we make of vendor fields.
         is_follow_up: Whether a video is named to go on from, which knows a model and needs no
             prompt; both are empty then if they are missing.
+        aliases: Other names, in this dialect, of members of `metadata` that are ours.
 
     Raises:
         InvalidParameterError: A field is missing, of the wrong type or impossible; it names it.
@@ -88,6 +93,7 @@ def read_video_request(
     user = fields.text("user", longest=_USER_CHARACTERS)
     metadata = fields.members("metadata")
     metadata = _raise_own(_read_rest(fields) | metadata, meanings)
+    metadata, renamed = _take_aliases(metadata, aliases)
     images, last_frame = take_last_frame(metadata, images)
     check_inline_sizes(metadata)
     says_something = any(metadata.get(name) for name in meanings.prompts) or holds_picture(
@@ -111,7 +117,7 @@ def read_video_request(
         user=user or None,
         metadata=metadata,
         strict=strict,
-        names=_names(duration_field, picture_field),
+        names=_names(duration_field, picture_field) | renamed,
         work_bytes=fields.work_bytes,
     )
     return Asked(request, ignored)
@@ -131,19 +137,37 @@ def _raise_own(metadata: dict[str, Any], meanings: FieldMeanings) -> dict[str, A
     """Read the client's own members of vendor objects as members of `metadata`."""
     for holder, names in meanings.nested.items():
         members = metadata.get(holder)
-        if not isinstance(members, dict):
-            continue
-        for name in names:
-            value, given = members.get(name), metadata.get(name)
-            if value in (None, ""):
-                continue
-            if given not in (None, "", value):
-                param = f"metadata.{holder}.{name}"
-                raise InvalidParameterError(
-                    f"metadata.{name} and {param} differ; send one of them.", param=param
-                )
-            metadata = metadata | {name: value}
+        if isinstance(members, dict):
+            for name in names:
+                metadata = _raise(metadata, name, members.get(name), source=f"{holder}.{name}")
     return metadata
+
+
+def _take_aliases(
+    metadata: dict[str, Any], aliases: Mapping[str, str]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Read members by their own names, and tell which of them the client calls otherwise."""
+    renamed: dict[str, str] = {}
+    for alias, name in aliases.items():
+        if alias in metadata:
+            rest = {key: value for key, value in metadata.items() if key != alias}
+            if metadata.get(name) in (None, ""):
+                renamed[name] = alias
+            metadata = _raise(rest, name, metadata[alias], source=alias)
+    return metadata, renamed
+
+
+def _raise(metadata: dict[str, Any], name: str, value: Any, *, source: str) -> dict[str, Any]:
+    """Take a value for a member of `metadata` that the client gave elsewhere."""
+    given = metadata.get(name)
+    if value in (None, ""):
+        return metadata
+    if given not in (None, "", value):
+        param = f"metadata.{source}"
+        raise InvalidParameterError(
+            f"metadata.{name} and {param} differ; send one of them.", param=param
+        )
+    return metadata | {name: value}
 
 
 def _read_prompt(fields: FieldReader) -> str:

@@ -28,6 +28,7 @@ from vidgate.api.forms import Form
 from vidgate.api.writing import encode
 from vidgate.exceptions import (
     DatabaseUnavailableError,
+    InvalidParameterError,
     ModelNotFoundError,
     NoChannelError,
     PermissionDeniedError,
@@ -378,6 +379,41 @@ def test_other_fields_are_members_of_metadata_which_wins() -> None:
     )
 
     assert request.metadata == {"mode": "std", "nothing": None, "big": 10**40}
+
+
+HOOK = "https://hooks.test/a.png"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"webhook_url": HOOK},
+        {"metadata": {"webhook_url": HOOK}},
+        {"webhook_url": HOOK, "callback_url": HOOK},
+        {"webhook_url": HOOK, "metadata": {"callback_url": ""}},
+        {"webhook_url": "", "metadata": {"callback_url": HOOK}},
+        {"webhook_url": None, "callback_url": HOOK},
+        {"webhook_url": HOOK, "metadata": {"options": {"callback_url": HOOK}}},
+    ],
+)
+def test_webhook_url_is_another_name_of_callback_url(fields: dict[str, Any]) -> None:
+    metadata = dict(read(model="kling-v3", prompt="a boat", **fields).metadata)
+    metadata.pop("options", None)
+    assert metadata == {"callback_url": HOOK}
+
+
+def test_a_webhook_is_no_picture_that_stands_for_the_prompt() -> None:
+    with pytest.raises(InvalidParameterError, match="prompt is required"):
+        read(model="kling-v3", prompt="", webhook_url=HOOK)
+
+
+@pytest.mark.parametrize("place", ["callback_url", "options"])
+def test_two_webhooks_that_differ_are_refused(place: str) -> None:
+    other = "https://hooks.test/b"
+    given = {place: {"callback_url": other} if place == "options" else other}
+    with pytest.raises(InvalidParameterError, match="differ") as caught:
+        read(model="kling-v3", prompt="a boat", webhook_url=HOOK, metadata=given)
+    assert caught.value.param == "metadata.webhook_url"
 
 
 def test_null_is_absent() -> None:

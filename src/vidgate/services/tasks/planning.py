@@ -179,7 +179,7 @@ class Planner:
         url = request.metadata.get(CALLBACK_URL)
         if url is None or url == "":
             return None
-        param = f"metadata.{CALLBACK_URL}"
+        param = f"metadata.{request.names.get(CALLBACK_URL, CALLBACK_URL)}"
         if not isinstance(url, str):
             raise InvalidParameterError(f"{param} must be a URL.", param=param)
         try:

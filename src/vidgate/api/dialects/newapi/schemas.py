@@ -79,8 +79,8 @@ class GenerationRequest(RequestBody):
     metadata: dict[str, Any] | None = Field(
         default=None,
         description=(
-            "Vendor fields, laid over the translated request unchanged. `callback_url` is told "
-            "of the end of the task."
+            "Vendor fields, laid over the translated request unchanged. `callback_url` (or "
+            "`webhook_url`) is told of the end of the task."
         ),
     )
     n: int | None = Field(
