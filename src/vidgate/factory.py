@@ -51,6 +51,7 @@ from vidgate.services.content.routes import ContentWays
 from vidgate.services.content.source import Content
 from vidgate.services.deliveries.deliverer import Deliverer, WriteWebhook
 from vidgate.services.deliveries.endpoints import WebhookEndpoints
+from vidgate.services.deliveries.redelivering import Redelivering
 from vidgate.services.deliveries.sender import WebhookSender
 from vidgate.services.deliveries.webhook_secrets import WebhookSecrets
 from vidgate.services.metrics import Metrics
@@ -128,6 +129,7 @@ class Services:
     callbacks: CallbackReceiver
     content: Content
     deliverer: Deliverer
+    redelivering: Redelivering
     webhook_endpoints: WebhookEndpoints
     webhook_secrets: WebhookSecrets
     metrics: Metrics
@@ -301,6 +303,7 @@ def build_services(
         callbacks=parts.callbacks,
         content=parts.content,
         deliverer=parts.deliverer,
+        redelivering=parts.redelivering,
         webhook_endpoints=parts.webhook_endpoints,
         webhook_secrets=parts.webhook_secrets,
         metrics=parts.metrics,
@@ -615,11 +618,11 @@ class _Parts:
 
     @cached_property
     def _webhooks(self) -> WebhookStore:
-        return WebhookStore(self._operator.database)
+        return self._operator.webhooks
 
     @cached_property
     def _deliveries(self) -> DeliveryStore:
-        return DeliveryStore(self._operator.database)
+        return self._operator.deliveries
 
     @cached_property
     def webhook_secrets(self) -> WebhookSecrets:
@@ -638,6 +641,12 @@ class _Parts:
             sender=self._sender,
             clock=self._clock,
             allowed_networks=self._settings.allowed_networks,
+        )
+
+    @cached_property
+    def redelivering(self) -> Redelivering:
+        return Redelivering(
+            deliveries=self._deliveries, endpoints=self.webhook_endpoints, clock=self._clock
         )
 
     @cached_property

@@ -17,10 +17,12 @@ from vidgate.db.accounts import AccountStore
 from vidgate.db.acts import ActStore
 from vidgate.db.attempts import AttemptStore
 from vidgate.db.channels import ChannelStore
+from vidgate.db.deliveries import DeliveryStore
 from vidgate.db.embedded import EmbeddedServer
 from vidgate.db.engine import Database
 from vidgate.db.migrating import migrate, require_current
 from vidgate.db.tasks import TaskStore
+from vidgate.db.webhooks import WebhookStore
 from vidgate.loops import Loop
 from vidgate.providers.base import Provider
 from vidgate.providers.registry import build_providers
@@ -46,6 +48,8 @@ class OperatorContext:
     channels: ChannelStore
     tasks: TaskStore
     attempts: AttemptStore
+    deliveries: DeliveryStore
+    webhooks: WebhookStore
     acts: ActStore
     box: SecretBox
     provisioning: Provisioning
@@ -124,6 +128,8 @@ async def open_operator_context(
             channels=channels,
             tasks=TaskStore(database),
             attempts=AttemptStore(database),
+            deliveries=DeliveryStore(database),
+            webhooks=WebhookStore(database),
             acts=ActStore(database),
             box=box,
             provisioning=provisioning,

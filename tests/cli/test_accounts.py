@@ -21,7 +21,7 @@ def test_an_account_has_a_name_of_its_own(cli: Cli) -> None:
 
 
 def test_lists_are_arrays_even_when_empty(cli: Cli) -> None:
-    for group in ("account", "token", "channel", "task"):
+    for group in ("account", "token", "channel", "task", "webhook"):
         assert cli(group, "list", "--json").json == []
         assert cli(group, "list").code == 0
 

@@ -11,16 +11,18 @@ from tests.cli.conftest import Cli
 from vidgate.cli.app import load_command
 
 KEY = "a-very-secret-key"
-NOUNS = ("account", "token", "channel")
+NOUNS = ("account", "token", "channel", "webhook")
 CREATE: dict[str, tuple[str, ...]] = {
     "account": ("account", "create", "one"),
     "token": ("token", "create", "one"),
     "channel": ("channel", "create", "one", "--provider", "kling", "--key", KEY),
+    "webhook": ("webhook", "create", "one", "--url", "https://hooks.example.com/a"),
 }
 SET: dict[str, tuple[str, ...]] = {
     "account": ("account", "set", "one", "--name", "two"),
     "token": ("token", "set", "one", "--name", "two"),
     "channel": ("channel", "set", "one", "--name", "two"),
+    "webhook": ("webhook", "set", "one", "--name", "two"),
 }
 WHY = ("--reason", "because Ann asked")
 
@@ -35,7 +37,7 @@ def test_every_noun_has_the_same_verbs(noun: str) -> None:
     commands = load_command(noun).commands
     assert {"create", "list", "show", "set", "delete"} <= commands.keys()
     for verb, command in commands.items():
-        changes = verb not in {"list", "show", "test"}
+        changes = verb not in {"list", "show", "test", "deliveries"}
         assert ("reason" in {one.name for one in command.params}) == changes, verb
 
 
@@ -83,12 +85,12 @@ def test_a_name_is_another_s_or_free(cli: Cli, noun: str) -> None:
     cli(*CREATE[noun])
     said = cli(noun, "set", "one", "--name", " ")
     assert "printable" in said.sentence
-    if noun != "token":  # tokens may share one
+    if noun not in {"token", "webhook"}:  # they may share one
         cli(*(part.replace("one", "two") for part in CREATE[noun]))
         assert "already" in cli(*SET[noun]).sentence
 
 
-@pytest.mark.parametrize("noun", ["token", "channel"])
+@pytest.mark.parametrize("noun", ["token", "channel", "webhook"])
 def test_a_change_that_changes_nothing_is_not_understood(bare_cli: Cli, noun: str) -> None:
     said = bare_cli(noun, "set", "one")
     assert said.code == 2

@@ -38,6 +38,8 @@ def imported_by(*arguments: str) -> set[str]:
         (("token", "list"), SERVING),
         (("channel", "list"), SERVING),
         (("task", "list"), SERVING),
+        (("webhook", "list"), SERVING),
+        (("webhook", "deliveries"), SERVING),
         (("models",), SERVING),
     ],
 )

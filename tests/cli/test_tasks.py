@@ -26,7 +26,13 @@ VIDEO = b"a video, or something like it" * 1000
 
 
 async def store(
-    *, account: str, model: str, user: str | None, channel: str, url: str | None
+    *,
+    account: str,
+    model: str,
+    user: str | None,
+    channel: str,
+    url: str | None,
+    at: datetime = NOW,
 ) -> str:
     """A task that succeeded with this link, or one that waits for a slot."""
     async with open_operator_context(Settings()) as operator:
@@ -42,7 +48,7 @@ async def store(
             upstream_model=model,
             document={},
             end_user=user,
-            created_at=NOW,
+            created_at=at,
         )
         attempt = NewAttempt(
             id=new_id(),
@@ -54,10 +60,10 @@ async def store(
             endpoint="/",
             correlation=str(task.id),
             pace=JobPace(),
-            created_at=NOW,
-            deadline_at=NOW + timedelta(days=1),
-            submit_ends_at=NOW + timedelta(minutes=1),
-            lease=Lease(new_id(), NOW + timedelta(minutes=2)),
+            created_at=at,
+            deadline_at=at + timedelta(days=1),
+            submit_ends_at=at + timedelta(minutes=1),
+            lease=Lease(new_id(), at + timedelta(minutes=2)),
             max_concurrency=None if url else 0,
         )
         [stored] = await operator.tasks.create(task, [attempt])
@@ -66,7 +72,7 @@ async def store(
                 stored,
                 attempt.lease,
                 status=AttemptStatus.SUCCEEDED,
-                now=NOW + timedelta(seconds=5),
+                now=at + timedelta(seconds=5),
                 result=VideoResult(url=url),
             )
         return public_id("task_", task.id)

@@ -6,7 +6,8 @@ import typer
 
 from vidgate.cli.documents import account_document, act_document
 from vidgate.cli.output import JsonOption, print_json, print_one, print_table
-from vidgate.cli.running import ReasonOption, author, with_operator
+from vidgate.cli.running import OverlapOption, ReasonOption, author, with_operator
+from vidgate.constants import WEBHOOK_OVERLAP
 
 if TYPE_CHECKING:
     from vidgate.models.accounts import Account
@@ -94,6 +95,36 @@ def delete_account(
         return await operator.provisioning.delete_account(account, author(reason))
 
     print_one(account_document(with_operator(delete)), as_json=as_json)
+
+
+@commands.command("webhook-secret")
+def show_webhook_secret(
+    account: _Account,
+    *,
+    rotate: Annotated[bool, typer.Option("--rotate", help="Make a new one first.")] = False,
+    overlap: OverlapOption = None,
+    reason: ReasonOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the secret that signs what goes to the `callback_url` of an account's tasks."""
+    from vidgate.api.webhook_bodies import WebhookBodies
+    from vidgate.factory import open_tools
+
+    async def read(operator: "OperatorContext") -> dict[str, Any]:
+        owner = await operator.provisioning.account(account)
+        async with open_tools(operator, webhook_bodies=WebhookBodies) as tools:
+            secrets = tools.webhook_secrets
+            if rotate:
+                await secrets.rotate(
+                    owner.id,
+                    None,
+                    overlap=WEBHOOK_OVERLAP if overlap is None else overlap,
+                    by=author(reason),
+                )
+            key = await secrets.current(owner.id, None)
+        return {"object": "webhook_secret", "account": owner.name, "key": key}
+
+    print_one(with_operator(read), as_json=as_json)
 
 
 def _rename(account: str, name: str, reason: str | None, *, as_json: bool) -> None:

@@ -50,6 +50,10 @@ COMMANDS = {
         "The accounts at providers that requests go to.",
     ),
     "task": ("vidgate.cli.tasks:commands", "What clients asked for and what became of it."),
+    "webhook": (
+        "vidgate.cli.webhooks:commands",
+        "Where accounts are told of their tasks, and what was sent there.",
+    ),
     "secret": (
         "vidgate.cli.database:secret_commands",
         "The key that stored secrets are encrypted under.",

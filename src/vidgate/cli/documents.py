@@ -14,10 +14,13 @@ from vidgate.models.ids import (
     ACCOUNT_PREFIX,
     ATTEMPT_PREFIX,
     CHANNEL_PREFIX,
+    ENDPOINT_PREFIX,
+    TASK_PREFIX,
     TOKEN_PREFIX,
     public_id,
 )
 from vidgate.models.tasks import TaskError, TaskSnapshot
+from vidgate.models.webhooks import Delivery, DeliveryTry, WebhookEndpoint
 
 if TYPE_CHECKING:
     from vidgate.services.channels.catalogue import ModelOffer
@@ -29,9 +32,12 @@ __all__ = [
     "attempt_document",
     "channel_document",
     "check_document",
+    "delivery_document",
+    "endpoint_document",
     "model_document",
     "task_document",
     "token_document",
+    "try_document",
 ]
 
 
@@ -107,6 +113,53 @@ def check_document(check: "ChannelCheck") -> dict[str, Any]:
         "works": check.works,
         "message": mask(check.sentence),
         "seconds": round(check.seconds, 3),
+    }
+
+
+def endpoint_document(endpoint: WebhookEndpoint, account_name: str) -> dict[str, Any]:
+    """A webhook endpoint; its secret is shown when it is made or rotated."""
+    return {
+        "id": endpoint.public_id,
+        "object": "webhook_endpoint",
+        "name": endpoint.name,
+        "account": account_name,
+        "account_id": public_id(ACCOUNT_PREFIX, endpoint.account_id),
+        "url": endpoint.url,
+        "event_types": list(endpoint.event_types),
+        "enabled": endpoint.disabled_reason is None,
+        "disabled_reason": endpoint.disabled_reason,
+        "failing_since": _unix(endpoint.failing_since),
+        "created_at": _unix(endpoint.created_at),
+    }
+
+
+def delivery_document(delivery: Delivery) -> dict[str, Any]:
+    """One event on its way to one receiver."""
+    endpoint = delivery.endpoint_id
+    return {
+        "id": delivery.public_id,
+        "object": "delivery",
+        "task_id": public_id(TASK_PREFIX, delivery.task_id),
+        "event": delivery.event.value,
+        "status": delivery.status.value,
+        "endpoint_id": public_id(ENDPOINT_PREFIX, endpoint) if endpoint else None,
+        "url": delivery.url,
+        "tries": delivery.tries,
+        "created_at": _unix(delivery.created_at),
+        "due_at": _unix(delivery.due_at),
+        "finished_at": _unix(delivery.finished_at),
+        "last_reason": mask(delivery.last_reason) if delivery.last_reason else None,
+    }
+
+
+def try_document(tried: DeliveryTry) -> dict[str, Any]:
+    """One try to deliver."""
+    return {
+        "at": _unix(tried.at),
+        "milliseconds": tried.milliseconds,
+        "status": tried.status,
+        "error": mask(tried.error) if tried.error else None,
+        "answer": mask(tried.answer) if tried.answer else None,
     }
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ALL",
     "NOTHING",
+    "OverlapOption",
     "ReasonOption",
     "author",
     "load_settings",
@@ -121,6 +122,20 @@ def parse_span(text: str) -> timedelta:
     if not timedelta() < span <= _LONGEST:
         raise typer.BadParameter("write a number and one of s, m, h, d, w, such as 30d")
     return span
+
+
+def _parse_overlap(text: str) -> timedelta:
+    return timedelta() if text == NOTHING else parse_span(text)
+
+
+OverlapOption = Annotated[
+    timedelta | None,
+    typer.Option(
+        parser=_parse_overlap,
+        metavar="SPAN",
+        help=f"How long the old secret signs too, or `{NOTHING}`; 24h if it is not said.",
+    ),
+]
 
 
 def parse_moment(text: str) -> datetime:

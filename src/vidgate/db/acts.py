@@ -2,7 +2,7 @@
 
 from typing import TypeAlias
 
-from sqlalchemy import Integer, Text, bindparam, select
+from sqlalchemy import ARRAY, Integer, Text, any_, bindparam, select
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from vidgate.db.engine import Database, Record, Statement, Transaction
@@ -10,15 +10,23 @@ from vidgate.db.tables import admin_acts
 from vidgate.models.accounts import Account, Token
 from vidgate.models.acts import Act, Author, compare
 from vidgate.models.channels import Channel
-from vidgate.models.ids import ACCOUNT_PREFIX, CHANNEL_PREFIX, TOKEN_PREFIX, public_id
+from vidgate.models.ids import (
+    ACCOUNT_PREFIX,
+    CHANNEL_PREFIX,
+    ENDPOINT_PREFIX,
+    TOKEN_PREFIX,
+    public_id,
+)
+from vidgate.models.webhooks import WebhookEndpoint
 
 __all__ = ["ActStore", "write_act", "write_change"]
 
-_Thing: TypeAlias = Account | Token | Channel
+_Thing: TypeAlias = Account | Token | Channel | WebhookEndpoint
 _PREFIXES: dict[type, str] = {
     Account: ACCOUNT_PREFIX,
     Token: TOKEN_PREFIX,
     Channel: CHANNEL_PREFIX,
+    WebhookEndpoint: ENDPOINT_PREFIX,
 }
 
 _WRITE = Statement(
@@ -48,7 +56,7 @@ _OF = Statement(
             )
         )
     )
-    .where(admin_acts.c.subject == bindparam("subject", type_=Text))
+    .where(admin_acts.c.subject == any_(bindparam("subjects", type_=ARRAY(Text))))
     .order_by(admin_acts.c.id.desc())
     .limit(bindparam("limit", type_=Integer))
 )
@@ -89,14 +97,14 @@ class ActStore:
         """Write down what is no row of ours to change in one transaction with it."""
         await write_act(self._database, act)
 
-    async def of(self, subject: str, *, limit: int = 100) -> list[Act]:
-        """The latest acts on one thing, oldest first.
+    async def of(self, *subjects: str, limit: int = 100) -> list[Act]:
+        """The latest acts on one thing, or on several, oldest first.
 
         Args:
-            subject: Its public id.
+            *subjects: Their public ids.
             limit: How many at most.
         """
-        rows = await self._database.fetch(_OF, subject=subject, limit=limit)
+        rows = await self._database.fetch(_OF, subjects=list(subjects), limit=limit)
         return [_to_act(row) for row in reversed(rows)]
 
 

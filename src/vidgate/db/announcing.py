@@ -18,11 +18,16 @@ from sqlalchemy import (
 
 from vidgate.db.tables import deliveries, webhook_endpoints
 
-__all__ = ["announcement"]
+__all__ = ["announcement", "host_of"]
 
 _TIME = DateTime(timezone=True)
 _NOW = bindparam("now", type_=_TIME)
 _HOST = "(?i)^https?://([^/?#]*)"
+
+
+def host_of(url: ColumnElement[str]) -> ColumnElement[str]:
+    """The host of a URL, with its port if it names one."""
+    return func.lower(func.substring(url, literal(_HOST, Text)))
 
 
 def announcement(changed: CTE, event: ColumnElement[str], *, is_final: bool) -> CTE:
@@ -67,7 +72,7 @@ def announcement(changed: CTE, event: ColumnElement[str], *, is_final: bool) -> 
         receivers.c.account_id,
         receivers.c.endpoint_id,
         receivers.c.url,
-        func.lower(func.substring(receivers.c.url, literal(_HOST, Text))),
+        host_of(receivers.c.url),
         event,
         literal("pending", Text),
         bindparam("told_at", type_=_TIME) if is_final else _NOW,

@@ -28,10 +28,14 @@ from sqlalchemy import (
 )
 
 from vidgate.constants import WEBHOOK_GIVE_UP, WEBHOOK_KEEP
+from vidgate.db.acts import write_act
+from vidgate.db.announcing import host_of
 from vidgate.db.engine import Database, Record, Statement
 from vidgate.db.fair_claims import first_due_of_each
 from vidgate.db.tables import deliveries, delivery_tries, webhook_endpoints
+from vidgate.models.acts import Act, Author
 from vidgate.models.attempts import Lease
+from vidgate.models.ids import ENDPOINT_PREFIX, public_id
 from vidgate.models.webhooks import (
     Delivery,
     DeliveryQuery,
@@ -170,7 +174,16 @@ _RETURN = Statement(
         deliveries.c.id == func.any(bindparam("ids", type_=ARRAY(Uuid))),
     )
 )
+# Where the endpoint is today: a wrong address is what a delivery is often parked for.
+_url = func.coalesce(
+    select(webhook_endpoints.c.url)
+    .where(webhook_endpoints.c.id == deliveries.c.endpoint_id)
+    .scalar_subquery(),
+    deliveries.c.url,
+)
 _again = {
+    "url": _url,
+    "host": host_of(_url),
     "status": "pending",
     "tries": 0,
     "due_at": _now,
@@ -194,6 +207,11 @@ _RECOVER = Statement(
     .returning(deliveries.c.id)
 )
 _ONE = Statement(select(*_COLUMNS).where(deliveries.c.id == bindparam("delivery_id", type_=Uuid)))
+_LOCK = Statement(
+    select(deliveries.c.status, deliveries.c.tries)
+    .where(deliveries.c.id == bindparam("delivery_id", type_=Uuid))
+    .with_for_update()
+)
 _TRIES = Statement(
     select(
         delivery_tries.c.at,
@@ -328,18 +346,50 @@ class DeliveryStore:
             lease_ids = [lease.id for lease in held.values()]
             await self._database.execute(_RETURN, ids=list(held), lease_ids=lease_ids, now=now)
 
-    async def redeliver(self, delivery_id: UUID, now: datetime) -> Delivery | None:
+    async def redeliver(
+        self, delivery_id: UUID, now: datetime, author: Author | None = None
+    ) -> Delivery | None:
         """Send a delivery again from the beginning of its schedule, under the same id.
+
+        Args:
+            delivery_id: Which.
+            now: Database time.
+            author: Whose act it is, `None` to write none down.
 
         Returns:
             `None` if it does not exist or is being sent right now.
         """
-        row = await self._database.fetch_one(_REDELIVER, delivery_id=delivery_id, now=now)
-        return _to_delivery(row) if row else None
+        async with self._database.transaction() as transaction:
+            before = await transaction.fetch_one(_LOCK, delivery_id=delivery_id)
+            row = await transaction.fetch_one(_REDELIVER, delivery_id=delivery_id, now=now)
+            if before is None or row is None:
+                return None
+            delivery = _to_delivery(row)
+            if author is not None:
+                act = Act(
+                    author=author,
+                    name="webhook.redeliver",
+                    subject=delivery.public_id,
+                    before={"status": before["status"], "tries": before["tries"]},
+                    after={"status": delivery.status.value, "tries": delivery.tries},
+                )
+                await write_act(transaction, act)
+        return delivery
 
-    async def recover(self, endpoint_id: UUID, since: datetime, now: datetime) -> int:
+    async def recover(
+        self, endpoint_id: UUID, since: datetime, now: datetime, author: Author | None = None
+    ) -> int:
         """Send everything again that an endpoint missed since then; returns how many."""
-        rows = await self._database.fetch(_RECOVER, endpoint_id=endpoint_id, since=since, now=now)
+        async with self._database.transaction() as transaction:
+            rows = await transaction.fetch(_RECOVER, endpoint_id=endpoint_id, since=since, now=now)
+            if author is not None:
+                act = Act(
+                    author=author,
+                    name="webhook.recover",
+                    subject=public_id(ENDPOINT_PREFIX, endpoint_id),
+                    after={"since": int(since.timestamp()), "deliveries": len(rows)},
+                )
+                await write_act(transaction, act)
         return len(rows)
 
     async def one(self, delivery_id: UUID) -> Delivery | None:

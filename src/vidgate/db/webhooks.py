@@ -1,6 +1,7 @@
 """Where webhooks go, and with what they are signed."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -21,9 +22,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 
+from vidgate.db.acts import write_act, write_change
 from vidgate.db.engine import Database, Record, Statement, Transaction
 from vidgate.db.tables import webhook_endpoints, webhook_secrets
-from vidgate.models.ids import new_id
+from vidgate.models.acts import Act, Author
+from vidgate.models.ids import ACCOUNT_PREFIX, ENDPOINT_PREFIX, new_id, public_id
 from vidgate.models.webhooks import EventType, WebhookEndpoint
 
 __all__ = ["WebhookStore"]
@@ -61,7 +64,8 @@ _INSERT = Statement(
 )
 _COUNT = Statement(select(func.count().label("count")).where(_of_account, _lives))
 _ONE = Statement(select(*_COLUMNS).where(_this, _lives))
-_ALL = Statement(select(*_COLUMNS).where(_of_account, _lives).order_by(*_newest_first))
+_LOCK = Statement(select(*_COLUMNS).where(_this, _lives).with_for_update())
+_EVERY = Statement(select(*_COLUMNS).where(_lives).order_by(*_newest_first))
 _position = tuple_(webhook_endpoints.c.created_at, webhook_endpoints.c.id)
 _PAGE = Statement(
     select(*_COLUMNS)
@@ -138,7 +142,11 @@ _RETIRE = Statement(
 
 
 class WebhookStore:
-    """Endpoints and their secrets. Each method is one transaction."""
+    """Endpoints and their secrets. Each method is one transaction.
+
+    What an operator changes is written down as an act of its `author`; a client, whose endpoints
+    they are, is `None`.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -152,6 +160,7 @@ class WebhookStore:
         event_types: Sequence[EventType],
         secret: bytes,
         most: int,
+        author: Author | None = None,
     ) -> WebhookEndpoint | None:
         """Store an endpoint and its encrypted secret; `None` if the account has `most` already."""
         endpoint_id = new_id()
@@ -168,18 +177,19 @@ class WebhookStore:
                 event_types=list(event_types),
             )
             await _add_secret(transaction, account_id, endpoint_id, secret)
-        return _to_endpoint(row)
+            endpoint = _to_endpoint(row)
+            if author is not None:
+                await write_change(transaction, author, "webhook.create", None, endpoint)
+        return endpoint
 
     async def one(self, endpoint_id: UUID) -> WebhookEndpoint | None:
         """An endpoint that was not removed."""
         row = await self._database.fetch_one(_ONE, endpoint_id=endpoint_id)
         return _to_endpoint(row) if row else None
 
-    async def all(self, account_id: UUID) -> list[WebhookEndpoint]:
-        """Every endpoint of an account, newest first."""
-        return [
-            _to_endpoint(row) for row in await self._database.fetch(_ALL, account_id=account_id)
-        ]
+    async def every(self) -> list[WebhookEndpoint]:
+        """Every endpoint of every account, newest first."""
+        return [_to_endpoint(row) for row in await self._database.fetch(_EVERY)]
 
     async def page(
         self, account_id: UUID, *, after: WebhookEndpoint | None, limit: int
@@ -194,23 +204,45 @@ class WebhookStore:
         )
         return [_to_endpoint(row) for row in rows]
 
-    async def update(self, endpoint: WebhookEndpoint) -> WebhookEndpoint | None:
+    async def update(
+        self, endpoint: WebhookEndpoint, author: Author | None = None
+    ) -> WebhookEndpoint | None:
         """Write name, URL, event types and whether it is enabled; `None` if it was removed."""
-        row = await self._database.fetch_one(
-            _UPDATE,
-            endpoint_id=endpoint.id,
-            name=endpoint.name,
-            url=endpoint.url,
-            event_types=list(endpoint.event_types),
-            disabled_reason=endpoint.disabled_reason,
-        )
-        return _to_endpoint(row) if row else None
+        async with self._database.transaction() as transaction:
+            found = await transaction.fetch_one(_LOCK, endpoint_id=endpoint.id)
+            if found is None:
+                return None
+            [row] = await transaction.fetch(
+                _UPDATE,
+                endpoint_id=endpoint.id,
+                name=endpoint.name,
+                url=endpoint.url,
+                event_types=list(endpoint.event_types),
+                disabled_reason=endpoint.disabled_reason,
+            )
+            changed = _to_endpoint(row)
+            if author is not None:
+                before = replace(_to_endpoint(found), updated_at=changed.updated_at)
+                await write_change(transaction, author, "webhook.set", before, changed)
+        return changed
 
-    async def remove(self, account_id: UUID, endpoint_id: UUID) -> bool:
+    async def remove(
+        self, account_id: UUID, endpoint_id: UUID, author: Author | None = None
+    ) -> bool:
         """Remove an endpoint; `False` if the account has no such one."""
-        changed = await self._database.execute(
-            _REMOVE, account_id=account_id, endpoint_id=endpoint_id
-        )
+        async with self._database.transaction() as transaction:
+            changed = await transaction.execute(
+                _REMOVE, account_id=account_id, endpoint_id=endpoint_id
+            )
+            if changed and author is not None:
+                act = Act(
+                    author=author,
+                    name="webhook.delete",
+                    subject=public_id(ENDPOINT_PREFIX, endpoint_id),
+                    before={"removed": False},
+                    after={"removed": True},
+                )
+                await write_act(transaction, act)
         return changed == 1
 
     async def secrets(
@@ -228,7 +260,13 @@ class WebhookStore:
             await _add_secret(transaction, account_id, endpoint_id, secret)
 
     async def rotate_secret(
-        self, account_id: UUID, endpoint_id: UUID | None, secret: bytes, *, old_until: datetime
+        self,
+        account_id: UUID,
+        endpoint_id: UUID | None,
+        secret: bytes,
+        *,
+        old_until: datetime,
+        author: Author | None = None,
     ) -> WebhookEndpoint | None:
         """Put a new secret in the place of the current one, which signs until then as well.
 
@@ -240,6 +278,10 @@ class WebhookStore:
                 _RETIRE, account_id=account_id, endpoint_id=endpoint_id, expires_at=old_until
             )
             await _add_secret(transaction, account_id, endpoint_id, secret)
+            if author is not None:
+                await write_act(
+                    transaction, _rotation(author, account_id, endpoint_id, old_until=old_until)
+                )
             if endpoint_id is None:
                 return None
             rows = await transaction.fetch(_TOUCH, endpoint_id=endpoint_id)
@@ -251,6 +293,22 @@ async def _add_secret(
 ) -> None:
     await transaction.execute(
         _NEW_SECRET, id=new_id(), account_id=account_id, endpoint_id=endpoint_id, secret=secret
+    )
+
+
+def _rotation(
+    author: Author, account_id: UUID, endpoint_id: UUID | None, *, old_until: datetime
+) -> Act:
+    if endpoint_id is None:
+        name, subject = "account.webhook-secret", public_id(ACCOUNT_PREFIX, account_id)
+    else:
+        name, subject = "webhook.rotate-secret", public_id(ENDPOINT_PREFIX, endpoint_id)
+    return Act(
+        author=author,
+        name=name,
+        subject=subject,
+        before={"webhook_secret": "set"},
+        after={"webhook_secret": "changed", "old_until": int(old_until.timestamp())},
     )
 
 

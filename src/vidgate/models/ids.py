@@ -9,6 +9,8 @@ __all__ = [
     "ACCOUNT_PREFIX",
     "ATTEMPT_PREFIX",
     "CHANNEL_PREFIX",
+    "ENDPOINT_PREFIX",
+    "EVENT_PREFIX",
     "TASK_PREFIX",
     "TOKEN_PREFIX",
     "first_id",
@@ -20,6 +22,8 @@ __all__ = [
 ACCOUNT_PREFIX = "acc_"
 ATTEMPT_PREFIX = "att_"
 CHANNEL_PREFIX = "chn_"
+ENDPOINT_PREFIX = "whep_"
+EVENT_PREFIX = "evt_"
 TASK_PREFIX = "task_"
 TOKEN_PREFIX = "tok_"  # noqa: S105 - not a secret
 

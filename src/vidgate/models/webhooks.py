@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
-from vidgate.models.ids import public_id
+from vidgate.models.ids import ENDPOINT_PREFIX, EVENT_PREFIX, public_id
 from vidgate.models.tasks import TaskStatus
 
 __all__ = [
@@ -76,7 +76,7 @@ class WebhookEndpoint:
     @property
     def public_id(self) -> str:
         """The id as clients know it."""
-        return public_id("whep_", self.id)
+        return public_id(ENDPOINT_PREFIX, self.id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +108,7 @@ class Delivery:
     @property
     def public_id(self) -> str:
         """The id as receivers know it, the same at every try."""
-        return public_id("evt_", self.id)
+        return public_id(EVENT_PREFIX, self.id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

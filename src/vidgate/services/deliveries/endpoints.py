@@ -11,8 +11,21 @@ import orjson
 from vidgate.constants import WEBHOOK_ENDPOINTS
 from vidgate.db.clock import Clock
 from vidgate.db.webhooks import WebhookStore
-from vidgate.exceptions import ConflictError, InvalidParameterError, NotFoundError
-from vidgate.models.ids import new_id, parse_public_id, public_id
+from vidgate.exceptions import (
+    ConfigurationError,
+    ConflictError,
+    InvalidParameterError,
+    NotFoundError,
+)
+from vidgate.models.acts import Author
+from vidgate.models.ids import (
+    ENDPOINT_PREFIX,
+    EVENT_PREFIX,
+    TASK_PREFIX,
+    new_id,
+    parse_public_id,
+    public_id,
+)
 from vidgate.models.webhooks import EventType, WebhookEndpoint
 from vidgate.providers.transport.guard import Network, UnsafeUrlError, check_url
 from vidgate.services.deliveries.sender import WebhookSender
@@ -29,7 +42,9 @@ _NAME_CHARACTERS: Final = 255
 
 
 class WebhookEndpoints:
-    """What an account may do with its endpoints.
+    """What an account may do with its endpoints, and its operator for it.
+
+    What an operator does names its author, `by`, and is written down as an act.
 
     Args:
         allowed_networks: Where webhooks may go although it is not public.
@@ -53,7 +68,13 @@ class WebhookEndpoints:
         self._allowed_networks = allowed_networks
 
     async def create(
-        self, account_id: UUID, *, name: str, url: str, event_types: Sequence[str]
+        self,
+        account_id: UUID,
+        *,
+        name: str,
+        url: str,
+        event_types: Sequence[str],
+        by: Author | None = None,
     ) -> tuple[WebhookEndpoint, str]:
         """Make an endpoint.
 
@@ -74,6 +95,7 @@ class WebhookEndpoints:
             event_types=types,
             secret=self._box.encrypt(Purpose.WEBHOOK, secret),
             most=WEBHOOK_ENDPOINTS,
+            author=by,
         )
         if made is None:
             raise ConflictError(
@@ -88,7 +110,7 @@ class WebhookEndpoints:
         Raises:
             NotFoundError: The account has no such endpoint.
         """
-        known = parse_public_id("whep_", endpoint_id)
+        known = parse_public_id(ENDPOINT_PREFIX, endpoint_id)
         endpoint = await self._store.one(known) if known else None
         if endpoint is None or endpoint.account_id != account_id:
             raise NotFoundError(
@@ -96,6 +118,41 @@ class WebhookEndpoints:
                 param="webhook_endpoint_id",
             )
         return await self._hinted(endpoint)
+
+    async def find(self, name_or_id: str) -> WebhookEndpoint:
+        """The endpoint of that id, or the only one of that name, whoever's it is.
+
+        Raises:
+            ConfigurationError: There is none, or more than one.
+        """
+        known = parse_public_id(ENDPOINT_PREFIX, name_or_id)
+        endpoint = await self._store.one(known) if known else None
+        if endpoint is not None:
+            return await self._hinted(endpoint)
+        named = [one for one in await self._store.every() if one.name == name_or_id]
+        if not named:
+            raise ConfigurationError(
+                f"There is no webhook endpoint {name_or_id!r}; `vidgate webhook list` shows them."
+            )
+        if len(named) > 1:
+            ids = ", ".join(one.public_id for one in named)
+            raise ConfigurationError(f"There is more than one endpoint of that name: {ids}.")
+        return await self._hinted(named[0])
+
+    async def require_enabled(self, endpoint_id: UUID) -> None:
+        """Check that webhooks go to an endpoint.
+
+        Raises:
+            ConfigurationError: It was deleted, or it is disabled.
+        """
+        endpoint = await self._store.one(endpoint_id)
+        if endpoint is None:
+            raise ConfigurationError("Its endpoint was deleted.")
+        if endpoint.disabled_reason is not None:
+            raise ConfigurationError(
+                f"The endpoint is disabled: {endpoint.disabled_reason} "
+                f"`vidgate webhook set {endpoint.public_id} --enable` enables it."
+            )
 
     async def page(
         self, account_id: UUID, *, after: str | None, limit: int
@@ -117,8 +174,12 @@ class WebhookEndpoints:
         name: str | None = None,
         url: str | None = None,
         event_types: Sequence[str] | None = None,
+        disabled_reason: str | None = None,
+        by: Author | None = None,
     ) -> WebhookEndpoint:
         """Change an endpoint; what is `None` stays. A disabled one is enabled again.
+
+        With a `disabled_reason` it is disabled.
 
         Raises:
             NotFoundError: The account has no such endpoint.
@@ -132,26 +193,31 @@ class WebhookEndpoints:
             event_types=endpoint.event_types
             if event_types is None
             else tuple(_checked_types(event_types)),
-            disabled_reason=None,
+            disabled_reason=disabled_reason,
         )
         if changed == endpoint:
             return endpoint
-        written = await self._store.update(changed)
+        written = await self._store.update(changed, by)
         if written is None:
             raise NotFoundError("The webhook endpoint was deleted.", param="webhook_endpoint_id")
         return replace(written, secret_hint=endpoint.secret_hint)
 
-    async def remove(self, account_id: UUID, endpoint_id: str) -> None:
+    async def remove(self, account_id: UUID, endpoint_id: str, *, by: Author | None = None) -> None:
         """Remove an endpoint; what is on its way to it is given up.
 
         Raises:
             NotFoundError: The account has no such endpoint.
         """
         endpoint = await self.one(account_id, endpoint_id)
-        await self._store.remove(account_id, endpoint.id)
+        await self._store.remove(account_id, endpoint.id, by)
 
     async def rotate_secret(
-        self, account_id: UUID, endpoint_id: str, *, overlap: timedelta
+        self,
+        account_id: UUID,
+        endpoint_id: str,
+        *,
+        overlap: timedelta,
+        by: Author | None = None,
     ) -> tuple[WebhookEndpoint, str]:
         """Give an endpoint a new secret; the old one signs beside it for `overlap`.
 
@@ -159,7 +225,9 @@ class WebhookEndpoints:
             NotFoundError: The account has no such endpoint.
         """
         endpoint = await self.one(account_id, endpoint_id)
-        secret, written = await self._secrets.rotate(account_id, endpoint.id, overlap=overlap)
+        secret, written = await self._secrets.rotate(
+            account_id, endpoint.id, overlap=overlap, by=by
+        )
         return replace(written or endpoint, secret_hint=hint_of(secret)), secret
 
     async def try_out(self, account_id: UUID, endpoint_id: str, event_type: str) -> int:
@@ -176,14 +244,14 @@ class WebhookEndpoints:
         endpoint = await self.one(account_id, endpoint_id)
         [event] = _checked_types([event_type], param="event_type")
         now = self._clock.now()
-        event_id = public_id("evt_", new_id())
+        event_id = public_id(EVENT_PREFIX, new_id())
         body = orjson.dumps(
             {
                 "id": event_id,
                 "object": "event",
                 "type": event.value,
                 "created_at": int(now.timestamp()),
-                "data": {"id": public_id("task_", UUID(int=0))},
+                "data": {"id": public_id(TASK_PREFIX, UUID(int=0))},
                 "test": True,
             }
         ).decode()

@@ -10,6 +10,7 @@ from standardwebhooks import Webhook
 
 from vidgate.db.clock import Clock
 from vidgate.db.webhooks import WebhookStore
+from vidgate.models.acts import Author
 from vidgate.models.webhooks import WebhookEndpoint
 from vidgate.services.secrets import Purpose, SecretBox
 
@@ -71,7 +72,12 @@ class WebhookSecrets:
         return " ".join(one.sign(event_id, at, body) for one in signing)
 
     async def rotate(
-        self, account_id: UUID, endpoint_id: UUID | None, *, overlap: timedelta
+        self,
+        account_id: UUID,
+        endpoint_id: UUID | None,
+        *,
+        overlap: timedelta,
+        by: Author | None = None,
     ) -> tuple[str, WebhookEndpoint | None]:
         """Make a new secret; the old one signs beside it for a while.
 
@@ -84,6 +90,7 @@ class WebhookSecrets:
             endpoint_id,
             self._box.encrypt(Purpose.WEBHOOK, secret),
             old_until=self._clock.now() + overlap,
+            author=by,
         )
         return secret, endpoint
 
