@@ -134,6 +134,16 @@ class Settings(BaseSettings):
         ge=1024 * 1024,
         title="Bytes of bodies being read at once; one account has a quarter",
     )
+    keep_inputs: timedelta = Field(
+        default=timedelta(hours=1),
+        ge=timedelta(),
+        title="Seconds that inline pictures are kept after the end of their task, for repairs",
+    )
+    inputs_space: int = Field(
+        default=2 * 1024**3,
+        ge=0,
+        title="Bytes that inline pictures may take while nothing needs them; the oldest go first",
+    )
     allowed_networks: Annotated[tuple[Network, ...], NoDecode] = Field(
         default=(),
         title="Private networks that links and webhooks may lead to, by commas",
@@ -162,7 +172,9 @@ class Settings(BaseSettings):
             return tuple(part for part in (part.strip() for part in value.split(",")) if part)
         return value
 
-    @field_validator("submit_wait", "submit_timeout", "shutdown_grace", "drain", mode="before")
+    @field_validator(
+        *("submit_wait", "submit_timeout", "shutdown_grace", "drain", "keep_inputs"), mode="before"
+    )
     @classmethod
     def _seconds(cls, value: Any) -> Any:
         return float(value) if isinstance(value, str) and not value.startswith("P") else value

@@ -23,6 +23,7 @@ from vidgate.db.cancellations import CancellationStore
 from vidgate.db.capacity import ping
 from vidgate.db.clock import Clock, DatabaseClock
 from vidgate.db.deliveries import DeliveryStore
+from vidgate.db.inputs import InputStore
 from vidgate.db.notifications import Listener, Notifier
 from vidgate.db.once import OnceStore
 from vidgate.db.task_changes import TaskChangeStore
@@ -96,6 +97,10 @@ still they stand empty only for a small part of what an answer takes."""
 
 _PURGE_INTERVAL = timedelta(minutes=5)
 """Between two deletions of what has expired: a few thousand rows at a time in a busy deployment."""
+
+_INPUTS_INTERVAL = timedelta(minutes=1)
+"""Between two looks at the space that inline pictures take: it can be exceeded by what comes
+meanwhile."""
 
 _CLOCK_INTERVAL = timedelta(seconds=10)
 _GAUGE_INTERVAL = timedelta(seconds=5)
@@ -705,6 +710,7 @@ class _Parts:
         )
         yield Loop("idempotency keys", self._purge, _PURGE_INTERVAL)
         yield Loop("old webhooks", self._purge_webhooks, _PURGE_INTERVAL)
+        yield Loop("kept pictures", self._purge_inputs, _INPUTS_INTERVAL)
 
     async def _measure(self) -> None:
         self.metrics.database(is_writable=await ping(self._operator.database))
@@ -716,6 +722,11 @@ class _Parts:
 
     async def _purge(self) -> None:
         await self._repetitions.purge(self._clock.now())
+
+    async def _purge_inputs(self) -> None:
+        await InputStore(self._operator.database).purge(
+            self._clock.now(), keep=self._settings.keep_inputs, space=self._settings.inputs_space
+        )
 
     async def _purge_webhooks(self) -> bool:
         return await self._deliveries.purge(self._clock.now())

@@ -17,7 +17,6 @@ from sqlalchemy import (
     bindparam,
     cast,
     column,
-    delete,
     func,
     insert,
     literal,
@@ -30,7 +29,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from vidgate.db.announcing import announcement
 from vidgate.db.engine import Statement
 from vidgate.db.fair_claims import first_due_of_each
-from vidgate.db.tables import attempts, inputs, outputs, tasks
+from vidgate.db.tables import attempts, outputs, tasks
 from vidgate.models.webhooks import EventType
 
 __all__ = [
@@ -43,7 +42,6 @@ __all__ = [
     "CLAIM_WAITING",
     "COLUMNS",
     "COUNT_SLOTS",
-    "DELETE_INPUTS",
     "FINISH_ATTEMPT",
     "FINISH_OUTPUT",
     "FINISH_TASK",
@@ -373,25 +371,7 @@ _output_starts = (
     )
     .cte("output_starts")
 )
-_others = attempts.alias("others")
-_inputs_done = (
-    delete(inputs)
-    .where(
-        inputs.c.task_id == _accepted.c.task_id,
-        ~select(literal(1))
-        .select_from(_others)
-        .where(
-            _others.c.task_id == _accepted.c.task_id,
-            _others.c.id != bindparam("attempt_id", type_=Uuid),
-            or_(_others.c.status == "pending", _others.c.status == "submitting"),
-        )
-        .exists(),
-    )
-    .cte("inputs_done")
-)
-ACCEPT = Statement(
-    select(_accepted.c.task_id).add_cte(_start_announced, _output_starts, _inputs_done)
-)
+ACCEPT = Statement(select(_accepted.c.task_id).add_cte(_start_announced, _output_starts))
 
 FINISH_ATTEMPT = Statement(
     update(attempts)
@@ -457,9 +437,6 @@ _finished = (
 )
 _end_announced = announcement(_finished, bindparam("event", type_=Text), is_final=True)
 FINISH_TASK = Statement(select(_finished.c.id).add_cte(_end_announced))
-DELETE_INPUTS = Statement(
-    delete(inputs).where(inputs.c.task_id == bindparam("task_id", type_=Uuid))
-)
 RECORD_LATE = Statement(
     update(attempts)
     .values(

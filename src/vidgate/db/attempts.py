@@ -587,7 +587,6 @@ async def _finish_output(
         error_message=told["error_message"],
         now=now,
     )
-    await transaction.execute(sql.DELETE_INPUTS, task_id=task_id)
     return len(finished) == 1
 
 

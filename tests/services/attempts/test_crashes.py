@@ -130,9 +130,7 @@ async def test_a_kill_while_jobs_run(database_url: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PROVING)
-async def test_inline_media_outlive_the_kill_and_not_the_acceptance(
-    database_url: str, name: str
-) -> None:
+async def test_inline_media_outlive_the_kill(database_url: str, name: str) -> None:
     request = VideoRequest(
         model=MODELS[name], prompt="a boat", images=(PICTURE,), metadata={"vendor": {"text": LONG}}
     )
@@ -157,20 +155,6 @@ async def test_inline_media_outlive_the_kill_and_not_the_acceptance(
         assert LONG.encode() in submitted[0]
         task = await engine.task(public_id("task_", attempt.task_id))
         assert task.status is TaskStatus.IN_PROGRESS
-        assert await engine.operator.database.fetch_value(COUNT_INPUTS) == 0
-
-
-async def test_inline_media_are_gone_when_the_task_fails(engine: Engine) -> None:
-    channel = await engine.channel("jimeng")
-    request = VideoRequest(model="jimeng_i2v_first_v30", prompt="a boat", images=(PICTURE,))
-    await stored(engine, channel, request)
-
-    for _ in range(12):
-        await engine.tick(seconds=10)
-
-    [task] = await engine.all_tasks()
-    assert task.status is TaskStatus.FAILED
-    assert await engine.operator.database.fetch_value(COUNT_INPUTS) == 0
 
 
 async def test_a_kill_of_the_recovery_itself(database_url: str) -> None:
