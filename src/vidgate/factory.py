@@ -26,6 +26,7 @@ from vidgate.db.deliveries import DeliveryStore
 from vidgate.db.inputs import InputStore
 from vidgate.db.notifications import Listener, Notifier
 from vidgate.db.once import OnceStore
+from vidgate.db.repairs import RepairStore
 from vidgate.db.task_changes import TaskChangeStore
 from vidgate.db.webhooks import WebhookStore
 from vidgate.loops import Loop
@@ -448,12 +449,16 @@ class _Parts:
         )
 
     @cached_property
+    def _prober(self) -> Prober:
+        return Prober(self._fetcher)
+
+    @cached_property
     def _poller(self) -> Poller:
         return Poller(
             attempts=self._operator.attempts,
             providers=self._providers,
             upstream=self._upstream,
-            prober=Prober(self._fetcher),
+            prober=self._prober,
             clock=self._clock,
             metrics=self.metrics,
             changes=self.changes,
@@ -580,10 +585,19 @@ class _Parts:
     @cached_property
     def repairs(self) -> Repairs:
         return Repairs(
+            store=RepairStore(self._operator.database),
             tasks=self._operator.tasks,
+            attempts=self._operator.attempts,
+            accounts=self._operator.accounts,
+            acts=self._operator.acts,
             reader=self.reader,
             canceller=self.canceller,
-            acts=self._operator.acts,
+            planner=self._planner,
+            prober=self._prober,
+            changes=self.changes,
+            clock=self._clock,
+            allowed_networks=self._settings.allowed_networks,
+            pace=self._settings.poll_pace,
         )
 
     @cached_property

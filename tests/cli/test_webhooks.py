@@ -177,6 +177,14 @@ def test_what_was_missed_is_sent_again_by_id_or_since_a_moment(cli: Cli, hook: H
     assert {headers["webhook-id"] for headers, _ in hook.received} == {parked["id"]}
     assert [one["status"] for one in deliveries(cli)] == ["delivered"]
 
+    shown = cli("task", "show", task, "--json").json
+    assert [len(one["attempts"]) for one in shown["deliveries"]] == [2]
+    told = " ".join(event["what"] for event in shown["timeline"])
+    assert "answered with 410" in told
+    assert "answered with 200" in told
+    assert "webhook.redeliver" in told
+    assert WHY[1] in told
+
     recovered = cli("webhook", "recover", "mine", "--since", "2020-01-01", *WHY, "--json").json
     assert recovered["deliveries"] == 0
     acts = cli("webhook", "show", "mine", "--json").json["acts"]

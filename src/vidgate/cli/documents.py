@@ -19,6 +19,7 @@ from vidgate.models.ids import (
     TOKEN_PREFIX,
     public_id,
 )
+from vidgate.models.outcomes import VideoResult
 from vidgate.models.tasks import TaskError, TaskSnapshot
 from vidgate.models.webhooks import Delivery, DeliveryTry, WebhookEndpoint
 
@@ -238,8 +239,16 @@ def task_document(task: TaskSnapshot, account_names: Mapping[UUID, str]) -> dict
     }
 
 
-def attempt_document(attempt: Attempt, channels: Mapping[UUID, Channel]) -> dict[str, Any]:
-    """An attempt: where, when, and what came of it."""
+def attempt_document(
+    attempt: Attempt, channels: Mapping[UUID, Channel], late: VideoResult | None = None
+) -> dict[str, Any]:
+    """An attempt: where, when, and what came of it.
+
+    Args:
+        attempt: The attempt.
+        channels: By their ids.
+        late: A video that counts for nothing, `None` if it has none.
+    """
     channel = channels.get(attempt.channel_id)
     fault = attempt.fault_kind and {
         "kind": attempt.fault_kind,
@@ -260,6 +269,8 @@ def attempt_document(attempt: Attempt, channels: Mapping[UUID, Channel]) -> dict
         "progress": attempt.progress,
         "tries": attempt.tries,
         "polls": attempt.polls,
+        "asks": attempt.asks,
+        "calls": attempt.calls,
         "created_at": _unix(attempt.created_at),
         "sent_at": _unix(attempt.sent_at),
         "accepted_at": _unix(attempt.accepted_at),
@@ -268,6 +279,7 @@ def attempt_document(attempt: Attempt, channels: Mapping[UUID, Channel]) -> dict
         "finished_at": _unix(attempt.finished_at),
         "error": fault or None,
         "last_reason": mask(attempt.last_reason) if attempt.last_reason else None,
+        "late_url": late.url if late else None,
     }
 
 

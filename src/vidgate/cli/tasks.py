@@ -1,29 +1,44 @@
 """`vidgate task …`."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from ipaddress import IPv4Network
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from vidgate.cli.documents import act_document, attempt_document, task_document
-from vidgate.cli.output import JsonOption, complain, print_fields, print_json, print_table
+from vidgate.cli.documents import (
+    act_document,
+    attempt_document,
+    delivery_document,
+    task_document,
+    try_document,
+)
+from vidgate.cli.output import JsonOption, complain, print_fields, print_json, print_table, say
 from vidgate.cli.running import ReasonOption, author, parse_moment, parse_span, with_operator
+from vidgate.cli.timeline import timeline
 from vidgate.exceptions import TaskNotFoundError
 from vidgate.models.ids import TASK_PREFIX, parse_public_id
 from vidgate.models.tasks import TaskFilter, TaskSnapshot, TaskStatus
+from vidgate.models.webhooks import DeliveryQuery
 
 if TYPE_CHECKING:
+    from vidgate.factory import Services
     from vidgate.operators import OperatorContext
 
 __all__ = ["commands"]
 
+_T = TypeVar("_T")
+
 _MOST = 1_000_000
 _WAIT_SECONDS = 1.0
 """Between two looks at a task that is waited for."""
+
+_DELIVERIES = 100
+"""Of one task, the latest; there is one for each endpoint and event."""
 
 _LOOPBACK = IPv4Network("127.0.0.0/8")
 
@@ -55,6 +70,12 @@ def list_tasks(
             help="Made since then: 12h or 7d ago, 2027-01-31, or 2027-01-31T12:00 (UTC).",
         ),
     ] = None,
+    stuck: Annotated[
+        bool,
+        typer.Option(
+            "--stuck", help="Unfinished for more than four times what its model usually takes."
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """List every unfinished task, and the latest of the others."""
@@ -68,6 +89,7 @@ def list_tasks(
             account_id=(await provisioning.account(account)).id if account else None,
             channel_id=(await provisioning.channel(channel)).id if channel else None,
             made_since=since,
+            stuck_at=datetime.now(UTC) if stuck else None,
         )
         names = await _account_names(operator)
         found = await operator.tasks.overview(limit=limit, only=only)
@@ -83,16 +105,35 @@ def list_tasks(
 
 @commands.command("show")
 def show_task(task_id: _Task, *, as_json: JsonOption = False) -> None:
-    """Show a task, every attempt at it, and what was done to it by hand."""
+    """Show a task, every attempt at it, and all that happened to it in the order of time."""
 
     async def read(operator: "OperatorContext") -> dict[str, Any]:
         task = await _snapshot(operator, task_id)
         channels = {channel.id: channel for channel in await operator.channels.every()}
         attempts = await operator.attempts.of_task(task.id)
+        late = await operator.attempts.late_results(task.id)
+        found = await operator.deliveries.page(DeliveryQuery(task_id=task.id, limit=_DELIVERIES))
+        deliveries = [(one, await operator.deliveries.tries(one.id)) for one in reversed(found)]
+        acts = await operator.acts.of(task.public_id, *(one.public_id for one in found))
         return {
             **task_document(task, await _account_names(operator)),
-            "attempts": [attempt_document(attempt, channels) for attempt in attempts],
-            "acts": [act_document(act) for act in await operator.acts.of(task.public_id)],
+            "attempts": [
+                attempt_document(attempt, channels, late.get(attempt.id)) for attempt in attempts
+            ],
+            "deliveries": [
+                {**delivery_document(one), "attempts": [try_document(tried) for tried in tries]}
+                for one, tries in deliveries
+            ],
+            "acts": [act_document(act) for act in acts],
+            "timeline": timeline(
+                task,
+                attempts=attempts,
+                channels=channels,
+                asks=await operator.attempts.asks(task.id),
+                late=late,
+                deliveries=deliveries,
+                acts=acts,
+            ),
         }
 
     _print(with_operator(read), as_json=as_json)
@@ -192,6 +233,78 @@ def cancel_task(
     _print(with_operator(cancel), as_json=as_json)
 
 
+@commands.command("poll-now")
+def poll_task(task_id: _Task, *, reason: ReasonOption = None, as_json: JsonOption = False) -> None:
+    """Have the provider of an unfinished task asked at once."""
+
+    async def poll(services: "Services") -> tuple[TaskSnapshot, int]:
+        return await services.repairs.poll_now(task_id, author(reason))
+
+    jobs = _repair(poll, as_json=as_json)
+    if not as_json:
+        say(f"{jobs} attempts are due now." if jobs else "A worker is at it at this moment.")
+
+
+@commands.command("fail")
+def fail_task(task_id: _Task, *, reason: ReasonOption = None, as_json: JsonOption = False) -> None:
+    """End an unfinished task; its job is followed on for the books."""
+
+    async def fail(services: "Services") -> tuple[TaskSnapshot, None]:
+        return await services.repairs.fail(task_id, author(reason)), None
+
+    _repair(fail, as_json=as_json)
+
+
+@commands.command("attach-result")
+def attach_result(
+    task_id: _Task,
+    url: Annotated[str, typer.Argument(help="Of the video.")],
+    *,
+    output: Annotated[
+        int | None,
+        typer.Option(min=0, help="From 0; without: the first that has none."),
+    ] = None,
+    reason: ReasonOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give an unfinished task its video; one that is final keeps the link for its operator."""
+
+    async def attach(services: "Services") -> tuple[TaskSnapshot, bool]:
+        before = await _snapshot(services.operator, task_id)
+        task, _ = await services.repairs.attach_result(
+            task_id, url, author(reason), position=output
+        )
+        return task, before.status.is_final
+
+    is_kept = _repair(attach, as_json=as_json)
+    if is_kept and not as_json:
+        say("The task is final: its attempt keeps the link, neither state nor charge changes.")
+
+
+@commands.command("resubmit")
+def resubmit_task(
+    task_id: _Task,
+    *,
+    even_if_paid_twice: Annotated[
+        bool,
+        typer.Option(
+            "--even-if-paid-twice", help="Although the first one may have made a job as well."
+        ),
+    ] = False,
+    reason: ReasonOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a new task of the same request, with a price of its own, and show it."""
+
+    async def resubmit(services: "Services") -> tuple[TaskSnapshot, None]:
+        made = await services.repairs.resubmit(
+            task_id, author(reason), even_if_paid_twice=even_if_paid_twice
+        )
+        return made, None
+
+    _repair(resubmit, as_json=as_json)
+
+
 @commands.command("delete")
 def delete_task(
     task_id: _Task, *, reason: ReasonOption = None, as_json: JsonOption = False
@@ -206,6 +319,23 @@ def delete_task(
         return task_document(task, await _account_names(operator))
 
     _print(with_operator(delete), as_json=as_json)
+
+
+def _repair(
+    action: "Callable[[Services], Awaitable[tuple[TaskSnapshot, _T]]]", *, as_json: bool
+) -> _T:
+    """Do one thing to a task, print the task, and return what else came of it."""
+    from vidgate.api.webhook_bodies import WebhookBodies
+    from vidgate.factory import open_tools
+
+    async def act(operator: "OperatorContext") -> tuple[dict[str, Any], _T]:
+        async with open_tools(operator, webhook_bodies=WebhookBodies) as services:
+            task, told = await action(services)
+        return task_document(task, await _account_names(operator)), told
+
+    document, told = with_operator(act)
+    _print(document, as_json=as_json)
+    return told
 
 
 async def _snapshot(operator: "OperatorContext", task_id: str) -> TaskSnapshot:
@@ -224,11 +354,16 @@ def _print(document: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(document)
         return
-    parts = [*document.pop("attempts", ()), *document.pop("acts", ())]
-    document.pop("outputs")
+    attempts = document.pop("attempts", ())
+    happened = document.pop("timeline", ())
+    for name in ("outputs", "deliveries", "acts"):
+        document.pop(name, None)
     sentences = [warning["message"] for warning in document["warnings"]]
     document["warnings"] = " ".join(sentences) or None
     print_fields(document)
-    for part in parts:
+    for attempt in attempts:
         typer.echo()
-        print_fields(part)
+        print_fields(attempt)
+    if happened:
+        typer.echo()
+        print_table(("at", "what"), happened)

@@ -6,6 +6,7 @@ from sqlalchemy import (
     ARRAY,
     CTE,
     BigInteger,
+    Boolean,
     ColumnElement,
     DateTime,
     Double,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Uuid,
     and_,
     bindparam,
+    case,
     cast,
     column,
     func,
@@ -25,15 +27,17 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import insert as upsert
 
 from vidgate.db.announcing import announcement
 from vidgate.db.engine import Statement
 from vidgate.db.fair_claims import first_due_of_each
-from vidgate.db.tables import attempts, outputs, tasks
+from vidgate.db.tables import asks, attempts, outputs, tasks
 from vidgate.models.webhooks import EventType
 
 __all__ = [
     "ACCEPT",
+    "ASKS",
     "BY_ID",
     "CANCEL_WAITING",
     "CHANNELS_USED",
@@ -47,6 +51,7 @@ __all__ = [
     "FINISH_TASK",
     "HASTEN",
     "INSERT",
+    "LATE_RESULTS",
     "LOCK_CHANNEL",
     "LOCK_TASK",
     "OF_TASK",
@@ -102,6 +107,11 @@ COLUMNS = [
         "fault_kind",
         "fault_code",
         "fault_message",
+        "asks",
+        "asked_at",
+        "said",
+        "calls",
+        "called_at",
     )
 ]
 
@@ -278,17 +288,24 @@ RELEASED = (
     "fault_kind",
     "fault_code",
     "fault_message",
+    "asks",
+    "asked_at",
+    "said",
 )
 # Every bind is an array with an element for each attempt.
-_releases: dict[str, Any] = {"attempt_id": Uuid(), "lease_id": Uuid(), "now": _TIME} | {
-    name: attempts.c[name].type for name in RELEASED
-}
+_releases: dict[str, Any] = {
+    "attempt_id": Uuid(),
+    "lease_id": Uuid(),
+    "now": _TIME,
+    "is_news": Boolean(),
+    "before_at": _TIME,
+} | {name: attempts.c[name].type for name in RELEASED}
 _release = (
     func.unnest(*(bindparam(name, type_=ARRAY(type_)) for name, type_ in _releases.items()))
     .table_valued(*(column(name, type_) for name, type_ in _releases.items()))
     .render_derived("release")
 )
-RELEASE = Statement(
+_released = (
     update(attempts)
     .values({name: _release.c[name] for name in RELEASED} | _unleased)
     .where(
@@ -298,7 +315,25 @@ RELEASE = Statement(
         attempts.c.lease_until > _release.c.now,
     )
     .returning(attempts.c.id)
+    .cte("released")
 )
+# What the provider said is written where it is news, in the write that there is anyway.
+_noted = (
+    upsert(asks)
+    .from_select(
+        ("attempt_id", "number", "at", "said", "before_at"),
+        select(
+            _release.c.attempt_id,
+            _release.c.asks,
+            _release.c.now,
+            _release.c.said,
+            _release.c.before_at,
+        ).where(_release.c.attempt_id == _released.c.id, _release.c.is_news),
+    )
+    .on_conflict_do_nothing()
+    .cte("noted")
+)
+RELEASE = Statement(select(_released.c.id).add_cte(_noted))
 
 RESUBMIT = Statement(
     update(attempts)
@@ -465,9 +500,14 @@ CANCEL_WAITING = Statement(
 # A callback came: the job is due at once. While somebody asks about it the answer may be older
 # than the callback, so it is named, to be tried again.
 
+_called = bindparam("called", type_=Boolean)
 _hastened = (
     update(attempts)
-    .values(due_at=bindparam("now", type_=_TIME))
+    .values(
+        due_at=bindparam("now", type_=_TIME),
+        calls=attempts.c.calls + cast(_called, Integer),
+        called_at=case((_called, bindparam("now", type_=_TIME)), else_=attempts.c.called_at),
+    )
     .where(
         attempts.c.id == func.any(bindparam("ids", type_=ARRAY(Uuid))),
         attempts.c.status == "running",
@@ -494,6 +534,19 @@ OF_TASK = Statement(
     select(*COLUMNS)
     .where(attempts.c.task_id == bindparam("task_id", type_=Uuid))
     .order_by(attempts.c.position, attempts.c.number)
+)
+ASKS = Statement(
+    select(asks.c.attempt_id, asks.c.number, asks.c.at, asks.c.said, asks.c.before_at)
+    .select_from(asks.join(attempts, attempts.c.id == asks.c.attempt_id))
+    .where(attempts.c.task_id == bindparam("task_id", type_=Uuid))
+    .order_by(asks.c.attempt_id, asks.c.number)
+)
+LATE_RESULTS = Statement(
+    select(attempts.c.id, attempts.c.result).where(
+        attempts.c.task_id == bindparam("task_id", type_=Uuid),
+        attempts.c.status != "succeeded",
+        attempts.c.result.is_not(None),
+    )
 )
 TAKEN_JOBS = Statement(
     select(attempts.c.ref_id).where(

@@ -8,16 +8,16 @@ from uuid import UUID
 
 from vidgate.constants import CLAIM_BATCH
 from vidgate.db import attempt_statements as sql
-from vidgate.db.documents import write_result, write_warnings
+from vidgate.db.documents import read_result, write_result, write_warnings
 from vidgate.db.engine import Database, Record, Transaction
 from vidgate.db.releases import Releases
 from vidgate.exceptions import LeaseLostError
-from vidgate.models.attempts import Attempt, JobPace, Lease
+from vidgate.models.attempts import Ask, Attempt, JobPace, Lease
 from vidgate.models.outcomes import Fault, UpstreamRef, VideoResult
 from vidgate.models.tasks import AttemptStatus, TaskError, TaskStatus, TaskWarning
 from vidgate.models.webhooks import FINAL_EVENTS
 
-__all__ = ["AttemptStore", "NewAttempt", "insert_attempt", "to_attempt"]
+__all__ = ["AttemptStore", "NewAttempt", "finish_output", "insert_attempt", "to_attempt"]
 
 _NO_ROOMS: Final[Mapping[UUID, int]] = {}
 _CANCELLED = TaskError("cancelled", "The task was cancelled before it was submitted.")
@@ -233,10 +233,23 @@ class AttemptStore:
 
     # Writing back
 
-    async def release(self, attempt: Attempt, lease: Lease, now: datetime) -> None:
-        """Write the attempt's counters, state and next due time, and give the lease back."""
+    async def release(
+        self, attempt: Attempt, lease: Lease, now: datetime, *, said: str | None = None
+    ) -> None:
+        """Write the attempt's counters, state and next due time, and give the lease back.
+
+        Args:
+            attempt: As it is to be.
+            lease: Under which it was claimed.
+            now: Database time.
+            said: What its provider answered, kept where it is news; `None` if it was not asked.
+        """
+        is_news, before_at = said not in (None, attempt.said), attempt.asked_at
+        if said is not None:
+            attempt = replace(attempt, asks=attempt.asks + 1, asked_at=now, said=said)
         values = {name: getattr(attempt, name) for name in sql.RELEASED}
         values |= {"attempt_id": attempt.id, "lease_id": lease.id, "now": now}
+        values |= {"is_news": is_news, "before_at": before_at}
         if not await self._releases.write({**values, "status": attempt.status.value}):
             raise LeaseLostError
 
@@ -350,7 +363,7 @@ class AttemptStore:
                 now=now,
             )
             _expect_one(changed)
-            return await _finish_output(
+            return await finish_output(
                 transaction,
                 attempt.task_id,
                 attempt.position,
@@ -429,13 +442,20 @@ class AttemptStore:
                 due_at=due_at,
             )
 
-    async def hasten(self, ids: Sequence[UUID], now: datetime) -> list[UUID]:
+    async def hasten(
+        self, ids: Sequence[UUID], now: datetime, *, called: bool = False
+    ) -> list[UUID]:
         """Make running attempts due at once; those that a worker holds are left alone.
+
+        Args:
+            ids: Which.
+            now: Database time.
+            called: Whether it is their providers' callbacks that want it, which are counted.
 
         Returns:
             Those that a worker holds.
         """
-        rows = await self._database.fetch(sql.HASTEN, ids=list(ids), now=now)
+        rows = await self._database.fetch(sql.HASTEN, ids=list(ids), now=now, called=called)
         return [row["id"] for row in rows]
 
     async def cancel_waiting(self, task_id: UUID, *, now: datetime) -> tuple[list[str], bool]:
@@ -450,7 +470,7 @@ class AttemptStore:
             rows = await transaction.fetch(sql.CANCEL_WAITING, task_id=task_id, now=now)
             final = False
             for row in rows:
-                final = await _finish_output(
+                final = await finish_output(
                     transaction, task_id, row["position"], result=None, error=_CANCELLED, now=now
                 )
             return [row["provider"] for row in rows], final
@@ -465,6 +485,16 @@ class AttemptStore:
     async def of_task(self, task_id: UUID) -> list[Attempt]:
         """Every attempt of a task, in order."""
         return [to_attempt(row) for row in await self._database.fetch(sql.OF_TASK, task_id=task_id)]
+
+    async def asks(self, task_id: UUID) -> list[Ask]:
+        """The asks about a task's jobs that brought news, attempt by attempt in their order."""
+        rows = await self._database.fetch(sql.ASKS, task_id=task_id)
+        return [Ask(**dict(row)) for row in rows]
+
+    async def late_results(self, task_id: UUID) -> dict[UUID, VideoResult]:
+        """What attempts of a task came to, or were given, that count for nothing."""
+        rows = await self._database.fetch(sql.LATE_RESULTS, task_id=task_id)
+        return {row["id"]: read_result(row["result"]) for row in rows}
 
     async def maker(self, task_id: UUID, position: int) -> Attempt | None:
         """The attempt that made a video, `None` if nobody knows of one any more."""
@@ -546,7 +576,7 @@ _ENDS = (TaskStatus.SUCCEEDED, TaskStatus.FAILED, TaskStatus.CANCELLED)
 """How a task ends: as the first of these that one of its outputs has."""
 
 
-async def _finish_output(
+async def finish_output(
     transaction: Transaction,
     task_id: UUID,
     position: int,
@@ -556,6 +586,11 @@ async def _finish_output(
     told_at: datetime | None = None,
     now: datetime,
 ) -> bool:
+    """End an output, as a part of the transaction that ends its attempt, and its task with it.
+
+    Returns:
+        Whether this made the task final.
+    """
     await transaction.execute(sql.LOCK_TASK, task_id=task_id)
     status = TaskStatus.SUCCEEDED if result else TaskStatus.FAILED
     if error is not None and error.code == "cancelled":

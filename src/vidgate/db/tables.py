@@ -263,6 +263,7 @@ tasks = Table(
     _time("finished_at"),
     _time("removed_at"),
     Column("amended_at", DateTime(timezone=True), comment="when a final one was changed"),
+    Column("resubmitted_from", Uuid, comment="the task it repeats"),
     PrimaryKeyConstraint("id"),
     CheckConstraint(f"status IN {_TASK_STATUSES}", name="status"),
     Index("tasks_account_id_id_idx", "account_id", "id"),
@@ -335,6 +336,11 @@ attempts = Table(
     Column("fault_message", Text),
     Column("last_reason", Text, comment="why the last ask said nothing certain"),
     Column("result", JSONB, comment="also one that came after the task was final"),
+    Column("asks", Integer, nullable=False, server_default=text("0")),
+    _time("asked_at"),
+    Column("said", Text, comment="at the last ask"),
+    Column("calls", Integer, nullable=False, server_default=text("0")),
+    _time("called_at"),
     _created_at(),
     CheckConstraint(
         "status IN ('pending', 'submitting', 'running', "
@@ -381,6 +387,22 @@ attempts = Table(
     ),
 )
 
+asks = Table(
+    "asks",
+    metadata,
+    Column("attempt_id", Uuid, ForeignKey("attempts.id", ondelete="CASCADE"), nullable=False),
+    Column("number", Integer, nullable=False, comment="among all asks of the attempt"),
+    _time("at", nullable=False),
+    Column("said", Text, nullable=False),
+    Column(
+        "before_at",
+        DateTime(timezone=True),
+        comment="when the ask before was, which said something else",
+    ),
+    PrimaryKeyConstraint("attempt_id", "number"),
+    comment="Asks whose answer was another than that of the ask before.",
+)
+
 inputs = Table(
     "inputs",
     metadata,
@@ -389,7 +411,7 @@ inputs = Table(
     Column("media_type", Text),
     Column("content", LargeBinary, nullable=False),
     PrimaryKeyConstraint("task_id", "position"),
-    comment="Inline media, deleted once the last attempt was accepted or the task is final.",
+    comment="Inline media: needed until the last submit, then kept a while for repairs.",
 )
 
 idempotency_keys = Table(

@@ -22,6 +22,7 @@ from sqlalchemy import (
     any_,
     bindparam,
     case,
+    cast,
     column,
     delete,
     exists,
@@ -35,6 +36,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from vidgate.constants import HEAVY_BYTES, LIST_BYTES
+from vidgate.db.acts import write_act
 from vidgate.db.announcing import announcement
 from vidgate.db.attempts import NewAttempt, insert_attempt
 from vidgate.db.cancellations import insert_cancellation
@@ -49,13 +51,15 @@ from vidgate.db.documents import (
 from vidgate.db.engine import Database, Json, Record, Statement
 from vidgate.db.once import claim_key, is_acknowledged, release_key
 from vidgate.db.tables import attempts, deliveries, inputs, outputs, tasks
+from vidgate.models.acts import Act
 from vidgate.models.attempts import Attempt
-from vidgate.models.ids import first_id
+from vidgate.models.ids import TASK_PREFIX, first_id, public_id
 from vidgate.models.outcomes import VideoResult
 from vidgate.models.requests import IdempotencyClaim, VideoRequest
 from vidgate.models.spans import write_span
 from vidgate.models.tasks import (
     OutputSnapshot,
+    Resubmission,
     TaskError,
     TaskFilter,
     TaskPage,
@@ -79,6 +83,7 @@ class NewTask:
         facts: What is run, as JSON.
         warnings: What is not done to the letter.
         is_heavy: Whether writing its JSON would hold up everybody else.
+        resubmission: Why it repeats another one, `None` where it does not.
     """
 
     id: UUID
@@ -100,6 +105,7 @@ class NewTask:
     cancel_after: timedelta | None = None
     created_at: datetime
     is_heavy: bool = False
+    resubmission: Resubmission | None = None
 
 
 _TIME = DateTime(timezone=True)
@@ -121,6 +127,7 @@ _INSERTED = (
     "callback_url",
     "cancel_after",
     "created_at",
+    "resubmitted_from",
 )
 _new_output = (
     insert(outputs)
@@ -173,6 +180,7 @@ _SNAPSHOT_COLUMNS = [
         "finished_at",
         "error_code",
         "error_message",
+        "resubmitted_from",
     )
 ] + [
     # Without what may be large.
@@ -265,12 +273,33 @@ _NEWER = Statement(
     )
 )
 _tried = attempts.alias("tried")
+_STUCK_FACTOR = 4
+"""Times the usual time of a model, after which an unfinished task is looked at by its operator."""
+
 _FILTERS = {
     "statuses": tasks.c.status == any_(bindparam("statuses", type_=ARRAY(Text))),
     "model": tasks.c.model == bindparam("model", type_=Text),
     "user": tasks.c.end_user == bindparam("user", type_=Text),
     "account_id": tasks.c.account_id == bindparam("account_id", type_=Uuid),
     "first_id": tasks.c.id >= bindparam("first_id", type_=Uuid),
+    # Where nobody knows what is usual, it is its deadline that it has outlived.
+    "stuck_at": exists().where(
+        _tried.c.task_id == tasks.c.id,
+        tasks.c.created_at
+        + func.make_interval(
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            func.coalesce(
+                cast(_tried.c.pace["usual"].astext, Double) * _STUCK_FACTOR,
+                cast(_tried.c.pace["deadline"].astext, Double),
+            ),
+        )
+        < bindparam("stuck_at", type_=_TIME),
+    ),
     "channel_id": exists().where(
         _tried.c.task_id == tasks.c.id, _tried.c.channel_id == bindparam("channel_id", type_=Uuid)
     ),
@@ -413,6 +442,11 @@ _REQUEST = Statement(
         tasks.c.id == bindparam("task_id", type_=Uuid)
     )
 )
+_ORIGIN = Statement(
+    select(tasks.c.token_id, tasks.c.callback_url).where(
+        tasks.c.id == bindparam("task_id", type_=Uuid)
+    )
+)
 _INPUTS = Statement(
     select(inputs.c.position, inputs.c.media_type, inputs.c.content)
     .where(inputs.c.task_id == bindparam("task_id", type_=Uuid))
@@ -503,6 +537,8 @@ class TaskStore:
                     media_type=media_type,
                     content=content,
                 )
+            if task.resubmission is not None:
+                await write_act(transaction, _resubmitted(task, task.resubmission))
             return [await insert_attempt(transaction, *one) for one in options]
 
     async def abandon(
@@ -655,6 +691,13 @@ class TaskStore:
             request = _to_request(text, inline)
         return replace(request, work_bytes=work)
 
+    async def origin(self, task_id: UUID) -> tuple[UUID, str | None]:
+        """By which token a task was made, and what its `callback_url` is."""
+        row = await self._database.fetch_one(_ORIGIN, task_id=task_id)
+        if row is None:
+            raise KeyError(task_id)
+        return row["token_id"], row["callback_url"]
+
     async def renew_result(self, task_id: UUID, position: int, result: VideoResult) -> bool:
         """Put new links in the place of a finished video's old ones; its state stays.
 
@@ -679,12 +722,14 @@ class TaskStore:
             "user": only.user,
             "account_id": only.account_id,
             "channel_id": only.channel_id,
+            "stuck_at": only.stuck_at,
             "first_id": first_id(only.made_since) if only.made_since else None,
         }
         binds = {name: value for name, value in binds.items() if value is not None}
         unfinished, recent = _overview(frozenset(binds))
         rows = await self._database.fetch(unfinished, **binds)
-        rows += await self._database.fetch(recent, limit=limit, **binds)
+        if only.stuck_at is None:
+            rows += await self._database.fetch(recent, limit=limit, **binds)
         return [_to_snapshot(list(group)) for _, group in groupby(rows, lambda row: row["id"])]
 
 
@@ -715,7 +760,17 @@ def _task_binds(task: NewTask) -> dict[str, Any]:
         "callback_url": task.callback_url,
         "cancel_after": None if task.cancel_after is None else write_span(task.cancel_after),
         "created_at": task.created_at,
+        "resubmitted_from": task.resubmission.source if task.resubmission else None,
     }
+
+
+def _resubmitted(task: NewTask, resubmission: Resubmission) -> Act:
+    return Act(
+        author=resubmission.author,
+        name="task.resubmit",
+        subject=public_id(TASK_PREFIX, resubmission.source),
+        after={"task_id": public_id(TASK_PREFIX, task.id)},
+    )
 
 
 def _to_snapshot(rows: Sequence[Record]) -> TaskSnapshot:
@@ -730,7 +785,7 @@ def _to_snapshot(rows: Sequence[Record]) -> TaskSnapshot:
         provider=row["provider"],
         upstream_model=row["upstream_model"],
         dialect=row["dialect"],
-        details=row["details"],
+        details=_details(row),
         echo=row["echo"],
         asked=row["asked"],
         facts=row["facts"],
@@ -754,6 +809,17 @@ def _to_snapshot(rows: Sequence[Record]) -> TaskSnapshot:
             )
             for one in rows
         ),
+    )
+
+
+def _details(row: Record) -> dict[str, Any]:
+    """What the client is told of a translation, which changes with the channel, and of a repair."""
+    details: dict[str, Any] = row["details"]
+    source = row["resubmitted_from"]
+    return (
+        details
+        if source is None
+        else details | {"resubmitted_from": public_id(TASK_PREFIX, source)}
     )
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from vidgate.models.outcomes import UpstreamRef
 from vidgate.models.tasks import AttemptStatus
 
-__all__ = ["Attempt", "JobPace", "Lease"]
+__all__ = ["Ask", "Attempt", "JobPace", "Lease"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +97,9 @@ class Attempt:
         find_page: Where a search through a provider's list goes on.
         fault_kind: Why it ended without a video; for an unclear submit, `fault` and what came in
             the place of an answer. Likewise the code and the message.
+        asks: About its job, whatever was answered; the last of them was `asked_at`.
+        said: What was answered to the last of them.
+        calls: Callbacks that had it asked about; the last of them was `called_at`.
     """
 
     id: UUID
@@ -131,3 +134,25 @@ class Attempt:
     fault_kind: str | None
     fault_code: str | None
     fault_message: str | None
+    asks: int
+    asked_at: datetime | None
+    said: str | None
+    calls: int
+    called_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """An ask about a job whose answer was another than that of the ask before.
+
+    Attributes:
+        number: Among all asks of its attempt, from 1.
+        said: What the provider answered, in our words.
+        before_at: When the ask before was, `None` for the first.
+    """
+
+    attempt_id: UUID
+    number: int
+    at: datetime
+    said: str
+    before_at: datetime | None

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from vidgate.models.acts import Author
 from vidgate.models.ids import public_id
 from vidgate.models.outcomes import VideoResult
 
@@ -14,6 +15,7 @@ __all__ = [
     "AttemptStatus",
     "FollowUp",
     "OutputSnapshot",
+    "Resubmission",
     "TaskError",
     "TaskFilter",
     "TaskPage",
@@ -176,6 +178,19 @@ class TaskSnapshot:
         return next((output.result for output in self.outputs if output.result), None)
 
 
+@dataclass(frozen=True, slots=True)
+class Resubmission:
+    """Why a task repeats another one.
+
+    Attributes:
+        source: The other one.
+        author: Who wanted it.
+    """
+
+    source: UUID
+    author: Author
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskQuery:
     """Which of an account's tasks to list.
@@ -215,6 +230,8 @@ class TaskFilter:
         account_id: Whose.
         channel_id: One that has been tried for it.
         made_since: The earliest moment at which it was made.
+        stuck_at: The moment at which it is unfinished for four times as long as its model usually
+            takes.
     """
 
     statuses: tuple[TaskStatus, ...] = ()
@@ -223,6 +240,7 @@ class TaskFilter:
     account_id: UUID | None = None
     channel_id: UUID | None = None
     made_since: datetime | None = None
+    stuck_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

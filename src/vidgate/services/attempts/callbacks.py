@@ -151,7 +151,7 @@ class CallbackReceiver:
         waiting = list(self._waiting)
         if not waiting:
             return
-        held = await self._attempts.hasten(waiting, self._clock.now())
+        held = await self._attempts.hasten(waiting, self._clock.now(), called=True)
         for attempt_id in waiting:
             tries = self._waiting.pop(attempt_id) + 1
             if attempt_id in held and tries < CALLBACK_TRIES:
@@ -164,7 +164,8 @@ class CallbackReceiver:
         is_soon = last is not None and self._monotonic() - last < CALLBACK_SPACING.total_seconds()
         if not is_soon and attempt_id not in self._waiting:
             self._remember(attempt_id)
-            is_soon = bool(await self._attempts.hasten([attempt_id], self._clock.now()))
+            now = self._clock.now()
+            is_soon = bool(await self._attempts.hasten([attempt_id], now, called=True))
         if is_soon and len(self._waiting) < CALLBACK_MEMORY:
             self._waiting.setdefault(attempt_id, 0)
 

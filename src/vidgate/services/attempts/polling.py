@@ -219,7 +219,8 @@ class Poller:
         wait = doubt_backoff(now - doubted_at, factor=self._pace, randomness=self._random)
         if now < ends_at:
             wait = min(wait, ends_at - now)
-        await self._release(attempt, lease, wait=wait, now=now)
+        said = f"Not believed yet: {attempt.last_reason}"
+        await self._release(attempt, lease, wait=wait, now=now, said=said)
 
     async def _go_on(self, attempt: Attempt, lease: Lease, outcome: Pending, now: datetime) -> None:
         if now >= attempt.deadline_at:
@@ -240,7 +241,7 @@ class Poller:
         wait = next_interval(
             attempt.pace, attempt.polls, factor=self._pace, randomness=self._random
         )
-        await self._release(attempt, lease, wait=wait, now=now)
+        await self._release(attempt, lease, wait=wait, now=now, said=_in_words(outcome))
 
     async def _ask_again(
         self, attempt: Attempt, lease: Lease, outcome: Unreadable, now: datetime
@@ -249,19 +250,21 @@ class Poller:
         if now >= attempt.deadline_at + DEADLINE_GRACE:
             await self._time_out(attempt, lease, now)
             return
+        # Of a row of answers that say nothing the first is news; each may have a text of its own.
+        said = attempt.said if attempt.misses and attempt.said else outcome.reason
         attempt = replace(attempt, misses=attempt.misses + 1, last_reason=outcome.reason)
         wait = backoff(attempt.pace, attempt.misses, factor=self._pace, randomness=self._random)
         if outcome.retry_after_seconds is not None:
             wait = max(wait, timedelta(seconds=min(outcome.retry_after_seconds, 3600)))
-        await self._release(attempt, lease, wait=wait, now=now)
+        await self._release(attempt, lease, wait=wait, now=now, said=said)
 
     async def _release(
-        self, attempt: Attempt, lease: Lease, *, wait: timedelta, now: datetime
+        self, attempt: Attempt, lease: Lease, *, wait: timedelta, now: datetime, said: str
     ) -> None:
         due = now + wait
         if now < attempt.deadline_at:
             due = min(due, attempt.deadline_at)
-        await self._attempts.release(replace(attempt, due_at=due), lease, now)
+        await self._attempts.release(replace(attempt, due_at=due), lease, now, said=said)
 
     async def _time_out(self, attempt: Attempt, lease: Lease, now: datetime) -> None:
         _log.warning("A job outlived its deadline", polls=attempt.polls)
@@ -320,3 +323,12 @@ class Poller:
         if final:
             self._metrics.task(attempt.provider, status.value)
             _log.info("A task is final", status=status.value)
+
+
+def _in_words(outcome: Pending) -> str:
+    """What a provider says of a job that is not finished; its progress in tens, to be few words."""
+    if not outcome.started:
+        return "It is queued."
+    if outcome.progress is None:
+        return "It is being worked on."
+    return f"It is being worked on: {outcome.progress // 10 * 10} %."

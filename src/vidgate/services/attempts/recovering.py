@@ -131,7 +131,7 @@ class Recoverer:
                 return
             attempt = replace(attempt, polls=attempt.polls + 1, last_reason=str(error))
             wait = backoff(attempt.pace, attempt.polls, factor=self._pace, randomness=self._random)
-            await self._release(attempt, lease, now + wait)
+            await self._release(attempt, lease, now + wait, said=str(error))
             return
         if found.ref is not None:
             await self._accept(attempt, lease, found.ref)
@@ -147,10 +147,9 @@ class Recoverer:
         elif not provider.proves_absence:
             await self._take_up(attempt, lease, found)
         elif attempt.misses == 0:
-            again = replace(
-                attempt, misses=1, find_page=None, last_reason="The provider has no such job yet."
-            )
-            await self._release(again, lease, now + FIND_AGAIN)
+            reason = "The provider has no such job yet."
+            again = replace(attempt, misses=1, find_page=None, last_reason=reason)
+            await self._release(again, lease, now + FIND_AGAIN, said=reason)
         else:
             await self._submit_again(attempt, lease)
 
@@ -302,9 +301,11 @@ class Recoverer:
         self._metrics.submit(attempt.provider, "unknown")
         self._failed(attempt, final=final)
 
-    async def _release(self, attempt: Attempt, lease: Lease, due_at: datetime) -> None:
+    async def _release(
+        self, attempt: Attempt, lease: Lease, due_at: datetime, *, said: str | None = None
+    ) -> None:
         now = self._clock.now()
-        await self._attempts.release(replace(attempt, due_at=due_at), lease, now)
+        await self._attempts.release(replace(attempt, due_at=due_at), lease, now, said=said)
 
     def _failed(self, attempt: Attempt, *, final: bool) -> None:
         self._changes.changed(attempt.task_id)
