@@ -178,7 +178,7 @@ def test_what_was_missed_is_sent_again_by_id_or_since_a_moment(cli: Cli, hook: H
     assert [one["status"] for one in deliveries(cli)] == ["delivered"]
 
     shown = cli("task", "show", task, "--json").json
-    assert [len(one["attempts"]) for one in shown["deliveries"]] == [2]
+    assert [len(one["tried"]) for one in shown["deliveries"]] == [2]
     told = " ".join(event["what"] for event in shown["timeline"])
     assert "answered with 410" in told
     assert "answered with 200" in told

@@ -121,7 +121,7 @@ def show_task(task_id: _Task, *, as_json: JsonOption = False) -> None:
                 attempt_document(attempt, channels, late.get(attempt.id)) for attempt in attempts
             ],
             "deliveries": [
-                {**delivery_document(one), "attempts": [try_document(tried) for tried in tries]}
+                {**delivery_document(one), "tried": [try_document(tried) for tried in tries]}
                 for one, tries in deliveries
             ],
             "acts": [act_document(act) for act in acts],
