@@ -165,6 +165,26 @@ async def test_a_submit_under_way_is_never_forgotten(
     assert await acts(engine, created.snapshot) == []
 
 
+@pytest.mark.parametrize("name", ["fail", "attach_result"])
+async def test_a_submit_that_nobody_answered_is_ended(
+    engine: Engine, upstream: Upstream, name: str
+) -> None:
+    upstream.on_submit = [TimeoutError()]
+    created = await engine.create(MODEL)
+    [attempt] = await engine.attempts(created)
+    assert (attempt.status, attempt.ref) == (AttemptStatus.SUBMITTING, None)
+
+    await repair(engine, created, name)
+
+    [attempt] = await engine.attempts(created)
+    ends = {"fail": AttemptStatus.UNKNOWN, "attach_result": AttemptStatus.SUCCEEDED}
+    assert (attempt.status, attempt.due_at) == (ends[name], None)
+    assert (await engine.task(created)).status.is_final
+    for _ in range(3):
+        await engine.tick(minutes=2)
+    assert len(upstream.submits) == 1
+
+
 async def test_only_outputs_without_a_video_are_failed(engine: Engine, upstream: Upstream) -> None:
     created = await engine.create(MODEL, n=2)
     assert len(upstream.submits) == 2
