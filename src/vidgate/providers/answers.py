@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -13,7 +14,7 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 import httpx
 
 from vidgate.exceptions import ProviderProtocolError
-from vidgate.models.outcomes import Fault, FaultKind
+from vidgate.models.outcomes import Failed, Fault, FaultKind
 
 __all__ = [
     "JOB_ID",
@@ -30,6 +31,7 @@ __all__ = [
     "retry_after_seconds",
     "said",
     "secret_of",
+    "to_date",
     "to_id",
     "to_measure",
     "to_pixels",
@@ -39,6 +41,7 @@ __all__ = [
     "to_time",
     "to_url",
     "to_words",
+    "without_video",
 ]
 
 MESSAGE_CHARACTERS = 500
@@ -52,6 +55,17 @@ JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 NO_SUCH_PLACE = frozenset({404, 405})
 """What is answered where nothing is, as at a wrong base URL: before anything was made."""
+
+KIND_OF_STATUS: Mapping[int, FaultKind] = {
+    401: FaultKind.CREDENTIAL,
+    402: FaultKind.BALANCE,
+    403: FaultKind.CREDENTIAL,
+    404: FaultKind.FAULT,
+    405: FaultKind.FAULT,
+    429: FaultKind.RATE,
+}
+"""What a refusal at a submit means where its word is unknown. 404 and 405: there is no such
+endpoint, which says nothing of the model."""
 
 _NOT_THE_API = (
     "What answers at the provider's address is not its API; tell the operator of this deployment."
@@ -184,6 +198,11 @@ def not_the_api(
     )
 
 
+def without_video(code: str, message: str) -> Failed:
+    """What becomes of a job that is said to be done and has no link; it may have one later."""
+    return Failed(Fault(FaultKind.FAULT, code, message, NO_LINK), doubtful=True)
+
+
 def retry_after_seconds(response: httpx.Response) -> float | None:
     """Read `Retry-After`, seconds or a date beside the answer's own; at most an hour is believed.
 
@@ -236,22 +255,21 @@ class Answer:
     @property
     def said(self) -> str:
         """What it says, in short, for the operator."""
-        return said(self.response, *self.secrets, keys=self.keys)
+        begin = self.response.content[: 8 * _SAID_CHARACTERS].decode("utf-8", "replace")
+        return self.words(" ".join(begin.split()), limit=_SAID_CHARACTERS) or "an empty body"
 
     @property
     def address(self) -> str:
-        """Where the question went."""
-        return address_of(self.sent, *self.secrets, keys=self.keys)
+        """Where the question went, without what may be secret of it: neither user nor query."""
+        url = self.sent.url
+        host = f"[{url.host}]" if ":" in url.host else url.host
+        port = "" if url.port is None else f":{url.port}"
+        return self.words(f"{url.scheme}://{host}{port}{url.path}")
 
     @property
     def answered_at(self) -> datetime | None:
         """The time on its `Date`, `None` where none can be read."""
-        try:
-            moment = parsedate_to_datetime(self.response.headers.get("date", ""))
-            # A date that says -0000 is in UTC, and comes without a zone.
-            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-        except (ValueError, TypeError, IndexError, OverflowError):
-            return None
+        return to_date(self.response.headers.get("date", ""))
 
     def words(self, value: Any, *, limit: int = MESSAGE_CHARACTERS) -> str:
         """Make text of it fit to be kept, as `to_words` does."""
@@ -271,8 +289,14 @@ class Answer:
         )
 
     def not_the_api(self, code: str = "") -> Fault:
-        """The fault of an address at which something else answers than the provider's API."""
-        return not_the_api(self.sent, self.response, *self.secrets, keys=self.keys, code=code)
+        """The fault of an address at which something else answers than the provider's API.
+
+        Args:
+            code: What stands in the place of one, empty for none.
+        """
+        told = f"{self.sent.method} {self.address} answers {self.status}: {self.said}"
+        code = code or f"HTTP_{self.status}"
+        return Fault(FaultKind.FAULT, code, told[:MESSAGE_CHARACTERS], _NOT_THE_API)
 
 
 _PROBED: Final = {
@@ -392,6 +416,16 @@ def to_progress(value: Any) -> int | None:
     if isinstance(value, float) and 0 < value < 1:
         value *= 100
     return int(value) if 0 <= value <= 100 else None  # noqa: PLR2004 - percent
+
+
+def to_date(text: str) -> datetime | None:
+    """Read a date as headers have it."""
+    try:
+        moment = parsedate_to_datetime(text)
+        # One that says -0000 is in UTC, and comes without a zone.
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
 
 
 def to_time(value: Any) -> datetime | None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import httpx
 from pydantic import SecretStr
@@ -284,6 +284,16 @@ class ProbeAnswer:
 
     works: bool
     sentence: str
+
+    @classmethod
+    def good(cls, sentence: str) -> Self:
+        """It works."""
+        return cls(works=True, sentence=sentence)
+
+    @classmethod
+    def bad(cls, sentence: str) -> Self:
+        """It does not."""
+        return cls(works=False, sentence=sentence)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import TaskSnapshot
 from vidgate.providers.base import ActionCapabilities
 from vidgate.providers.fields import to_number
-from vidgate.providers.sizes import nearest_tier
+from vidgate.providers.sizes import nearest_tier, ratio_value
 
 __all__ = ["check_length", "like", "video_of"]
 
@@ -103,7 +103,7 @@ def _nearest_ratio(source: TaskSnapshot, result: VideoResult, ratios: Sequence[s
     shape = _shape(source, result)
     if shape is None or not ratios:
         return None
-    return min(ratios, key=lambda ratio: abs(math.log(_to_shape(ratio) / shape)))
+    return min(ratios, key=lambda ratio: abs(math.log(ratio_value(ratio) / shape)))
 
 
 def _shape(source: TaskSnapshot, result: VideoResult) -> float | None:
@@ -113,9 +113,4 @@ def _shape(source: TaskSnapshot, result: VideoResult) -> float | None:
     asked = source.asked
     if asked.get("width") and asked.get("height"):
         return float(asked["width"] / asked["height"])
-    return _to_shape(asked["aspect_ratio"]) if asked.get("aspect_ratio") else None
-
-
-def _to_shape(ratio: str) -> float:
-    width, height = ratio.split(":")
-    return float(width) / float(height)
+    return ratio_value(asked["aspect_ratio"]) if asked.get("aspect_ratio") else None

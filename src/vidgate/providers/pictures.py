@@ -14,6 +14,7 @@ __all__ = [
     "PictureLimits",
     "check_picture",
     "read_picture_facts",
+    "to_data_uri",
     "write_picture",
 ]
 
@@ -134,6 +135,13 @@ _KINDS: Final[tuple[tuple[str, Callable[[bytes], bool], Callable[[bytes], _Size]
 )
 
 
+def to_data_uri(image: Image) -> str:
+    """Write an inline picture as a `data:` URI, by the media type that it has or is said to."""
+    content = image.content or b""
+    media_type = read_picture_facts(content).media_type or image.media_type
+    return encode_base64(content, f"data:{media_type or 'application/octet-stream'};base64,")
+
+
 def check_picture(image: Image, limits: PictureLimits, *, param: str = "image") -> None:
     """Refuse an inline picture that its provider will not take. A URL is not fetched.
 
@@ -189,6 +197,4 @@ def write_picture(image: Image, limits: PictureLimits, *, param: str = "image") 
     if image.media_type == "image/jpg":
         image = replace(image, media_type="image/jpeg")
     check_picture(image, limits, param=param)
-    content = image.content or b""
-    media_type = read_picture_facts(content).media_type or image.media_type
-    return encode_base64(content, f"data:{media_type};base64,")
+    return to_data_uri(image)

@@ -8,7 +8,7 @@ from abc import abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
 
 import httpx
@@ -31,7 +31,7 @@ from vidgate.models.outcomes import (
 )
 from vidgate.providers.answers import (
     JOB_ID,
-    NO_LINK,
+    KIND_OF_STATUS,
     NO_SUCH_PLACE,
     Answer,
     probe_sentence,
@@ -40,6 +40,7 @@ from vidgate.providers.answers import (
     to_safe_sentence,
     to_time,
     to_url,
+    without_video,
 )
 from vidgate.providers.base import (
     Call,
@@ -58,16 +59,6 @@ __all__ = ["JobResource", "ListedJobs"]
 
 _MAY_EXIST = frozenset({408, 409, 425, 499})
 """The exchange was cut off, or met another one; a job may exist all the same."""
-
-_BY_STATUS: Final = {
-    401: FaultKind.CREDENTIAL,
-    402: FaultKind.BALANCE,
-    403: FaultKind.CREDENTIAL,
-    404: FaultKind.FAULT,
-    405: FaultKind.FAULT,
-    429: FaultKind.RATE,
-}
-"""What a code means that is not known."""
 
 _REQUEST_ID = re.compile(r"\s*Request id:.*", re.IGNORECASE | re.DOTALL)
 """At the end of many a sentence; it is for the operator."""
@@ -129,7 +120,7 @@ class JobResource(Keyed, Cancels, Tests):
         kind = kind or self.codes.get(code) or self.codes.get(code.partition(".")[0])
         if kind is None and answer.response.is_success:
             kind = FaultKind.FAULT
-        kind = kind or _BY_STATUS.get(answer.status, FaultKind.BAD_PARAMETER)
+        kind = kind or KIND_OF_STATUS.get(answer.status, FaultKind.BAD_PARAMETER)
         param = ""
         if kind is FaultKind.BAD_PARAMETER:
             param = next((one for one in self.documented if one == error.get("param")), "")
@@ -214,8 +205,7 @@ class JobResource(Keyed, Cancels, Tests):
     def _to_result(self, body: Mapping[str, Any], now: datetime) -> Outcome:
         link = self.link_in(body)
         if link in (None, ""):
-            fault = Fault(FaultKind.FAULT, "no_url", "success without a video", NO_LINK)
-            return Failed(fault, doubtful=True)
+            return without_video("no_url", "success without a video")
         url = to_url(link)
         if url is None:
             return Unreadable("The finished job has a video whose URL is none.")
@@ -234,14 +224,14 @@ class JobResource(Keyed, Cancels, Tests):
     def _to_probe_answer(self, answer: Answer) -> ProbeAnswer:
         who, listed = self.capabilities.title, (answer.body or {}).get(self.listed)
         if answer.response.is_success and isinstance(listed, list):
-            return ProbeAnswer(works=True, sentence=f"The key is right, and {who} answers.")
+            return ProbeAnswer.good(f"The key is right, and {who} answers.")
         fault = self.read_fault(answer)
         if fault is None or _is_elsewhere(answer, fault):
             says = f"{answer.address} answers {answer.status}, and not as {who} does; check the "
-            return ProbeAnswer(works=False, sentence=f"{says}base URL.")
+            return ProbeAnswer.bad(f"{says}base URL.")
         is_key = fault.kind is FaultKind.CREDENTIAL
         sentence = f"{probe_sentence(answer, fault.kind)} {self.key_hint if is_key else ''}"
-        return ProbeAnswer(works=False, sentence=sentence.rstrip())
+        return ProbeAnswer.bad(sentence.rstrip())
 
 
 def _is_elsewhere(answer: Answer, fault: Fault | None) -> bool:

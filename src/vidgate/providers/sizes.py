@@ -7,7 +7,16 @@ from dataclasses import dataclass, replace
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import VideoRequest
 
-__all__ = ["SizeFit", "fit_size", "is_of_tier", "nearest_tier", "read_tier", "told_lower"]
+__all__ = [
+    "SizeFit",
+    "exact_ratio",
+    "fit_size",
+    "is_of_tier",
+    "nearest_tier",
+    "ratio_value",
+    "read_tier",
+    "told_lower",
+]
 
 _TIER_PIXELS = {
     "360p": 360,
@@ -30,6 +39,9 @@ _AREA_TOLERANCE = 0.05
 
 _RATIO_TOLERANCE = 0.10
 """How far a shape may be from the nearest ratio and still be taken there."""
+
+_SAME_RATIO = 0.005
+"""Sizes are whole pixels: within half a percent 854x480 is meant as 16:9."""
 
 _MOST_ABOVE = 1.5
 """How far, as a factor, a tier may be above the shorter side: 480 still becomes 720p."""
@@ -120,7 +132,7 @@ def fit_size(
         return fit
     if not ratios:
         return replace(fit, ignored=True)
-    ratio, is_exact = _nearest_ratio(_ratio_value(request.aspect_ratio), ratios)
+    ratio, is_exact = _nearest_ratio(ratio_value(request.aspect_ratio), ratios)
     if is_exact:
         return replace(fit, ratio=ratio)
     return replace(fit, ratio=ratio, adjusted=_told(ratio, fit.tier))
@@ -159,17 +171,26 @@ def _nearest_tier(short_side: int, tiers: Sequence[str]) -> tuple[str, bool]:
 
 def _nearest_ratio(value: float, ratios: Sequence[str]) -> tuple[str, bool]:
     def distance(ratio: str) -> float:
-        return abs(value / _ratio_value(ratio) - 1)
+        return abs(value / ratio_value(ratio) - 1)
 
     ratio = min(ratios, key=distance)
     if distance(ratio) > _RATIO_TOLERANCE:
         raise UnsupportedParameterError(
             "size", "The model makes no video of that shape.", allowed=ratios
         )
-    # Sizes are whole pixels: 854x480 is meant as 16:9.
-    return ratio, distance(ratio) < 0.005  # noqa: PLR2004 - half a percent
+    return ratio, distance(ratio) < _SAME_RATIO
 
 
-def _ratio_value(ratio: str) -> float:
+def exact_ratio(width: int, height: int, ratios: Sequence[str] = ()) -> str:
+    """Say a size as one of the ratios if it is one, else as the ratio that it has."""
+    for ratio in ratios:
+        if abs(width / height / ratio_value(ratio) - 1) < _SAME_RATIO:
+            return ratio
+    divisor = math.gcd(width, height)
+    return f"{width // divisor}:{height // divisor}"
+
+
+def ratio_value(ratio: str) -> float:
+    """Width over height, of a ratio such as `16:9`."""
     width, height = ratio.split(":")
     return float(width) / float(height)
