@@ -26,7 +26,7 @@ from vidgate.models.outcomes import (
 )
 from vidgate.models.requests import Image, VideoRequest
 from vidgate.providers.base import Call, Callback, CancelAnswer, SubmitIds
-from vidgate.providers.jimeng.polls import Question, read_kind, write_kind
+from vidgate.providers.jimeng.answers import Question, read_kind, write_kind
 
 ACCESS = ChannelAccess("https://visual.volcengineapi.com", SecretStr("AKLTEXAMPLE|SKEXAMPLE"))
 PICTURE = Image(url="https://cdn.example/a.png")

@@ -24,9 +24,7 @@ from vidgate.exceptions import (
     UpstreamRefusedError,
 )
 from vidgate.models.outcomes import FaultKind, Rejected
-from vidgate.providers.jimeng.answers import read_submission
-from vidgate.providers.jimeng.faults import answer_of
-from vidgate.providers.jimeng.polls import Question
+from vidgate.providers.jimeng.answers import Question, answer_of, read_submission
 
 SUBMIT = "Action=CVSync2AsyncSubmitTask&Version=2022-08-31"
 RESULT = "Action=CVSync2AsyncGetResult&Version=2022-08-31"

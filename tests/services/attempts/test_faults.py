@@ -5,7 +5,7 @@ import re
 import pytest
 
 from vidgate.models.outcomes import Failed, Fault, FaultKind
-from vidgate.providers.jimeng.faults import _MODERATION, ServiceReply, to_fault
+from vidgate.providers.jimeng.answers import _MODERATION, ServiceReply, to_fault
 from vidgate.providers.kling.answers import read_legacy_job
 from vidgate.providers.vidu.faults import _CODES, ErrorBody, to_job_fault
 from vidgate.services.attempts.faults import UNKNOWN_OUTCOME, to_task_error

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 import httpx
-from pydantic import SecretStr
 from typing_extensions import override
 
 from vidgate.exceptions import ConfigurationError
@@ -15,8 +14,7 @@ from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import TaskSnapshot
 from vidgate.providers.base import (
     Call,
-    Callback,
-    CallsBack,
+    CallsBackUnsigned,
     CancelAnswer,
     Cancels,
     ProbeAnswer,
@@ -25,13 +23,18 @@ from vidgate.providers.base import (
     Tests,
     Translation,
 )
-from vidgate.providers.jimeng.answers import read_cancel, read_poll, read_submission
+from vidgate.providers.jimeng.answers import (
+    Question,
+    answer_of,
+    read_cancel,
+    read_kind,
+    read_poll,
+    read_submission,
+)
 from vidgate.providers.jimeng.channel_test import PROBE_BODY, read_probe
-from vidgate.providers.jimeng.faults import answer_of
-from vidgate.providers.jimeng.fields import to_vocabulary
+from vidgate.providers.jimeng.fields import POLL_FIELD, to_vocabulary
 from vidgate.providers.jimeng.keys import KEYS, SYNC2ASYNC, calls_of
 from vidgate.providers.jimeng.models import CAPABILITIES, family_names
-from vidgate.providers.jimeng.polls import POLL_FIELD, Question, read_kind
 from vidgate.providers.jimeng.signing import parse_credential, sign
 from vidgate.providers.jimeng.translation import asked_model, translate
 from vidgate.providers.jimeng.vendor_answers import to_native
@@ -47,7 +50,7 @@ _CANCEL_VERSION = "2024-06-06"
 """The one action that exists only in the newer version of the API."""
 
 
-class Jimeng(Provider, Cancels, Tests, CallsBack):
+class Jimeng(Provider, Cancels, Tests, CallsBackUnsigned):
     """Jimeng AI on Volcengine Visual."""
 
     name = "jimeng"
@@ -105,12 +108,6 @@ class Jimeng(Provider, Cancels, Tests, CallsBack):
     def test(self, channel: ChannelAccess, now: datetime) -> Call[ProbeAnswer]:
         sent = _request(SYNC2ASYNC.poll, PROBE_BODY, channel, now)
         return Call(sent, lambda response: read_probe(answer_of(sent, response)))
-
-    @override
-    def check_callback(
-        self, callback: Callback, channel: ChannelAccess, secret: SecretStr | None
-    ) -> None:
-        """Take every callback: the provider signs none, and the poll after it is what counts."""
 
     @override
     def native_answer(self, task: TaskSnapshot) -> dict[str, Any]:

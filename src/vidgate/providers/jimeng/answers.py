@@ -1,9 +1,11 @@
-"""What the answers to a submit, a poll and a cancellation mean, in no provider's words."""
+"""What Jimeng answers, in the envelopes of its gateway and of the service behind it."""
 
+import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import httpx
 
@@ -21,29 +23,361 @@ from vidgate.models.outcomes import (
     UpstreamRef,
     VideoResult,
 )
-from vidgate.providers.answers import NO_LINK, NO_SUCH_PLACE, Answer, to_id, to_url
-from vidgate.providers.base import CancelAnswer
-from vidgate.providers.jimeng.faults import (
-    AMBIGUOUS,
-    BAD_INPUT,
-    COULD_NOT_ASK,
-    KINDS,
-    NO_SUCH_ACTION,
-    SUCCESS,
-    GatewayError,
-    ServiceReply,
-    read_reply,
-    to_fault,
-    to_refusal,
-    unclear,
-    unread,
+from vidgate.providers.answers import (
+    NO_SUCH_PLACE,
+    Answer,
+    to_id,
+    to_safe_sentence,
+    to_url,
+    without_video,
 )
+from vidgate.providers.base import CancelAnswer
+from vidgate.providers.jimeng.keys import SYNC2ASYNC
 from vidgate.providers.jimeng.models import LINK_LIFETIME
-from vidgate.providers.jimeng.polls import Question, write_kind
 
-__all__ = ["read_cancel", "read_poll", "read_submission"]
+__all__ = [
+    "BAD_INPUT",
+    "INTERNAL",
+    "NOT_OPENED",
+    "NO_SUCH_ACTION",
+    "SUCCESS",
+    "TOO_MANY",
+    "GatewayError",
+    "Question",
+    "ServiceReply",
+    "answer_of",
+    "read_cancel",
+    "read_kind",
+    "read_poll",
+    "read_reply",
+    "read_submission",
+    "to_fault",
+    "write_kind",
+]
+
+SUCCESS = 10000
+
+NOT_OPENED = frozenset({30403, 30404, 50400})
+"""The account has not been given the key in the console."""
+
+_AMBIGUOUS = 50200
+"""Something in what was sent is wrong: at a poll that may be the question, and not the job."""
+
+BAD_INPUT = frozenset({_AMBIGUOUS, 50215})
+
+TOO_MANY: Mapping[int, FaultKind] = {50429: FaultKind.RATE, 50430: FaultKind.CONCURRENCY}
+
+INTERNAL = frozenset({50500, 50501})
+
+NO_SUCH_ACTION = "InvalidActionOrVersion"
+"""Of a gateway that speaks this format and lacks what was asked for."""
+
+_COULD_NOT_ASK = {*TOO_MANY, *INTERNAL, *NOT_OPENED}
+"""What says nothing of the job that a question is about.
+
+Source: https://www.volcengine.com/docs/85621/1777001, read 2026-11-20
+"""
+
+_GATEWAY_CODES: Mapping[str, tuple[int, FaultKind | None]] = {
+    "MissingParameter": (100002, FaultKind.FAULT),
+    "MissingRequestInfo": (100004, FaultKind.FAULT),
+    # A clock is wrong, ours or theirs: signing again at once would not help.
+    "InvalidTimestamp": (100006, FaultKind.FAULT),
+    "ServiceNotFound": (100007, FaultKind.FAULT),
+    NO_SUCH_ACTION: (100008, FaultKind.FAULT),
+    "InvalidAccessKey": (100009, FaultKind.CREDENTIAL),
+    "SignatureDoesNotMatch": (100010, FaultKind.CREDENTIAL),
+    "LackPolicy": (100012, FaultKind.CREDENTIAL),
+    "AccessDenied": (100013, FaultKind.CREDENTIAL),
+    "FlowLimitExceeded": (100018, FaultKind.RATE),
+    "InvalidAuthorization": (100024, FaultKind.CREDENTIAL),
+    "InvalidCredential": (100025, FaultKind.CREDENTIAL),
+    "InvalidSecretToken": (100026, FaultKind.CREDENTIAL),
+    "InternalError": (100014, None),
+    "InternalServiceTimeout": (100016, None),
+    "ServiceUnavailableTemp": (100019, None),
+    "InternalServiceError": (100023, None),
+}
+"""Codes before the service sees a call, by word and by number; `None`: it may have seen it.
+
+Source: https://www.volcengine.com/docs/6369/68677, read 2026-11-20
+"""
+
+_GATEWAY_WORDS = {number: word for word, (number, _) in _GATEWAY_CODES.items()}
+
+_MODERATION: Mapping[int, str] = {
+    50411: "The provider's moderation refused a picture of the request.",
+    50412: "The provider's moderation refused the prompt.",
+    50413: "The provider's moderation found sensitive or protected words in the prompt.",
+    50511: "The provider's moderation refused the pictures that were made.",
+    50512: "The provider's moderation refused the text that was made.",
+    50513: "The provider's moderation refused the video of the request.",
+    50514: "The provider's moderation refused the audio of the request.",
+    50516: "The provider's moderation refused the video that was made.",
+    50517: "The provider's moderation refused the audio that was made.",
+    50518: "The provider's moderation found a protected work in a picture of the request.",
+    50519: "The provider's moderation found a protected work in what was made.",
+}
+"""Codes with which content is refused, and what a client is told.
+
+Some are called retryable; that would be a new job, so it is left to the client.
+
+Source: https://www.volcengine.com/docs/85621/1777001, /1829013, read 2026-11-20
+"""
+
+_MODERATION_BROKEN = frozenset({50520, 50521, 50522})
+"""The moderation itself failed."""
+
+_SERVER_ERRORS = frozenset({5, 505})
+"""The hundreds of codes of the service's own failures, and of HTTP's."""
+_FAILED_INSIDE = re.compile(r"internal|timeout|timed out|unavailable|unknown", re.IGNORECASE)
+
+_KINDS: Mapping[int, FaultKind] = {
+    **dict.fromkeys(_MODERATION, FaultKind.CONTENT_POLICY),
+    **dict.fromkeys(_MODERATION_BROKEN, FaultKind.FAULT),
+    **dict.fromkeys(BAD_INPUT, FaultKind.BAD_PARAMETER),
+    **dict.fromkeys(NOT_OPENED, FaultKind.MODEL_UNAVAILABLE),
+    **TOO_MANY,
+}
+"""Codes of the service after which no job exists, or the one that did has failed."""
+
+_BAD_INPUT = "Invalid Input Parameters"
+"""How the service begins a sentence of which the rest tells more."""
+
+_ADVICE = re.compile(r"\bagain\b|retry|resubmit|重试|重新提交", re.IGNORECASE)
+
+_KEY_FIELD = "req_key"
+_FIELDS = re.compile(
+    r"\b(req_key|prompt|seed|frames|aspect_ratio|image_urls?|binary_data_base64|template_id"
+    r"|camera_strength|video_url|audio_url|mask_url|output_resolution|pe_fast_mode"
+    r"|cut_result_first_second_switch)\b"
+)
+"""Fields that a refusal may name to a client, since they are words of the public documentation."""
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayError:
+    """The gateway refused the call.
+
+    Attributes:
+        code: Its word, or its number as text where there is no word.
+        word: The word of the table, empty where the code is not in it.
+        kind: `None` where the service may have seen the call, or the code is unknown.
+    """
+
+    code: str
+    word: str
+    kind: FaultKind | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceReply:
+    """The service's own envelope.
+
+    Attributes:
+        message: For the operator.
+        sentence: The same for clients, empty where it might tell too much.
+        data: Empty where it was null or no object.
+    """
+
+    code: int
+    message: str
+    sentence: str
+    data: Mapping[str, Any]
+
+
+Reply: TypeAlias = GatewayError | ServiceReply
+
+
+def answer_of(sent: httpx.Request, response: httpx.Response) -> Answer:
+    """An answer, which may repeat what is secret: the gateway shows what it calculated with."""
+    authorization = sent.headers.get("authorization", "")
+    secrets = re.findall(r"(?:Credential|Signature)=([^/,\s]+)", authorization)
+    token = sent.headers.get("x-security-token")
+    return Answer("Jimeng", sent, response, tuple([*secrets, token] if token else secrets))
+
+
+def _unread(answer: Answer) -> ProviderProtocolError:
+    """The error for an answer that is in neither envelope."""
+    return answer.unclear("nothing that can be read as its answer")
+
+
+def _unclear(answer: Answer, reply: Reply) -> ProviderProtocolError:
+    """The error for one that is, and does not say what was asked."""
+    return answer.unclear("nothing certain", f"{reply.code} {reply.message}".rstrip())
+
+
+def read_reply(answer: Answer) -> Reply:
+    """Read either envelope, the service's also where the gateway's is around it.
+
+    Raises:
+        ProviderProtocolError: It is neither.
+    """
+    body = answer.body
+    if body is None:
+        raise _unread(answer)
+    envelope = body.get("ResponseMetadata")
+    if isinstance(envelope, dict):
+        if envelope.get("Error"):
+            return _read_gateway_error(answer, envelope)
+        if isinstance(body.get("Result"), dict):
+            return _read_service_reply(answer, body["Result"])
+    return _read_service_reply(answer, body)
+
+
+def _read_gateway_error(answer: Answer, envelope: Mapping[str, Any]) -> GatewayError:
+    error = envelope["Error"]
+    if not isinstance(error, dict):
+        raise _unread(answer)
+    number = _whole_number(error.get("CodeN"))
+    message = _message(answer, error.get("Message"), envelope.get("RequestId"))
+    code = answer.words(error.get("Code")) or str(number)
+    word = code if code in _GATEWAY_CODES else _GATEWAY_WORDS.get(number or 0, "")
+    if code == "None":
+        raise _unread(answer)
+    return GatewayError(code, word, _GATEWAY_CODES[word][1] if word else None, message)
+
+
+def _read_service_reply(answer: Answer, body: Mapping[str, Any]) -> ServiceReply:
+    code = _whole_number(body.get("code"))
+    if code is None:
+        raise _unread(answer)
+    data = body.get("data")
+    message = _message(answer, body.get("message"), body.get("request_id"))
+    sentence = to_safe_sentence(body.get("message"), *answer.secrets)
+    return ServiceReply(code, message, sentence, data if isinstance(data, dict) else {})
+
+
+def _whole_number(value: Any) -> int | None:
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value):
+        return int(value)
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return value if is_number and abs(value) < 10**9 else None
+
+
+def _message(answer: Answer, message: Any, request_id: Any) -> str:
+    """The provider's words and its id of the call, without what is secret of ours."""
+    text = message if isinstance(message, str) else ""
+    if isinstance(request_id, str) and request_id:
+        text = f"{text} [request {request_id}]"
+    return answer.words(text)
+
+
+# Meaning
+
+
+def _to_refusal(answer: Answer, req_key: str, reply: Reply) -> FaultKind | None:
+    """What a refusal is, `None` where a job may exist."""
+    if isinstance(reply, GatewayError):
+        if reply.word:
+            return reply.kind
+    else:
+        kind = _service_refusal(req_key, reply)
+        if kind is not None:
+            return kind
+        if reply.code in INTERNAL:
+            return None
+    if answer.status == httpx.codes.TOO_MANY_REQUESTS:
+        return FaultKind.RATE
+    response = answer.response
+    is_refusal = response.is_client_error or (response.is_success and not _is_theirs(reply))
+    return FaultKind.FAULT if is_refusal else None
+
+
+def _is_theirs(reply: Reply) -> bool:
+    """Whether a code that nobody documents may be of a failure on their side: a job may exist."""
+    if isinstance(reply, GatewayError):
+        return _FAILED_INSIDE.search(reply.code) is not None
+    is_server_error = reply.code // 100 in _SERVER_ERRORS
+    return is_server_error or _FAILED_INSIDE.search(reply.message) is not None
+
+
+def _service_refusal(req_key: str, reply: ServiceReply) -> FaultKind | None:
+    kind = _KINDS.get(reply.code)
+    if kind is FaultKind.BAD_PARAMETER:
+        fields = _fields_in(reply.message)
+        # A service without the field's name may tell the key that it was given.
+        is_key = fields[0] == _KEY_FIELD if fields else req_key in reply.message
+        return FaultKind.MODEL_UNAVAILABLE if is_key else kind
+    return kind
+
+
+def to_fault(kind: FaultKind, reply: Reply, retry_after: float | None = None) -> Fault:
+    """A refusal or failure, with what a client may be told of it.
+
+    That is about the client's own request: its fields are named, and the service's sentence added
+    where nothing in it could be of ours.
+    """
+    safe_message, fields = "", []
+    sentence = reply.sentence if isinstance(reply, ServiceReply) else ""
+    if kind is FaultKind.CONTENT_POLICY and isinstance(reply, ServiceReply):
+        safe_message = _with_sentence(_MODERATION[reply.code], sentence)
+    if kind is FaultKind.BAD_PARAMETER:
+        fields = _fields_in(reply.message)
+        sentence = sentence.removeprefix(_BAD_INPUT).lstrip(": ")
+        if fields:
+            what = f"The provider refused the value of {', '.join(fields)}."
+            safe_message = _with_sentence(what, "" if sentence in fields else sentence)
+        elif sentence:
+            safe_message = _with_sentence("The provider refused the request.", sentence)
+    param = fields[0] if fields else ""
+    return Fault(kind, str(reply.code), reply.message, safe_message, retry_after, param)
+
+
+def _with_sentence(what: str, sentence: str) -> str:
+    """Add the service's own words to a sentence of ours, unless they advise to pay once more."""
+    if _ADVICE.search(sentence):
+        return what
+    return f"{what.rstrip('.')}: {sentence.rstrip('.')}." if sentence else what
+
+
+def _fields_in(message: str) -> list[str]:
+    return list(dict.fromkeys(_FIELDS.findall(message)))
+
+
+# Submitting
 
 _TASK_ID = re.compile(r"[!-~]{1,200}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """How to ask about a job.
+
+    Attributes:
+        req_key: The same that it was made with.
+        action: Of the pair that it was made with.
+        req_json: Asks for a label in the video, empty for none.
+    """
+
+    req_key: str
+    action: str = SYNC2ASYNC.poll
+    req_json: str = ""
+
+
+def write_kind(question: Question) -> str:
+    """Write it as `UpstreamRef.kind`: the bare `req_key` where that says all, else JSON."""
+    more = {}
+    if question.action != SYNC2ASYNC.poll:
+        more["action"] = question.action
+    if question.req_json:
+        more["req_json"] = question.req_json
+    if not more and not question.req_key.startswith("{"):
+        return question.req_key
+    return json.dumps({"req_key": question.req_key, **more}, separators=(",", ":"))
+
+
+def read_kind(kind: str) -> Question:
+    """Read what `write_kind` wrote, or a bare `req_key`."""
+    if not kind.startswith("{"):
+        return Question(req_key=kind)
+    members = json.loads(kind)
+    return Question(
+        req_key=members["req_key"],
+        action=members.get("action", SYNC2ASYNC.poll),
+        req_json=members.get("req_json", ""),
+    )
 
 
 def read_submission(answer: Answer, question: Question) -> Submission | Rejected:
@@ -57,7 +391,7 @@ def read_submission(answer: Answer, question: Question) -> Submission | Rejected
         ProviderProtocolError: It does not tell whether a job exists.
     """
     if answer.status >= httpx.codes.INTERNAL_SERVER_ERROR:
-        raise unread(answer)
+        raise _unread(answer)
     try:
         reply = read_reply(answer)
     except ProviderProtocolError:
@@ -74,9 +408,9 @@ def read_submission(answer: Answer, question: Question) -> Submission | Rejected
             raise ProviderProtocolError("Jimeng accepted the job and gave no task id.")
         return Submission(UpstreamRef(task_id, write_kind(question)))
 
-    kind = to_refusal(answer, question.req_key, reply)
+    kind = _to_refusal(answer, question.req_key, reply)
     if kind is None or (isinstance(reply, ServiceReply) and "task_id" in reply.data):
-        raise unclear(answer, reply)
+        raise _unclear(answer, reply)
     if answer.status in NO_SUCH_PLACE and kind is FaultKind.FAULT:
         return Rejected(answer.not_the_api(str(reply.code)))
     return Rejected(to_fault(kind, reply, answer.retry_after_seconds))
@@ -93,13 +427,13 @@ def read_poll(answer: Answer, asked_at: datetime) -> Outcome:
     """
     is_busy = answer.status == httpx.codes.TOO_MANY_REQUESTS
     if is_busy or answer.status >= httpx.codes.INTERNAL_SERVER_ERROR:
-        raise unread(answer)
+        raise _unread(answer)
     reply = read_reply(answer)
-    if isinstance(reply, GatewayError) or reply.code in COULD_NOT_ASK:
-        raise unclear(answer, reply)
+    if isinstance(reply, GatewayError) or reply.code in _COULD_NOT_ASK:
+        raise _unclear(answer, reply)
     if reply.code == SUCCESS:
         return _read_status(answer, reply.data, asked_at)
-    kind = None if reply.code == AMBIGUOUS else KINDS.get(reply.code)
+    kind = None if reply.code == _AMBIGUOUS else _KINDS.get(reply.code)
     if kind is None:
         return Unreadable(f"code {reply.code} {reply.message}".rstrip())
     return Failed(to_fault(kind, reply), doubtful=kind is FaultKind.FAULT)
@@ -125,8 +459,7 @@ def _read_status(answer: Answer, data: Mapping[str, Any], asked_at: datetime) ->
 def _read_video(answer: Answer, said: Any, asked_at: datetime) -> Outcome:
     url = to_url(said)
     if url is None:
-        fault = Fault(FaultKind.FAULT, "done", "The job is done and has no video_url.", NO_LINK)
-        return Failed(fault, doubtful=True)
+        return without_video("done", "The job is done and has no video_url.")
     try:
         expires_at = (answer.answered_at or asked_at) + LINK_LIFETIME
     except OverflowError:
@@ -157,15 +490,15 @@ def read_cancel(answer: Answer) -> CancelAnswer:
         ProviderProtocolError: It does not say.
     """
     if answer.status >= httpx.codes.INTERNAL_SERVER_ERROR:
-        raise unread(answer)
+        raise _unread(answer)
     reply = read_reply(answer)
     if isinstance(reply, ServiceReply):
         if reply.code == SUCCESS:
             word = reply.data.get("status")
             return _CANCEL_WORDS.get(word if isinstance(word, str) else "", CancelAnswer.ACCEPTED)
         is_definite = reply.code in BAD_INPUT or answer.status == httpx.codes.BAD_REQUEST
-        if is_definite and reply.code not in COULD_NOT_ASK:
+        if is_definite and reply.code not in _COULD_NOT_ASK:
             return CancelAnswer.TOO_LATE
     elif reply.word == NO_SUCH_ACTION:
         return CancelAnswer.TOO_LATE
-    raise unclear(answer, reply)
+    raise _unclear(answer, reply)

@@ -7,14 +7,13 @@ import httpx
 from vidgate.exceptions import ProviderProtocolError
 from vidgate.providers.answers import Answer
 from vidgate.providers.base import ProbeAnswer
-from vidgate.providers.jimeng.faults import (
+from vidgate.providers.jimeng.answers import (
     BAD_INPUT,
     INTERNAL,
     NO_SUCH_ACTION,
     NOT_OPENED,
     SUCCESS,
     TOO_MANY,
-    GatewayError,
     ServiceReply,
     read_reply,
 )
@@ -62,37 +61,32 @@ def read_probe(answer: Answer) -> ProbeAnswer:
     try:
         reply = read_reply(answer)
     except ProviderProtocolError:
-        return ProbeAnswer(works=False, sentence=_unread(answer))
-    if isinstance(reply, GatewayError):
-        if reply.word and reply.kind is None:
-            return ProbeAnswer(works=False, sentence=_failed(reply.code))
-        sentence = _GATEWAY_SENTENCES.get(reply.word, "The provider refused the call")
-        if sentence == _NO_SUCH_API:
-            sentence += f": {answer.address}"
-        return ProbeAnswer(works=False, sentence=f"{sentence} ({reply.code}).")
-    return _read_service(reply, answer.status)
+        return ProbeAnswer.bad(_unread(answer))
+    if isinstance(reply, ServiceReply):
+        return _read_service(reply, answer.status)
+    if reply.word and reply.kind is None:
+        return ProbeAnswer.bad(_failed(reply.code))
+    sentence = _GATEWAY_SENTENCES.get(reply.word, "The provider refused the call")
+    if sentence == _NO_SUCH_API:
+        sentence += f": {answer.address}"
+    return ProbeAnswer.bad(f"{sentence} ({reply.code}).")
 
 
 def _read_service(reply: ServiceReply, status: int) -> ProbeAnswer:
     if reply.code in TOO_MANY:
-        return ProbeAnswer(
-            works=True, sentence="The key is right; the account is at its limit at the moment."
-        )
+        return ProbeAnswer.good("The key is right; the account is at its limit at the moment.")
     if reply.code in INTERNAL or status >= httpx.codes.INTERNAL_SERVER_ERROR:
-        return ProbeAnswer(works=False, sentence=_failed(str(reply.code)))
+        return ProbeAnswer.bad(_failed(str(reply.code)))
     if reply.code == SUCCESS or reply.code in BAD_INPUT:
-        return ProbeAnswer(works=True, sentence="The key is right and the service answers.")
+        return ProbeAnswer.good("The key is right and the service answers.")
     if reply.code in NOT_OPENED:
         # Whether the channel is meant for that model nobody knows here.
-        return ProbeAnswer(
-            works=True,
-            sentence=(
-                f"The key is right; its account or user may not use {PROBE_BODY['req_key']}, which"
-                " was asked about: each model that the channel is to serve has to be opened in the"
-                f" console ({reply.code})."
-            ),
+        return ProbeAnswer.good(
+            f"The key is right; its account or user may not use {PROBE_BODY['req_key']}, which"
+            " was asked about: each model that the channel is to serve has to be opened in the"
+            f" console ({reply.code})."
         )
-    return ProbeAnswer(works=False, sentence=f"The provider refused the call ({reply.code}).")
+    return ProbeAnswer.bad(f"The provider refused the call ({reply.code}).")
 
 
 def _unread(answer: Answer) -> str:

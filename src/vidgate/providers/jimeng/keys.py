@@ -8,7 +8,7 @@ from vidgate.providers.base import LARGE_PACE, LONG_PACE, Action, Pace
 from vidgate.providers.pictures import PictureLimits
 
 __all__ = [
-    "CV",
+    "ACTIONS",
     "FRAMES_PER_SECOND",
     "INLINE_FIELD",
     "KEYS",
@@ -106,7 +106,7 @@ class Calls:
 
 
 SYNC2ASYNC = Calls("CVSync2AsyncSubmitTask", "CVSync2AsyncGetResult")
-CV = Calls("CVSubmitTask", "CVGetResult")
+_CV = Calls("CVSubmitTask", "CVGetResult")
 
 _CV_PREFIX = "jimeng_realman_avatar_"
 """OmniHuman's keys are of the older pair, those of it that we do not know too."""
@@ -211,10 +211,10 @@ class ReqKey:
     def action_with(self, pictures: int) -> Action:
         """What is done with so many pictures."""
         fewest, most = self.images
-        return self.action or _ACTIONS[max(fewest, min(pictures, most))]
+        return self.action or ACTIONS[max(fewest, min(pictures, most))]
 
 
-_ACTIONS = (Action.TEXT, Action.FIRST_FRAME, Action.FIRST_LAST_FRAME)
+ACTIONS = (Action.TEXT, Action.FIRST_FRAME, Action.FIRST_LAST_FRAME)
 """What is done with no picture, one, two."""
 
 
@@ -353,4 +353,4 @@ Source: https://www.volcengine.com/docs/85621/1828975, /1829011, read 2026-11-20
 
 def calls_of(name: str) -> Calls:
     """By which actions a key's jobs are made and asked about, also one that we do not know."""
-    return CV if name.startswith(_CV_PREFIX) else SYNC2ASYNC
+    return _CV if name.startswith(_CV_PREFIX) else SYNC2ASYNC

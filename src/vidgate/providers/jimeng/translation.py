@@ -9,8 +9,17 @@ from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import Image, VideoRequest
 from vidgate.providers.base import Action, RunFacts, Translation
 from vidgate.providers.draft import Draft, refuse_zero
-from vidgate.providers.jimeng.fields import check_fields, check_foreign, tier_of
+from vidgate.providers.fields import OneOf
+from vidgate.providers.jimeng.fields import (
+    LABEL_FIELDS,
+    POLL_FIELD,
+    check_fields,
+    check_foreign,
+    label_text,
+    tier_of,
+)
 from vidgate.providers.jimeng.keys import (
+    ACTIONS,
     FRAMES_PER_SECOND,
     INLINE_FIELD,
     KEYS,
@@ -34,8 +43,7 @@ from vidgate.providers.jimeng.models import (
     picture_counts,
     resolve,
 )
-from vidgate.providers.jimeng.polls import LABEL_FIELDS, POLL_FIELD, label_text
-from vidgate.providers.sizes import SizeFit, fit_size, told_lower
+from vidgate.providers.sizes import SizeFit, exact_ratio, fit_size, told_lower
 from vidgate.providers.words import NEWAPI_ACTIONS
 
 __all__ = ["asked_model", "translate"]
@@ -101,7 +109,12 @@ def translate(request: VideoRequest) -> Translation:
             allowed = picture_counts("" if named == key_name else asked, key, pictures=pictures)
             check_pictures(images, key, allowed, param=draft.name_of("images"))
         action = key.action_with(pictures)
-        _check_action(wanted, action, key)
+        if wanted not in (None, action):
+            raise UnsupportedParameterError(
+                "metadata.action",
+                f"With what the request carries, {key.name} does something else.",
+                allowed=(action.value,),
+            )
         _write_known(draft, key, images, pictures)
     body = draft.finish()
     if key is not None:
@@ -209,16 +222,7 @@ def _guess_action(request: VideoRequest, pictures: int) -> Action:
     for name, action in _TELLING_FIELDS.items():
         if request.metadata.get(name) is not None:
             return action
-    return (Action.TEXT, Action.FIRST_FRAME, Action.FIRST_LAST_FRAME)[min(pictures, 2)]
-
-
-def _check_action(wanted: Action | None, action: Action, key: ReqKey) -> None:
-    if wanted is not None and wanted is not action:
-        raise UnsupportedParameterError(
-            "metadata.action",
-            f"With what the request carries, {key.name} does something else.",
-            allowed=(action.value,),
-        )
+    return ACTIONS[min(pictures, 2)]
 
 
 def _write_known(draft: Draft, key: ReqKey, images: Sequence[Image], pictures: int) -> None:
@@ -235,12 +239,8 @@ def _write_known(draft: Draft, key: ReqKey, images: Sequence[Image], pictures: i
         draft.duration("frames", allowed=key.durations, write=_to_frames)
     elif key.durations:
         draft.use("duration")
-        if request.duration_seconds not in (None, *key.durations):
-            raise UnsupportedParameterError(
-                "duration",
-                f"The model {key.name} makes no video of {request.duration_seconds} seconds.",
-                allowed=key.durations,
-            )
+        if request.duration_seconds is not None:
+            OneOf(key.durations).refuse("duration", request.duration_seconds, key.name)
     _write_size(draft, key, pictures)
     if key.action is Action.CAMERA and "camera_strength" not in draft.over:
         draft.body["camera_strength"] = "medium"
@@ -300,8 +300,7 @@ def _write_unknown(draft: Draft, images: Sequence[Image]) -> None:
     draft.seed()
     draft.duration("frames", write=_to_frames)
     if request.width and request.height:
-        divisor = math.gcd(request.width, request.height)
-        ratio = f"{request.width // divisor}:{request.height // divisor}"
+        ratio = exact_ratio(request.width, request.height)
         draft.put("size", "aspect_ratio", ratio)
         if "aspect_ratio" not in draft.over:
             draft.adjust(f"size={ratio}")
@@ -319,10 +318,8 @@ def _resolution(body: dict[str, Any], key: ReqKey | None) -> str | None:
 
 def _seconds(body: dict[str, Any], key: ReqKey | None) -> float | None:
     """The duration that the final body asks for, which is what it is billed by."""
-    if key is not None and not key.durations:
-        return None
-    if key is not None and ("frames" not in body or not key.has_frames):
-        return float(key.durations[0])
+    if key is not None and not (key.has_frames and "frames" in body):
+        return float(key.durations[0]) if key.durations else None
     if "frames" not in body:
         return None
     frames = _to_float(body["frames"])

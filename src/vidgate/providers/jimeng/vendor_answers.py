@@ -8,7 +8,7 @@ may read.
 from typing import Any
 
 from vidgate.models.tasks import TaskSnapshot, TaskStatus
-from vidgate.providers.jimeng.faults import SUCCESS
+from vidgate.providers.jimeng.answers import SUCCESS
 
 __all__ = ["to_native"]
 
@@ -30,30 +30,17 @@ Source: https://www.volcengine.com/docs/85621/1777001, read 2026-11-20
 
 def to_native(task: TaskSnapshot) -> dict[str, Any]:
     """Write it."""
-    word = _STATUS_WORDS.get(task.status)
-    if word is None:
-        return _failure(task)
-    data: dict[str, Any] = {"status": word}
-    if task.status is TaskStatus.SUCCEEDED:
-        data["video_url"] = task.result.url if task.result else ""
-        data["aigc_meta_tagged"] = False
-    return _envelope(task, SUCCESS, "Success", data)
-
-
-def _failure(task: TaskSnapshot) -> dict[str, Any]:
-    code = _FAILURE_CODES.get(task.error.code, _FAILED) if task.error else _FAILED
-    if task.error is not None:
-        message = task.error.message
-    elif task.status is TaskStatus.CANCELLED:
-        message = "The task was cancelled."
+    code, message = SUCCESS, "Success"
+    data: dict[str, Any] | None = None
+    if word := _STATUS_WORDS.get(task.status):
+        data = {"status": word}
+        if task.status is TaskStatus.SUCCEEDED:
+            data |= {"video_url": task.result.url if task.result else "", "aigc_meta_tagged": False}
+    elif task.error is not None:
+        code, message = _FAILURE_CODES.get(task.error.code, _FAILED), task.error.message
     else:
-        message = "The task failed."
-    return _envelope(task, code, message, None)
-
-
-def _envelope(
-    task: TaskSnapshot, code: int, message: str, data: dict[str, Any] | None
-) -> dict[str, Any]:
+        is_cancelled = task.status is TaskStatus.CANCELLED
+        code, message = _FAILED, f"The task {'was cancelled' if is_cancelled else 'failed'}."
     return {
         "code": code,
         "data": data,
