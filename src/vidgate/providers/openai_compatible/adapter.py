@@ -97,8 +97,6 @@ class OpenAICompatible(Keyed, FollowsUp, Tests, ServesContent):
     ) -> VideoRequest:
         return to_follow_up(kind, source, request)
 
-    # Submitting
-
     @override
     def translate(self, request: VideoRequest) -> Translation:
         return translate_words(request, VOCABULARY, to_translation)
@@ -120,8 +118,6 @@ class OpenAICompatible(Keyed, FollowsUp, Tests, ServesContent):
         )
         return Call(sent, lambda response: to_submission(answer_of(sent, response)))
 
-    # Polling
-
     @override
     def poll(
         self, refs: Sequence[UpstreamRef], channel: ChannelAccess, now: datetime
@@ -130,14 +126,10 @@ class OpenAICompatible(Keyed, FollowsUp, Tests, ServesContent):
         sent = httpx.Request("GET", _job_url(ref, channel), headers=self.headers(channel))
         return Call(sent, lambda response: {ref: to_outcome(answer_of(sent, response), ref)})
 
-    # Testing a channel
-
     @override
     def test(self, channel: ChannelAccess, now: datetime) -> Call[ProbeAnswer]:
         sent = httpx.Request("GET", _base(channel) + MODELS, headers=self.headers(channel))
         return Call(sent, lambda response: to_probe_answer(answer_of(sent, response)))
-
-    # Content
 
     @override
     def content(
@@ -153,8 +145,6 @@ class OpenAICompatible(Keyed, FollowsUp, Tests, ServesContent):
             return None
         url = f"{_job_url(ref, channel)}/content"
         return httpx.Request("GET", url, headers={**self.headers(channel), "Accept": "*/*"})
-
-    # Vendor-shaped answers
 
     @override
     def native_answer(self, task: TaskSnapshot) -> dict[str, Any]:

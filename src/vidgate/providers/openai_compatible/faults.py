@@ -15,6 +15,7 @@ import httpx
 
 from vidgate.models.outcomes import Fault, FaultKind, Remedy
 from vidgate.providers.answers import (
+    KIND_OF_STATUS,
     NO_SUCH_PLACE,
     Answer,
     secret_of,
@@ -77,17 +78,6 @@ _KINDS: Mapping[FaultKind, tuple[str, ...]] = {
     FaultKind.CANCELLED: ("cancelled", "canceled"),
 }
 _BY_WORD = {word: kind for kind, words in _KINDS.items() for word in words}
-
-_BY_STATUS: Mapping[int, FaultKind] = {
-    401: FaultKind.CREDENTIAL,
-    402: FaultKind.BALANCE,
-    403: FaultKind.CREDENTIAL,
-    404: FaultKind.FAULT,
-    405: FaultKind.FAULT,
-    429: FaultKind.RATE,
-}
-"""What a word we do not know means at a submit. 404 and 405: the server has no such endpoint, which
-says nothing of the model."""
 
 MAY_EXIST = frozenset({408, 409, 425, 499})
 """The exchange was cut off, or met another one with our key; a job may exist all the same."""
@@ -341,7 +331,7 @@ def to_fault(error: ErrorBody, answer: Answer) -> Fault:
             return _fault(error, FaultKind.MODEL_UNAVAILABLE, f"HTTP_{status}", None)
         return answer.not_the_api(error.code)
     otherwise = FaultKind.FAULT if answer.response.is_server_error else FaultKind.BAD_PARAMETER
-    otherwise = _BY_STATUS.get(status, otherwise)
+    otherwise = KIND_OF_STATUS.get(status, otherwise)
     if status == httpx.codes.BAD_REQUEST:
         otherwise = _kind_by_text(error.message) or otherwise
     kind = _kind(error, otherwise)

@@ -13,8 +13,7 @@ from vidgate.providers.fields import to_number
 from vidgate.providers.openai_compatible.bodies import INPUT_REFERENCE, METADATA
 from vidgate.providers.openai_compatible.fields import SOUNDS, check_vendor_fields, flattened
 from vidgate.providers.openai_compatible.follow_ups import take_source
-from vidgate.providers.pictures import read_picture_facts
-from vidgate.providers.pieces import encode_base64
+from vidgate.providers.pictures import to_data_uri
 from vidgate.providers.sizes import read_tier
 from vidgate.providers.words import read_switch
 
@@ -95,20 +94,13 @@ def _to_draft(request: VideoRequest, vendor: Mapping[str, Any]) -> Draft:
 def _to_pictures(images: Sequence[Image], last_frame: str) -> dict[str, Any]:
     if last_frame:  # the format has no such field, and two pictures may be references
         first, last = images
-        return {**_to_pictures([first], ""), last_frame: last.url or _to_data_uri(last)}
+        return {**_to_pictures([first], ""), last_frame: last.url or to_data_uri(last)}
     if len(images) > 1:
-        return {"images": [image.url or _to_data_uri(image) for image in images]}
+        return {"images": [image.url or to_data_uri(image) for image in images]}
     (image,) = images
     if image.url is not None:
         return {INPUT_REFERENCE: {"image_url": image.url}}
     return {INPUT_REFERENCE: image.content or b""}
-
-
-def _to_data_uri(image: Image) -> str:
-    content = image.content or b""
-    media_type = read_picture_facts(content).media_type or image.media_type
-    prefix = f"data:{media_type or 'application/octet-stream'};base64,"
-    return encode_base64(content, prefix)
 
 
 # What is run
