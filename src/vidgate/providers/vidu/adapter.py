@@ -46,9 +46,14 @@ from vidgate.providers.base import (
     Translation,
 )
 from vidgate.providers.keyed import Keyed
-from vidgate.providers.vidu.answers import PAGE_SIZE, to_found, to_outcome, to_submission
+from vidgate.providers.vidu.answers import (
+    PAGE_SIZE,
+    to_cancel_answer,
+    to_found,
+    to_outcome,
+    to_submission,
+)
 from vidgate.providers.vidu.callbacks import check_signature
-from vidgate.providers.vidu.cancel import to_cancel_answer
 from vidgate.providers.vidu.channel_test import to_probe_answer
 from vidgate.providers.vidu.choosing import model_to_permit
 from vidgate.providers.vidu.faults import read_answer
@@ -120,8 +125,6 @@ class Vidu(Keyed, FollowsUp, Finds, Cancels, Tests, CallsBack):
     ) -> VideoRequest:
         return to_follow_up(kind, source, request)
 
-    # Submitting
-
     @override
     def translate(self, request: VideoRequest) -> Translation:
         return translate_words(
@@ -140,8 +143,6 @@ class Vidu(Keyed, FollowsUp, Finds, Cancels, Tests, CallsBack):
         sent = self.call("POST", channel, translation.endpoint, body)
         return Call(sent, lambda response: to_submission(read_answer(sent, response)))
 
-    # Polling
-
     @override
     def poll(
         self, refs: Sequence[UpstreamRef], channel: ChannelAccess, now: datetime
@@ -150,8 +151,6 @@ class Vidu(Keyed, FollowsUp, Finds, Cancels, Tests, CallsBack):
         job_id = quote(ref.id, safe="")
         sent = self.call("GET", channel, f"{_TASKS}/{job_id}/creations")
         return Call(sent, lambda response: {ref: to_outcome(read_answer(sent, response), ref, now)})
-
-    # Finding a submit without an answer
 
     @override
     def find(
@@ -171,22 +170,16 @@ class Vidu(Keyed, FollowsUp, Finds, Cancels, Tests, CallsBack):
             sent, lambda response: to_found(read_answer(sent, response), correlation, since, page)
         )
 
-    # Cancelling
-
     @override
     def cancel(self, ref: UpstreamRef, channel: ChannelAccess, now: datetime) -> Call[CancelAnswer]:
         job_id = quote(ref.id, safe="")
         sent = self.call("POST", channel, f"{_TASKS}/{job_id}/cancel", {"id": ref.id})
         return Call(sent, lambda response: to_cancel_answer(read_answer(sent, response)))
 
-    # Testing a channel
-
     @override
     def test(self, channel: ChannelAccess, now: datetime) -> Call[ProbeAnswer]:
         sent = self.call("GET", channel, _CREDITS)
         return Call(sent, lambda response: to_probe_answer(read_answer(sent, response)))
-
-    # Callbacks
 
     @override
     def check_callback(
@@ -194,8 +187,6 @@ class Vidu(Keyed, FollowsUp, Finds, Cancels, Tests, CallsBack):
     ) -> None:
         # The vendor signs with the key that made the job, and knows no other secret.
         check_signature(callback, channel.credential.get_secret_value())
-
-    # Vendor-shaped answers
 
     @override
     def native_answer(self, task: TaskSnapshot) -> dict[str, Any]:

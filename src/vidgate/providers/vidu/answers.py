@@ -23,7 +23,6 @@ from vidgate.models.outcomes import (
     VideoResult,
 )
 from vidgate.providers.answers import (
-    NO_LINK,
     NO_SUCH_PLACE,
     Answer,
     link_ends_at,
@@ -33,7 +32,9 @@ from vidgate.providers.answers import (
     to_progress,
     to_seed,
     to_url,
+    without_video,
 )
+from vidgate.providers.base import CancelAnswer
 from vidgate.providers.vidu.faults import (
     KNOWN_CODES,
     MAY_EXIST,
@@ -47,7 +48,14 @@ from vidgate.providers.vidu.faults import (
     unclear,
 )
 
-__all__ = ["PAGE_SIZE", "to_amount", "to_found", "to_outcome", "to_submission"]
+__all__ = [
+    "PAGE_SIZE",
+    "to_amount",
+    "to_cancel_answer",
+    "to_found",
+    "to_outcome",
+    "to_submission",
+]
 
 PAGE_SIZE = 100
 """The most that one page of the listing holds."""
@@ -181,10 +189,7 @@ def _finished(body: Mapping[str, Any], asked_at: datetime) -> Outcome:
         if url is None:
             return Unreadable("The finished job has a creation whose url is not a URL.")
         return Succeeded(_result(body, creation, url, asked_at))
-    fault = Fault(
-        FaultKind.FAULT, code="no_url", message="success without a video", safe_message=NO_LINK
-    )
-    return Failed(fault, doubtful=True)
+    return without_video("no_url", "success without a video")
 
 
 def _result(
@@ -211,6 +216,41 @@ def _result(
 
 def _object(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+# Cancel
+
+_NO_SUCH_JOB = frozenset({"TaskNotFound", "CreationNotFound", "NotFound", "CODEC"})
+"""`CODEC` is what an id gets that is not a number."""
+
+_COULD_NOT_ASK = frozenset(
+    {FaultKind.RATE, FaultKind.CONCURRENCY, FaultKind.CREDENTIAL, FaultKind.BALANCE}
+)
+
+
+def to_cancel_answer(answer: Answer) -> CancelAnswer:
+    """Read the answer to a cancellation. What a running job says is not documented.
+
+    Raises:
+        ProviderProtocolError: It does not say.
+    """
+    if answer.response.is_success:
+        body = answer.body
+        is_error = body is None or any(map(body.get, ("reason", "code", "err_code")))
+        if answer.response.content and is_error:
+            raise answer.unclear("no clear answer to a cancellation")
+        return CancelAnswer.ACCEPTED
+    error = read_error(answer)
+    if error is None or not answer.response.is_client_error or answer.status in MAY_EXIST:
+        raise unclear(answer, error)
+    if error.code in _NO_SUCH_JOB:
+        return CancelAnswer.UNKNOWN
+    kind = to_fault(error, answer).kind
+    if kind is FaultKind.CANCELLED:
+        return CancelAnswer.ACCEPTED
+    if kind in _COULD_NOT_ASK or error.code in UNCERTAIN_CODES:
+        raise unclear(answer, error)
+    return CancelAnswer.TOO_LATE
 
 
 # Find

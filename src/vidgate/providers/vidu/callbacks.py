@@ -12,11 +12,11 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from vidgate.exceptions import CallbackRefusedError
+from vidgate.providers.answers import to_date
 from vidgate.providers.base import Callback
 
 __all__ = ["check_signature"]
@@ -51,7 +51,11 @@ def check_signature(callback: Callback, key: str) -> None:
         raise CallbackRefusedError(f"The callback lacks the header {missing[0]}.")
     if headers[_ALGORITHM] != _ALGORITHM_WORD or headers[_ACCESS_KEY] != _ACCESS_KEY_WORD:
         raise CallbackRefusedError("The callback is signed in a way that is not Vidu's.")
-    _check_date(headers[_DATE], callback.received_at)
+    date = to_date(headers[_DATE])
+    if date is None:
+        raise CallbackRefusedError("The callback's date is not one.")
+    if abs(callback.received_at - date) > _WINDOW:
+        raise CallbackRefusedError("The callback is too old, or its date lies ahead.")
     told = _decode(headers[_SIGNATURE])
     lines = _signed_lines(headers)
     parts = urlsplit(callback.url)
@@ -63,16 +67,6 @@ def check_signature(callback: Callback, key: str) -> None:
         is_right |= hmac.compare_digest(made, told)
     if not is_right:
         raise CallbackRefusedError("The callback's signature is wrong.")
-
-
-def _check_date(text: str, received_at: datetime) -> None:
-    try:
-        date = parsedate_to_datetime(text)
-        age = abs(received_at - (date if date.tzinfo else date.replace(tzinfo=UTC)))
-    except (ValueError, TypeError, IndexError, OverflowError):
-        raise CallbackRefusedError("The callback's date is not one.") from None
-    if age > _WINDOW:
-        raise CallbackRefusedError("The callback is too old, or its date lies ahead.")
 
 
 def _decode(text: str) -> bytes:

@@ -34,13 +34,15 @@ def to_probe_answer(answer: Answer) -> ProbeAnswer:
         return _read_credits(answer)
     error = read_error(answer)
     if error is None:
-        return _broken(
+        return ProbeAnswer.bad(
             f"{where} answers {status}, and not in Vidu's form; check that the base URL is "
             "https://api.vidu.com or https://api.vidu.cn."
         )
     if status == httpx.codes.NOT_FOUND:
-        return _working(f"{_NO_CREDITS} {where} answers {status}: check the base URL.")
-    return _broken(_SENTENCES.get(status) or probe_sentence(answer, to_fault(error, answer).kind))
+        return ProbeAnswer.good(f"{_NO_CREDITS} {where} answers {status}: check the base URL.")
+    return ProbeAnswer.bad(
+        _SENTENCES.get(status) or probe_sentence(answer, to_fault(error, answer).kind)
+    )
 
 
 def _read_credits(answer: Answer) -> ProbeAnswer:
@@ -48,20 +50,12 @@ def _read_credits(answer: Answer) -> ProbeAnswer:
     # The documentation's table and its sample name the list differently.
     remains = body.get("remains", body.get("remaining_credits"))
     if not isinstance(remains, list) or not all(isinstance(one, dict) for one in remains):
-        return _broken(_ALIEN)
+        return ProbeAnswer.bad(_ALIEN)
     amounts = [to_amount(one.get("credit_remain")) for one in remains]
     known = [amount for amount in amounts if amount is not None]
     left = sum(known, Decimal(0))
     by_slots = any(one.get("type") == "concurrent" for one in remains)
     if left <= 0 and len(known) == len(amounts) and not by_slots:
-        return _broken(probe_sentence(answer, FaultKind.BALANCE))
+        return ProbeAnswer.bad(probe_sentence(answer, FaultKind.BALANCE))
     told = f"{left:,f}" if left != left.to_integral_value() else f"{int(left):,}"
-    return _working(f"The key is right, and {told} credits remain.")
-
-
-def _working(sentence: str) -> ProbeAnswer:
-    return ProbeAnswer(works=True, sentence=sentence)
-
-
-def _broken(sentence: str) -> ProbeAnswer:
-    return ProbeAnswer(works=False, sentence=sentence)
+    return ProbeAnswer.good(f"The key is right, and {told} credits remain.")

@@ -26,9 +26,6 @@ from vidgate.providers.vidu.endpoints import (
 from vidgate.providers.vidu.models import (
     KEY_FRAMES,
     MODELS,
-    PICTURES_BESIDE_VIDEOS,
-    STORY_PICTURES,
-    UNCERTAIN,
 )
 from vidgate.providers.words import NEWAPI_ACTIONS
 
@@ -52,6 +49,16 @@ _BY_WORD: Mapping[str, Endpoint] = {
 """What `metadata.action` may say: new-api's words, our own, and the endpoints by name."""
 
 _ALLOWED_WORDS = tuple(dict.fromkeys(endpoint.action.value for endpoint in ENDPOINTS.values()))
+
+
+_STORY_PICTURES: Mapping[str, tuple[int, int]] = {"one_shot": (3, 10)}
+"""The fewest and the most pictures of a story, where they are known."""
+
+_PICTURES_BESIDE_VIDEOS: Mapping[str, int] = {"viduq2-pro": 4}
+"""The most reference pictures where there are reference videos too."""
+
+_UNCERTAIN = frozenset({("viduq2-pro-fast", Action.REFERENCES)})
+"""What a model may do or not, by the sources; the provider judges."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +105,7 @@ def choose(
         capabilities=known.actions.get(endpoint.action) if known else None,
     )
     # Where the sources contradict each other, and the client says so itself, the provider judges.
-    is_uncertain = word is not None and (choice.model, endpoint.action) in UNCERTAIN
+    is_uncertain = word is not None and (choice.model, endpoint.action) in _UNCERTAIN
     if known is not None and not is_uncertain:
         _check(choice, len(request.images), metadata, is_told=word is not None)
     return choice
@@ -243,7 +250,7 @@ def _limits(choice: Choice, metadata: Mapping[str, Any], own: tuple[int, int]) -
         case REFERENCES.name if metadata.get("subjects"):
             return 0, 0  # the two forms of the body are not to be mixed
         case REFERENCES.name if metadata.get("videos"):
-            return 0, PICTURES_BESIDE_VIDEOS.get(choice.model, most)
+            return 0, _PICTURES_BESIDE_VIDEOS.get(choice.model, most)
         case REFERENCES.name:
             return (0 if metadata.get("auto_subjects") else fewest), most
         case MULTIFRAME.name:
@@ -252,7 +259,7 @@ def _limits(choice: Choice, metadata: Mapping[str, Any], own: tuple[int, int]) -
             return first + few, first + many
         case STORY.name:
             story = metadata.get("story")
-            return STORY_PICTURES.get(story, own) if isinstance(story, str) else own
+            return _STORY_PICTURES.get(story, own) if isinstance(story, str) else own
         case _:
             return own
 

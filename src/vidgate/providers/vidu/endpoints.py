@@ -41,7 +41,7 @@ class Endpoint:
         tier_field: Where the resolution goes; empty where there is no choice.
         has_ratio: Whether `aspect_ratio` exists; elsewhere the pictures give the shape.
         required: Of each group of fields one must be there.
-        native_type: What the vendor calls its jobs.
+        native_type: What the vendor calls its jobs, empty where that is the name.
         smallest_side: Pixels that each side of a picture has at least, `None` for no such rule.
         fields: All that its page lists, but for those of every endpoint.
     """
@@ -54,7 +54,7 @@ class Endpoint:
     tier_field: str = "resolution"
     has_ratio: bool = False
     required: tuple[tuple[str, ...], ...] = ()
-    native_type: str
+    native_type: str = ""
     smallest_side: int | None = None
     fields: frozenset[str]
 
@@ -77,14 +77,12 @@ TEXT = Endpoint(
     name="text2video",
     action=Action.TEXT,
     has_ratio=True,
-    native_type="text2video",
     fields=_MAIN | {"style", "aspect_ratio"},
 )
 FIRST_FRAME = Endpoint(
     name="img2video",
     action=Action.FIRST_FRAME,
     required=(("images",),),
-    native_type="img2video",
     fields=_MAIN | {"images", "is_rec", "voice_id"},
 )
 FIRST_LAST_FRAME = Endpoint(
@@ -99,7 +97,6 @@ REFERENCES = Endpoint(
     action=Action.REFERENCES,
     has_ratio=True,
     required=(("images", "subjects", "videos", "auto_subjects"),),
-    native_type="reference2video",
     smallest_side=_SMALLEST_REFERENCE,
     fields=_MAIN
     | {"images", "subjects", "auto_subjects", "videos", "sounds", "aspect_ratio", "voice_id"},
@@ -110,14 +107,12 @@ MULTIFRAME = Endpoint(
     picture_field="start_image",
     prompt_field="",
     required=(("start_image",), ("image_settings",)),
-    native_type="multiframe",
     fields=_MARK | {"start_image", "image_settings", "resolution"},
 )
 EXTEND = Endpoint(
     name="extend",
     action=Action.EXTEND,
     required=(("video_creation_id", "video_url"),),
-    native_type="extend",
     fields=_MARK | _SOURCE | {"images", "prompt", "duration", "resolution"},
 )
 UPSCALE = Endpoint(
@@ -128,7 +123,6 @@ UPSCALE = Endpoint(
     prompt_field="",
     tier_field="upscale_resolution",
     required=(("video_creation_id", "video_url"),),
-    native_type="upscale-new",
     fields=_SOURCE | {"upscale_resolution"},
 )
 LIP_SYNC = Endpoint(
@@ -139,7 +133,6 @@ LIP_SYNC = Endpoint(
     prompt_field="text",
     tier_field="",
     required=(("video_url",), ("audio_url", "text")),
-    native_type="lip-sync",
     fields=frozenset(
         {"video_url", "audio_url", "text", "speed", "voice_id", "volume", "ref_photo_url"}
     ),
@@ -151,7 +144,6 @@ TEMPLATE = Endpoint(
     tier_field="",
     has_ratio=True,
     required=(("template",), ("images",)),
-    native_type="template",
     smallest_side=_SMALLEST_REFERENCE,
     fields=_MARK | {"template", "images", "prompt", "seed", "aspect_ratio", "area", "beast", "bgm"},
 )
@@ -162,7 +154,6 @@ STORY = Endpoint(
     prompt_field="",
     tier_field="",
     required=(("story",), ("images",)),
-    native_type="template-story",
     fields=frozenset({"story", "images"}),
 )
 

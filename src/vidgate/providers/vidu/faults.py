@@ -16,7 +16,7 @@ import httpx
 
 from vidgate.exceptions import ProviderProtocolError
 from vidgate.models.outcomes import Fault, FaultKind
-from vidgate.providers.answers import MESSAGE_CHARACTERS, Answer, secret_of
+from vidgate.providers.answers import KIND_OF_STATUS, MESSAGE_CHARACTERS, Answer, secret_of
 from vidgate.providers.vidu.fields import FIELDS
 
 __all__ = [
@@ -96,16 +96,6 @@ _CODES: Mapping[str, tuple[FaultKind, str]] = {
 }
 
 KNOWN_CODES = frozenset(_CODES)
-
-_STATUSES: Mapping[int, FaultKind] = {
-    401: FaultKind.CREDENTIAL,
-    402: FaultKind.BALANCE,
-    403: FaultKind.CREDENTIAL,
-    404: FaultKind.FAULT,
-    405: FaultKind.FAULT,
-    429: FaultKind.RATE,
-}
-"""What a code we do not know means at creation. 404 there is a path that does not exist."""
 
 _INPUT_PREFIXES = ("Field", "Image")
 """Codes of these families that are not in the table are about the request too."""
@@ -205,7 +195,7 @@ def unclear(answer: Answer, error: ErrorBody | None) -> ProviderProtocolError:
 
 def to_fault(error: ErrorBody, answer: Answer) -> Fault:
     """Tell what an error at creation means. An unknown 4xx is final, as the request's fault."""
-    kind = _STATUSES.get(status_of(answer), FaultKind.BAD_PARAMETER)
+    kind = KIND_OF_STATUS.get(status_of(answer), FaultKind.BAD_PARAMETER)
     return _fault(error, kind, answer.retry_after_seconds)
 
 

@@ -54,8 +54,6 @@ from vidgate.providers.vidu.models import (
     OLDEST,
     OLDEST_LONG_TIER,
     SPOKEN_CHARACTERS,
-    STORIES,
-    SUBJECT_PICTURES,
     VIDEO_REFERENCE_MODEL,
     default_sound,
     tiers_at,
@@ -80,6 +78,9 @@ _MAIN_CHECKS: Mapping[str, Check] = {
     "wm_position": OneOf((1, 2, 3, 4)),
     **dict.fromkeys(("audio", "auto_subjects", "bgm", "is_rec", "off_peak", "watermark"), SWITCH),
 }
+_STORIES = ("love_story", "workday_feels", "monkey_king", "pigsy", "monk_tang", "one_shot")
+"""Every canned story."""
+
 _CHECKS: Mapping[str, Mapping[str, Check]] = {
     TEXT.name: {**_MAIN_CHECKS, "style": OneOf(("general", "anime"))},
     FIRST_FRAME.name: _MAIN_CHECKS,
@@ -114,7 +115,7 @@ _CHECKS: Mapping[str, Mapping[str, Check]] = {
         ),
         "beast": OneOf(("auto", "bear", "tiger", "elk", "snake", "lion", "wolf")),
     },
-    STORY.name: {"story": OneOf(STORIES)},
+    STORY.name: {"story": OneOf(_STORIES)},
 }
 
 # What goes by the model
@@ -168,6 +169,9 @@ def _ratios(model: str, endpoint: Endpoint, takes: ActionCapabilities) -> tuple[
 
 
 # What does not go together
+
+_SUBJECT_PICTURES = 3
+"""The most pictures of one subject, a video among them counted too."""
 
 _VIDEO_SUBJECTS = 2
 """The most subjects with a video, however many others there may be beside them."""
@@ -233,9 +237,9 @@ _RULES: Mapping[str, tuple[Rule, ...]] = {
         Rule(
             "subjects.images",
             lambda body: any(
-                _count(one, "images", "videos") > SUBJECT_PICTURES for one in _subjects(body)
+                _count(one, "images", "videos") > _SUBJECT_PICTURES for one in _subjects(body)
             ),
-            f"A subject has at most {SUBJECT_PICTURES} pictures, its video counted too.",
+            f"A subject has at most {_SUBJECT_PICTURES} pictures, its video counted too.",
         ),
     ),
     TEMPLATE.name: tuple(map(_template_rule, _TEMPLATE_OF)),

@@ -139,23 +139,18 @@ def _read(value: Any, choice: Choice, param: str) -> Image | None:
     if _LINK.match(value, 0, _HEAD_CHARACTERS):
         return Image(url=value)
     head = _DATA_URI.match(value[:_HEAD_CHARACTERS])
-    content = _decode(value[head.end() :] if head else value)
     is_known = choice.capabilities is not None
-    if content is None and is_known:
-        raise UnsupportedParameterError(
-            param, f"{param} takes http and https URLs, and data: URIs in base64."
-        )
-    if content is None or not (is_known or head or read_picture_facts(content).media_type):
+    try:
+        content = decode_base64(value[head.end() :] if head else value, is_lenient=True)
+    except ValueError:
+        if is_known:
+            raise UnsupportedParameterError(
+                param, f"{param} takes http and https URLs, and data: URIs in base64."
+            ) from None
+        return None
+    if not (is_known or head or read_picture_facts(content).media_type):
         return None
     return Image(content=content, media_type=head["type"].strip().lower() if head else None)
-
-
-def _decode(text: str) -> bytes | None:
-    """Decode base64 of either alphabet, with or without padding and line breaks."""
-    try:
-        return decode_base64(text, is_lenient=True)
-    except ValueError:
-        return None
 
 
 # The weight of a body

@@ -46,16 +46,10 @@ __all__ = [
     "KEY_FRAMES",
     "KEY_FRAME_SECONDS",
     "LABELS",
-    "LARGEST_SEED",
     "MODELS",
     "OLDEST",
     "OLDEST_LONG_TIER",
-    "PICTURES_BESIDE_VIDEOS",
     "SPOKEN_CHARACTERS",
-    "STORIES",
-    "STORY_PICTURES",
-    "SUBJECT_PICTURES",
-    "UNCERTAIN",
     "UPSCALE_TIER",
     "VIDEO_REFERENCE_MODEL",
     "automatic_duration",
@@ -82,26 +76,11 @@ KEY_FRAMES = (2, 9)
 KEY_FRAME_SECONDS = (2, 7)
 """The shortest and the longest way from one of its frames to the next."""
 
-STORY_PICTURES: Mapping[str, tuple[int, int]] = {"one_shot": (3, 10)}
-"""The fewest and the most pictures of a story, where they are known."""
-
-STORIES = ("love_story", "workday_feels", "monkey_king", "pigsy", "monk_tang", "one_shot")
-"""Every canned story."""
-
-SUBJECT_PICTURES = 3
-"""The most pictures of one subject, a video among them counted too."""
-
-PICTURES_BESIDE_VIDEOS: Mapping[str, int] = {"viduq2-pro": 4}
-"""The most reference pictures where there are reference videos too."""
-
 VIDEO_REFERENCE_MODEL = "viduq2-pro"
 """The only one that takes videos as references."""
 
 SPOKEN_CHARACTERS = (4, 2000)
 """The shortest and the longest text that a lip-sync speaks."""
-
-LARGEST_SEED = 2**31 - 1
-"""From 0, which means any. The vendor prints no bound; those who do print this one."""
 
 UPSCALE_TIER = "1080p"
 """What upscaling makes when nothing is asked for."""
@@ -216,9 +195,6 @@ _ACTIONS: Mapping[str, _Actions] = {
     },
     "vidu1.5": _main((TEXT, *_FRAMES, REFERENCES), (4, 8), _OLD, _THREE_RATIOS, _FEW_REFERENCES),
 }
-
-UNCERTAIN = frozenset({("viduq2-pro-fast", Action.REFERENCES)})
-"""What a model may do or not, by the sources; the provider judges."""
 
 _WITHOUT_MODEL: Mapping[str, _Actions] = {
     UPSCALE.model: {

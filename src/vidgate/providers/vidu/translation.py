@@ -6,14 +6,22 @@ Source: https://platform.vidu.com/docs (the pages of the endpoints), read 2026-1
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import VideoRequest
-from vidgate.providers.base import Pace, RunFacts, Translation
+from vidgate.providers.base import (
+    CLIP_PACE,
+    LARGE_PACE,
+    LONG_PACE,
+    OFF_PEAK_PACE,
+    Pace,
+    RunFacts,
+    Translation,
+)
 from vidgate.providers.draft import Draft, refuse_zero, to_whole
 from vidgate.providers.fields import Length, is_given, to_number
+from vidgate.providers.sizes import SizeFit, exact_ratio, fit_size
 from vidgate.providers.vidu.choosing import Choice, choose, model_to_permit
 from vidgate.providers.vidu.endpoints import (
     LIP_SYNC,
@@ -26,27 +34,25 @@ from vidgate.providers.vidu.endpoints import (
 from vidgate.providers.vidu.fields import FIELDS, idle_fields, judge, rename_subjects
 from vidgate.providers.vidu.media import check_weight, to_pictures, to_vendor_pictures
 from vidgate.providers.vidu.models import (
+    ANY_RATIO_SUBJECTS,
     KEY_FRAME_SECONDS,
     LABELS,
-    LARGEST_SEED,
     MODELS,
     UPSCALE_TIER,
     automatic_duration,
     default_duration_seconds,
     default_sound,
     default_tier,
+    tiers_at,
 )
-from vidgate.providers.vidu.sizing import to_size
-from vidgate.providers.words import Meaning, Vocabulary
+from vidgate.providers.words import OURS, Meaning, Vocabulary
 
 __all__ = ["to_translation", "to_vocabulary"]
 
-_WITHHELD = frozenset(
-    {"model", "model_name", "action", "payload", "external_task_id", "callback_url"}
-)
-"""Members of `metadata` that never reach the vendor: they are ours, or kept and echoed by us."""
-
 _OWN_FORMAT = "vidu"
+
+_LARGEST_SEED = 2**31 - 1
+"""From 0, which means any. The vendor prints no bound; those who do print this one."""
 
 
 def to_translation(request: VideoRequest, *, map_retired_models: bool) -> Translation:
@@ -61,11 +67,11 @@ def to_translation(request: VideoRequest, *, map_retired_models: bool) -> Transl
     endpoint, takes = choice.endpoint, choice.capabilities
     if not automatic_duration(choice.model, endpoint.action):
         refuse_zero(request, takes.durations if takes else ())
-    over = {name: value for name, value in request.metadata.items() if name not in _WITHHELD}
+    over = {name: value for name, value in request.metadata.items() if name not in OURS}
     draft = Draft(request, to_vendor_pictures(over, choice), choice.told)
     if not endpoint.model:
         draft.body["model"] = choice.model
-    draft.size(to_size(draft, choice), tier=endpoint.tier_field)
+    draft.size(_to_size(draft, choice), tier=endpoint.tier_field)
     if endpoint is MULTIFRAME:
         _write_frames(draft, choice)
     else:
@@ -101,26 +107,22 @@ def _write(draft: Draft, choice: Choice) -> None:
         is_list = endpoint.picture_field == "images"
         draft.put("image", endpoint.picture_field, pictures if is_list else pictures[0])
     if _takes_prompt(draft.over, endpoint):
-        _require_prompt(draft, choice)
+        is_needed = takes is not None and endpoint in (TEXT, REFERENCES)
+        if is_needed and "prompt" not in draft.over and not draft.request.prompt.strip():
+            raise UnsupportedParameterError(
+                "prompt", f"The model {choice.told} needs a prompt for this kind of video."
+            )
         draft.prompt(endpoint.prompt_field)
     if takes is None or takes.durations:
         draft.duration()
     if takes is None or takes.seed:
-        draft.seed(bounds=None if takes is None else (0, LARGEST_SEED))
+        draft.seed(bounds=None if takes is None else (0, _LARGEST_SEED))
 
 
 def _takes_prompt(over: Mapping[str, Any], endpoint: Endpoint) -> bool:
     if endpoint is LIP_SYNC:  # spoken; where there is a recording, it is that which speaks
         return not over.get("audio_url") and not over.get("text")
     return bool(endpoint.prompt_field)
-
-
-def _require_prompt(draft: Draft, choice: Choice) -> None:
-    is_needed = choice.capabilities is not None and choice.endpoint in (TEXT, REFERENCES)
-    if is_needed and "prompt" not in draft.over and not draft.request.prompt.strip():
-        raise UnsupportedParameterError(
-            "prompt", f"The model {choice.told} needs a prompt for this kind of video."
-        )
 
 
 def _write_frames(draft: Draft, choice: Choice) -> None:
@@ -168,29 +170,64 @@ def _shares(draft: Draft, choice: Choice, count: int) -> list[int | float]:
     return [share + (number < rest) for number in range(count)]
 
 
+# Sizes: a resolution by its label, and an aspect ratio
+
+_COMMON_RATIOS = ("16:9", "9:16", "1:1", "4:3", "3:4")
+
+
+def _to_size(draft: Draft, choice: Choice) -> SizeFit:
+    """Find the resolution and the ratio, but for what the vendor fields say themselves.
+
+    Raises:
+        UnsupportedParameterError: The size is too far from anything a known model makes.
+    """
+    request, over, endpoint, takes = draft.request, draft.over, choice.endpoint, choice.capabilities
+    ratio_free = "aspect_ratio" not in over
+    if takes is None:
+        fit = _verbatim_size(request, has_ratio=endpoint.has_ratio)
+        return replace(fit, ignored=fit.ignored and ratio_free)
+    ratios = takes.ratios
+    has_pixels = request.width is not None
+    if not endpoint.tier_field and not (ratios and ratio_free):
+        return SizeFit(ignored=has_pixels or (request.aspect_ratio is not None and not ratios))
+    if over.get("subjects") and choice.model in ANY_RATIO_SUBJECTS:
+        ratios = _with_own_ratio(request, ratios)
+    duration = to_number(over.get("duration", request.duration_seconds))
+    tier_free = endpoint.tier_field and endpoint.tier_field not in over
+    fit = fit_size(
+        request,
+        tiers=tiers_at(choice.model, takes, duration) if tier_free else (),
+        ratios=ratios if ratio_free else (),
+        has_frame=not endpoint.has_ratio,
+    )
+    if not endpoint.tier_field and has_pixels:
+        # The resolution cannot be chosen.
+        return replace(fit, adjusted=f"size={fit.ratio}")
+    # Pixels are never in vain: the tier was used, or a vendor field gives a better one.
+    return replace(fit, ignored=fit.ignored and not has_pixels and ratio_free)
+
+
+def _verbatim_size(request: VideoRequest, *, has_ratio: bool) -> SizeFit:
+    """Write a size for a model we do not know: nothing is fitted, the provider judges."""
+    ratios = _with_own_ratio(request, ()) if has_ratio else ()
+    ratio = ratios[0] if ratios else None
+    if request.width is None or request.height is None:
+        return SizeFit(ratio=ratio, ignored=request.aspect_ratio is not None and not has_ratio)
+    side = min(request.width, request.height)
+    return SizeFit(tier=LABELS.get(side, f"{side}p"), ratio=ratio)
+
+
+def _with_own_ratio(request: VideoRequest, ratios: tuple[str, ...]) -> tuple[str, ...]:
+    """The ratios, and the one that is asked for where none of them is it."""
+    if request.width is None or request.height is None:
+        asked = request.aspect_ratio
+        return ratios if asked is None or asked in ratios else (*ratios, asked)
+    own = exact_ratio(request.width, request.height, ratios or _COMMON_RATIOS)
+    return ratios if own in ratios else (*ratios, own)
+
+
 # What is run
 
-
-def _pace(first_ask: int, deadline: timedelta, interval: int = 5, longest: int = 15) -> Pace:
-    return Pace(
-        first_ask=timedelta(seconds=first_ask),
-        interval=timedelta(seconds=interval),
-        max_interval=timedelta(seconds=longest),
-        deadline=deadline,
-    )
-
-
-_PACE = _pace(20, timedelta(minutes=30))
-"""Clips take from 30 s to several minutes; 5 s growing to 15 s is what integrators ask with."""
-
-_LARGE_PACE = _pace(30, timedelta(minutes=60))
-"""For 2K and more."""
-
-_LONG_PACE = _pace(30, timedelta(hours=3))
-"""For what may be minutes of video; no time is documented."""
-
-_OFF_PEAK_PACE = _pace(60, timedelta(hours=49), 60, 300)
-"""The vendor gives up, and refunds, after 48 h; one more to see that."""
 
 _LARGE_TIERS = frozenset({"2K", "4K", "8K"})
 _LONG = (MULTIFRAME, UPSCALE, LIP_SYNC)
@@ -248,10 +285,10 @@ def _seconds(asked: Any, default: int | None) -> int | float | None:
 
 def _to_pace(endpoint: Endpoint, facts: RunFacts) -> Pace:
     if facts.off_peak:
-        return _OFF_PEAK_PACE
+        return OFF_PEAK_PACE
     if endpoint in _LONG:
-        return _LONG_PACE
-    return _LARGE_PACE if facts.resolution in _LARGE_TIERS else _PACE
+        return LONG_PACE
+    return LARGE_PACE if facts.resolution in _LARGE_TIERS else CLIP_PACE
 
 
 # What clients call alike everywhere

@@ -28,7 +28,8 @@ _CODES: Mapping[str, str] = {
 _FAULT = "InternalServiceFailure"
 
 _TYPES: Mapping[str, str] = {
-    endpoint.model or endpoint.action.value: endpoint.native_type for endpoint in ENDPOINTS.values()
+    endpoint.model or endpoint.action.value: endpoint.native_type or endpoint.name
+    for endpoint in ENDPOINTS.values()
 }
 """By the model where the endpoint has one of its own, else by the action."""
 
