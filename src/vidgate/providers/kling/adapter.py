@@ -42,7 +42,7 @@ from vidgate.models.outcomes import (
 )
 from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import FollowUp, TaskSnapshot
-from vidgate.providers.answers import NO_SUCH_PLACE, not_the_api, secret_of
+from vidgate.providers.answers import NO_SUCH_PLACE
 from vidgate.providers.base import (
     AnswersDirectly,
     Call,
@@ -61,12 +61,12 @@ from vidgate.providers.base import (
 from vidgate.providers.kling.answers import (
     Envelope,
     Job,
+    answer_of,
     job_id,
     read_envelope,
     read_legacy_job,
     read_new_job,
 )
-from vidgate.providers.kling.callbacks import check_callback
 from vidgate.providers.kling.channel_test import probe_path, read_probe
 from vidgate.providers.kling.choosing import effective_model
 from vidgate.providers.kling.direct_calls import (
@@ -79,7 +79,7 @@ from vidgate.providers.kling.fields import VOCABULARY
 from vidgate.providers.kling.follow_ups import follow_up
 from vidgate.providers.kling.lip_sync import first_step, second_step
 from vidgate.providers.kling.models import ADVANCED_LIP_SYNC, CAPABILITIES, IDENTIFY_FACE
-from vidgate.providers.kling.signing import bearer, check_credential, has_api_key
+from vidgate.providers.kling.signing import bearer, check_callback, check_credential, has_api_key
 from vidgate.providers.kling.translation import translate
 from vidgate.providers.kling.vendor_answers import native_answer
 from vidgate.providers.pieces import to_json
@@ -116,15 +116,11 @@ class Kling(Provider, FollowsUp, Finds, Tests, CallsBack, AnswersDirectly):
     def check_credential(self, credential: str) -> None:
         check_credential(credential)
 
-    # Following up
-
     @override
     def follow_up(
         self, kind: FollowUp, source: TaskSnapshot, request: VideoRequest
     ) -> VideoRequest:
         return follow_up(kind, source, request)
-
-    # Submitting
 
     @override
     def translate(self, request: VideoRequest) -> Translation:
@@ -164,8 +160,6 @@ class Kling(Provider, FollowsUp, Finds, Tests, CallsBack, AnswersDirectly):
 
         return Call(sent, read)
 
-    # Polling
-
     @override
     def batch_size(self, ref: UpstreamRef) -> int:
         return _BATCH if ref.kind == _NEW_KIND else 1
@@ -179,8 +173,6 @@ class Kling(Provider, FollowsUp, Finds, Tests, CallsBack, AnswersDirectly):
         path = f"/tasks?task_ids={identifiers}" if is_new else f"{refs[0].kind}/{identifiers}"
         sent = _question(path, channel, now, is_new=is_new)
         return Call(sent, lambda response: _read_poll(read_envelope(sent, response), refs))
-
-    # Finding
 
     @override
     def find(
@@ -201,8 +193,6 @@ class Kling(Provider, FollowsUp, Finds, Tests, CallsBack, AnswersDirectly):
             lambda response: _read_find(read_envelope(sent, response), lost, in_list=in_list),
         )
 
-    # Direct calls
-
     @override
     def ask(
         self, name: str, body: Mapping[str, Any], channel: ChannelAccess, now: datetime
@@ -211,23 +201,17 @@ class Kling(Provider, FollowsUp, Finds, Tests, CallsBack, AnswersDirectly):
         sent = _post(channel, direct_path(name), headers, body)
         return Call(sent, lambda response: read_data(read_envelope(sent, response)))
 
-    # Testing a channel
-
     @override
     def test(self, channel: ChannelAccess, now: datetime) -> Call[ProbeAnswer]:
         sent = _question(probe_path(now), channel, now, is_new=False)
         api_key = has_api_key(channel.credential)
         return Call(sent, lambda response: read_probe(sent, response, api_key=api_key))
 
-    # Callbacks
-
     @override
     def check_callback(
         self, callback: Callback, channel: ChannelAccess, secret: SecretStr | None
     ) -> None:
         check_callback(callback, secret)
-
-    # Vendor-shaped answers
 
     @override
     def native_answer(self, task: TaskSnapshot) -> dict[str, Any]:
@@ -262,7 +246,6 @@ def _read_submission(
     sent: httpx.Request, response: httpx.Response, endpoint: str
 ) -> Submission | Rejected:
     is_new = _is_new(endpoint)
-    is_nowhere = response.status_code in NO_SUCH_PLACE
     envelope = _envelope_of_submit(sent, response)
     if isinstance(envelope, Rejected):
         return envelope
@@ -271,6 +254,7 @@ def _read_submission(
         fault = envelope.refusal()
         if fault is None or any(job_id(data.get(name)) for name in ("id", "task_id")):
             raise envelope.error("and may have made a job")
+        is_nowhere = envelope.status in NO_SUCH_PLACE
         if is_nowhere and envelope.code == _NO_SUCH_METHOD and is_new:
             # The model is in the path: where there is none there is no model.
             gone = "Kling does not serve this model here."
@@ -278,7 +262,7 @@ def _read_submission(
                 replace(fault, kind=FaultKind.MODEL_UNAVAILABLE, safe_message=gone, param="")
             )
         if is_nowhere and not envelope.is_known:
-            return Rejected(not_the_api(sent, response, secret_of(sent)))
+            return Rejected(envelope.answer.not_the_api())
         return Rejected(fault)
     identifier = job_id(data.get("id" if is_new else "task_id"))
     if identifier is None:
@@ -291,7 +275,7 @@ def _envelope_of_submit(sent: httpx.Request, response: httpx.Response) -> Envelo
         return read_envelope(sent, response)
     except ProviderProtocolError:
         if response.status_code in NO_SUCH_PLACE:
-            return Rejected(not_the_api(sent, response, secret_of(sent)))
+            return Rejected(answer_of(sent, response).not_the_api())
         raise
 
 
@@ -305,17 +289,13 @@ def _read_poll(envelope: Envelope, refs: Sequence[UpstreamRef]) -> Mapping[Upstr
     if refs[0].kind == _NEW_KIND:
         jobs = {job.id: job for job in _new_jobs(envelope)}
     elif envelope.says_no_such_task:
-        return {ref: _no_such_job(envelope) for ref in refs}
+        fault = Fault(FaultKind.NOT_FOUND, str(envelope.code), envelope.message)
+        return dict.fromkeys(refs, Failed(fault, doubtful=True))
     else:
         job = _legacy_job(envelope)
         jobs = {job.id: job}
-    outcomes: dict[UpstreamRef, Outcome] = {}
-    for ref in refs:
-        found = jobs.get(ref.id)
-        outcomes[ref] = (
-            Unreadable("The job is missing from the answer.") if found is None else found.outcome()
-        )
-    return outcomes
+    missing = Unreadable("The job is missing from the answer.")
+    return {ref: jobs[ref.id].outcome() if ref.id in jobs else missing for ref in refs}
 
 
 def _read_find(envelope: Envelope, lost: LostSubmit, *, in_list: bool) -> Found:
@@ -354,12 +334,3 @@ def _legacy_job(envelope: Envelope) -> Job:
 def _require_answer(envelope: Envelope) -> None:
     if not envelope.is_accepted or envelope.status >= httpx.codes.BAD_REQUEST:
         raise envelope.error("and could not be asked")
-
-
-def _no_such_job(envelope: Envelope) -> Failed:
-    fault = Fault(
-        kind=FaultKind.NOT_FOUND,
-        code=str(envelope.code),
-        message=envelope.message,
-    )
-    return Failed(fault, doubtful=True)

@@ -28,7 +28,6 @@ from vidgate.models.outcomes import (
     VideoResult,
 )
 from vidgate.providers.answers import (
-    NO_LINK,
     Answer,
     link_ends_at,
     secret_of,
@@ -38,11 +37,13 @@ from vidgate.providers.answers import (
     to_time,
     to_url,
     to_words,
+    without_video,
 )
 
 __all__ = [
     "Envelope",
     "Job",
+    "answer_of",
     "job_id",
     "read_envelope",
     "read_legacy_job",
@@ -179,14 +180,21 @@ class Envelope:
             kind = FaultKind.MODEL_UNAVAILABLE
         if kind is None:
             return None
-        return Fault(
-            kind=kind,
-            code=str(self.code),
-            message=self.message,
-            safe_message=_refusal_sentence(kind, self.message),
-            retry_after_seconds=self.answer.retry_after_seconds,
-            param=_field(self.message) if kind is FaultKind.BAD_PARAMETER else "",
-        )
+        sentence, param = _SENTENCES.get(kind, "Kling did not take the request."), ""
+        if kind is FaultKind.BAD_PARAMETER:
+            sentence = _sentence("Kling refused a value of the request", self.message)
+            param = _field(self.message)
+        return self.fault(kind, sentence, param)
+
+    def fault(self, kind: FaultKind, sentence: str = "", param: str = "") -> Fault:
+        """The fault that it tells of, with a sentence for the client."""
+        wait = self.answer.retry_after_seconds
+        return Fault(kind, str(self.code), self.message, sentence, wait, param)
+
+
+def answer_of(sent: httpx.Request, response: httpx.Response) -> Answer:
+    """An answer of Kling's, which must not repeat our key."""
+    return Answer("Kling", sent, response, (secret_of(sent),))
 
 
 def read_envelope(sent: httpx.Request, response: httpx.Response) -> Envelope:
@@ -195,7 +203,7 @@ def read_envelope(sent: httpx.Request, response: httpx.Response) -> Envelope:
     Raises:
         ProviderProtocolError: It is no JSON object with a code.
     """
-    answer = Answer("Kling", sent, response, (secret_of(sent),))
+    answer = answer_of(sent, response)
     body = answer.body or {}
     code = to_integer(body.get("code"))
     if code is None:
@@ -218,12 +226,6 @@ def to_integer(value: Any) -> int | None:
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value):
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _refusal_sentence(kind: FaultKind, message: str) -> str:
-    if kind is FaultKind.BAD_PARAMETER:
-        return _sentence("Kling refused a value of the request", message)
-    return _SENTENCES.get(kind, "Kling did not take the request.")
 
 
 def _field(message: str) -> str:
@@ -307,25 +309,14 @@ class Job:
             url = to_url(video.get("url"))
             if url:
                 return Succeeded(self._result(url, video))
-        return Failed(
-            Fault(
-                kind=FaultKind.FAULT,
-                code="no_url",
-                message="The job is finished and has no video.",
-                safe_message=NO_LINK,
-            ),
-            doubtful=True,
-        )
+        return without_video("no_url", "The job is finished and has no video.")
 
     def _fault(self) -> Fault:
         is_policy = _POLICY.search(self.message) is not None
         words = "" if _ADVICE.search(self.message) else self.message
-        return Fault(
-            kind=FaultKind.CONTENT_POLICY if is_policy else FaultKind.FAULT,
-            code=_FAILED,
-            message=self.message,
-            safe_message=_REVIEWED if is_policy else _sentence("Kling failed", words),
-        )
+        if is_policy:
+            return Fault(FaultKind.CONTENT_POLICY, _FAILED, self.message, _REVIEWED)
+        return Fault(FaultKind.FAULT, _FAILED, self.message, _sentence("Kling failed", words))
 
     def _result(self, url: str, video: Mapping[str, Any]) -> VideoResult:
         return VideoResult(

@@ -14,9 +14,8 @@ from typing import Any
 import httpx
 
 from vidgate.exceptions import ProviderProtocolError
-from vidgate.providers.answers import address_of, secret_of
 from vidgate.providers.base import ProbeAnswer
-from vidgate.providers.kling.answers import Envelope, read_envelope, to_integer
+from vidgate.providers.kling.answers import answer_of, read_envelope, to_integer
 from vidgate.providers.kling.generations import objects
 
 __all__ = ["probe_path", "read_probe"]
@@ -48,6 +47,8 @@ _SENTENCES = MappingProxyType(
         5001: "Kling is under maintenance, so the credential could not be checked; try again.",
     }
 )
+_STATUSES = MappingProxyType({401: _WRONG_KEY, 403: _WRONG_KEY, 429: _BUSY})
+"""Of answers that are not in Kling's form."""
 
 
 def probe_path(now: datetime) -> str:
@@ -62,27 +63,17 @@ def read_probe(sent: httpx.Request, response: httpx.Response, *, api_key: bool) 
     try:
         envelope = read_envelope(sent, response)
     except ProviderProtocolError:
-        if response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-            return ProbeAnswer(works=False, sentence=_WRONG_KEY)
-        if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
-            return ProbeAnswer(works=False, sentence=_BUSY)
-        if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
-            return ProbeAnswer(works=False, sentence=_BROKEN)
-        where = address_of(sent, secret_of(sent))
-        sentence = f"{_ELSEWHERE} {where} answers {response.status_code}."
-        return ProbeAnswer(works=False, sentence=sentence)
-    code = _code(envelope)
+        status = response.status_code
+        elsewhere = f"{_ELSEWHERE} {answer_of(sent, response).address} answers {status}."
+        broken = _BROKEN if status >= httpx.codes.INTERNAL_SERVER_ERROR else elsewhere
+        return ProbeAnswer.bad(_STATUSES.get(status, broken))
+    code = envelope.code
+    if code == 0 and isinstance(envelope.data, Mapping):  # this endpoint wraps twice
+        code = to_integer(envelope.data.get("code")) or 0
     if code == 0:
-        return ProbeAnswer(works=True, sentence=_working(envelope.data, api_key=api_key))
-    sentence = _SENTENCES.get(code, f"Kling refuses with the code {code}, which is not known here.")
-    return ProbeAnswer(works=False, sentence=sentence)
-
-
-def _code(envelope: Envelope) -> int:
-    """Of the answer, or of the one inside it: this endpoint wraps twice."""
-    if envelope.code == 0 and isinstance(envelope.data, Mapping):
-        return to_integer(envelope.data.get("code")) or 0
-    return envelope.code
+        return ProbeAnswer.good(_working(envelope.data, api_key=api_key))
+    unknown = f"Kling refuses with the code {code}, which is not known here."
+    return ProbeAnswer.bad(_SENTENCES.get(code, unknown))
 
 
 def _working(data: Any, *, api_key: bool) -> str:

@@ -36,36 +36,21 @@ def second_step(following: Mapping[str, Any], envelope: Envelope) -> dict[str, A
         ProviderProtocolError: The answer names no session.
     """
     if not envelope.is_accepted:
-        return Rejected(envelope.refusal() or _failure(envelope))
+        # After such a failure a job may exist elsewhere; here none can.
+        failure = envelope.fault(FaultKind.FAULT, "Kling could not look for faces in the video.")
+        return Rejected(envelope.refusal() or failure)
     data = envelope.data if isinstance(envelope.data, Mapping) else {}
     session = data.get("session_id")
     if not isinstance(session, (str, int)) or isinstance(session, bool) or not str(session):
         raise envelope.error("and gave no session for the faces")
     faces = [face for face in objects(data.get("face_data")) if _face_id(face) is not None]
     if not faces:
-        return Rejected(
-            Fault(
-                kind=FaultKind.BAD_PARAMETER,
-                code="no_face",
-                message="No face was found in the video.",
-                safe_message="Kling found no face in the video.",
-            )
-        )
+        told = "No face was found in the video.", "Kling found no face in the video."
+        return Rejected(Fault(FaultKind.BAD_PARAMETER, "no_face", *told))
     face = max(faces, key=_visible)
     filled = {"face_id": _face_id(face), "sound_insert_time": _moment(face, "start_time")}
     chosen = [{**filled, **entry} for entry in objects(following.get("face_choose"))]
     return {**following, "session_id": session, "face_choose": chosen}
-
-
-def _failure(envelope: Envelope) -> Fault:
-    """A failure after which a job may exist elsewhere; here none can."""
-    return Fault(
-        kind=FaultKind.FAULT,
-        code=str(envelope.code),
-        message=envelope.message,
-        safe_message="Kling could not look for faces in the video.",
-        retry_after_seconds=envelope.answer.retry_after_seconds,
-    )
 
 
 def _face_id(face: Mapping[str, Any]) -> str | int | None:

@@ -165,14 +165,16 @@ _TO_4K = ("720p", "1080p", "4k")
 _3_TO_15 = tuple(range(3, 16))
 _3_TO_10 = tuple(range(3, 11))
 _5_OR_10 = (5, 10)
+_SILENT_1080P = (_ONLY_1080P, False)
+"""Of videos between two frames."""
 _NATIVE_OR_OFF = ("native", "off")
 _EVERY_AUDIO = ("native", "original", "off")
 """Also of 3.0 Turbo, whose page has no such field: the server was seen to take it."""
 _2_TO_60 = tuple(range(2, 61))
 """Of a lip-sync: the part of the sound that is spoken."""
 
-_PROMPT_CHARACTERS = 2500
-_LONG_PROMPT_CHARACTERS = 3072
+_PROMPT = 2500
+_LONG_PROMPT = 3072
 """The new endpoints of 3.0, 3.0 Omni and 3.0 Turbo from text."""
 
 
@@ -188,11 +190,10 @@ def _frames(
     durations: tuple[int, ...],
     tiers: tuple[str, ...],
     *,
-    last_tiers: tuple[str, ...] = (),
+    last: tuple[tuple[str, ...], bool] = ((), False),
     sound: bool = False,
-    last_sound: bool = False,
-    characters: tuple[int, int] = (_PROMPT_CHARACTERS, _PROMPT_CHARACTERS),
-    has_motion: bool = False,
+    characters: tuple[int, int] = (_PROMPT, _PROMPT),
+    motion: bool = False,
 ) -> Actions:
     """From words or frames; tiers and sound beside a last frame, and how long prompts may be.
 
@@ -214,16 +215,15 @@ def _frames(
         text, endpoint=to_frames, ratios=(), images=(1, 1), prompt_characters=characters[1]
     )
     actions = {Action.TEXT: text, Action.FIRST_FRAME: first}
-    if last_tiers:
-        actions[Action.FIRST_LAST_FRAME] = replace(
-            first, tiers=last_tiers, images=(2, 2), sound=last_sound
-        )
-    if has_motion:
+    tiers, sound = last
+    if tiers:
+        actions[Action.FIRST_LAST_FRAME] = replace(first, tiers=tiers, images=(2, 2), sound=sound)
+    if motion:
         actions[Action.MOTION] = ActionCapabilities(
             endpoint=to_motion,
             tiers=_TO_1080P,
             images=(1, 1),
-            prompt_characters=_PROMPT_CHARACTERS,
+            prompt_characters=_PROMPT,
         )
     return actions
 
@@ -233,15 +233,16 @@ def _omni(
     durations: tuple[int, ...],
     tiers: tuple[str, ...],
     *,
-    text_durations: tuple[int, ...] = (),
-    first_frame_durations: tuple[int, ...] = (),
-    edit_durations: tuple[int, ...] = (),
+    text: tuple[int, ...] = (),
+    first_frame: tuple[int, ...] = (),
+    edit: tuple[int, ...] = (),
     sound: bool = False,
-    characters: int = _PROMPT_CHARACTERS,
+    characters: int = _PROMPT,
 ) -> Actions:
     """All on one endpoint; pictures are references unless the request says that they are frames.
 
     The legacy endpoint has no use for a duration when it edits; of the new one nobody has said.
+    Some have durations of their own for texts, first frames and edits.
     """
     every = ActionCapabilities(
         endpoint=endpoint,
@@ -251,14 +252,12 @@ def _omni(
         sound=sound,
     )
     return {
-        Action.TEXT: replace(every, durations=text_durations or durations, ratios=RATIOS),
-        Action.FIRST_FRAME: replace(
-            every, durations=first_frame_durations or durations, images=(1, 1)
-        ),
+        Action.TEXT: replace(every, durations=text or durations, ratios=RATIOS),
+        Action.FIRST_FRAME: replace(every, durations=first_frame or durations, images=(1, 1)),
         Action.FIRST_LAST_FRAME: replace(every, images=(2, 2)),
         Action.REFERENCES: replace(every, ratios=RATIOS, images=(1, OMNI_IMAGES)),
         Action.EDIT: replace(
-            every, durations=edit_durations, images=(0, OMNI_IMAGES_BESIDE_VIDEO), sound=False
+            every, durations=edit, images=(0, OMNI_IMAGES_BESIDE_VIDEO), sound=False
         ),
     }
 
@@ -269,35 +268,28 @@ _TURBO_PACE: Mapping[str, Any] = {
     "usual": timedelta(seconds=60),
 }
 
+
+def _only(product: Product, action: Action, takes: ActionCapabilities, **more: Any) -> Traits:
+    """A product without models, which does one thing."""
+    return Traits(name=PRODUCT_NAMES[product], product=product, actions={action: takes}, **more)
+
+
 _TRAITS = (
     Traits(
         name="kling-v3",
-        actions=_frames(
-            "kling-v3",
-            _3_TO_15,
-            _TO_4K,
-            last_tiers=_TO_4K,
-            sound=True,
-            last_sound=True,
-            has_motion=True,
-        ),
+        actions=_frames("kling-v3", _3_TO_15, _TO_4K, last=(_TO_4K, True), sound=True, motion=True),
         has_shot_field=True,
     ),
     Traits(
         name="kling-v2-6",
         actions=_frames(
-            "kling-v2-6",
-            _5_OR_10,
-            _TO_1080P,
-            last_tiers=_ONLY_1080P,
-            sound=True,
-            has_motion=True,
+            "kling-v2-6", _5_OR_10, _TO_1080P, last=_SILENT_1080P, sound=True, motion=True
         ),
         sound_tiers=_ONLY_1080P,
     ),
     Traits(
         name="kling-v2-5-turbo",
-        actions=_frames("kling-v2-5-turbo", _5_OR_10, _TO_1080P, last_tiers=_ONLY_1080P),
+        actions=_frames("kling-v2-5-turbo", _5_OR_10, _TO_1080P, last=_SILENT_1080P),
         **_TURBO_PACE,
     ),
     Traits(
@@ -310,23 +302,13 @@ _TRAITS = (
     Traits(
         name="kling-video-o1",
         product=Product.OMNI,
-        actions=_omni(
-            _OMNI_VIDEO,
-            _3_TO_10,
-            _TO_1080P,
-            text_durations=_5_OR_10,
-            first_frame_durations=_5_OR_10,
-        ),
+        actions=_omni(_OMNI_VIDEO, _3_TO_10, _TO_1080P, text=_5_OR_10, first_frame=_5_OR_10),
         default_tier="1080p",
     ),
     Traits(
         name="kling-3.0-turbo",
         actions=_frames(
-            "kling-3.0-turbo",
-            _3_TO_15,
-            _TO_1080P,
-            sound=True,
-            characters=(_LONG_PROMPT_CHARACTERS, _PROMPT_CHARACTERS),
+            "kling-3.0-turbo", _3_TO_15, _TO_1080P, sound=True, characters=(_LONG_PROMPT, _PROMPT)
         ),
         has_sound_always=True,
         first_ask=timedelta(seconds=20),
@@ -336,14 +318,11 @@ _TRAITS = (
     Traits(
         name="kling-3.0",
         actions=_frames(
-            "kling-3.0",
-            _3_TO_15,
-            _TO_4K,
-            last_tiers=_TO_4K,
+            *("kling-3.0", _3_TO_15, _TO_4K),
+            last=(_TO_4K, True),
             sound=True,
-            last_sound=True,
-            characters=(_LONG_PROMPT_CHARACTERS, _LONG_PROMPT_CHARACTERS),
-            has_motion=True,
+            motion=True,
+            characters=(_LONG_PROMPT, _LONG_PROMPT),
         ),
         audios=_NATIVE_OR_OFF,
         has_shot_field=True,
@@ -351,31 +330,24 @@ _TRAITS = (
     Traits(
         name="kling-2.6",
         actions=_frames(
-            "kling-2.6",
-            _5_OR_10,
-            _TO_1080P,
-            last_tiers=_ONLY_1080P,
-            sound=True,
-            has_motion=True,
+            "kling-2.6", _5_OR_10, _TO_1080P, last=_SILENT_1080P, sound=True, motion=True
         ),
         sound_tiers=_ONLY_1080P,
         audios=_NATIVE_OR_OFF,
     ),
     Traits(
         name="kling-2.5-turbo",
-        actions=_frames("kling-2.5-turbo", _5_OR_10, _TO_1080P, last_tiers=_ONLY_1080P),
+        actions=_frames("kling-2.5-turbo", _5_OR_10, _TO_1080P, last=_SILENT_1080P),
         **_TURBO_PACE,
     ),
     Traits(
         name="kling-3.0-omni",
         product=Product.OMNI,
         actions=_omni(
-            "/omni-video/kling-3.0-omni",
-            _3_TO_15,
-            _TO_4K,
-            edit_durations=_3_TO_15,
+            *("/omni-video/kling-3.0-omni", _3_TO_15, _TO_4K),
+            edit=_3_TO_15,
             sound=True,
-            characters=_LONG_PROMPT_CHARACTERS,
+            characters=_LONG_PROMPT,
         ),
         earliest=timedelta(seconds=83),
         audios=_EVERY_AUDIO,
@@ -385,58 +357,46 @@ _TRAITS = (
         name="kling-o1",
         product=Product.OMNI,
         actions=_omni(
-            "/omni-video/kling-o1",
-            _3_TO_10,
-            _TO_1080P,
-            first_frame_durations=_5_OR_10,
-            edit_durations=_3_TO_10,
+            "/omni-video/kling-o1", _3_TO_10, _TO_1080P, first_frame=_5_OR_10, edit=_3_TO_10
         ),
         audios=("original", "off"),
     ),
-    Traits(
-        name=PRODUCT_NAMES[Product.LIP_SYNC],
-        product=Product.LIP_SYNC,
-        actions={
-            Action.LIP_SYNC: ActionCapabilities(
-                endpoint=ADVANCED_LIP_SYNC, durations=_2_TO_60, sound=True
-            )
-        },
+    _only(
+        Product.LIP_SYNC,
+        Action.LIP_SYNC,
+        ActionCapabilities(endpoint=ADVANCED_LIP_SYNC, durations=_2_TO_60, sound=True),
         default_tier=None,
         has_sound_always=True,
     ),
-    Traits(
-        name=PRODUCT_NAMES[Product.AVATAR],
-        product=Product.AVATAR,
-        actions={
-            Action.AVATAR: ActionCapabilities(
-                endpoint="/v1/videos/avatar/image2video",
-                tiers=_TO_1080P,
-                images=(1, 1),
-                prompt_characters=_PROMPT_CHARACTERS,
-                sound=True,
-            )
-        },
+    _only(
+        Product.AVATAR,
+        Action.AVATAR,
+        ActionCapabilities(
+            endpoint="/v1/videos/avatar/image2video",
+            tiers=_TO_1080P,
+            images=(1, 1),
+            prompt_characters=_PROMPT,
+            sound=True,
+        ),
         has_sound_always=True,
     ),
-    Traits(
-        name=PRODUCT_NAMES[Product.EFFECTS],
-        product=Product.EFFECTS,
-        actions={Action.EFFECT: ActionCapabilities(endpoint="/v1/videos/effects", images=(1, 2))},
+    _only(
+        Product.EFFECTS,
+        Action.EFFECT,
+        ActionCapabilities(endpoint="/v1/videos/effects", images=(1, 2)),
         default_tier=None,
     ),
-    Traits(
-        name=PRODUCT_NAMES[Product.MULTI_ELEMENTS],
-        product=Product.MULTI_ELEMENTS,
-        actions={
-            Action.EDIT: ActionCapabilities(
-                endpoint="/v1/videos/multi-elements",
-                durations=_5_OR_10,
-                tiers=_TO_1080P,
-                images=(0, 2),
-                prompt_characters=_PROMPT_CHARACTERS,
-                negative_prompt=True,
-            )
-        },
+    _only(
+        Product.MULTI_ELEMENTS,
+        Action.EDIT,
+        ActionCapabilities(
+            endpoint="/v1/videos/multi-elements",
+            durations=_5_OR_10,
+            tiers=_TO_1080P,
+            images=(0, 2),
+            prompt_characters=_PROMPT,
+            negative_prompt=True,
+        ),
     ),
 )
 

@@ -1,6 +1,5 @@
 """From a neutral request to Kling's words."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -30,7 +29,7 @@ from vidgate.providers.kling.models import (
     pace_of,
 )
 from vidgate.providers.pieces import encode_base64
-from vidgate.providers.sizes import SizeFit, fit_size, told_lower
+from vidgate.providers.sizes import SizeFit, exact_ratio, fit_size, told_lower
 
 __all__ = ["translate"]
 
@@ -43,9 +42,6 @@ _DEFAULT_RATIO = "16:9"
 
 _FREE_CAMERA = "simple"
 """The type of camera that moves as its values say."""
-
-_RATIO_PRECISION = 0.005
-"""Sizes are whole pixels: 854x480 is meant as 16:9."""
 
 
 def translate(request: VideoRequest, *, map_retired_models: bool) -> Translation:
@@ -251,17 +247,8 @@ def _fit_unknown(
     fit = SizeFit()
     if not has_tier:
         fit = fit_size(request, tiers=tuple(TIER_OF_MODE.values()), ratios=(), has_frame=True)
-    ratio = None if has_ratio or inputs.gives_shape else _ratio(width, height)
+    ratio = None if has_ratio or inputs.gives_shape else exact_ratio(width, height, RATIOS)
     return SizeFit(tier=fit.tier, ratio=ratio, adjusted=fit.adjusted)
-
-
-def _ratio(width: int, height: int) -> str:
-    for ratio in RATIOS:
-        across, down = map(int, ratio.split(":"))
-        if abs(width * down / (height * across) - 1) < _RATIO_PRECISION:
-            return ratio
-    divisor = math.gcd(width, height)
-    return f"{width // divisor}:{height // divisor}"
 
 
 def _raised(only: str | None, traits: Traits) -> str:
