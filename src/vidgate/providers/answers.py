@@ -22,14 +22,11 @@ __all__ = [
     "NO_LINK",
     "NO_SUCH_PLACE",
     "Answer",
-    "address_of",
     "can_be_passed_on",
     "link_ends_at",
-    "not_the_api",
     "parse_object",
     "probe_sentence",
     "retry_after_seconds",
-    "said",
     "secret_of",
     "to_date",
     "to_id",
@@ -149,53 +146,6 @@ def to_words(
         text = keys.sub("[key]", text)
     text = "".join(character if character.isprintable() else " " for character in text)
     return text.strip()[:limit]
-
-
-def said(response: httpx.Response, *secrets: str, keys: re.Pattern[str] | None = None) -> str:
-    """What an answer says that cannot be understood, in short, for the operator.
-
-    Args:
-        response: Its body is read.
-        secrets: What the answer must not repeat of the request.
-        keys: The form of the provider's keys, for other people's.
-    """
-    begin = response.content[: 8 * _SAID_CHARACTERS].decode("utf-8", "replace")
-    words = to_words(" ".join(begin.split()), *secrets, keys=keys, limit=_SAID_CHARACTERS)
-    return words or "an empty body"
-
-
-def address_of(sent: httpx.Request, *secrets: str, keys: re.Pattern[str] | None = None) -> str:
-    """Where a request went, without what may be secret of it: neither user, query nor key."""
-    url = sent.url
-    host = f"[{url.host}]" if ":" in url.host else url.host
-    port = "" if url.port is None else f":{url.port}"
-    return to_words(f"{url.scheme}://{host}{port}{url.path}", *secrets, keys=keys)
-
-
-def not_the_api(
-    sent: httpx.Request,
-    response: httpx.Response,
-    *secrets: str,
-    keys: re.Pattern[str] | None = None,
-    code: str = "",
-) -> Fault:
-    """The fault of an address at which something else answers than the provider's API.
-
-    Args:
-        sent: Where that was.
-        response: Without a word of the provider's.
-        secrets: What the answer must not repeat of the request.
-        keys: The form of the provider's keys, for other people's.
-        code: What stands in the place of one, empty for none.
-    """
-    where = address_of(sent, *secrets, keys=keys)
-    words = said(response, *secrets, keys=keys)
-    return Fault(
-        FaultKind.FAULT,
-        code or f"HTTP_{response.status_code}",
-        f"{sent.method} {where} answers {response.status_code}: {words}"[:MESSAGE_CHARACTERS],
-        _NOT_THE_API,
-    )
 
 
 def without_video(code: str, message: str) -> Failed:
