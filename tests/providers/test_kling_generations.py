@@ -64,84 +64,20 @@ def text(words: str = "a boat") -> dict[str, str]:
             },
         ),
         (
-            video(
-                "kling-3.0", image=A, element_list=[{"element_id": 321}], prompt="<<<element_1>>>"
-            ),
-            "/image-to-video/kling-3.0",
-            {
-                "contents": [
-                    text("@element_1"),
-                    {"type": "first_frame", "url": A},
-                    {"type": "element", "id": "element_1", "element_id": "321"},
-                ]
-            },
-        ),
-        (
-            video("kling-2.6", image=A, voice_list=[{"voice_id": 7}], sound="on"),
-            "/image-to-video/kling-2.6",
-            {
-                "contents": [
-                    text(),
-                    {"type": "first_frame", "url": A},
-                    {"type": "voice", "voice_id": "7", "id": "voice_1"},
-                ],
-                "settings": {"resolution": "1080p", "audio": "native"},
-            },
-        ),
-        (
-            video(
-                "kling-3.0-omni",
-                _prompt="<<<image_1>>> in <<<video_1>>>",
-                image_list=[{"image_url": A}],
-                video_list=[
-                    {"video_url": CLIP, "refer_type": "base", "keep_original_sound": "yes"}
-                ],
-                element_list=[{"element_id": "9"}],
-            ),
+            video("kling-3.0-omni", image=B, prompt="<<<image_1>>> moves", _images=1),
             "/omni-video/kling-3.0-omni",
             {
                 "contents": [
-                    text("@image_1 in @video_1"),
+                    text("@image_1 moves"),
+                    {"type": "first_frame", "url": B},
                     {"type": "refer_image", "url": A, "id": "image_1"},
-                    {"type": "base_video", "url": CLIP, "id": "video_1"},
-                    {"type": "element", "id": "element_1", "element_id": "9"},
-                ],
-                "settings": {"audio": "original"},
-            },
-        ),
-        (
-            video(
-                "kling-o1",
-                image_list=[
-                    {"image_url": A, "type": "first_frame"},
-                    {"image_url": B, "type": "end_frame"},
-                ],
-            ),
-            "/omni-video/kling-o1",
-            {
-                "contents": [
-                    text(),
-                    {"type": "first_frame", "url": A, "id": "image_1"},
-                    {"type": "last_frame", "url": B, "id": "image_2"},
                 ]
             },
         ),
         (
-            video(
-                "kling-3.0",
-                multi_shot=True,
-                shot_type="customize",
-                multi_prompt=[
-                    {"index": 1, "prompt": "a boat", "duration": "3"},
-                    {"index": 2, "prompt": "the sea", "duration": "2"},
-                ],
-                duration="5",
-            ),
+            video("kling-3.0", multi_shot=True, duration="5"),
             "/text-to-video/kling-3.0",
-            {
-                "prompt": "shot 1, 3, a boat; shot 2, 2, the sea;",
-                "settings": {"duration": 5, "multi_shot": True},
-            },
+            {"prompt": "a boat", "settings": {"duration": 5, "multi_shot": True}},
         ),
         (
             video("kling-3.0", **MOVED, image=A, mode="pro", keep_original_sound="no"),
@@ -199,22 +135,11 @@ def test_facts_follow_the_translated_words() -> None:
         (video("kling-3.0", aspect_ratio="7:3"), "aspect_ratio", ("16:9", "9:16", "1:1")),
         (video("kling-2.5-turbo", sound="on"), "sound", ("off",)),
         (video("kling-2.6", multi_shot=True), "multi_shot", ("false",)),
-        (
-            video("kling-3.0", multi_shot=True, shot_type="intelligence"),
-            "shot_type",
-            ("customize",),
-        ),
-        (video("kling-3.0", image_list=[{"image_url": A}]), "image_list", ()),
         (video("kling-3.0", contents=[text()], image=A), "image", ()),
         (video("kling-3.0", contents=[text()], prompt="x"), "prompt", ()),
         (video("kling-3.0", **MOVED, _images=1, duration="5"), "duration", ()),
         (video("kling-3.0", **MOVED, _images=1, mode="4k"), "mode", ("std", "pro")),
         (video("kling-3.0", **MOVED, _images=1, image_tail=B), "image_tail", ()),
-        (
-            video("kling-3.0-omni", video_list=[{"video_url": CLIP, "refer_type": "x"}]),
-            "video_list",
-            ("feature", "base"),
-        ),
         (video("kling-v3", contents=[text()]), "contents", ()),
         (video("kling-v3", settings={"resolution": "1080p"}), "settings", ()),
         (video("kling-v3", options={"watermark_info": {"enabled": True}}), "options", ()),
@@ -248,6 +173,28 @@ def test_words_without_a_counterpart_are_refused_as_written(
 
     assert caught.value.param == param
     assert allowed is None or caught.value.allowed == allowed
+
+
+@pytest.mark.parametrize("model", ["kling-3.0", "kling-3.0-omni", "kling-9.0"])
+@pytest.mark.parametrize(
+    ("word", "value", "instead"),
+    [
+        ("image_list", [{"image_url": A}], "put it in `contents`"),
+        ("video_list", [{"video_url": CLIP}], "put it in `contents`"),
+        ("element_list", [{"element_id": 1}], "put it in `contents`"),
+        ("voice_list", [{"voice_id": 1}], "put it in `contents`"),
+        ("multi_prompt", [{"prompt": "a boat", "duration": "5"}], "write the shots in the prompt"),
+        ("shot_type", "customize", "leave it out: with `settings.multi_shot` the model chooses"),
+    ],
+)
+def test_lists_and_shots_of_the_legacy_generation_are_refused_with_what_to_do(
+    model: str, word: str, value: Any, instead: str
+) -> None:
+    with pytest.raises(UnsupportedParameterError, match=f"has no `{word}`: {instead}") as caught:
+        kling.translate(video(model, multi_shot=True, **{word: value}))
+
+    assert caught.value.param == word
+    assert "contents" not in kling.translate(video("kling-3.0", **{word: []})).body
 
 
 def test_what_was_written_for_a_path_goes_there_as_it_is() -> None:

@@ -141,7 +141,6 @@ GOLDEN: dict[str, tuple[VideoRequest, str, dict[str, Any]]] = {
                 "video_url": DANCE,
                 "character_orientation": "video",
                 "keep_original_sound": "yes",
-                "element_list": [{"element_id": "321900000000001"}],
             },
         ),
         "/motion-control/kling-3.0",
@@ -150,7 +149,6 @@ GOLDEN: dict[str, tuple[VideoRequest, str, dict[str, Any]]] = {
                 {"type": "prompt", "text": "dance on a rooftop"},
                 {"type": "image", "url": A.url},
                 {"type": "video", "url": DANCE},
-                {"type": "element", "id": "element_1", "element_id": "321900000000001"},
             ],
             "settings": {
                 "character_orientation": "video",

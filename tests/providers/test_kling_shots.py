@@ -18,12 +18,8 @@ def ask(model: str = "kling-3.0", words: str = "", **fields: Any) -> VideoReques
     return VideoRequest(model=model, prompt=words, **fields)
 
 
-def listed(*seconds: int, words: str = "a boat") -> dict[str, Any]:
-    shots = [
-        {"index": number, "prompt": words, "duration": str(lasting)}
-        for number, lasting in enumerate(seconds, start=1)
-    ]
-    return {"multi_shot": True, "shot_type": "customize", "multi_prompt": shots}
+def shots(*seconds: int, words: str = "a boat") -> str:
+    return " ".join(f"shot {number}, {each}, {words};" for number, each in enumerate(seconds, 1))
 
 
 def contents(words: str) -> dict[str, Any]:
@@ -43,11 +39,11 @@ def contents(words: str) -> dict[str, Any]:
         ),
         (ask("kling-3.0-omni", metadata=contents(SEVEN)), "duration", "the video 5"),
         (ask("kling-3.0-omni", metadata=contents("shot 1, 0, a;")), "contents", "one second"),
-        (ask(metadata=listed(3, 4)), "duration", "the video 5"),
-        (ask(metadata={**listed(3, 4), "duration": "6"}), "duration", "the video 6"),
-        (ask(metadata=listed(*[1] * 7), duration_seconds=7), "multi_prompt", "6 shots"),
-        (ask(metadata=listed(0, 5)), "multi_prompt", "one second"),
-        (ask(metadata=listed(5, words="x" * 513)), "multi_prompt", "512"),
+        (ask(words=shots(3, 4)), "duration", "the video 5"),
+        (ask(words=shots(3, 4), metadata={"duration": "6"}), "duration", "the video 6"),
+        (ask(words=shots(*[1] * 7), duration_seconds=7), "prompt", "6 shots"),
+        (ask(words=shots(0, 5)), "prompt", "one second"),
+        (ask(words=shots(5, words="x" * 513)), "prompt", "512"),
     ],
 )
 def test_shots_that_cannot_be_made_are_refused(
@@ -64,8 +60,8 @@ def test_shots_that_cannot_be_made_are_refused(
     [
         ask(words=SEVEN, duration_seconds=7),
         ask("kling-3.0-omni", metadata=contents(SEVEN), duration_seconds=7),
-        ask(metadata=listed(3, 2)),
-        ask(metadata=listed(5, words="x" * 512)),
+        ask(words=shots(3, 2)),
+        ask(words=shots(5, words="x" * 512)),
         ask(words=SEVEN, metadata={"settings": {"multi_shot": False}}),  # words like any others
         ask("kling-2.6", SEVEN),
         ask("kling-9.0", SEVEN),

@@ -24,6 +24,8 @@ NEEDED: Mapping[str, Mapping[str, Any]] = {
 BESIDE: Mapping[tuple[str, str], Mapping[str, Any]] = {
     # There is another word for it in the request, and a video makes it another action.
     ("motion", "settings.character_orientation"): {"character_orientation": None},
+    # Where there are contents the prompt is in them, and named as they are.
+    ("edit", "prompt"): {"contents": None},
     ("first_frame", "video_list"): {"action": None},
     ("first_last_frame", "video_list"): {"action": None},
 }
@@ -32,8 +34,10 @@ BESIDE: Mapping[tuple[str, str], Mapping[str, Any]] = {
 def example(model: str, place: str) -> VideoRequest:
     action, _, sound = place.partition(" with ")
     metadata = dict(NEEDED.get(model, NEEDED.get(action, {})))
+    is_new = TRAITS[model].is_path_model
+    if is_new and action == "edit":
+        metadata = {"contents": [{"type": "base_video", "url": URL}]}
     if sound:
-        is_new = TRAITS[model].is_path_model
         metadata |= {"settings": {"audio": "native"}} if is_new else {"sound": "on"}
     number = 2 if action == "first_last_frame" else TRAITS[model].actions[Action(action)].images[0]
     images = (Image(url=URL),) * number

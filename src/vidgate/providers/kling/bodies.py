@@ -24,8 +24,6 @@ from vidgate.providers.kling.generations import (
     objects,
     settings_of,
     to_contents,
-    to_element_entries,
-    to_new_prompt,
     to_references,
 )
 from vidgate.providers.kling.models import (
@@ -67,14 +65,8 @@ _LEGACY_TYPES: Mapping[Any, str] = MappingProxyType(
 )
 """Of pictures in `image_list`, by those of `contents`."""
 
-_MOTION_FIELDS = ("video_url", "image", "image_url", "element_list")
+_MOTION_FIELDS = ("video_url", "image", "image_url")
 """The legacy words, which the new generation has inside `contents`."""
-
-_NOT_MOTION = (
-    *("image_tail", "image_list", "video_list", "voice_list"),
-    *("multi_prompt", "shot_type"),
-)
-"""Of other endpoints."""
 
 FACE_FIELDS = (
     *("face_id", "audio_id", "sound_file", "sound_start_time", "sound_end_time"),
@@ -402,7 +394,7 @@ class _New(Shape):
     def write(self, over: Mapping[str, Any], generic: Generic, traits: Traits) -> dict[str, Any]:
         fields = dict(over)
         removes_prompt = "prompt" in fields and fields["prompt"] is None
-        words = to_new_prompt(fields, traits)
+        words = fields.pop("prompt", None)
         if is_given(words) and "contents" in fields:
             raise UnsupportedParameterError("prompt", "Put the prompt in `contents`.")
         entries = to_contents(fields, generic.pictures, traits, as_frames=generic.as_frames)
@@ -442,14 +434,13 @@ class _NewMotion(_New):
 
     @override
     def write(self, over: Mapping[str, Any], generic: Generic, traits: Traits) -> dict[str, Any]:
-        legacy = (*_MOTION_FIELDS, *_NOT_MOTION)
-        given = {name: over[name] for name in legacy if is_given(over.get(name))}
-        fields = {name: value for name, value in over.items() if name not in (*legacy, "prompt")}
-        for name in _NOT_MOTION:
-            if name in given:
-                raise UnsupportedParameterError(
-                    name, f"Motion control has no `{name}`; give one picture as `image_url`."
-                )
+        given = {name: over[name] for name in _MOTION_FIELDS if is_given(over.get(name))}
+        others = (*_MOTION_FIELDS, "image_tail", "prompt")
+        fields = {name: value for name, value in over.items() if name not in others}
+        if is_given(over.get("image_tail")):
+            raise UnsupportedParameterError(
+                "image_tail", "Motion control has no `image_tail`; give one picture as `image_url`."
+            )
         if {"image", "image_url"} <= given.keys():
             raise UnsupportedParameterError("image", "Give one picture, as `image_url`.")
         words = over.get("prompt")
@@ -462,7 +453,6 @@ class _NewMotion(_New):
         entries = [
             {"type": "prompt", "text": to_references(generic.prompt if words is None else words)},
             *({"type": kind, "url": url} for kind, url in media.items() if url is not None),
-            *to_element_entries(given.get("element_list")),
         ]
         return merge({"contents": entries, "settings": {}}, fields)
 

@@ -28,9 +28,7 @@ from vidgate.providers.kling.bodies import FACE_FIELDS, Inputs, to_duration, to_
 from vidgate.providers.kling.choosing import Choice
 from vidgate.providers.kling.generations import (
     LEGACY_WORDS,
-    LIST_RULES,
     is_given,
-    is_list_of_objects,
     legacy_value,
     legacy_values,
     objects,
@@ -119,8 +117,7 @@ def _names(body: Body, written: Body, kinds: Mapping[str, int], *, is_new: bool)
     # What is too much together is said of the pictures, where there are any.
     pictures = ("refer_image",) if is_new else ("refer_image", "first_frame", "last_frame")
     names["@together"] = names[f"@{next(filter(kinds.get, pictures), 'element')}"]
-    is_listed = not is_new or is_given(written.get("multi_prompt"))
-    names["@shots"] = "multi_prompt" if is_listed else names.get("prompt", "prompt")
+    names["@shots"] = names.get("prompt", "prompt") if is_new else "multi_prompt"
     if is_new:
         names["@length"] = "settings.duration" if "duration" in settings else "duration"
     else:
@@ -557,10 +554,26 @@ _LEGACY_FRAME_RULES = (
         "A voice needs `sound: on`.",
     ),
 )
+
+
+def _members(field: str, member: str, *allowed: str) -> Rule:
+    return Rule(
+        field,
+        lambda flat: any(
+            is_given(value := one.get(member)) and value not in allowed
+            for one in objects(flat.get(field))
+        ),
+        f"{{model}} does not take this `{member}` in `{field}`.",
+        allowed,
+    )
+
+
 _LEGACY_OMNI_RULES = (
     _lacks("image", "put the picture in `image_list`"),
     _lacks("image_tail", "put the picture in `image_list`"),
-    *LIST_RULES,
+    _members("image_list", "type", "first_frame", "end_frame"),
+    _members("video_list", "refer_type", "feature", "base"),
+    _members("video_list", "keep_original_sound", "yes", "no"),
 )
 _SOUND_BESIDE_VIDEO_RULE = Rule(
     "sound",
@@ -617,10 +630,16 @@ _MOST: Mapping[str, Mapping[str, int]] = {
 """How many entries of each type an endpoint takes; of others it takes none."""
 
 
+def _is_no_list(flat: Body) -> bool:
+    contents = flat["@contents"]
+    is_list = isinstance(contents, list) and len(objects(contents)) == len(contents)
+    return contents is not None and not is_list
+
+
 def _contents_rules(most: Mapping[str, int]) -> Iterator[Rule]:
     yield Rule(
         "contents",
-        lambda flat: flat["@contents"] is not None and not is_list_of_objects(flat["@contents"]),
+        _is_no_list,
         "`contents` must be a list of objects.",
     )
     yield Rule(

@@ -10,24 +10,20 @@ from types import MappingProxyType
 from typing import Any
 
 from vidgate.exceptions import UnsupportedParameterError
-from vidgate.providers.fields import Form, Rule, to_number
+from vidgate.providers.fields import to_number
 from vidgate.providers.kling.models import MODE_OF_TIER, TIER_OF_MODE, Product, Traits
 
 __all__ = [
     "LEGACY_WORDS",
-    "LIST_RULES",
     "is_given",
-    "is_list_of_objects",
     "legacy_value",
     "legacy_values",
     "objects",
     "refuse_foreign",
     "settings_of",
     "to_contents",
-    "to_element_entries",
     "to_legacy_fields",
     "to_new_fields",
-    "to_new_prompt",
     "to_references",
 ]
 
@@ -43,7 +39,8 @@ LEGACY_WORDS = MappingProxyType(
 )
 """Members of `settings`, and what the legacy generation calls them."""
 
-_CONTENT_WORDS = ("image", "image_tail", "image_list", "video_list", "element_list", "voice_list")
+_LISTS = ("image_list", "video_list", "element_list", "voice_list")
+_FRAMES = MappingProxyType({"image": "first_frame", "image_tail": "last_frame"})
 """What the legacy generation has beside its words, and the new one in `contents`."""
 
 _SETTING_OF = MappingProxyType(
@@ -79,7 +76,7 @@ _HARMLESS = frozenset({"cfg_scale", "seed"})
 _LACKED_BY_NEW: Mapping[str, str] = {
     **_GONE,
     **{word: f"say `settings.{name}`" for word, name in _SETTING_OF.items()},
-    **dict.fromkeys((*_CONTENT_WORDS, "image_url", "video_url"), "put it in `contents`"),
+    **dict.fromkeys((*_FRAMES, *_LISTS, "image_url", "video_url"), "put it in `contents`"),
     "watermark_info": "say `options.watermark_info`",
     "multi_prompt": "write the shots in the prompt",
     "shot_type": "leave it out: with `settings.multi_shot` the model chooses its shots",
@@ -97,6 +94,12 @@ _CONTENTS_INSTEAD: Mapping[Product, str] = {
 }
 """Words of one generation, and what to do in the other in their place."""
 
+_NOT_ADOPTED = (
+    *(name for name in _GONE if name not in _HARMLESS),
+    *(*_LISTS, "multi_prompt", "shot_type"),
+)
+"""Legacy words that no model of the new generation takes; the others are put in its own."""
+
 
 def is_given(value: Any) -> bool:
     """Whether a field says anything: blanks, an empty list and an object of such do not."""
@@ -108,11 +111,6 @@ def is_given(value: Any) -> bool:
 def objects(value: Any) -> list[Mapping[str, Any]]:
     """The objects of a list; none where it is no list."""
     return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
-
-
-def is_list_of_objects(value: Any) -> bool:
-    """Whether it is a list, of objects alone."""
-    return isinstance(value, list) and len(objects(value)) == len(value)
 
 
 def settings_of(body: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -130,9 +128,12 @@ def to_new_fields(over: Mapping[str, Any], traits: Traits, product: Product) -> 
     Raises:
         UnsupportedParameterError: There is nothing like a word, or it contradicts another.
     """
-    fields = {name: value for name, value in over.items() if name not in _GONE or is_given(value)}
-    gone = {name: instead for name, instead in _GONE.items() if name not in _HARMLESS}
-    _refuse_words(fields, gone, traits)
+    lacked = {name: _LACKED_BY_NEW[name] for name in _NOT_ADOPTED}
+    if {**over, **settings_of(over)}.get("multi_shot") is False:
+        del lacked["shot_type"]  # of what kind there are none does not matter
+    _refuse_words(over, lacked, traits)
+    empty = {*_NOT_ADOPTED, *(name for name in _HARMLESS if not is_given(over.get(name)))}
+    fields = {name: value for name, value in over.items() if name not in empty}
     settings = dict(_settings_of(fields))
     for word, name in _SETTING_OF.items():
         value = fields.pop(word, None)
@@ -262,189 +263,37 @@ def _contradiction(param: str, other: str) -> UnsupportedParameterError:
 _REFERENCE = re.compile(r"<<<\s*([A-Za-z]+_[0-9]+)\s*>>>")
 """`<<<image_1>>>`, which the new generation spells `@image_1`."""
 
-_ROLES = MappingProxyType({"first_frame": "first_frame", "end_frame": "last_frame"})
-_VIDEOS = MappingProxyType({"feature": "feature_video", "base": "base_video"})
-
-
-def _members(field: str, member: str, *allowed: str) -> Rule:
-    return Rule(
-        field,
-        lambda body: any(
-            is_given(value := one.get(member)) and value not in allowed
-            for one in objects(body.get(field))
-        ),
-        f"{{model}} does not take this `{member}` in `{field}`.",
-        allowed,
-    )
-
-
-LIST_RULES = (
-    _members("image_list", "type", *_ROLES),
-    _members("video_list", "refer_type", *_VIDEOS),
-    _members("video_list", "keep_original_sound", *_VALUES["keep_original_sound"]),
-)
-"""Of both generations."""
-
-_SHOT_END = re.compile("[;；]")  # noqa: RUF001 - Chinese punctuation
-
 
 def to_references(words: Any) -> Any:
     """Spell references in a prompt as the new generation does."""
     return _REFERENCE.sub(r"@\1", words) if isinstance(words, str) else words
 
 
-def to_new_prompt(fields: dict[str, Any], traits: Traits) -> Any:
-    """Take the prompt that `metadata` has, its shots in the grammar of the new generation.
-
-    Returns:
-        The prompt; `None` where there is none.
-
-    Raises:
-        UnsupportedParameterError: Its shots cannot be written so.
-    """
-    shots, kind = fields.pop("multi_prompt", None), fields.pop("shot_type", None)
-    words = fields.pop("prompt", None)
-    settings = fields.get("settings") or {}
-    if settings.get("multi_shot") is False and not is_given(shots):
-        return words  # of what kind there are none does not matter
-    if is_given(kind) and kind != "customize":
-        raise UnsupportedParameterError(
-            "shot_type",
-            f"{traits.name} has no `shot_type` but `customize`; leave it out: with "
-            "`settings.multi_shot` the model chooses its shots.",
-            allowed=("customize",),
-        )
-    if not is_given(shots):
-        if is_given(kind):
-            raise UnsupportedParameterError("multi_prompt", "Customized shots need `multi_prompt`.")
-        return words
-    if settings.get("multi_shot") is not True or not is_given(kind):
-        raise UnsupportedParameterError(
-            "multi_prompt", "`multi_prompt` needs `multi_shot: true` and `shot_type: customize`."
-        )
-    if not is_list_of_objects(shots):
-        raise UnsupportedParameterError("multi_prompt", "`multi_prompt` must be a list of objects.")
-    written = []
-    for number, shot in enumerate(objects(shots), start=1):
-        text, seconds = shot.get("prompt", ""), str(shot.get("duration", ""))
-        if not isinstance(text, str) or _SHOT_END.search(text) or not seconds.isdecimal():
-            raise UnsupportedParameterError(
-                "multi_prompt",
-                f"Each shot for {traits.name} needs whole seconds in `duration`, and a `prompt` "
-                "without a semicolon.",
-            )
-        written.append(f"shot {number}, {seconds}, {text};")
-    return " ".join(written)
-
-
 def to_contents(
     fields: dict[str, Any], pictures: Sequence[str], traits: Traits, *, as_frames: bool
 ) -> list[dict[str, Any]]:
-    """Take what belongs in `contents` from among the fields, laid over the generic pictures.
+    """Write the generic pictures as `contents`, and lay the client's own frames over them.
 
     Args:
-        fields: In the legacy words; the ones that are for `contents` are taken out.
+        fields: The client's; its frames in the legacy words are taken out.
         pictures: The generic ones.
         traits: Of the model that runs.
         as_frames: Whether those are frames where they would be references.
 
     Raises:
-        UnsupportedParameterError: The endpoint has nothing like a field, or `contents` is given
-            too.
+        UnsupportedParameterError: `contents` is given too.
     """
-    given = {name: value for name in _CONTENT_WORDS if is_given(value := fields.pop(name, None))}
-    for name, value in given.items():
-        if "contents" in fields:
-            raise UnsupportedParameterError(name, f"Put `{name}` in `contents`, with the rest.")
-        if name.endswith("_list") and not is_list_of_objects(value):
-            raise UnsupportedParameterError(name, f"`{name}` must be a list of objects.")
-    Form(rules=LIST_RULES).judge(given, told=traits.name)
-    frames: dict[str, Any] = {}
-    listed: list[dict[str, Any]] = []
-    if "image_list" in given:
-        listed = _listed_pictures(given, traits)
-    elif traits.is_omni and not as_frames:
-        listed = _pictures([{"image_url": picture} for picture in pictures])
-    else:
-        frames = dict(zip(_ROLES.values(), pictures, strict=False))
-    for name, role in zip(("image", "image_tail"), _ROLES.values(), strict=True):
-        if name in given:
-            frames[role] = given[name]
-    if "video_list" in given:
-        _put_sound(given["video_list"], fields)
+    given = {name: value for name in _FRAMES if is_given(value := fields.pop(name, None))}
+    if given and "contents" in fields:
+        name = next(iter(given))
+        raise UnsupportedParameterError(name, f"Put `{name}` in `contents`, with the rest.")
+    is_listed = traits.is_omni and not as_frames
+    frames = {} if is_listed else dict(zip(_FRAMES.values(), pictures, strict=False))
+    frames |= {_FRAMES[name]: value for name, value in given.items()}
     return [
         *({"type": role, "url": picture} for role, picture in frames.items()),
-        *listed,
-        *_videos(given.get("video_list")),
-        *to_element_entries(given.get("element_list")),
         *(
-            {"type": "voice", "voice_id": _id(voice.get("voice_id")), "id": f"voice_{number}"}
-            for number, voice in enumerate(objects(given.get("voice_list")), start=1)
+            {"type": "refer_image", "url": picture, "id": f"image_{number}"}
+            for number, picture in enumerate(pictures if is_listed else (), start=1)
         ),
     ]
-
-
-def to_element_entries(elements: Any) -> list[dict[str, Any]]:
-    """Write elements as `contents`, numbered so that the prompt can say `@element_1`."""
-    return [
-        {"type": "element", "id": f"element_{number}", **element}
-        | ({"element_id": _id(element["element_id"])} if "element_id" in element else {})
-        for number, element in enumerate(objects(elements), start=1)
-    ]
-
-
-def _id(value: Any) -> Any:
-    """Ids are text here, and were numbers."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def _listed_pictures(given: Mapping[str, Any], traits: Traits) -> list[dict[str, Any]]:
-    """The pictures of an `image_list`, which on other models than omni ones are frames."""
-    pictures = _pictures(given["image_list"])
-    if traits.is_omni:
-        return pictures
-    has_others = any(entry["type"] == "refer_image" for entry in pictures)
-    if has_others or given.keys() & {"image", "image_tail"}:
-        raise UnsupportedParameterError(
-            "image_list",
-            f"{traits.name} takes a first frame as `image` and a last one as `image_tail`; "
-            "kling-3.0-omni takes other pictures.",
-        )
-    return [{"type": entry["type"], "url": entry["url"]} for entry in pictures]
-
-
-def _pictures(images: Any) -> list[dict[str, Any]]:
-    entries = []
-    for number, image in enumerate(objects(images), start=1):
-        url = image.get("image_url", image.get("image"))
-        if not is_given(url):
-            raise UnsupportedParameterError(
-                "image_list", "Each picture in `image_list` needs an `image_url`."
-            )
-        role = _ROLES.get(str(image.get("type")), "refer_image")
-        entries.append({"type": role, "url": url, "id": f"image_{number}"})
-    return entries
-
-
-def _videos(videos: Any) -> list[dict[str, Any]]:
-    return [
-        {
-            "type": _VIDEOS.get(str(video.get("refer_type")), "base_video"),
-            "url": video.get("video_url"),
-            "id": f"video_{number}",
-        }
-        for number, video in enumerate(objects(videos), start=1)
-    ]
-
-
-def _put_sound(videos: Any, fields: dict[str, Any]) -> None:
-    """Say in `settings` whether the sound of the video is kept, which its entry said."""
-    sounds: Mapping[Any, str] = _VALUES["keep_original_sound"]
-    for kept in filter(is_given, (video.get("keep_original_sound") for video in objects(videos))):
-        settings = fields.get("settings") or {}
-        # `sound: off` says that none is made, beside which the video's own can be kept.
-        if settings.get("audio", "off") not in ("off", sounds[kept]):
-            raise UnsupportedParameterError(
-                "video_list", "Beside a video no sound can be made; leave it out or keep its own."
-            )
-        fields["settings"] = {**settings, "audio": sounds[kept]}
