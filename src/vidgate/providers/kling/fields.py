@@ -7,7 +7,8 @@ Source: the vendor's model pages under https://kling.ai/document-api/api/video/,
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from vidgate.exceptions import UnsupportedParameterError
@@ -259,8 +260,20 @@ def _has_list_of_shots(flat: Body) -> bool:
 # What a body cannot do without, whatever the model
 
 
-def _need(field: str, says: str, allowed: tuple[str, ...] = ()) -> Rule:
-    return Rule(field, lambda flat: not is_given(flat.get(field)), says, allowed)
+def _given(flat: Body, *names: str) -> Iterator[bool]:
+    return (is_given(flat.get(name)) for name in names)
+
+
+def _need(field: str, says: str, *others: str, allowed: tuple[str, ...] = ()) -> Rule:
+    """A field, or one of the others, must be there."""
+    names = (field, *others)
+    return Rule(
+        field, lambda flat: not any(is_given(flat.get(one)) for one in names), says, allowed
+    )
+
+
+def _not_both(field: str, other: str, says: str) -> Rule:
+    return Rule(field, lambda flat: all(_given(flat, field, other)), says)
 
 
 def _says_nothing(flat: Body) -> bool:
@@ -276,10 +289,8 @@ _PICTURES_OF_EDIT: Mapping[str, tuple[int, ...]] = {
     "removal": (0,),
 }
 _NEEDS_PICTURE = _need("image", "Give the picture as `image`.")
-_NEEDS_SOUND = Rule(
-    "sound_file",
-    lambda flat: not (is_given(flat.get("audio_id")) or is_given(flat.get("sound_file"))),
-    "{model} needs a sound, as `sound_file` or `audio_id`.",
+_NEEDS_SOUND = _need(
+    "sound_file", "{model} needs a sound, as `sound_file` or `audio_id`.", "audio_id"
 )
 _NEEDS_PROMPT = (
     Rule(
@@ -315,14 +326,10 @@ _NEEDS: Mapping[Product, tuple[Rule, ...]] = {
     ),
     Product.AVATAR: (_NEEDS_PICTURE, _NEEDS_SOUND),
     Product.LIP_SYNC: (
-        Rule(
+        _need(
             "video_url",
-            lambda flat: (
-                not any(
-                    is_given(flat.get(name)) for name in ("session_id", "video_id", "video_url")
-                )
-            ),
             "A lip-sync needs a video, as `video_url` or `video_id`.",
+            *("session_id", "video_id"),
         ),
         Rule(
             "face_choose",
@@ -352,7 +359,7 @@ _NEEDS: Mapping[Product, tuple[Rule, ...]] = {
             "/kling/v1/videos/multi-elements/init-selection; to change a video by words alone, use "
             "kling-v3-omni with the video in `video_list`.",
         ),
-        _need("edit_mode", "Say what to do in `edit_mode`.", tuple(_PICTURES_OF_EDIT)),
+        _need("edit_mode", "Say what to do in `edit_mode`.", allowed=tuple(_PICTURES_OF_EDIT)),
         _need("prompt", "The edit of a video needs a prompt."),
         *(_edit_rule(mode, allowed) for mode, allowed in _PICTURES_OF_EDIT.items()),
     ),
@@ -371,8 +378,8 @@ def _has(flat: Body, *kinds: str) -> int:
     return sum(flat["@kinds"][kind] for kind in kinds)
 
 
-def _together(flat: Body) -> int:
-    return _has(flat, *_FRAMES, "refer_image", "element")
+def _most(field: str, number: int, says: str, *kinds: str) -> Rule:
+    return Rule(field, lambda flat: _has(flat, *kinds) > number, says)
 
 
 def _lacks(name: str, instead: str) -> Rule:
@@ -399,6 +406,7 @@ def _outside(name: str, least: int, most: int) -> Rule:
 
 _VIDEOS = ("feature_video", "base_video")
 _FRAMES = ("first_frame", "last_frame")
+_TOGETHER = (*_FRAMES, "refer_image", "element")
 _LOUDEST = 2
 _SHORTEST_SPEECH_MS = 2000
 _NEGATIVE_CHARACTERS = 2500
@@ -425,19 +433,11 @@ _WATERMARK_RULE = Rule(
     ("true", "false"),
 )
 _SOUND_RULES = (
-    Rule(
-        "sound_file",
-        lambda flat: is_given(flat.get("audio_id")) and is_given(flat.get("sound_file")),
-        "Give one sound: `audio_id` or `sound_file`, not both.",
-    ),
+    _not_both("sound_file", "audio_id", "Give one sound: `audio_id` or `sound_file`, not both."),
     Rule("sound_end_time", _speaks_too_little, "At least 2 seconds of the sound must be spoken."),
 )
 _FACE_RULES = (
-    Rule(
-        "video_url",
-        lambda flat: is_given(flat.get("video_id")) and is_given(flat.get("video_url")),
-        "Give one video: `video_url` or `video_id`, not both.",
-    ),
+    _not_both("video_url", "video_id", "Give one video: `video_url` or `video_id`, not both."),
     *_SOUND_RULES,
     _outside("sound_volume", 0, _LOUDEST),
     _outside("original_audio_volume", 0, _LOUDEST),
@@ -447,11 +447,7 @@ _LAST_FRAME_RULE = _without_first(
 )
 _OMNI_RULES = (
     _LAST_FRAME_RULE,
-    Rule(
-        "@base_video",
-        lambda flat: _has(flat, *_VIDEOS) > 1,
-        "{model} takes one video to refer to.",
-    ),
+    _most("@base_video", 1, "{model} takes one video to refer to.", *_VIDEOS),
     Rule(
         "@base_video",
         lambda flat: _has(flat, "base_video") and _has(flat, *_FRAMES),
@@ -459,13 +455,14 @@ _OMNI_RULES = (
     ),
     Rule(
         "@together",
-        lambda flat: _has(flat, *_VIDEOS) and _together(flat) > OMNI_IMAGES_BESIDE_VIDEO,
+        lambda flat: _has(flat, *_VIDEOS) and _has(flat, *_TOGETHER) > OMNI_IMAGES_BESIDE_VIDEO,
         f"{{model}} takes at most {OMNI_IMAGES_BESIDE_VIDEO} pictures and elements beside a video.",
     ),
-    Rule(
+    _most(
         "@together",
-        lambda flat: _together(flat) > OMNI_IMAGES,
+        OMNI_IMAGES,
         f"{{model}} takes at most {OMNI_IMAGES} pictures and elements together.",
+        *_TOGETHER,
     ),
 )
 """Of both generations."""
@@ -532,10 +529,11 @@ _GONE_RULES = tuple(
     _lacks(name, "only models had it that Kling has retired") for name in GONE_FIELDS
 )
 _LEGACY_FRAME_RULES = (
-    Rule(
+    _most(
         "element_list",
-        lambda flat: _has(flat, "element") > _MOST_FRAME_ELEMENTS,
+        _MOST_FRAME_ELEMENTS,
         f"{{model}} takes at most {_MOST_FRAME_ELEMENTS} elements.",
+        "element",
     ),
     _LAST_FRAME_RULE,
     Rule(
@@ -650,14 +648,11 @@ def _contents_rules(most: Mapping[str, int]) -> Iterator[Rule]:
     )
     for kind in _WORDS:
         if kind not in most:
-            yield Rule(f"@{kind}", _has_kind(kind), f"{{model}} takes no {kind} here.", tuple(most))
+            rule = _most(f"@{kind}", 0, f"{{model}} takes no {kind} here.", kind)
+            yield replace(rule, allowed=tuple(most))
     for kind, number in most.items():
-        says = f"{{model}} takes at most {number} of {kind} here."
-        yield Rule(f"@{kind}" if kind in _WORDS else "contents", _has_kind(kind, number), says)
-
-
-def _has_kind(kind: str, most: int = 0) -> Callable[[Body], bool]:
-    return lambda flat: _has(flat, kind) > most
+        field, says = f"@{kind}", f"{{model}} takes at most {number} of {kind} here."
+        yield _most(field if kind in _WORDS else "contents", number, says, kind)
 
 
 # All of it, by model and action
