@@ -19,7 +19,6 @@ from vidgate.providers.base import SubmitIds
 from vidgate.providers.kling import Kling
 from vidgate.providers.kling.vendor_answers import (
     legacy_entry,
-    native_answer,
     new_created,
     new_entry,
 )
@@ -227,7 +226,7 @@ def test_a_finished_task_in_both_generations() -> None:
         "outputs": [{"type": "video", **video}],
         "billing": [{"charge_type": "unit", "amount": "4.0", "package_type": "video"}],
     }
-    assert native_answer(done)["data"] == legacy_entry(done)
+    assert Kling().native_answer(done)["data"] == legacy_entry(done)
 
 
 @pytest.mark.parametrize(

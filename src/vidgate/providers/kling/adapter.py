@@ -71,8 +71,8 @@ from vidgate.providers.kling.channel_test import probe_path, read_probe
 from vidgate.providers.kling.choosing import effective_model
 from vidgate.providers.kling.direct_calls import (
     DIRECT_CALLS,
+    LEGACY_VIDEOS,
     SESSION_FIELDS,
-    direct_path,
     read_data,
 )
 from vidgate.providers.kling.fields import VOCABULARY
@@ -81,7 +81,7 @@ from vidgate.providers.kling.lip_sync import first_step, second_step
 from vidgate.providers.kling.models import ADVANCED_LIP_SYNC, CAPABILITIES, IDENTIFY_FACE
 from vidgate.providers.kling.signing import bearer, check_callback, check_credential, has_api_key
 from vidgate.providers.kling.translation import translate
-from vidgate.providers.kling.vendor_answers import native_answer
+from vidgate.providers.kling.vendor_answers import envelope, legacy_entry
 from vidgate.providers.pieces import to_json
 from vidgate.providers.words import translate_words
 
@@ -94,8 +94,6 @@ _NEW_PATH = re.compile(r"/(text-to-video|image-to-video|omni-video|motion-contro
 
 _BATCH = 20
 """Ids in one question; with 21 it is refused."""
-
-_TASKS = "/tasks"
 
 _NO_SUCH_METHOD = 1202
 
@@ -137,26 +135,26 @@ class Kling(Provider, FollowsUp, Finds, Tests, CallsBack, AnswersDirectly):
         ours = {"external_task_id": ids.correlation}
         if ids.callback_url is not None:
             ours["callback_url"] = ids.callback_url
-        endpoint, body = translation.endpoint, translation.body
-        headers = _headers(channel, now, is_new=_is_new(endpoint))
-        if _is_new(endpoint):
-            body = {**body, "options": {**body.get("options", {}), **ours}}
-        else:
-            body = {**body, **ours}
+        endpoint, body = translation.endpoint, dict(translation.body)
+        is_new = _is_new(endpoint)
+        body |= {"options": {**body.get("options", {}), **ours}} if is_new else ours
+
+        def submit(body: Mapping[str, Any]) -> Call[Submission | Rejected]:
+            sent = _request(endpoint, channel, now, is_new=is_new, body=body)
+            return Call(sent, lambda response: _read_submission(sent, response, endpoint))
+
         steps = first_step(endpoint, body)
         if steps is None:
-            return _submit(_post(channel, endpoint, headers, body), endpoint)
+            return submit(body)
         search, following = steps
-        sent = _post(channel, IDENTIFY_FACE, headers, search)
+        sent = _request(IDENTIFY_FACE, channel, now, is_new=False, body=search)
 
         def read(response: httpx.Response) -> Rejected | Call[Submission | Rejected]:
             envelope = _envelope_of_submit(sent, response)
             chosen = (
                 envelope if isinstance(envelope, Rejected) else second_step(following, envelope)
             )
-            if isinstance(chosen, Rejected):
-                return chosen
-            return _submit(_post(channel, endpoint, headers, chosen), endpoint)
+            return chosen if isinstance(chosen, Rejected) else submit(chosen)
 
         return Call(sent, read)
 
@@ -171,7 +169,7 @@ class Kling(Provider, FollowsUp, Finds, Tests, CallsBack, AnswersDirectly):
         is_new = refs[0].kind == _NEW_KIND
         identifiers = ",".join(quote(ref.id, safe="") for ref in refs)
         path = f"/tasks?task_ids={identifiers}" if is_new else f"{refs[0].kind}/{identifiers}"
-        sent = _question(path, channel, now, is_new=is_new)
+        sent = _request(path, channel, now, is_new=is_new)
         return Call(sent, lambda response: _read_poll(read_envelope(sent, response), refs))
 
     @override
@@ -183,11 +181,9 @@ class Kling(Provider, FollowsUp, Finds, Tests, CallsBack, AnswersDirectly):
         # Lip-syncs are not said to be found at their own path by an id of ours; the list of the new
         # generation has legacy jobs too, but is not open to an access key.
         in_list = is_new or (lost.endpoint == ADVANCED_LIP_SYNC and has_api_key(channel.credential))
-        if in_list:
-            path = f"{_TASKS}?external_task_ids={external_id}"
-        else:
-            path = f"{lost.endpoint}/{external_id}"
-        sent = _question(path, channel, now, is_new=is_new)
+        listed = f"/tasks?external_task_ids={external_id}"
+        path = listed if in_list else f"{lost.endpoint}/{external_id}"
+        sent = _request(path, channel, now, is_new=is_new)
         return Call(
             sent,
             lambda response: _read_find(read_envelope(sent, response), lost, in_list=in_list),
@@ -197,13 +193,12 @@ class Kling(Provider, FollowsUp, Finds, Tests, CallsBack, AnswersDirectly):
     def ask(
         self, name: str, body: Mapping[str, Any], channel: ChannelAccess, now: datetime
     ) -> Call[Mapping[str, Any] | Rejected]:
-        headers = _headers(channel, now, is_new=False)
-        sent = _post(channel, direct_path(name), headers, body)
+        sent = _request(LEGACY_VIDEOS + name, channel, now, is_new=False, body=body)
         return Call(sent, lambda response: read_data(read_envelope(sent, response)))
 
     @override
     def test(self, channel: ChannelAccess, now: datetime) -> Call[ProbeAnswer]:
-        sent = _question(probe_path(now), channel, now, is_new=False)
+        sent = _request(probe_path(now), channel, now, is_new=False)
         api_key = has_api_key(channel.credential)
         return Call(sent, lambda response: read_probe(sent, response, api_key=api_key))
 
@@ -215,20 +210,25 @@ class Kling(Provider, FollowsUp, Finds, Tests, CallsBack, AnswersDirectly):
 
     @override
     def native_answer(self, task: TaskSnapshot) -> dict[str, Any]:
-        return native_answer(task)
+        return envelope(legacy_entry(task), task.public_id)
 
 
 # Questions
 
 
-def _headers(channel: ChannelAccess, now: datetime, *, is_new: bool) -> dict[str, str]:
+def _request(
+    path: str,
+    channel: ChannelAccess,
+    now: datetime,
+    *,
+    is_new: bool,
+    body: Mapping[str, Any] | None = None,
+) -> httpx.Request:
+    """A GET, or the POST of a body."""
     token = bearer(channel.credential, now, is_new=is_new)
-    return {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-
-
-def _question(path: str, channel: ChannelAccess, now: datetime, *, is_new: bool) -> httpx.Request:
-    headers = _headers(channel, now, is_new=is_new)
-    return httpx.Request("GET", channel.base_url + path, headers=headers)
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    method, content = ("GET", None) if body is None else ("POST", to_json(body))
+    return httpx.Request(method, channel.base_url + path, headers=headers, content=content)
 
 
 def _is_new(path: str) -> bool:
@@ -236,10 +236,6 @@ def _is_new(path: str) -> bool:
 
 
 # Answers
-
-
-def _submit(sent: httpx.Request, endpoint: str) -> Call[Submission | Rejected]:
-    return Call(sent, lambda response: _read_submission(sent, response, endpoint))
 
 
 def _read_submission(
@@ -277,12 +273,6 @@ def _envelope_of_submit(sent: httpx.Request, response: httpx.Response) -> Envelo
         if response.status_code in NO_SUCH_PLACE:
             return Rejected(answer_of(sent, response).not_the_api())
         raise
-
-
-def _post(
-    channel: ChannelAccess, path: str, headers: Mapping[str, str], body: Mapping[str, Any]
-) -> httpx.Request:
-    return httpx.Request("POST", channel.base_url + path, headers=headers, content=to_json(body))
 
 
 def _read_poll(envelope: Envelope, refs: Sequence[UpstreamRef]) -> Mapping[UpstreamRef, Outcome]:

@@ -18,14 +18,14 @@ from vidgate.providers.answers import can_be_passed_on
 from vidgate.providers.kling.answers import Envelope
 from vidgate.providers.kling.models import IDENTIFY_FACE, PRODUCT_NAMES, Product
 
-__all__ = ["DIRECT_CALLS", "SESSION_FIELDS", "direct_path", "read_data"]
+__all__ = ["DIRECT_CALLS", "LEGACY_VIDEOS", "SESSION_FIELDS", "read_data"]
 
-_ROOT = "/v1/videos/"
+LEGACY_VIDEOS = "/v1/videos/"
 
 _SELECTIONS = ("init", "add", "delete", "clear", "preview")
 
 DIRECT_CALLS = MappingProxyType(
-    {IDENTIFY_FACE.removeprefix(_ROOT): PRODUCT_NAMES[Product.LIP_SYNC]}
+    {IDENTIFY_FACE.removeprefix(LEGACY_VIDEOS): PRODUCT_NAMES[Product.LIP_SYNC]}
     | {
         f"multi-elements/{step}-selection": PRODUCT_NAMES[Product.MULTI_ELEMENTS]
         for step in _SELECTIONS
@@ -34,11 +34,6 @@ DIRECT_CALLS = MappingProxyType(
 """Each by its path below `/v1/videos/`, and the product that it is a step of."""
 
 SESSION_FIELDS = frozenset({"session_id"})
-
-
-def direct_path(name: str) -> str:
-    """Where to send the call of this name."""
-    return _ROOT + name
 
 
 def read_data(envelope: Envelope) -> Mapping[str, Any] | Rejected:

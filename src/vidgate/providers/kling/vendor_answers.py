@@ -14,7 +14,6 @@ __all__ = [
     "envelope",
     "legacy_created",
     "legacy_entry",
-    "native_answer",
     "new_created",
     "new_entry",
 ]
@@ -39,11 +38,6 @@ _BALANCE = "balance"
 def envelope(data: Any, request_id: str) -> dict[str, Any]:
     """Put around an answer what is around every one of Kling's."""
     return {"code": 0, "message": "SUCCEED", "request_id": request_id, "data": data}
-
-
-def native_answer(task: TaskSnapshot) -> dict[str, Any]:
-    """Write a task as `GET <path>/{id}` of the legacy generation answers it, whatever made it."""
-    return envelope(legacy_entry(task), task.public_id)
 
 
 def legacy_created(task: TaskSnapshot) -> dict[str, Any]:
