@@ -17,7 +17,9 @@ from vidgate.exceptions import ProviderProtocolError
 from vidgate.models.outcomes import Failed, Fault, FaultKind
 
 __all__ = [
+    "COULD_NOT_ASK",
     "JOB_ID",
+    "MAY_EXIST",
     "MESSAGE_CHARACTERS",
     "NO_LINK",
     "NO_SUCH_PLACE",
@@ -52,6 +54,14 @@ JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 NO_SUCH_PLACE = frozenset({404, 405})
 """What is answered where nothing is, as at a wrong base URL: before anything was made."""
+
+MAY_EXIST = frozenset({408, 409, 425, 499})
+"""The exchange was cut off, or met another one with our key; a job may exist all the same."""
+
+COULD_NOT_ASK = frozenset(
+    {FaultKind.RATE, FaultKind.CONCURRENCY, FaultKind.CREDENTIAL, FaultKind.BALANCE}
+)
+"""Faults that say nothing of the job that a question was about."""
 
 KIND_OF_STATUS: Mapping[int, FaultKind] = {
     401: FaultKind.CREDENTIAL,

@@ -30,8 +30,10 @@ from vidgate.models.outcomes import (
     VideoResult,
 )
 from vidgate.providers.answers import (
+    COULD_NOT_ASK,
     JOB_ID,
     KIND_OF_STATUS,
+    MAY_EXIST,
     NO_SUCH_PLACE,
     Answer,
     probe_sentence,
@@ -57,15 +59,8 @@ from vidgate.providers.keyed import Keyed
 
 __all__ = ["JobResource", "ListedJobs"]
 
-_MAY_EXIST = frozenset({408, 409, 425, 499})
-"""The exchange was cut off, or met another one; a job may exist all the same."""
-
 _REQUEST_ID = re.compile(r"\s*Request id:.*", re.IGNORECASE | re.DOTALL)
 """At the end of many a sentence; it is for the operator."""
-
-_COULD_NOT_ASK = frozenset(
-    {FaultKind.RATE, FaultKind.CONCURRENCY, FaultKind.CREDENTIAL, FaultKind.BALANCE}
-)
 
 
 class JobResource(Keyed, Cancels, Tests):
@@ -165,7 +160,7 @@ class JobResource(Keyed, Cancels, Tests):
         job_id = to_id((answer.body or {}).get("id"), JOB_ID)
         if answer.response.is_success and job_id is not None:
             return Submission(UpstreamRef(job_id))
-        if not answer.response.is_client_error or answer.status in _MAY_EXIST:
+        if not answer.response.is_client_error or answer.status in MAY_EXIST:
             raise answer.unclear("no certain refusal")
         fault = self.read_fault(answer)
         if _is_elsewhere(answer, fault):
@@ -215,7 +210,7 @@ class JobResource(Keyed, Cancels, Tests):
         if answer.response.is_success:
             return CancelAnswer.ACCEPTED
         fault = self.read_fault(answer)
-        if fault is None or not answer.response.is_client_error or fault.kind in _COULD_NOT_ASK:
+        if fault is None or not answer.response.is_client_error or fault.kind in COULD_NOT_ASK:
             raise answer.unclear(fault.code if fault else "no clear answer to a cancellation")
         if fault.kind is FaultKind.NOT_FOUND:
             return CancelAnswer.UNKNOWN

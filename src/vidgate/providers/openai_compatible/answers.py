@@ -22,6 +22,7 @@ from vidgate.models.outcomes import (
     VideoResult,
 )
 from vidgate.providers.answers import (
+    MAY_EXIST,
     Answer,
     to_id,
     to_measure,
@@ -33,7 +34,6 @@ from vidgate.providers.answers import (
 )
 from vidgate.providers.openai_compatible.faults import (
     JOB_ID,
-    MAY_EXIST,
     ErrorBody,
     is_refusal,
     is_refused_for_certain,

@@ -16,6 +16,7 @@ import httpx
 from vidgate.models.outcomes import Fault, FaultKind, Remedy
 from vidgate.providers.answers import (
     KIND_OF_STATUS,
+    MAY_EXIST,
     NO_SUCH_PLACE,
     Answer,
     secret_of,
@@ -25,7 +26,6 @@ from vidgate.providers.answers import (
 
 __all__ = [
     "JOB_ID",
-    "MAY_EXIST",
     "ErrorBody",
     "answer_of",
     "is_refusal",
@@ -78,9 +78,6 @@ _KINDS: Mapping[FaultKind, tuple[str, ...]] = {
     FaultKind.CANCELLED: ("cancelled", "canceled"),
 }
 _BY_WORD = {word: kind for kind, words in _KINDS.items() for word in words}
-
-MAY_EXIST = frozenset({408, 409, 425, 499})
-"""The exchange was cut off, or met another one with our key; a job may exist all the same."""
 
 _FAILED_INSIDE = frozenset(
     {

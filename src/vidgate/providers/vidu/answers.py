@@ -23,6 +23,7 @@ from vidgate.models.outcomes import (
     VideoResult,
 )
 from vidgate.providers.answers import (
+    COULD_NOT_ASK,
     NO_SUCH_PLACE,
     Answer,
     link_ends_at,
@@ -223,10 +224,6 @@ def _object(value: Any) -> Mapping[str, Any]:
 _NO_SUCH_JOB = frozenset({"TaskNotFound", "CreationNotFound", "NotFound", "CODEC"})
 """`CODEC` is what an id gets that is not a number."""
 
-_COULD_NOT_ASK = frozenset(
-    {FaultKind.RATE, FaultKind.CONCURRENCY, FaultKind.CREDENTIAL, FaultKind.BALANCE}
-)
-
 
 def to_cancel_answer(answer: Answer) -> CancelAnswer:
     """Read the answer to a cancellation. What a running job says is not documented.
@@ -248,7 +245,7 @@ def to_cancel_answer(answer: Answer) -> CancelAnswer:
     kind = to_fault(error, answer).kind
     if kind is FaultKind.CANCELLED:
         return CancelAnswer.ACCEPTED
-    if kind in _COULD_NOT_ASK or error.code in UNCERTAIN_CODES:
+    if kind in COULD_NOT_ASK or error.code in UNCERTAIN_CODES:
         raise unclear(answer, error)
     return CancelAnswer.TOO_LATE
 
