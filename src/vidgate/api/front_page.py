@@ -2,10 +2,12 @@
 
 from typing import Final
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 import vidgate
+from vidgate.api.dialects.registry import DIALECTS
 
 __all__ = ["router"]
 
@@ -49,7 +51,9 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.api_route("/", methods=["GET", "HEAD"])
-async def show_front_page() -> Response:
+async def show_front_page(request: Request) -> Response:
+    if any(one.claims_root and one.claims_root(request.scope) for one in DIALECTS):
+        raise HTTPException(405, headers={"Allow": "POST"})  # a call, by the wrong method
     return Response(_PAGE, headers=_HEADERS, media_type="text/html")
 
 

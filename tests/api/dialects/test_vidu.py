@@ -169,7 +169,7 @@ async def test_bodies_that_cannot_be_read(
     [
         ("/text2video", "GET", 405, "BadRequest"),
         ("/reference2image", "POST", 404, "NotFound"),
-        ("/credits", "GET", 404, "NotFound"),
+        ("/credits", "POST", 405, "BadRequest"),
         ("/tasks/0/creations", "GET", 404, "TaskNotFound"),
         ("/tasks/0/cancel", "POST", 404, "TaskNotFound"),
     ],
