@@ -475,6 +475,7 @@ class _Parts:
             providers=self._providers,
             maker=self._maker,
             submitter=self._submitter,
+            failover=self._failover,
             upstream=self._upstream,
             clock=self._clock,
             metrics=self.metrics,

@@ -300,9 +300,12 @@ class FakeCanceller:
     def __init__(self, reader: FakeReader) -> None:
         self._reader = reader
 
-    async def cancel(self, public_id: str, account_id: UUID) -> TaskView:
+    async def cancel(
+        self, public_id: str, account_id: UUID, *, output: int | None = None, discard: bool = False
+    ) -> TaskView:
+        del output
         view = await self._reader.read(public_id, account_id)
-        if view.snapshot.status is not TaskStatus.QUEUED:
+        if view.snapshot.status is not TaskStatus.QUEUED and not discard:
             raise ConflictError("It runs already.", code="cannot_cancel")
         view.snapshot = replace(view.snapshot, status=TaskStatus.CANCELLED)
         view.encodings.clear()

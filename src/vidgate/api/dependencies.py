@@ -103,7 +103,9 @@ class _Reader(Protocol):
 
 
 class _Canceller(Protocol):
-    async def cancel(self, public_id: str, account_id: UUID) -> TaskView: ...
+    async def cancel(
+        self, public_id: str, account_id: UUID, *, output: int | None = ..., discard: bool = ...
+    ) -> TaskView: ...
 
 
 class NativeAnswers(Protocol):

@@ -13,6 +13,8 @@ __all__ = ["FieldReader", "given"]
 _INTEGER = re.compile(r"\s*([+-]?[0-9]{1,30})(?:\.0{0,30})?\s*")
 _NUMBER = re.compile(r"\s*[+-]?[0-9]{1,30}(?:\.[0-9]{0,30})?\s*")
 
+_FLAGS = {"true": True, "1": True, "false": False, "0": False}
+
 
 def given(fields: Mapping[str, Any]) -> dict[str, Any]:
     """The fields that are more than absent: `null` and an empty text say nothing.
@@ -77,6 +79,19 @@ class FieldReader:
         if not least <= value <= most:
             raise InvalidParameterError(f"{name} must be from {least} to {most}.", param=name)
         return value
+
+    def flag(self, name: str) -> bool:
+        """Take `true` or `false`, also as text or as 1 or 0; `False` if it is absent.
+
+        Raises:
+            InvalidParameterError: It is something else.
+        """
+        value = self.raw(name)
+        if isinstance(value, str):
+            value = _FLAGS.get(value.strip().lower(), value)
+        if value is None or (isinstance(value, int) and value in {0, 1}):
+            return bool(value)
+        raise InvalidParameterError(f"{name} must be true or false.", param=name)
 
     def number(self, name: str, *, most: int) -> int | float | None:
         """Take a number from 0, also one written as text; whole numbers become an `int`.

@@ -51,6 +51,7 @@ __all__ = [
     "FINISH_TASK",
     "HASTEN",
     "INSERT",
+    "IS_WANTED",
     "LATE_RESULTS",
     "LOCK_CHANNEL",
     "LOCK_TASK",
@@ -389,7 +390,14 @@ _task_starts = (
         warnings=func.coalesce(bindparam("warnings", type_=JSONB), tasks.c.warnings),
         seed=func.coalesce(bindparam("seed", type_=BigInteger), tasks.c.seed),
     )
-    .where(tasks.c.id == _accepted.c.task_id, tasks.c.status == "queued")
+    .where(
+        tasks.c.id == _accepted.c.task_id,
+        tasks.c.status == "queued",
+        # A job whose video is discarded starts nothing that anybody waits for.
+        outputs.c.task_id == _accepted.c.task_id,
+        outputs.c.position == _accepted.c.position,
+        outputs.c.status == "queued",
+    )
     .returning(tasks.c.id, tasks.c.account_id, tasks.c.callback_url)
     .cte("task_starts")
 )
@@ -491,10 +499,18 @@ CANCEL_WAITING = Statement(
     .values(status="cancelled", due_at=None, finished_at=bindparam("now", type_=_TIME), **_unleased)
     .where(
         attempts.c.task_id == bindparam("task_id", type_=Uuid),
+        attempts.c.position == func.any(bindparam("positions", type_=ARRAY(Integer))),
         attempts.c.status == "pending",
         or_(attempts.c.lease_id.is_(None), attempts.c.lease_until <= bindparam("now", type_=_TIME)),
     )
     .returning(attempts.c.position, attempts.c.provider)
+)
+IS_WANTED = Statement(
+    select(literal(1)).where(
+        outputs.c.task_id == bindparam("task_id", type_=Uuid),
+        outputs.c.position == bindparam("position", type_=Integer),
+        or_(outputs.c.status == "queued", outputs.c.status == "in_progress"),
+    )
 )
 
 # A callback came: the job is due at once. While somebody asks about it the answer may be older

@@ -21,6 +21,9 @@ __all__ = ["AttemptStore", "NewAttempt", "finish_output", "insert_attempt", "to_
 
 _NO_ROOMS: Final[Mapping[UUID, int]] = {}
 _CANCELLED = TaskError("cancelled", "The task was cancelled before it was submitted.")
+_DISCARDED = TaskError(
+    "cancelled", "The task was cancelled after it was submitted; what is made of it is discarded."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -363,7 +366,7 @@ class AttemptStore:
                 now=now,
             )
             _expect_one(changed)
-            return await finish_output(
+            end = await finish_output(
                 transaction,
                 attempt.task_id,
                 attempt.position,
@@ -372,6 +375,7 @@ class AttemptStore:
                 told_at=told_at,
                 now=now,
             )
+            return end is not None
 
     async def replace(
         self,
@@ -458,22 +462,52 @@ class AttemptStore:
         rows = await self._database.fetch(sql.HASTEN, ids=list(ids), now=now, called=called)
         return [row["id"] for row in rows]
 
-    async def cancel_waiting(self, task_id: UUID, *, now: datetime) -> tuple[list[str], bool]:
-        """End a task's attempts that have no job and that no worker holds, as cancelled.
+    async def cancel_waiting(
+        self, task_id: UUID, positions: Sequence[int], *, now: datetime
+    ) -> tuple[list[str], TaskStatus | None]:
+        """End attempts of some outputs that have no job and that no worker holds, as cancelled.
 
-        Their outputs are cancelled with them, and the task where they were the last.
+        The outputs are cancelled with them, and the task where they were the last.
 
         Returns:
-            The providers of those that were ended, and whether this made the task final.
+            The providers of those that were ended, and how the task ended if this made it final.
         """
         async with self._database.transaction() as transaction:
-            rows = await transaction.fetch(sql.CANCEL_WAITING, task_id=task_id, now=now)
-            final = False
+            rows = await transaction.fetch(
+                sql.CANCEL_WAITING, task_id=task_id, positions=list(positions), now=now
+            )
+            end = None
             for row in rows:
-                final = await finish_output(
+                end = await finish_output(
                     transaction, task_id, row["position"], result=None, error=_CANCELLED, now=now
                 )
-            return [row["provider"] for row in rows], final
+            return [row["provider"] for row in rows], end
+
+    async def discard(
+        self, task_id: UUID, positions: Sequence[int], *, now: datetime
+    ) -> TaskStatus | None:
+        """Cancel outputs whatever their attempts do; those that are final stay as they are.
+
+        The attempts are followed to their end, for the slot and the books: they change neither the
+        outputs nor the task any more.
+
+        Returns:
+            How the task ended, `None` if this did not make it final.
+        """
+        async with self._database.transaction() as transaction:
+            end = None
+            for position in positions:
+                end = end or await finish_output(
+                    transaction, task_id, position, result=None, error=_DISCARDED, now=now
+                )
+            return end
+
+    async def is_wanted(self, attempt: Attempt) -> bool:
+        """Whether the attempt's output is unfinished, so that a job for it makes sense."""
+        row = await self._database.fetch_one(
+            sql.IS_WANTED, task_id=attempt.task_id, position=attempt.position
+        )
+        return row is not None
 
     # Reading
 
@@ -585,17 +619,19 @@ async def finish_output(
     error: TaskError | None,
     told_at: datetime | None = None,
     now: datetime,
-) -> bool:
-    """End an output, as a part of the transaction that ends its attempt, and its task with it.
+) -> TaskStatus | None:
+    """End an output, unless it is final already, and its task where it was the last.
+
+    It is a part of the transaction that ends the attempt.
 
     Returns:
-        Whether this made the task final.
+        How the task ended, `None` if this did not make it final.
     """
     await transaction.execute(sql.LOCK_TASK, task_id=task_id)
     status = TaskStatus.SUCCEEDED if result else TaskStatus.FAILED
     if error is not None and error.code == "cancelled":
         status = TaskStatus.CANCELLED
-    await transaction.execute(
+    changed = await transaction.execute(
         sql.FINISH_OUTPUT,
         task_id=task_id,
         position=position,
@@ -605,11 +641,13 @@ async def finish_output(
         error_message=error.message if error else None,
         now=now,
     )
+    if not changed:  # it was discarded: this is for the books of its attempt alone
+        return None
     rows = await transaction.fetch(sql.OUTPUTS, task_id=task_id)
     ends = [TaskStatus(row["status"]) for row in rows]
     if not all(one.is_final for one in ends):
         await transaction.execute(sql.OUTPUT_ENDED, task_id=task_id)
-        return False
+        return None
     end = next(one for one in _ENDS if one in ends)
     told = rows[ends.index(end)]
     finished = await transaction.fetch(
@@ -622,7 +660,7 @@ async def finish_output(
         error_message=told["error_message"],
         now=now,
     )
-    return len(finished) == 1
+    return end if finished else None
 
 
 def _expect_one(changed: int) -> None:

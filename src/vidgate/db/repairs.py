@@ -188,9 +188,10 @@ class RepairStore:
             final = False
             for position, status in enumerate(await _outputs(transaction, task_id)):
                 if not status.is_final:
-                    final = await finish_output(
+                    end = await finish_output(
                         transaction, task_id, position, result=None, error=error, now=now
                     )
+                    final = end is not None
             after = {"status": (await _status(transaction, task_id)).value}
             await _write(
                 transaction, "task.fail", task_id, author=author, before=before, after=after
@@ -242,9 +243,10 @@ class RepairStore:
                     reason=_ATTACHED,
                     now=now,
                 )
-                final = await finish_output(
+                end = await finish_output(
                     transaction, task_id, position, result=result, error=None, now=now
                 )
+                final = end is not None
             status = await _status(transaction, task_id)
             after = {"status": status.value, "output": position, "url": result.url}
             await _write(

@@ -69,6 +69,22 @@ class Failover:
         self._pace = pace
         self._random = randomness
 
+    async def is_over(self, attempt: Attempt, lease: Lease, fault: Fault | None = None) -> bool:
+        """End an attempt without a job whose output is discarded; `False` if it is wanted.
+
+        Args:
+            attempt: One that is about to be submitted, here or elsewhere.
+            lease: Under which it is held.
+            fault: Why its own channel did not take it, `None` if it was not asked.
+        """
+        if await self._attempts.is_wanted(attempt):
+            return False
+        status = AttemptStatus.CANCELLED if fault is None else AttemptStatus.FAILED
+        now = self._clock.now()
+        await self._attempts.finish(attempt, lease, status=status, fault=fault, now=now)
+        _log.info("What was discarded is not submitted")
+        return True
+
     async def not_sent(
         self,
         attempt: Attempt,
@@ -98,6 +114,8 @@ class Failover:
                 await asyncio.sleep(wait.total_seconds())
                 return Held(attempt, lease)
         fault = Fault(FaultKind.FAULT, "unreachable", str(error))
+        if await self.is_over(attempt, lease, fault):
+            return Waits()
         moved = await self._elsewhere(attempt, lease, request, fault)
         if moved is not None:
             return moved
@@ -123,6 +141,8 @@ class Failover:
             code=fault.code,
             message=fault.message,
         )
+        if await self.is_over(attempt, lease, fault):
+            return Waits()
         if fault.kind.remedy is not Remedy.FINAL:
             moved = await self._elsewhere(attempt, lease, request, fault)
             if moved is not None:

@@ -35,6 +35,7 @@ from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import AttemptStatus, TaskError, TaskStatus
 from vidgate.providers.base import Finds, LostSubmit, Provider, SubmitIds, Translation
 from vidgate.providers.transport.client import Pool
+from vidgate.services.attempts.failover import Failover
 from vidgate.services.attempts.faults import NO_ANSWER, UNKNOWN_OUTCOME, to_unknown_outcome
 from vidgate.services.attempts.maker import AttemptMaker
 from vidgate.services.attempts.pacing import backoff
@@ -79,6 +80,7 @@ class Recoverer:
         providers: Mapping[str, Provider],
         maker: AttemptMaker,
         submitter: Submitter,
+        failover: Failover,
         upstream: Upstream,
         clock: Clock,
         metrics: Metrics,
@@ -92,6 +94,7 @@ class Recoverer:
         self._providers = providers
         self._maker = maker
         self._submitter = submitter
+        self._failover = failover
         self._upstream = upstream
         self._clock = clock
         self._metrics = metrics
@@ -227,6 +230,8 @@ class Recoverer:
             return None
 
     async def _submit_again(self, attempt: Attempt, lease: Lease) -> None:
+        if await self._failover.is_over(attempt, lease):
+            return
         request = await self._tasks.request(attempt.task_id)
         if attempt.doubts + 1 >= SUBMIT_TRIES:
             fault = Fault(FaultKind.FAULT, "no_job", attempt.last_reason or "")
@@ -255,7 +260,8 @@ class Recoverer:
         channel = await self._directory.channel(attempt.channel_id)
         may_repeat = channel.on_unknown is OnUnknown.RESUBMIT and is_usable(channel)
         # Each of them may be paid for, so there is an end to it.
-        if may_repeat and attempt.number < SUBMIT_TRIES:
+        may_repeat = may_repeat and attempt.number < SUBMIT_TRIES
+        if may_repeat and await self._attempts.is_wanted(attempt):
             await self._resubmit(attempt, lease)
         else:
             await self._give_up(attempt, lease)

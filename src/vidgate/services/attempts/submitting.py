@@ -130,14 +130,19 @@ class Submitter:
                 reached is waited for instead of being an error; asked when it matters.
 
         Returns:
-            `Waits` too where the lease was lost, since then somebody else has it.
+            `Waits` too where the lease was lost, since then somebody else has it, and where the
+            output was discarded.
         """
-        if request is None:
-            request = await self._tasks.request(attempt.task_id)
         result: SubmitResult | Held = Held(attempt, lease, translation)
         with structlog.contextvars.bound_contextvars(task=public_id("task_", attempt.task_id)):
             try:
                 while isinstance(result, Held):
+                    is_new = result.translation is not None
+                    if not is_new and await self._failover.is_over(result.attempt, result.lease):
+                        result = Waits()
+                        break
+                    if request is None:
+                        request = await self._tasks.request(attempt.task_id)
                     result = await self._try_once(result, request, is_patient=is_patient)
             except LeaseLostError:
                 _log.warning("The lease of a submit was lost; another worker goes on with it")
@@ -300,6 +305,8 @@ class Submitter:
 
         Where there is none it goes on waiting, until its deadline.
         """
+        if await self._failover.is_over(attempt, lease):
+            return
         request = await self._tasks.request(attempt.task_id)
         match await self._failover.leave(attempt, lease, request):
             case Held(attempt=new, lease=held):

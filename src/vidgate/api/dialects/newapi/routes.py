@@ -21,7 +21,7 @@ from vidgate.api.dependencies import (
     Services,
     ServicesDependency,
 )
-from vidgate.api.dialects.newapi.reading import read_request
+from vidgate.api.dialects.newapi.reading import CANCELLATION, read_cancellation, read_request
 from vidgate.api.dialects.newapi.schemas import (
     EXAMPLE_CANCELLED,
     EXAMPLE_CREATED,
@@ -151,15 +151,17 @@ async def _create(
             "headers": POLL_HEADERS_DOCUMENTED,
             "content": {"application/json": {"example": EXAMPLE_CANCELLED}},
         },
-        **error_answers(401, 403, 404, 405, 409, 500, 502, 503),
+        **error_answers(400, 401, 403, 404, 405, 409, 500, 502, 503),
     },
-    openapi_extra={"parameters": _TASK_ID},
+    openapi_extra={"parameters": [*_TASK_ID, *CANCELLATION]},
 )
 async def cancel_generation(
     request: Request, caller: ChangerDependency, services: ServicesDependency
 ) -> Response:
-    task_id = request.path_params["task_id"]
-    view = await services.canceller.cancel(task_id, caller.account_id)
+    output, discard = read_cancellation(request.query_params)
+    view = await services.canceller.cancel(
+        request.path_params["task_id"], caller.account_id, output=output, discard=discard
+    )
     headers = poll_headers(view.snapshot, services.clock.now())
     return LinkedAnswer(_encode_task(view, services), headers=headers)
 
