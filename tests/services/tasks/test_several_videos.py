@@ -151,7 +151,7 @@ async def test_what_has_no_slot_waits_and_follows(
 
     assert len(upstream.jobs) == 2
     upstream.on_poll = ["succeeded"]
-    for _ in range(4):
+    for _ in range(8):
         await engine.tick(minutes=5)
     body = await look(client, made["id"])
     assert (body["status"], len(upstream.jobs)) == ("succeeded", 5)
