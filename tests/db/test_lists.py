@@ -1,7 +1,8 @@
 """Lists beside many tasks: what is read for a page is of its account, and not much more than it."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -10,11 +11,20 @@ from tests.db.test_attempts import NOW
 
 from vidgate.db.engine import Database, Statement
 from vidgate.db.tasks import TaskStore
+from vidgate.models.ids import first_id
 from vidgate.models.tasks import TaskQuery, TaskStatus
 
 BUSY, SMALL, EMPTY = (UUID(int=number) for number in (1, 2, 3))
 MANY, FEW = 200_000, 5
-MIDDLE = UUID(f"01900000-0000-7000-8000-{MANY // 2:012x}")
+START = NOW - timedelta(seconds=MANY)
+"""When the first was made; the others followed, one a second."""
+
+
+def made_at(number: int) -> datetime:
+    return START + timedelta(seconds=number)
+
+
+MIDDLE = UUID(int=first_id(made_at(MANY // 2)).int | (7 << 76) | (1 << 63))
 READ_AT_MOST = 1000
 """Rows of tables and entries of indexes, for a page of 31 tasks."""
 
@@ -23,14 +33,19 @@ FILL = (
         text(
             "INSERT INTO tasks (id, account_id, token_id, dialect, status, model, provider,"
             " request, details, end_user, created_at, started_at, finished_at)"
-            " SELECT ('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid,"
+            " SELECT (lpad(to_hex("
+            " (extract(epoch FROM made) * 1000)::bigint), 12, '0')"
+            " || '70008000000000000000')::uuid,"
             " CASE WHEN n <= CAST(:few AS integer) THEN CAST(:small AS uuid)"
             " ELSE CAST(:busy AS uuid) END,"
             " '00000000-0000-0000-0000-000000000009', 'kling',"
-            " CASE WHEN n % 2 = 0 THEN 'succeeded' ELSE 'failed' END, 'kling-v2-6', 'kling', '{}',"
-            " '{\"action\": \"text2video\"}', 'somebody', CAST(:now AS timestamptz),"
-            " CAST(:now AS timestamptz), CAST(:now AS timestamptz)"
-            " FROM generate_series(1, CAST(:many AS integer)) AS n"
+            " CASE WHEN is_rare THEN 'cancelled' WHEN n % 2 = 0 THEN 'succeeded' ELSE 'failed' END,"
+            " CASE WHEN is_rare THEN 'rare' ELSE 'kling-v2-6' END, 'kling', '{}',"
+            ' \'{"action": "text2video"}\','
+            " CASE WHEN is_rare THEN 'rare' ELSE 'somebody' END, made, made, made"
+            " FROM generate_series(1, CAST(:many AS integer)) AS n,"
+            " LATERAL (SELECT CAST(:start AS timestamptz) + n * interval '1 second' AS made,"
+            " n BETWEEN 100 AND 102 AS is_rare) AS of_each"
         )
     ),
     Statement(
@@ -46,6 +61,12 @@ READ = Statement(
         " FROM pg_stat_user_tables) + (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes)"
     )
 )
+SCANS = Statement(
+    text(
+        "SELECT sum(seq_scan) FROM pg_stat_user_tables"
+        " WHERE relname LIKE 'tasks%' OR relname LIKE 'outputs%'"
+    )
+)
 FLUSH = Statement(text("SELECT pg_stat_force_next_flush()"))
 
 QUERIES = {
@@ -56,15 +77,24 @@ QUERIES = {
     "user": TaskQuery(user="somebody"),
     "origin": TaskQuery(origin="kling"),
     "actions, slim": TaskQuery(origin="kling", actions=("text2video",), slim=True, limit=30),
-    "since": TaskQuery(created_from=NOW - timedelta(days=30)),
-    "until": TaskQuery(created_until=NOW + timedelta(days=1)),
+    "since": TaskQuery(created_from=START),
+    "since, oldest first": TaskQuery(created_from=made_at(MANY - 200), newest_first=False),
+    "until": TaskQuery(created_until=made_at(FEW + 200)),
+    "two statuses": TaskQuery(statuses=(TaskStatus.FAILED, TaskStatus.CANCELLED)),
+    "rare status": TaskQuery(statuses=(TaskStatus.CANCELLED, TaskStatus.QUEUED)),
+    "rare model": TaskQuery(model="rare"),
+    "rare user": TaskQuery(user="rare"),
+    "rare, and all others": TaskQuery(
+        statuses=(TaskStatus.CANCELLED,), model="rare", user="rare", created_from=START
+    ),
+    "none": TaskQuery(statuses=(TaskStatus.IN_PROGRESS,)),
     "everything": TaskQuery(
         statuses=(TaskStatus.FAILED,),
         model="kling-v2-6",
         user="somebody",
         origin="kling",
         actions=("text2video",),
-        created_from=NOW - timedelta(days=30),
+        created_from=START,
         created_until=NOW + timedelta(days=1),
         slim=True,
     ),
@@ -79,7 +109,7 @@ async def crowd(database_url: str) -> AsyncIterator[Database]:
     """
     database = await Database.connect(database_url, pool_size=1, command_seconds=120)
     for statement in FILL:
-        binds = {"few": FEW, "small": SMALL, "busy": BUSY, "now": NOW, "many": MANY}
+        binds = {"few": FEW, "small": SMALL, "busy": BUSY, "start": START, "many": MANY}
         await database.execute(
             statement, timeout=120, **{name: binds[name] for name in statement.names}
         )
@@ -94,14 +124,33 @@ async def rows_read(database: Database) -> int:
     return int(await database.fetch_value(READ))
 
 
+async def scans(database: Database) -> int:
+    await database.fetch_value(FLUSH)
+    return int(await database.fetch_value(SCANS))
+
+
 async def test_a_page_reads_what_it_shows(crowd: Database) -> None:
     store = TaskStore(crowd)
     reads: dict[str, int] = {}
+    scanned = await scans(crowd)
     for name, query in QUERIES.items():
-        for account, after in ((BUSY, None), (BUSY, MIDDLE), (SMALL, None), (EMPTY, None)):
+        for account, place in (
+            (BUSY, {}),
+            (BUSY, {"after": MIDDLE}),
+            (BUSY, {"before": MIDDLE}),
+            (SMALL, {}),
+            (EMPTY, {}),
+        ):
             before = await rows_read(crowd)
-            page = await store.page(account, query, after=after)
-            reads[f"{name}, account {account.int}, after {after}"] = await rows_read(crowd) - before
-            assert bool(page.tasks) == (account != EMPTY), (name, account, after)
+            asked = replace(query, before="it" if "before" in place else None)
+            page = await store.page(account, asked, **place)
+            reads[f"{name}, account {account.int}, {place}"] = await rows_read(crowd) - before
+            if not name.startswith(("rare", "since, ", "until", "none")):
+                assert bool(page.tasks) == (account != EMPTY), (name, account, place)
+            if name.startswith("rare") and account == BUSY and not place:
+                assert len(page.tasks) == 3
 
-    assert max(reads.values()) < READ_AT_MOST, reads
+    assert max(reads.values()) < READ_AT_MOST, {
+        name: count for name, count in reads.items() if count >= READ_AT_MOST
+    }
+    assert await scans(crowd) == scanned

@@ -1,12 +1,13 @@
 """Identifiers: unique, ordered by time, and read back from what was written only."""
 
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vidgate.models.ids import new_id, parse_public_id, public_id
+from vidgate.models.ids import DatedIds, first_id, new_id, parse_public_id, public_id
 
 LARGEST = UUID(int=2**128 - 1)
 
@@ -19,6 +20,19 @@ def test_an_id_is_a_uuid_of_version_seven() -> None:
     assert {one.variant for one in ids} == {"specified in RFC 4122"}
     milliseconds = [one.int >> 80 for one in ids]
     assert milliseconds == sorted(milliseconds)
+
+
+def test_ids_of_one_moment_are_in_the_order_they_were_made() -> None:
+    at = datetime(2030, 1, 1, tzinfo=UTC)
+    ids = DatedIds()
+    made = [ids.new(at + timedelta(seconds=number // 1000)) for number in range(3000)]
+
+    assert made == sorted(set(made))
+    assert {one.version for one in made} == {7}
+    assert {one.variant for one in made} == {"specified in RFC 4122"}
+    assert first_id(at) <= made[0]
+    assert made[999] < first_id(at + timedelta(seconds=1)) <= made[1000]
+    assert DatedIds().new(at) != DatedIds().new(at)
 
 
 @given(identifier=st.uuids())

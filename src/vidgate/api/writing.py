@@ -10,7 +10,7 @@ import orjson
 
 from vidgate.constants import LIST_BYTES
 from vidgate.models.outcomes import VideoResult
-from vidgate.models.tasks import TaskError, TaskSnapshot, TaskStatus
+from vidgate.models.tasks import TaskError, TaskPage, TaskSnapshot, TaskStatus
 
 __all__ = [
     "Part",
@@ -22,6 +22,7 @@ __all__ = [
     "seed_of",
     "unix_seconds",
     "write_failure",
+    "write_list",
     "write_part",
     "write_warnings",
 ]
@@ -67,6 +68,31 @@ def write_part(
         entries.append(orjson.Fragment(entry))
         names.append(task.public_id)
     return Part(entries, names, is_cut=False)
+
+
+def write_list(
+    page: TaskPage,
+    write: Callable[[TaskSnapshot], Mapping[str, Any]],
+    *,
+    is_backwards: bool = False,
+) -> dict[str, Any]:
+    """Write a part of a list as OpenAI's are, for `encode`.
+
+    Args:
+        page: What was found.
+        write: Writes a task.
+        is_backwards: Whether what is too long is cut at its beginning.
+    """
+    part = write_part(page.tasks[::-1] if is_backwards else page.tasks, write)
+    if is_backwards:
+        part = Part(part.entries[::-1], part.names[::-1], part.is_cut)
+    return {
+        "object": "list",
+        "data": part.entries,
+        "first_id": part.names[0] if part.names else None,
+        "last_id": part.names[-1] if part.names else None,
+        "has_more": page.has_more or part.is_cut,
+    }
 
 
 def write_warnings(task: TaskSnapshot) -> list[dict[str, Any]]:

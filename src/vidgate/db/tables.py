@@ -266,7 +266,17 @@ tasks = Table(
     Column("resubmitted_from", Uuid, comment="the task it repeats"),
     PrimaryKeyConstraint("id"),
     CheckConstraint(f"status IN {_TASK_STATUSES}", name="status"),
+    # Each of a client's filters finds its tasks in the order of the list.
     Index("tasks_account_id_id_idx", "account_id", "id"),
+    Index("tasks_account_status_id_idx", "account_id", "status", "id"),
+    Index("tasks_account_model_id_idx", "account_id", "model", "id"),
+    Index(
+        "tasks_account_end_user_id_idx",
+        "account_id",
+        "end_user",
+        "id",
+        postgresql_where=text("end_user IS NOT NULL"),
+    ),
     # Each revision sets one of these times.
     Index(
         "tasks_changed_idx",

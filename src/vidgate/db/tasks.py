@@ -7,11 +7,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
 from itertools import groupby
+from operator import ge, lt
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
+    CTE,
+    BindParameter,
+    ColumnElement,
     DateTime,
     Double,
     Integer,
@@ -20,17 +24,21 @@ from sqlalchemy import (
     Uuid,
     and_,
     any_,
+    asc,
     bindparam,
     case,
     cast,
     column,
     delete,
+    desc,
     exists,
     func,
     literal,
+    literal_column,
     or_,
     select,
     text,
+    union_all,
     update,
 )
 from sqlalchemy.dialects.postgresql import JSONB, insert
@@ -334,41 +342,75 @@ def _overview(filters: frozenset[str]) -> tuple[Statement, Statement]:
     )
 
 
+_from, _until = bindparam("from_id", type_=Uuid), bindparam("until_id", type_=Uuid)
+_after, _before = bindparam("after", type_=Uuid), bindparam("before", type_=Uuid)
+_limit, _offset = bindparam("limit", type_=Integer), bindparam("offset", type_=Integer)
+
+
+def _unless_null(bind: BindParameter[Any], condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """A filter that says nothing where its bind is null; the plan knows which."""
+    return or_(bind.is_(None), condition)
+
+
+def _equal(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    bind = bindparam(name, type_=Text)
+    return _unless_null(bind, column == bind)
+
+
+def _one_of(name: str, *columns: ColumnElement[Any]) -> ColumnElement[bool]:
+    bind = bindparam(name, type_=ARRAY(Text))
+    return _unless_null(bind, or_(*(column == any_(bind) for column in columns)))
+
+
 _matching = (
-    select(tasks.c.id)
-    .where(
-        tasks.c.account_id == bindparam("account_id", type_=Uuid),
-        tasks.c.removed_at.is_(None),
-        *(
-            or_(
-                bindparam(bind, type_=ARRAY(Text)).is_(None),
-                column == any_(bindparam(bind, type_=ARRAY(Text))),
-            )
-            for bind, column in (
-                ("statuses", tasks.c.status),
-                ("models", tasks.c.model),
-                ("users", tasks.c.end_user),
-                ("actions", tasks.c.details["action"].astext),
-            )
-        ),
-        or_(
-            bindparam("origins", type_=ARRAY(Text)).is_(None),
-            tasks.c.provider == any_(bindparam("origins", type_=ARRAY(Text))),
-            tasks.c.dialect == any_(bindparam("origins", type_=ARRAY(Text))),
-        ),
-        or_(
-            bindparam("created_from", type_=_TIME).is_(None),
-            tasks.c.created_at >= bindparam("created_from", type_=_TIME),
-        ),
-        or_(
-            bindparam("created_until", type_=_TIME).is_(None),
-            tasks.c.created_at < bindparam("created_until", type_=_TIME),
-        ),
-    )
-    .offset(bindparam("offset", type_=Integer))
-    .limit(bindparam("limit", type_=Integer))
+    tasks.c.account_id == bindparam("account_id", type_=Uuid),
+    tasks.c.removed_at.is_(None),
+    _equal(tasks.c.model, "model"),
+    _equal(tasks.c.end_user, "user"),
+    _one_of("actions", tasks.c.details["action"].astext),
+    _one_of("origins", tasks.c.provider, tasks.c.dialect),
+    *(
+        _unless_null(bind, condition)
+        for name, compare in (("created_from", ge), ("created_until", lt))
+        for bind in [bindparam(name, type_=_TIME)]
+        for condition in [compare(tasks.c.created_at, bind)]
+    ),
+    # Ids say when they were made, and they have the index.
+    _unless_null(_from, tasks.c.id >= _from),
+    _unless_null(_until, tasks.c.id < _until),
 )
-_after = bindparam("after", type_=Uuid)
+
+
+def _page(*, newest_first: bool, by_status: bool) -> CTE:
+    """The ids of a part of a list, in its order."""
+    is_behind = tasks.c.id < _after if newest_first else tasks.c.id > _after
+    is_ahead = tasks.c.id > _before if newest_first else tasks.c.id < _before
+    order = desc if newest_first else asc
+    matching = select(tasks.c.id).where(
+        *_matching, _unless_null(_after, is_behind), _unless_null(_before, is_ahead)
+    )
+    if not by_status:
+        return matching.order_by(order(tasks.c.id)).offset(_offset).limit(_limit).cte("page")
+    # Each status is at its own place in the index, where its tasks are in order; that of which
+    # there are few is told from that of which there are many.
+    wanted = bindparam("statuses", type_=ARRAY(Text))
+    each = union_all(
+        *(
+            select(
+                matching.where(
+                    tasks.c.status == literal_column(f"'{status}'"),
+                    literal_column(f"'{status}'", Text) == any_(wanted),
+                )
+                .order_by(order(tasks.c.id))
+                .limit(_offset + _limit)
+                .subquery()
+            )
+            for status in TaskStatus
+        )
+    ).subquery("each")
+    return select(each.c.id).order_by(order(each.c.id)).offset(_offset).limit(_limit).cte("page")
+
+
 _SIZE = func.octet_length(tasks.c.echo.cast(Text)) + func.octet_length(tasks.c.request.cast(Text))
 _EXTERNAL_ID = "external_task_id"
 _SLIM_COLUMNS = [
@@ -388,11 +430,10 @@ _LISTED_AT_ONCE = 33
 """Rows read at once: all of most lists, and not too many of large tasks."""
 
 
-def _listing(*, newest_first: bool, slim: bool) -> Statement:
+def _listing(*, newest_first: bool, slim: bool, by_status: bool) -> Statement:
     """A part of a list; not a slim one ends with the row that makes it too large."""
-    behind = tasks.c.id < _after if newest_first else tasks.c.id > _after
     order = tasks.c.id.desc() if newest_first else tasks.c.id.asc()
-    page = _matching.where(or_(_after.is_(None), behind)).order_by(order).cte("page")
+    page = _page(newest_first=newest_first, by_status=by_status)
     if slim:
         return Statement(
             select(*_SLIM_COLUMNS, literal(0).label("upto"))
@@ -417,10 +458,16 @@ def _listing(*, newest_first: bool, slim: bool) -> Statement:
 
 
 _LISTINGS = {
-    (newest_first, slim): _listing(newest_first=newest_first, slim=slim)
+    (newest_first, slim, by_status): _listing(
+        newest_first=newest_first, slim=slim, by_status=by_status
+    )
     for newest_first in (True, False)
     for slim in (True, False)
+    for by_status in (True, False)
 }
+_CLOCKS = timedelta(minutes=1)
+"""How far from its time an id may be that an earlier version made by its own clock."""
+
 _PLAN_FOR_THESE = Statement(text("SET LOCAL plan_cache_mode = force_custom_plan"))
 """A plan for any account and filters walks everybody's tasks, to fill a page of one with few."""
 
@@ -615,20 +662,38 @@ class TaskStore:
         )
         return [_to_snapshot(list(group)) for _, group in groupby(rows, lambda row: row["id"])]
 
-    async def page(self, account_id: UUID, query: TaskQuery, *, after: UUID | None) -> TaskPage:
+    async def page(
+        self,
+        account_id: UUID,
+        query: TaskQuery,
+        *,
+        after: UUID | None = None,
+        before: UUID | None = None,
+    ) -> TaskPage:
         """List an account's tasks.
 
         Args:
             account_id: Whose.
-            query: Which; its `after` was looked up.
+            query: Which; its `after` and `before` were looked up.
             after: Behind which to begin.
+            before: Ahead of which to end.
         """
+        if not query.is_backwards:
+            return await self._walk(account_id, query, after=after, before=before)
+        # From there in the other direction.
+        query = replace(query, newest_first=not query.newest_first)
+        page = await self._walk(account_id, query, after=before, before=None)
+        return replace(page, tasks=page.tasks[::-1])
+
+    async def _walk(
+        self, account_id: UUID, query: TaskQuery, *, after: UUID | None, before: UUID | None
+    ) -> TaskPage:
         found: list[TaskSnapshot] = []
         size, wanted = 0, query.limit + 1  # one too many shows that something follows
         while True:
             # A few at once: nobody holds a connection, or memory, for a list of large tasks.
             limit = min(wanted - len(found), _LISTED_AT_ONCE)
-            rows = await self._listed(account_id, query, after=after, limit=limit)
+            rows = await self._listed(account_id, query, after=after, before=before, limit=limit)
             part = [_to_snapshot(list(group)) for _, group in groupby(rows, lambda row: row["id"])]
             found += part
             size += int(rows[-1]["upto"]) if rows else 0
@@ -637,29 +702,40 @@ class TaskStore:
             after, query = part[-1].id, replace(query, offset=0)
             if size >= LIST_BYTES:
                 rest = replace(query, slim=True)
-                has_more = bool(await self._listed(account_id, rest, after=after, limit=1))
-                return TaskPage(tasks=tuple(found), has_more=has_more)
+                more = await self._listed(account_id, rest, after=after, before=before, limit=1)
+                return TaskPage(tasks=tuple(found), has_more=bool(more))
         return TaskPage(tasks=tuple(found[: query.limit]), has_more=len(found) > query.limit)
 
     async def _listed(
-        self, account_id: UUID, query: TaskQuery, *, after: UUID | None, limit: int
+        self,
+        account_id: UUID,
+        query: TaskQuery,
+        *,
+        after: UUID | None,
+        before: UUID | None,
+        limit: int,
     ) -> list[Record]:
+        binds: dict[str, Any] = {
+            "account_id": account_id,
+            "after": after,
+            "before": before,
+            "offset": query.offset,
+            "limit": limit,
+            "model": query.model,
+            "user": query.user,
+            "actions": list(query.actions) or None,
+            "origins": None if query.origin is None else [query.origin],
+            "created_from": query.created_from,
+            "created_until": query.created_until,
+            "from_id": query.created_from and first_id(query.created_from - _CLOCKS),
+            "until_id": query.created_until and first_id(query.created_until + _CLOCKS),
+        }
+        if query.statuses:
+            binds["statuses"] = [status.value for status in query.statuses]
+        statement = _LISTINGS[query.newest_first, query.slim, bool(query.statuses)]
         async with self._database.transaction() as transaction:
             await transaction.execute(_PLAN_FOR_THESE)
-            return await transaction.fetch(
-                _LISTINGS[query.newest_first, query.slim],
-                account_id=account_id,
-                after=after,
-                offset=query.offset,
-                limit=limit,
-                statuses=[status.value for status in query.statuses] or None,
-                models=None if query.model is None else [query.model],
-                users=None if query.user is None else [query.user],
-                actions=list(query.actions) or None,
-                origins=None if query.origin is None else [query.origin],
-                created_from=query.created_from,
-                created_until=query.created_until,
-            )
+            return await transaction.fetch(statement, **binds)
 
     async def remove(self, task_id: UUID) -> bool:
         """Hide a final task from its client; `False` if it is not final, or removed already."""

@@ -197,6 +197,7 @@ class TaskQuery:
 
     Attributes:
         after: The public id behind which to begin, in the order asked for; `None` at the beginning.
+        before: The public id ahead of which to end. Without `after` these are the ones next to it.
         offset: How many to leave out before the first, for dialects that number their pages.
         limit: How many at most.
         statuses: Empty for every one; likewise the other filters.
@@ -209,6 +210,7 @@ class TaskQuery:
     """
 
     after: str | None = None
+    before: str | None = None
     offset: int = 0
     limit: int = 20
     newest_first: bool = True
@@ -220,6 +222,11 @@ class TaskQuery:
     created_from: datetime | None = None
     created_until: datetime | None = None
     slim: bool = False
+
+    @property
+    def is_backwards(self) -> bool:
+        """Whether the part ends at `before`, and what does not fit is ahead of it."""
+        return self.before is not None and self.after is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,7 +256,7 @@ class TaskPage:
 
     Attributes:
         tasks: As many as were asked for, or fewer where more would be too much to hold at once.
-        has_more: Whether something follows.
+        has_more: Whether something follows, or precedes where that was asked for.
     """
 
     tasks: tuple[TaskSnapshot, ...]

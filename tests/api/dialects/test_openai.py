@@ -26,8 +26,8 @@ from vidgate.api.dialects.openai.schemas import (
     VideoList,
     VideoRemixRequest,
 )
-from vidgate.api.dialects.openai.writing import write_list, write_video
-from vidgate.api.writing import encode
+from vidgate.api.dialects.openai.writing import write_video
+from vidgate.api.writing import encode, write_list
 from vidgate.exceptions import (
     ConflictError,
     ContentPolicyError,
@@ -460,7 +460,7 @@ async def test_the_list_goes_on_behind_its_last(api: Api) -> None:
 async def test_a_list_shows_what_a_get_shows() -> None:
     done = task(TaskStatus.SUCCEEDED)
 
-    answer = json.loads(encode(write_list(TaskPage(tasks=(done,), has_more=False))))
+    answer = json.loads(encode(write_list(TaskPage(tasks=(done,), has_more=False), write_video)))
 
     assert answer["data"] == [write_video(done)]
     VideoList.model_validate(answer)

@@ -13,7 +13,7 @@ from vidgate.db.tasks import NewTask
 from vidgate.exceptions import InvalidParameterError, UnsupportedParameterError
 from vidgate.models.accounts import Caller
 from vidgate.models.channels import Channel
-from vidgate.models.ids import new_id
+from vidgate.models.ids import DatedIds
 from vidgate.models.requests import VideoRequest
 from vidgate.providers.base import Provider, Translation
 from vidgate.providers.field_meanings import CALLBACK_URL, FieldMeanings
@@ -95,6 +95,7 @@ class Planner:
         self._maker = maker
         self._names = names
         self._clock = clock
+        self._ids = DatedIds()
         self._allowed_networks = allowed_networks
 
     async def prepare(
@@ -138,7 +139,7 @@ class Planner:
         else:
             document, inputs = write_request(request)
         task = NewTask(
-            id=new_id(),
+            id=self._ids.new(now),
             account_id=caller.account_id,
             token_id=caller.token.id,
             dialect=dialect,

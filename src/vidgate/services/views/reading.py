@@ -70,18 +70,24 @@ class TaskReader:
         """List an account's tasks.
 
         Raises:
-            TaskNotFoundError: `query.after` is no task of the account's.
+            TaskNotFoundError: `query.after` or `query.before` is no task of the account's.
             DatabaseUnavailableError: They could not be read.
         """
-        after = None
-        if query.after is not None:
-            after = parse_public_id("task_", query.after)
-            known = await self._tasks.snapshot(after) if after else None
-            # Also behind one that was removed meanwhile: a list is often deleted page by page.
-            if known is None or known.account_id != account_id:
-                raise _not_found(query.after, param="after")
-        page = await self._tasks.page(account_id, query, after=after)
+        after = await self._place(query.after, account_id, param="after")
+        before = await self._place(query.before, account_id, param="before")
+        page = await self._tasks.page(account_id, query, after=after, before=before)
         return replace(page, tasks=tuple(self._publish(task) for task in page.tasks))
+
+    async def _place(self, name: str | None, account_id: UUID, *, param: str) -> UUID | None:
+        """Where a task stands in its account's list."""
+        if name is None:
+            return None
+        task_id = parse_public_id("task_", name)
+        known = await self._tasks.snapshot(task_id) if task_id else None
+        # Also behind one that was removed meanwhile: a list is often deleted page by page.
+        if known is None or known.account_id != account_id:
+            raise _not_found(name, param=param)
+        return task_id
 
     async def remove(self, public_id: str, account_id: UUID) -> None:
         """Take a final task from its client; the operator still sees it.

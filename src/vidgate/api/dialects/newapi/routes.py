@@ -21,14 +21,22 @@ from vidgate.api.dependencies import (
     Services,
     ServicesDependency,
 )
-from vidgate.api.dialects.newapi.reading import CANCELLATION, read_cancellation, read_request
+from vidgate.api.dialects.newapi.reading import (
+    CANCELLATION,
+    LIST,
+    read_cancellation,
+    read_query,
+    read_request,
+)
 from vidgate.api.dialects.newapi.schemas import (
     EXAMPLE_CANCELLED,
     EXAMPLE_CREATED,
+    EXAMPLE_LIST,
     EXAMPLE_TASK,
     GenerationCreated,
     GenerationRequest,
     Task,
+    TaskList,
 )
 from vidgate.api.dialects.newapi.writing import PATH, write_created, write_task
 from vidgate.api.idempotency import PARAMETER, with_once
@@ -38,6 +46,7 @@ from vidgate.api.polls import (
     ETAG_DOCUMENTED,
     POLL_ANSWERS,
     POLL_HEADERS_DOCUMENTED,
+    REQUEST_ID_DOCUMENTED,
     answer_poll,
     poll_headers,
 )
@@ -46,7 +55,7 @@ from vidgate.api.ready_route import ReadyRoute
 from vidgate.api.schemas import FILE, FILES, error_answers, request_body
 from vidgate.api.streams import LAST_EVENT_ID, STREAM_ANSWERS, stream_account, stream_task
 from vidgate.api.waiting import wait_as_preferred
-from vidgate.api.writing import encode
+from vidgate.api.writing import encode, write_list
 from vidgate.models.accounts import Caller
 from vidgate.models.tasks import TaskSnapshot
 from vidgate.services.tasks.creating import Created
@@ -132,6 +141,38 @@ async def _create(
             asked.request, ignored=asked.ignored, cancel_after=read_cancel_after(request)
         )
         return await services.task_creator.create(caller, wanted, dialect=_DIALECT, once=once)
+
+
+@router.get(
+    PATH,
+    summary="List tasks",
+    description=(
+        "The tasks of the token's account, whatever dialect they were asked for in. The next part "
+        "is behind `last_id`, by `after`; with `before` alone it is the part that ends there, and "
+        "`has_more` tells whether something precedes it. Tasks made meanwhile shift nothing."
+    ),
+    tags=[_TAG],
+    dependencies=[TOKEN],
+    responses={
+        200: {
+            "model": TaskList,
+            "description": "A part of the list.",
+            "headers": REQUEST_ID_DOCUMENTED,
+            "content": {"application/json": {"example": EXAMPLE_LIST}},
+        },
+        **error_answers(400, 401, 404, 405, 500, 503),
+    },
+    openapi_extra={"parameters": LIST},
+)
+async def list_generations(
+    request: Request, caller: CallerDependency, services: ServicesDependency
+) -> Response:
+    query = read_query(request.query_params)
+    page = await services.reader.page(caller.account_id, query)
+    write = partial(
+        write_answer, providers=services.providers, has_envelope=services.settings.envelope
+    )
+    return LinkedAnswer(encode(write_list(page, write, is_backwards=query.is_backwards)))
 
 
 @router.post(

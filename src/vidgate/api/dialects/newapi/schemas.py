@@ -10,10 +10,12 @@ from vidgate.providers.registry import PROVIDERS
 __all__ = [
     "EXAMPLE_CANCELLED",
     "EXAMPLE_CREATED",
+    "EXAMPLE_LIST",
     "EXAMPLE_TASK",
     "GenerationCreated",
     "GenerationRequest",
     "Task",
+    "TaskList",
 ]
 
 _ID = "task_01k9x4n8e0f0m8z2q6y7v3b5ct"
@@ -183,6 +185,16 @@ class Task(BaseModel):
     data: EnvelopeData | None = Field(default=None, description="Envelope; a setting omits it.")
 
 
+class TaskList(BaseModel):
+    """A part of the list."""
+
+    object: Literal["list"]
+    data: list[Task]
+    first_id: str | None = Field(description="To be sent as `before` for what precedes.")
+    last_id: str | None = Field(description="To be sent as `after` for what follows.")
+    has_more: bool
+
+
 EXAMPLE_CREATED: dict[str, Any] = {
     "id": _ID,
     "task_id": _ID,
@@ -264,4 +276,12 @@ EXAMPLE_CANCELLED: dict[str, Any] = {
     "expires_at": None,
     "urls": _URLS,
     "warnings": [],
+}
+
+EXAMPLE_LIST: dict[str, Any] = {
+    "object": "list",
+    "data": [EXAMPLE_TASK],
+    "first_id": _ID,
+    "last_id": _ID,
+    "has_more": False,
 }

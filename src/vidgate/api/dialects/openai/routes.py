@@ -48,7 +48,6 @@ from vidgate.api.dialects.openai.writing import (
     PATH,
     measures_of,
     write_deleted,
-    write_list,
     write_video,
 )
 from vidgate.api.forms import Form, UnexpectedFileError
@@ -58,7 +57,7 @@ from vidgate.api.polls import POLL_HEADERS_DOCUMENTED, poll_headers
 from vidgate.api.preferences import APPLIED_DOCUMENTED, NOTES_DOCUMENTED, PREFER_WAIT, is_strict
 from vidgate.api.schemas import FILE, request_body
 from vidgate.api.waiting import wait_as_preferred
-from vidgate.api.writing import encode
+from vidgate.api.writing import encode, write_list
 from vidgate.exceptions import InvalidParameterError, NotFoundError, TaskNotFoundError
 from vidgate.models.accounts import Caller
 from vidgate.models.requests import VideoRequest
@@ -236,7 +235,7 @@ async def list_videos(
     request: Request, caller: CallerDependency, services: ServicesDependency
 ) -> Response:
     page = await services.reader.page(caller.account_id, read_query(request.query_params))
-    return LinkedAnswer(encode(write_list(page)))
+    return LinkedAnswer(encode(write_list(page, write_video)))
 
 
 @router.delete(

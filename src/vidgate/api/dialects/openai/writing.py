@@ -13,12 +13,11 @@ from vidgate.api.writing import (
     seed_of,
     unix_seconds,
     write_failure,
-    write_part,
     write_warnings,
 )
-from vidgate.models.tasks import TaskPage, TaskSnapshot, TaskStatus
+from vidgate.models.tasks import TaskSnapshot, TaskStatus
 
-__all__ = ["DIALECT", "PATH", "measures_of", "write_deleted", "write_list", "write_video"]
+__all__ = ["DIALECT", "PATH", "measures_of", "write_deleted", "write_video"]
 
 DIALECT = "openai"
 PATH = "/v1/videos"
@@ -78,18 +77,6 @@ def write_video(task: TaskSnapshot) -> dict[str, Any]:
         },
         "urls": write_urls(task.public_id, PATH),
         "warnings": write_warnings(task),
-    }
-
-
-def write_list(page: TaskPage) -> dict[str, Any]:
-    """Write a part of the list, for `encode`."""
-    part = write_part(page.tasks, write_video)
-    return {
-        "object": "list",
-        "data": part.entries,
-        "first_id": part.names[0] if part.names else None,
-        "last_id": part.names[-1] if part.names else None,
-        "has_more": page.has_more or part.is_cut,
     }
 
 
