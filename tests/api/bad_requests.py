@@ -209,7 +209,7 @@ _ROUTES = [
         answer_headers={"Allow": allow},
     )
     for method, path, allow in (
-        ("GET", PATH, "POST"),
+        ("PUT", PATH, "POST"),
         ("PUT", f"{PATH}/", "POST"),
         ("DELETE", f"{PATH}/task_01m7wczamafj4sn87z101k97e6", "GET, HEAD"),
         ("POST", f"{PATH}/task_01m7wczamafj4sn87z101k97e6", "GET, HEAD"),
