@@ -11,6 +11,7 @@ from sqlalchemy.pool import NullPool
 
 from vidgate.db.engine import asyncpg_url
 from vidgate.db.migrating import LOCK_KEY, LOCK_SECONDS, WAIT_SECONDS
+from vidgate.db.months import is_partition
 from vidgate.db.tables import metadata
 
 
@@ -38,7 +39,7 @@ async def run_async(url: str) -> None:
 
 def is_ours(name: str | None, kind: str, _parents: object) -> bool:
     """Leave partitions out of what is compared: they are in no table of `metadata`."""
-    return not (kind == "table" and str(name).endswith("_default"))
+    return not (kind == "table" and is_partition(str(name)))
 
 
 def run(connection: Connection) -> None:

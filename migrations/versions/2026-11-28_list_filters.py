@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "8c5e21f7a9d4"
-down_revision = "e19b4f6d7c02"
+down_revision = "e7a4c90b13d8"
 branch_labels = None
 depends_on = None
 

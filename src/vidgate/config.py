@@ -123,6 +123,11 @@ class Settings(BaseSettings):
         ge=timedelta(),
         title="Seconds that `/readyz` says 503 when stopping, before the port is closed",
     )
+    keep_tasks: timedelta | None = Field(
+        default=None,
+        ge=timedelta(days=1),
+        title="Seconds that a task is kept at least, in whole months; without it for ever",
+    )
     poll_pace: float = Field(
         default=1.0,
         gt=0,

@@ -24,6 +24,7 @@ from vidgate.db.capacity import ping
 from vidgate.db.clock import Clock, DatabaseClock
 from vidgate.db.deliveries import DeliveryStore
 from vidgate.db.inputs import InputStore
+from vidgate.db.months import MonthStore
 from vidgate.db.notifications import Listener, Notifier
 from vidgate.db.once import OnceStore
 from vidgate.db.repairs import RepairStore
@@ -65,6 +66,7 @@ from vidgate.services.tasks.idempotency import Repetitions
 from vidgate.services.tasks.planning import Planner
 from vidgate.services.tasks.references import VideoNames
 from vidgate.services.tasks.repairs import Repairs
+from vidgate.services.tasks.retention import Retention
 from vidgate.services.tasks.sessions import Sessions
 from vidgate.services.views.changes import Changes
 from vidgate.services.views.content_links import ContentLinks
@@ -102,6 +104,8 @@ _PURGE_INTERVAL = timedelta(minutes=5)
 _INPUTS_INTERVAL = timedelta(minutes=1)
 """Between two looks at the space that inline pictures take: it can be exceeded by what comes
 meanwhile."""
+_MONTHS_INTERVAL = timedelta(hours=1)
+"""Between two looks at the months of tasks, of which one is made and one ends in a month."""
 
 _CLOCK_INTERVAL = timedelta(seconds=10)
 _GAUGE_INTERVAL = timedelta(seconds=5)
@@ -645,6 +649,14 @@ class _Parts:
         return self._operator.deliveries
 
     @cached_property
+    def retention(self) -> Retention:
+        return Retention(
+            months=MonthStore(self._operator.database),
+            clock=self._clock,
+            keep=self._settings.keep_tasks,
+        )
+
+    @cached_property
     def webhook_secrets(self) -> WebhookSecrets:
         return WebhookSecrets(store=self._webhooks, box=self._operator.box, clock=self._clock)
 
@@ -726,6 +738,7 @@ class _Parts:
         yield Loop("idempotency keys", self._purge, _PURGE_INTERVAL)
         yield Loop("old webhooks", self._purge_webhooks, _PURGE_INTERVAL)
         yield Loop("kept pictures", self._purge_inputs, _INPUTS_INTERVAL)
+        yield Loop("months", self.retention.round, _MONTHS_INTERVAL)
 
     async def _measure(self) -> None:
         self.metrics.database(is_writable=await ping(self._operator.database))

@@ -14,7 +14,9 @@ from typing_extensions import override
 
 from vidgate.config import Settings
 from vidgate.db.attempts import NewAttempt
+from vidgate.db.months import MonthStore
 from vidgate.db.tasks import NewTask
+from vidgate.models.acts import Act
 from vidgate.models.attempts import JobPace, Lease
 from vidgate.models.ids import new_id, public_id
 from vidgate.models.outcomes import VideoResult
@@ -206,6 +208,44 @@ def test_a_task_is_cancelled_and_that_is_kept(cli: Cli, made: dict[str, str]) ->
     assert "it was cancelled" in cli("task", "cancel", made["waits"]).sentence
     assert len(cli("task", "show", made["waits"], "--json").json["acts"]) == 1
     assert "is final" in cli("task", "cancel", made["done"]).sentence
+
+
+@pytest.mark.parametrize("options", [(), ("--output", "0")])
+def test_a_task_is_discarded(cli: Cli, made: dict[str, str], options: tuple[str, ...]) -> None:
+    said = cli("task", "cancel", made["waits"], "--discard", *options, "--json")
+    assert said.json["status"] == "cancelled"
+    assert "output must be" in cli("task", "cancel", made["waits"], "--output", "1").sentence
+
+
+async def make_months() -> None:
+    async with open_operator_context(Settings()) as operator:
+        while await MonthStore(operator.database).prepare(datetime.now(UTC)):
+            pass
+
+
+def test_old_months_are_dropped(cli: Cli, made: dict[str, str]) -> None:
+    everything = ("task", "prune", "--before", "2199-01-01")
+    assert "no month" in cli(*everything).err
+    run(make_months())
+    assert "no month" in cli("task", "prune", "--before", "1d").err
+
+    first = cli(*everything, "--json").json[0]
+    assert (first["tasks"], first["held"], first["dropped"]) == (len(made), True, False)
+    cli("task", "cancel", made["waits"])
+    tried = cli(*everything, "--dry-run", "--json").json[0]
+    assert (tried["held"], tried["dropped"]) == (False, False)
+    assert cli("task", "show", made["done"]).code == 0
+    assert "yes" in cli(*everything, "--reason", "too old").out
+    assert cli("task", "show", made["done"]).code == 1
+    assert cli("task", "list").code == 0
+    [act] = run(acts())
+    assert (act.name, act.author.reason) == ("task.prune", "too old")
+    assert sum((act.before or {}).values()) == len(made)
+
+
+async def acts() -> list[Act]:
+    async with open_operator_context(Settings()) as operator:
+        return await operator.acts.of("tasks")
 
 
 def test_a_finished_task_is_hidden_from_its_client(cli: Cli, made: dict[str, str]) -> None:

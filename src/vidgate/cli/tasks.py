@@ -21,6 +21,7 @@ from vidgate.cli.output import JsonOption, complain, print_fields, print_json, p
 from vidgate.cli.running import ReasonOption, author, parse_moment, parse_span, with_operator
 from vidgate.cli.timeline import timeline
 from vidgate.exceptions import TaskNotFoundError
+from vidgate.models.acts import Act
 from vidgate.models.ids import TASK_PREFIX, parse_public_id
 from vidgate.models.tasks import TaskFilter, TaskSnapshot, TaskStatus
 from vidgate.models.webhooks import DeliveryQuery
@@ -219,7 +220,16 @@ def fetch_task(
 
 @commands.command("cancel")
 def cancel_task(
-    task_id: _Task, *, reason: ReasonOption = None, as_json: JsonOption = False
+    task_id: _Task,
+    *,
+    video: Annotated[
+        int | None, typer.Option("--output", min=0, help="One of its videos, from 0.")
+    ] = None,
+    discard: Annotated[
+        bool, typer.Option("--discard", help="Also what runs on: it is charged and not given out.")
+    ] = False,
+    reason: ReasonOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Cancel a task: free before it is sent, afterwards where its provider can."""
     from vidgate.api.webhook_bodies import WebhookBodies
@@ -227,7 +237,9 @@ def cancel_task(
 
     async def cancel(operator: "OperatorContext") -> dict[str, Any]:
         async with open_tools(operator, webhook_bodies=WebhookBodies) as tools:
-            task = await tools.repairs.cancel(task_id, author(reason))
+            task = await tools.repairs.cancel(
+                task_id, author(reason), output=video, discard=discard
+            )
         return task_document(task, await _account_names(operator))
 
     _print(with_operator(cancel), as_json=as_json)
@@ -336,6 +348,51 @@ def _repair(
     document, told = with_operator(act)
     _print(document, as_json=as_json)
     return told
+
+
+@commands.command("prune")
+def prune_tasks(
+    *,
+    before: Annotated[
+        datetime,
+        typer.Option(
+            parser=parse_moment,
+            metavar="SPAN_OR_TIME",
+            help="Months that ended by then: 400d ago, or 2027-01-01 (UTC).",
+        ),
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show them.")] = False,
+    reason: ReasonOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Drop whole months of tasks; the books and the acts are kept."""
+    from vidgate.db.months import MonthStore
+
+    async def prune(operator: "OperatorContext") -> list[dict[str, Any]]:
+        months = MonthStore(operator.database)
+        found = await months.old(before)
+        dropped = set() if dry_run else {one.name for one in await months.drop(before)}
+        if dropped:
+            told = {one.month.name: one.count for one in found if one.month.name in dropped}
+            act = Act(author=author(reason), name="task.prune", subject="tasks", before=told)
+            await operator.acts.write(act)
+        return [
+            {
+                "ends_at": int(one.month.ends_at.timestamp()),
+                "tasks": one.count,
+                "held": one.is_held,
+                "dropped": one.month.name in dropped,
+            }
+            for one in found
+        ]
+
+    rows = with_operator(prune)
+    if as_json:
+        print_json(rows)
+    elif rows:
+        print_table(("ends_at", "tasks", "held", "dropped"), rows)
+    else:
+        complain("no month of tasks ended by then")
 
 
 async def _snapshot(operator: "OperatorContext", task_id: str) -> TaskSnapshot:

@@ -2,7 +2,7 @@
 
 import os
 import time
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "TOKEN_PREFIX",
     "DatedIds",
     "first_id",
+    "made_at",
     "new_id",
     "parse_public_id",
     "public_id",
@@ -73,6 +74,11 @@ def first_id(at: datetime) -> UUID:
     """The smallest UUIDv7 that can have been made at this moment or later."""
     milliseconds = max(0, int(at.timestamp() * 1000))
     return UUID(int=milliseconds << 80)
+
+
+def made_at(identifier: UUID) -> datetime:
+    """When a UUIDv7 was made, to the millisecond."""
+    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=identifier.int >> 80)
 
 
 def public_id(prefix: str, identifier: UUID) -> str:

@@ -106,7 +106,9 @@ class Canceller:
         with structlog.contextvars.bound_contextvars(task=public_id):
             live = await self._stop_waiting(view.snapshot, positions, discard=discard)
             answers = await self._ask(live)
-            refused = {one: error for one, error in answers.items() if _is_refusal(error)}
+            refused = {
+                one: error for one, error in answers.items() if isinstance(error, ConflictError)
+            }
             if discard:
                 await self._discard(view.snapshot, refused)
             elif refused:
@@ -299,10 +301,6 @@ def _too_late(status: TaskStatus) -> ConflictError:
         f"The task has {status.value} already and cannot be cancelled any more.",
         code="task_finished",
     )
-
-
-def _is_refusal(error: RequestError | None) -> bool:
-    return isinstance(error, ConflictError)
 
 
 def _refusal(answer: CancelAnswer | None) -> ConflictError:

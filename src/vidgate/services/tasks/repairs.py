@@ -83,7 +83,9 @@ class Repairs:
         self._allowed_networks = allowed_networks
         self._pace = pace
 
-    async def cancel(self, public_id: str, by: Author) -> TaskSnapshot:
+    async def cancel(
+        self, public_id: str, by: Author, *, output: int | None = None, discard: bool = False
+    ) -> TaskSnapshot:
         """Cancel a task; see `Canceller.cancel`.
 
         Raises:
@@ -94,7 +96,9 @@ class Repairs:
         before = await self._snapshot(public_id)
         if before.status.is_final:
             raise _refused(RepairRefusedError(Refusal.FINAL, before.status))
-        view = await self._canceller.cancel(public_id, before.account_id)
+        view = await self._canceller.cancel(
+            public_id, before.account_id, output=output, discard=discard
+        )
         after = view.snapshot
         await self._write("task.cancel", before, after.status.value, by)
         return after
