@@ -56,8 +56,9 @@ _FIRST_ENDS: Final = timedelta(days=28)
 _TOO_NEAR: Final = timedelta(days=7)
 """When it is begun anew: what is made behind the end of that range would be refused."""
 
-_LOCK_WAIT: Final = "1s"
-"""The longest wait for a table; meanwhile everybody else waits behind us."""
+_LOCK_WAIT: Final = "3s"
+"""The longest wait for a table; meanwhile everybody else waits behind us. Longer than the second
+after which an autovacuum that is in the way gives up."""
 
 _VALIDATION_SECONDS: Final = 6 * 3600.0
 """For a look at every row, which nobody waits for."""
