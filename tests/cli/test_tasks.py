@@ -214,7 +214,7 @@ def test_a_task_is_cancelled_and_that_is_kept(cli: Cli, made: dict[str, str]) ->
 def test_a_task_is_discarded(cli: Cli, made: dict[str, str], options: tuple[str, ...]) -> None:
     said = cli("task", "cancel", made["waits"], "--discard", *options, "--json")
     assert said.json["status"] == "cancelled"
-    assert "output must be" in cli("task", "cancel", made["waits"], "--output", "1").sentence
+    assert "is final" in cli("task", "cancel", made["waits"], "--output", "1").sentence
 
 
 async def make_months() -> None:
