@@ -12,6 +12,7 @@ from sqlalchemy import (
     Double,
     Integer,
     Interval,
+    Select,
     Text,
     Uuid,
     and_,
@@ -24,6 +25,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    true,
     update,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -32,7 +34,8 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from vidgate.db.announcing import announcement
 from vidgate.db.engine import Statement
 from vidgate.db.fair_claims import first_due_of_each
-from vidgate.db.tables import asks, attempts, outputs, tasks
+from vidgate.db.tables import NOBODY, asks, attempts, outputs, tasks
+from vidgate.db.turns import first_in_turn, take_turn, take_turns
 from vidgate.models.webhooks import EventType
 
 __all__ = [
@@ -67,6 +70,7 @@ __all__ = [
     "START_WAITING",
     "TAKEN_JOBS",
     "TAKE_JOB",
+    "TAKE_TURN",
     "WAITING",
     "WORK",
 ]
@@ -139,7 +143,18 @@ _INSERTED = (
 )
 INSERT = Statement(
     insert(attempts)
-    .values({name: bindparam(name, type_=attempts.c[name].type) for name in _INSERTED})
+    .values(
+        {name: bindparam(name, type_=attempts.c[name].type) for name in _INSERTED}
+        | {
+            name: func.coalesce(
+                select(tasks.c[name])
+                .where(tasks.c.id == bindparam("task_id", type_=Uuid))
+                .scalar_subquery(),
+                NOBODY,
+            )
+            for name in ("account_id", "token_id")
+        }
+    )
     .returning(*COLUMNS)
 )
 
@@ -172,6 +187,10 @@ COUNT_SLOTS = Statement(
         # Spelled so that the planner sees that the partial index covers it.
         or_(attempts.c.status == "submitting", attempts.c.status == "running"),
     )
+)
+
+TAKE_TURN = Statement(
+    take_turn(bindparam("channel_id", type_=Uuid), bindparam("task_id", type_=Uuid))
 )
 
 # Claiming. While it is leased an attempt is due when its lease ends, so one index finds both the
@@ -221,28 +240,49 @@ CLAIM_OVERDUE = Statement(
     update(attempts).values(_leased).where(attempts.c.id == _overdue.c.id).returning(*COLUMNS)
 )
 
-WAITING = Statement(
-    select(attempts.c.channel_id)
-    .where(attempts.c.status == "pending", attempts.c.due_at <= bindparam("now", type_=_TIME))
-    .group_by(attempts.c.channel_id)
+
+def _first_waiting(*conditions: ColumnElement[bool]) -> Select[tuple[Any, Any]]:
+    return (
+        select(attempts.c.channel_id, attempts.c.due_at)
+        .where(attempts.c.status == "pending", *conditions)
+        .order_by(attempts.c.channel_id, attempts.c.due_at)
+        .limit(1)
+    )
+
+
+# Channel by channel, however much waits at each.
+_first = _first_waiting().subquery("first")
+_waited_for = select(_first.c.channel_id, _first.c.due_at).cte("waited_for", recursive=True)
+_following = _first_waiting(attempts.c.channel_id > _waited_for.c.channel_id).lateral("following")
+_waited_for = _waited_for.union_all(
+    select(_following.c.channel_id, _following.c.due_at).select_from(
+        _waited_for.join(_following, true())
+    )
 )
-_next_waiting = (
+WAITING = Statement(
+    select(_waited_for.c.channel_id).where(_waited_for.c.due_at <= bindparam("now", type_=_TIME))
+)
+_next_waiting = _first_due(
+    attempts.c.channel_id == bindparam("channel_id", type_=Uuid),
+    attempts.c.status == "pending",
+    name="next_waiting",
+)
+_next_in_turn = first_in_turn()
+_startable = (
     select(attempts.c.id)
     .where(
-        attempts.c.channel_id == bindparam("channel_id", type_=Uuid),
+        attempts.c.id == func.any(func.array(select(_next_in_turn.c.id).scalar_subquery())),
         attempts.c.status == "pending",
         attempts.c.due_at <= bindparam("now", type_=_TIME),
     )
-    .order_by(attempts.c.id)
-    .limit(bindparam("limit", type_=Integer))
     .with_for_update(skip_locked=True)
-    .cte("next_waiting")
+    .cte("startable")
 )
 _no_fault = {"fault_kind": None, "fault_code": None, "fault_message": None}
 _submit_ends_at = bindparam("now", type_=_TIME) + func.make_interval(
     0, 0, 0, 0, 0, 0, cast(attempts.c.pace["submit"].astext, Double)
 )
-START_WAITING = Statement(
+_started = (
     update(attempts)
     .values(
         lease_id=bindparam("lease_id", type_=Uuid),
@@ -257,8 +297,15 @@ START_WAITING = Statement(
         find_page=None,
         **_no_fault,
     )
-    .where(attempts.c.id == _next_waiting.c.id)
-    .returning(*COLUMNS, attempts.c.lease_until)
+    .where(attempts.c.id == _startable.c.id)
+    .returning(*COLUMNS, attempts.c.lease_until, attempts.c.account_id, attempts.c.token_id)
+    .cte("started")
+)
+START_WAITING = Statement(
+    select(*(_started.c[one.name] for one in COLUMNS), _started.c.lease_until)
+    .select_from(_started.join(_next_in_turn, _next_in_turn.c.id == _started.c.id))
+    .order_by(_next_in_turn.c.place)
+    .add_cte(take_turns(_started, _next_in_turn))
 )
 CLAIM_WAITING = Statement(
     update(attempts).values(_leased).where(attempts.c.id == _next_waiting.c.id).returning(*COLUMNS)

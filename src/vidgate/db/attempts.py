@@ -69,6 +69,10 @@ async def insert_attempt(transaction: Transaction, *options: NewAttempt) -> Atte
         await transaction.execute(sql.LOCK_CHANNEL, channel=str(channel_id))
     for option in options:
         if await _has_slot(transaction, option):
+            if option.max_concurrency is not None:
+                await transaction.execute(
+                    sql.TAKE_TURN, channel_id=option.channel_id, task_id=option.task_id
+                )
             return await _insert(transaction, option, has_slot=True)
     return await _insert(transaction, options[0], has_slot=False)
 
@@ -186,7 +190,7 @@ class AttemptStore:
         now: datetime,
         limit: int,
     ) -> list[tuple[Attempt, Lease]]:
-        """Lease attempts of one channel for their submit, as many as it has slots.
+        """Lease attempts of one channel for their submit, as many as it has slots, turn by turn.
 
         Args:
             channel_id: The channel.
@@ -198,8 +202,8 @@ class AttemptStore:
             limit: How many at most.
         """
         async with self._database.transaction() as transaction:
+            await transaction.execute(sql.LOCK_CHANNEL, channel=str(channel_id))
             if max_concurrency is not None:
-                await transaction.execute(sql.LOCK_CHANNEL, channel=str(channel_id))
                 free, _ = await _count_slots(transaction, channel_id, max_concurrency, now=now)
                 limit = min(limit, free)
             if limit == 0:

@@ -31,6 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 __all__ = [
+    "NOBODY",
     "access_keys",
     "accounts",
     "admin_acts",
@@ -50,6 +51,7 @@ __all__ = [
     "prices",
     "tasks",
     "tokens",
+    "turns",
     "webhook_endpoints",
     "webhook_secrets",
 ]
@@ -66,6 +68,8 @@ metadata = MetaData(
 
 _EMPTY_OBJECT = text("'{}'::jsonb")
 _EMPTY_LIST = text("'{}'::text[]")
+NOBODY = text("'00000000-0000-0000-0000-000000000000'::uuid")
+"""Owns what an earlier version made, which did not write down whose it is."""
 
 _TASK_STATUSES = "('queued', 'in_progress', 'succeeded', 'failed', 'cancelled')"
 _LIVE_ATTEMPT = "status IN ('pending', 'submitting', 'running')"
@@ -313,6 +317,8 @@ attempts = Table(
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("task_id", Uuid, nullable=False),
+    Column("account_id", Uuid, nullable=False, server_default=NOBODY),
+    Column("token_id", Uuid, nullable=False, server_default=NOBODY),
     Column("position", Integer, nullable=False),
     Column("number", Integer, nullable=False, comment="1 for the first of its output"),
     Column("channel_id", Uuid, ForeignKey("channels.id"), nullable=False),
@@ -391,6 +397,15 @@ attempts = Table(
         "due_at",
         postgresql_where=text("status = 'pending'"),
     ),
+    # Those who wait take turns: each token's first are found at their own place in the index.
+    Index(
+        "attempts_turn_idx",
+        "channel_id",
+        "account_id",
+        "token_id",
+        "id",
+        postgresql_where=text("status = 'pending'"),
+    ),
     Index("attempts_overdue_idx", "deadline_at", postgresql_where=text("status = 'pending'")),
     Index(
         "attempts_channel_live_idx", "channel_id", "status", postgresql_where=text(_LIVE_ATTEMPT)
@@ -411,6 +426,17 @@ asks = Table(
     ),
     PrimaryKeyConstraint("attempt_id", "number"),
     comment="Asks whose answer was another than that of the ask before.",
+)
+
+turns = Table(
+    "turns",
+    metadata,
+    Column("channel_id", Uuid, nullable=False),
+    Column("account_id", Uuid, nullable=False),
+    Column("token_id", Uuid, nullable=False),
+    _time("served_at", nullable=False),
+    PrimaryKeyConstraint("channel_id", "account_id", "token_id"),
+    comment="When each token last had its turn at a channel, by the server's own clock.",
 )
 
 inputs = Table(

@@ -1,6 +1,7 @@
-"""Full channels: never more jobs than slots, and who waits longest goes first."""
+"""Full channels: never more jobs than slots, and those who wait take turns."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -69,6 +70,32 @@ async def test_there_are_never_more_submits_at_once_than_slots(engine: Engine, n
     assert {one.result().snapshot.status for one in done} == {TaskStatus.QUEUED}
     assert most == 2
     assert len(fake.submits) == 2
+
+
+async def another(engine: Engine, account: str) -> Engine:
+    """The same engine, called by another account."""
+    await engine.operator.provisioning.create_account(account)
+    _, key = await engine.operator.provisioning.create_token(name=account, account=account)
+    caller = await engine.services.directory.authenticate(key)
+    assert caller is not None
+    return replace(engine, caller=caller, key=key)
+
+
+async def test_who_began_at_once_has_had_its_turn(engine: Engine) -> None:
+    await engine.channel("kling", max_concurrency=1)
+    fake = Upstream(engine.router, "kling")
+    fake.on_poll = ["succeeded"]
+    _, waits, last = [await engine.create(MODELS["kling"]) for _ in range(3)]
+    late = await (await another(engine, "late")).create(MODELS["kling"])
+
+    begun = []
+    for _ in range(3):
+        await engine.tick(minutes=1)
+        await engine.tick()
+        begun.append([await engine.task(one) for one in (late, waits, last)])
+
+    running = [[task.started_at is not None for task in tasks] for tasks in begun]
+    assert running == [[True, False, False], [True, True, False], [True, True, True]]
 
 
 async def test_slots_are_counted_across_engines(database_url: str) -> None:
