@@ -1,4 +1,4 @@
-"""Whose turn it is at a channel.
+"""Whose turn it is at a channel, and how long the tasks of a token may wait for it.
 
 What went before writes attempts without an owner: together they are one more account in line.
 
@@ -22,6 +22,10 @@ FROM tasks WHERE tasks.id = attempts.task_id AND attempts.status = 'pending'
 
 
 def upgrade() -> None:
+    op.add_column(
+        "tokens",
+        sa.Column("queue_wait", sa.Interval(), comment="null: as the deployment says"),
+    )
     for name in ("account_id", "token_id"):
         column = sa.Column(name, sa.Uuid(), nullable=False, server_default=_NOBODY)
         op.add_column("attempts", column)
@@ -48,3 +52,4 @@ def downgrade() -> None:
     op.drop_index("attempts_turn_idx", table_name="attempts")
     op.drop_column("attempts", "token_id")
     op.drop_column("attempts", "account_id")
+    op.drop_column("tokens", "queue_wait")

@@ -108,6 +108,11 @@ class Settings(BaseSettings):
         ge=timedelta(),
         title="Seconds a creating POST waits for the provider",
     )
+    queue_wait: timedelta = Field(
+        default=timedelta(minutes=15),
+        ge=timedelta(),
+        title="Seconds a task may wait for a place at a provider; 0 refuses what cannot begin",
+    )
     submit_timeout: timedelta | None = Field(
         default=None,
         gt=timedelta(),
@@ -178,7 +183,8 @@ class Settings(BaseSettings):
         return value
 
     @field_validator(
-        *("submit_wait", "submit_timeout", "shutdown_grace", "drain", "keep_inputs"), mode="before"
+        *("submit_wait", "queue_wait", "submit_timeout", "shutdown_grace", "drain", "keep_inputs"),
+        mode="before",
     )
     @classmethod
     def _seconds(cls, value: Any) -> Any:

@@ -37,13 +37,11 @@ __all__ = [
     "POLL_MEMORY",
     "POLL_PROMPT",
     "PROBE_TIMEOUT",
-    "QUEUE_DEADLINE",
+    "QUEUE_WAIT_MOST",
     "SUBMITS_PER_CHANNEL",
     "SUBMIT_TRIES",
     "UNCLEAR_DEADLINE",
     "UNKNOWN_GRACE",
-    "UNREACHABLE_DEADLINE",
-    "UNREACHABLE_TRIES",
     "VIEW_AGE",
     "VIEW_BASE_BYTES",
     "VIEW_BYTES",
@@ -121,8 +119,8 @@ a job that is being made may not be listed yet."""
 UNCLEAR_DEADLINE = timedelta(minutes=30)
 """After this a provider that still cannot be asked about an unclear submit is given up on."""
 
-QUEUE_DEADLINE = timedelta(hours=24)
-"""How long a task may wait for a slot."""
+QUEUE_WAIT_MOST = timedelta(days=7)
+"""The longest wait for a place that a request may ask for."""
 
 FULL_CHANNEL_RETRY = timedelta(seconds=5)
 """Until a channel that said it is full or too busy is tried again; doubled each time."""
@@ -183,12 +181,6 @@ channels where something is due have equal shares of it."""
 
 DEADLINE_GRACE = timedelta(minutes=10)
 """After a job's deadline, while its provider cannot be asked: an outage of ours fails no task."""
-
-UNREACHABLE_DEADLINE = timedelta(minutes=10)
-"""How long a task whose client has its id already waits for a provider that cannot be reached."""
-
-UNREACHABLE_TRIES = 15
-"""And how often it is tried at least: about as long, for one that waited for a slot before."""
 
 LIST_BYTES = 4 * 1024 * 1024
 """The longest part of a list that is read or answered at once; a part has at least one entry."""

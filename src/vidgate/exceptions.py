@@ -26,6 +26,7 @@ VidgateError
     ├── ConflictError                  409, the task's state does not allow it
     ├── BodyTooLargeError              413
     ├── RangeNotSatisfiableError       416, the video has nothing of that part
+    ├── ChannelBusyError               429, it could not begin at once and must not wait
     ├── IdempotencyError               422, the key was used for another request
     ├── RateLimitError                 429, ask again later
     │   └── TooManyWaitersError        the token waits and listens as often as it may
@@ -44,10 +45,13 @@ VidgateError
 from collections.abc import Sequence
 from typing import ClassVar
 
+from vidgate.constants import FULL_CHANNEL_RETRY
+
 __all__ = [
     "AuthenticationError",
     "BodyTooLargeError",
     "CallbackRefusedError",
+    "ChannelBusyError",
     "ConfigurationError",
     "ConflictError",
     "ContentPolicyError",
@@ -298,6 +302,21 @@ class RangeNotSatisfiableError(RequestError):
             param="Range",
         )
         self.total_bytes = total_bytes
+
+
+class ChannelBusyError(RequestError):
+    """No channel that serves the model has a place now, and the request must not wait for one."""
+
+    status = 429
+    type = "rate_limit_error"
+    default_code = "channel_busy"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Every channel for this model is full at the moment; try again later, or let the task "
+            "wait, for as many seconds as metadata.queue_wait says."
+        )
+        self.retry_after_seconds = int(FULL_CHANNEL_RETRY.total_seconds())
 
 
 class IdempotencyError(RequestError):

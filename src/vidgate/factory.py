@@ -544,6 +544,7 @@ class _Parts:
             maker=self._maker,
             names=self._names,
             clock=self._clock,
+            queue_wait=self._settings.queue_wait,
             allowed_networks=self._settings.allowed_networks,
         )
 

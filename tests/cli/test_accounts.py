@@ -72,6 +72,26 @@ def test_a_token_is_limited_as_asked(cli: Cli) -> None:
     assert abs(made["expires_at"] - time.time() - 30 * 86_400) < 60
 
 
+def test_a_token_says_how_long_its_tasks_wait(cli: Cli) -> None:
+    made = [
+        cli("token", "create", "--name", name, *given, "--json").json
+        for name, given in {
+            "patient": ("--queue-wait", "2h"),
+            "hasty": ("--queue-wait", "0"),
+            "plain": (),
+        }.items()
+    ]
+    assert [one["queue_wait_seconds"] for one in made] == [7200, 0, None]
+
+    changed = cli("token", "set", "hasty", "--queue-wait", "90s", "--json").json
+    assert changed["queue_wait_seconds"] == 90
+    assert cli("token", "show", "hasty", "--json").json["acts"][-1]["after"] == {"queue_wait": 90}
+    assert (
+        cli("token", "set", "hasty", "--queue-wait", "none", "--json").json["queue_wait_seconds"]
+        is None
+    )
+
+
 def test_a_token_is_made_strict(cli: Cli) -> None:
     strict = cli("token", "create", "--name", "app", "--strict", "--json").json
     lenient = cli("token", "create", "--name", "app", "--json").json

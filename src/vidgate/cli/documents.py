@@ -77,6 +77,7 @@ def token_document(token: Token, account_name: str) -> dict[str, Any]:
         "account_id": public_id(ACCOUNT_PREFIX, token.account_id),
         "models": list(token.models),
         "strict": token.strict,
+        "queue_wait_seconds": _seconds(token.queue_wait),
         "revoked": token.revoked,
         "expires_at": _unix(token.expires_at),
         "created_at": _unix(token.created_at),

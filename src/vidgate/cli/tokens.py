@@ -31,6 +31,15 @@ _Token = Annotated[
 ]
 _NAME = "What it is for."
 
+_QUEUE_WAIT = (
+    "How long its tasks may wait for a place, such as 10m, or 0 to refuse what cannot begin at "
+    "once; else as the deployment says."
+)
+
+
+def _parse_wait(text: str) -> timedelta:
+    return timedelta() if text == "0" else parse_span(text)
+
 
 def _parse_expiry(text: str) -> timedelta | None:
     return None if text == NOTHING else parse_span(text)
@@ -66,6 +75,10 @@ def create_token(
             help="Make errors of what would be ignored or adjusted, as `Prefer: handling=strict`.",
         ),
     ] = False,
+    queue_wait: Annotated[
+        timedelta | None,
+        typer.Option(parser=_parse_wait, metavar="SPAN", help=_QUEUE_WAIT),
+    ] = None,
     reason: ReasonOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -82,6 +95,7 @@ def create_token(
             models=patterns,
             expires_at=expires_at,
             strict=strict,
+            queue_wait=queue_wait,
             by=author(reason),
         )
         document = await _document(operator, token)
@@ -112,7 +126,17 @@ def list_tokens(*, as_json: JsonOption = False) -> None:
         print_json(documents)
     else:
         print_table(
-            ("id", "name", "account", "models", "strict", "revoked", "expires_at", "created_at"),
+            (
+                "id",
+                "name",
+                "account",
+                "models",
+                "strict",
+                "queue_wait_seconds",
+                "revoked",
+                "expires_at",
+                "created_at",
+            ),
             documents,
         )
 
@@ -145,6 +169,10 @@ def set_token(
     strict: Annotated[
         bool | None, typer.Option("--strict/--no-strict", help="As for `create`.")
     ] = None,
+    queue_wait: Annotated[
+        str | None,
+        typer.Option(metavar="SPAN", help=f"{_QUEUE_WAIT[:-1]}, or `none` for that."),
+    ] = None,
     reason: ReasonOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -159,6 +187,8 @@ def set_token(
         changes["expires_at"] = None if span is None else datetime.now(UTC) + span
     if strict is not None:
         changes["strict"] = strict
+    if queue_wait is not None:
+        changes["queue_wait"] = None if queue_wait == NOTHING else _parse_wait(queue_wait)
     if not changes:
         raise typer.BadParameter("say what to change; `--help` lists it")
 

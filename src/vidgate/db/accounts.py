@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from sqlalchemy import (
     ARRAY,
     Boolean,
     DateTime,
+    Interval,
     LargeBinary,
     Text,
     Uuid,
@@ -41,6 +42,7 @@ _TOKEN_COLUMNS = [
         "key_hash",
         "models",
         "strict",
+        "queue_wait",
         "expires_at",
         "revoked_at",
         "created_at",
@@ -84,6 +86,7 @@ _CREATE_TOKEN = Statement(
         key_hash=bindparam("key_hash", type_=LargeBinary),
         models=bindparam("models", type_=ARRAY(Text)),
         strict=bindparam("strict", type_=Boolean),
+        queue_wait=bindparam("queue_wait", type_=Interval),
         expires_at=bindparam("expires_at", type_=_TIME),
     )
     .on_conflict_do_nothing()
@@ -112,6 +115,7 @@ _WRITE_TOKEN = Statement(
         name=bindparam("name", type_=Text),
         models=bindparam("models", type_=ARRAY(Text)),
         strict=bindparam("strict", type_=Boolean),
+        queue_wait=bindparam("queue_wait", type_=Interval),
         expires_at=bindparam("expires_at", type_=_TIME),
         revoked_at=case((bindparam("revoked", type_=Boolean), func.now())),
     )
@@ -220,6 +224,7 @@ class AccountStore:
         models: Sequence[str] = (),
         expires_at: datetime | None = None,
         strict: bool = False,
+        queue_wait: timedelta | None = None,
         author: Author = ITSELF,
     ) -> Token | None:
         """Store a token; `None` if the same key is stored already, or the account is removed."""
@@ -235,6 +240,7 @@ class AccountStore:
                 models=list(models),
                 expires_at=expires_at,
                 strict=strict,
+                queue_wait=queue_wait,
             )
             if row is None:
                 return None
@@ -322,6 +328,7 @@ class AccountStore:
                     name=after.name,
                     models=list(after.models),
                     strict=after.strict,
+                    queue_wait=after.queue_wait,
                     expires_at=after.expires_at,
                     revoked=after.revoked,
                 )

@@ -59,6 +59,7 @@ from vidgate.db.documents import (
 from vidgate.db.engine import Database, Json, Record, Statement
 from vidgate.db.once import claim_key, is_acknowledged, release_key
 from vidgate.db.tables import attempts, deliveries, inputs, outputs, tasks
+from vidgate.exceptions import ChannelBusyError
 from vidgate.models.acts import Act
 from vidgate.models.attempts import Attempt
 from vidgate.models.ids import TASK_PREFIX, first_id, public_id
@@ -66,6 +67,7 @@ from vidgate.models.outcomes import VideoResult
 from vidgate.models.requests import IdempotencyClaim, VideoRequest
 from vidgate.models.spans import write_span
 from vidgate.models.tasks import (
+    AttemptStatus,
     OutputSnapshot,
     Resubmission,
     TaskError,
@@ -566,6 +568,7 @@ class TaskStore:
 
         Raises:
             RepeatedError: There is a task of that key already; nothing was stored.
+            ChannelBusyError: An output would wait, and must not; nothing was stored.
             DatabaseUnavailableError: It may or may not have been stored.
         """
         binds = await _bind(task)
@@ -586,7 +589,13 @@ class TaskStore:
                 )
             if task.resubmission is not None:
                 await write_act(transaction, _resubmitted(task, task.resubmission))
-            return [await insert_attempt(transaction, *one) for one in options]
+            made = [await insert_attempt(transaction, *one) for one in options]
+            if any(
+                one.status is AttemptStatus.PENDING and one.deadline_at <= task.created_at
+                for one in made
+            ):
+                raise ChannelBusyError
+            return made
 
     async def abandon(
         self,

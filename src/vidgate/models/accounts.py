@@ -1,7 +1,7 @@
 """Accounts and the tokens they own."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Final
 from uuid import UUID
@@ -36,6 +36,7 @@ class Token:
         models: Patterns of the models it may ask for; empty means every one.
         expires_at: From then on it may read and not create; `None` for never.
         revoked: From then on it is unknown.
+        queue_wait: How long its tasks may wait for a place, `None` as the deployment says.
         strict: Whether what would be ignored or adjusted is an error, unless a request says not.
     """
 
@@ -46,6 +47,7 @@ class Token:
     expires_at: datetime | None = None
     revoked: bool = False
     strict: bool = False
+    queue_wait: timedelta | None = None
     created_at: datetime | None = None
 
     def permits(self, model: str) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 from uuid import UUID
@@ -73,8 +73,8 @@ def _to_json(value: Any) -> Any:
     match value:
         case bytes():
             return "set"  # encrypted, and still nobody's business
-        case datetime():
-            return int(value.timestamp())
+        case datetime() | timedelta():
+            return _seconds(value)
         case UUID():
             return str(value)
         case Enum():
@@ -83,3 +83,7 @@ def _to_json(value: Any) -> Any:
             return list(value)
         case _:
             return value
+
+
+def _seconds(value: datetime | timedelta) -> int:
+    return int(value.timestamp() if isinstance(value, datetime) else value.total_seconds())

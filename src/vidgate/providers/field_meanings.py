@@ -6,10 +6,13 @@ from typing import Final, Self
 
 from vidgate.providers.base import Provider
 
-__all__ = ["CALLBACK_URL", "FieldMeanings"]
+__all__ = ["CALLBACK_URL", "QUEUE_WAIT", "FieldMeanings"]
 
 CALLBACK_URL: Final = "callback_url"
 """The field of `metadata` that names the client's webhook, at every provider."""
+
+QUEUE_WAIT: Final = "queue_wait"
+"""The field of `metadata` that says how many seconds the task may wait for a place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,7 +46,12 @@ async def stored(engine: Engine, channel: Channel, request: VideoRequest) -> Att
         created_at=now,
     )
     new = engine.services.task_creator._planner._maker.make(
-        task_id=task.id, channel=channel, request=request, translation=translation, now=now
+        task_id=task.id,
+        channel=channel,
+        request=request,
+        translation=translation,
+        now=now,
+        deadline_at=now + engine.services.settings.queue_wait,
     )
     [attempt] = await engine.operator.tasks.create(task, [new])
     return attempt

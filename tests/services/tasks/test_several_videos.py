@@ -151,8 +151,8 @@ async def test_what_has_no_slot_waits_and_follows(
 
     assert len(upstream.jobs) == 2
     upstream.on_poll = ["succeeded"]
-    for _ in range(8):
-        await engine.tick(minutes=5)
+    for _ in range(6):
+        await engine.tick(minutes=2)
     body = await look(client, made["id"])
     assert (body["status"], len(upstream.jobs)) == ("succeeded", 5)
     assert [video["status"] for video in body["data"]["videos"]] == ["succeeded"] * 5

@@ -13,19 +13,22 @@ from vidgate.constants import (
     MAX_BACKOFF,
     REFUSAL_TOLD,
     SUBMIT_TRIES,
-    UNREACHABLE_DEADLINE,
-    UNREACHABLE_TRIES,
 )
 from vidgate.db.attempts import AttemptStore, NewAttempt
 from vidgate.db.clock import Clock
-from vidgate.exceptions import NotSentError, RequestError, UnsupportedParameterError
+from vidgate.exceptions import (
+    ChannelBusyError,
+    NotSentError,
+    RequestError,
+    UnsupportedParameterError,
+)
 from vidgate.models.attempts import Attempt, Lease
 from vidgate.models.channels import Channel
 from vidgate.models.outcomes import Fault, FaultKind, Remedy
 from vidgate.models.requests import VideoRequest
-from vidgate.models.tasks import AttemptStatus, TaskStatus
+from vidgate.models.tasks import AttemptStatus, TaskError, TaskStatus
 from vidgate.providers.base import Provider
-from vidgate.services.attempts.faults import to_request_error, to_task_error
+from vidgate.services.attempts.faults import QUEUED_TOO_LONG, to_request_error, to_task_error
 from vidgate.services.attempts.maker import AttemptMaker
 from vidgate.services.attempts.submit_results import Held, Refused, Waits
 from vidgate.services.attempts.translation import translate
@@ -119,12 +122,9 @@ class Failover:
         moved = await self._elsewhere(attempt, lease, request, fault)
         if moved is not None:
             return moved
-        # A long wait for a slot is none for the provider: it has its tries all the same.
-        is_new = now < attempt.created_at + UNREACHABLE_DEADLINE
-        if is_patient() and (is_new or attempt.tries < UNREACHABLE_TRIES):
-            await self._wait(attempt, lease, attempt.last_reason or "", now=now)
-            return Waits()
-        return await self._give_up(attempt, lease, request, fault)
+        if not is_patient():
+            return await self._give_up(attempt, lease, request, fault)
+        return await self._wait_or_end(attempt, lease, attempt.last_reason or "", fault)
 
     async def refused(
         self,
@@ -149,14 +149,8 @@ class Failover:
                 return moved
         if fault.kind.remedy is Remedy.RETRY_HERE:
             attempt = replace(attempt, tries=attempt.tries + 1)
-            await self._wait(
-                attempt,
-                lease,
-                f"{fault.kind.value}: {fault.message}",
-                now=self._clock.now(),
-                least=fault.retry_after_seconds,
-            )
-            return Waits()
+            reason = f"{fault.kind.value}: {fault.message}"
+            return await self._wait_or_end(attempt, lease, reason, fault)
         return await self._give_up(attempt, lease, request, fault)
 
     async def leave(self, attempt: Attempt, lease: Lease, request: VideoRequest) -> Held | Waits:
@@ -192,6 +186,17 @@ class Failover:
             return Waits() if made.status is AttemptStatus.PENDING else Held(made, new.lease)
         return None
 
+    async def _wait_or_end(
+        self, attempt: Attempt, lease: Lease, reason: str, fault: Fault
+    ) -> Waits | Refused:
+        """Try again later, as long as the task may wait."""
+        now = self._clock.now()
+        if now < attempt.deadline_at:
+            await self._wait(attempt, lease, reason, now=now, least=fault.retry_after_seconds)
+            return Waits()
+        await self._end(attempt, lease, fault, QUEUED_TOO_LONG)
+        return Refused(ChannelBusyError())
+
     async def _wait(
         self,
         attempt: Attempt,
@@ -206,11 +211,9 @@ class Failover:
         wait = backoff * self._pace * self._random.uniform(0.8, 1.2)
         if least is not None:
             wait = max(wait, timedelta(seconds=min(least, 3600)))
-        await self._attempts.release(
-            replace(attempt, status=AttemptStatus.PENDING, due_at=now + wait, last_reason=reason),
-            lease,
-            now,
-        )
+        due_at = min(now + wait, attempt.deadline_at)  # when its wait ends at the latest
+        waits = replace(attempt, status=AttemptStatus.PENDING, due_at=due_at, last_reason=reason)
+        await self._attempts.release(waits, lease, now)
 
     async def _back_to_busy(
         self, attempt: Attempt, lease: Lease, request: VideoRequest, fault: Fault
@@ -251,6 +254,7 @@ class Failover:
             request=request,
             translation=translation,
             now=self._clock.now(),
+            deadline_at=attempt.deadline_at,
         )
 
     async def _give_up(
@@ -259,18 +263,21 @@ class Failover:
         can_wait = fault.kind.remedy is not Remedy.FINAL
         if can_wait and await self._back_to_busy(attempt, lease, request, fault):
             return Waits()
+        await self._end(attempt, lease, fault, to_task_error(fault))
+        known = self._providers[attempt.provider].capabilities.models
+        is_known = attempt.upstream_model in known
+        return Refused(to_request_error(fault, knows_model=is_known))
+
+    async def _end(self, attempt: Attempt, lease: Lease, fault: Fault, error: TaskError) -> None:
         now = self._clock.now()
         final = await self._attempts.finish(
             attempt,
             lease,
             status=AttemptStatus.FAILED,
             fault=fault,
-            error=to_task_error(fault),
+            error=error,
             told_at=now + REFUSAL_TOLD,
             now=now,
         )
         if final:
             self._metrics.task(attempt.provider, TaskStatus.FAILED.value)
-        known = self._providers[attempt.provider].capabilities.models
-        is_known = attempt.upstream_model in known
-        return Refused(to_request_error(fault, knows_model=is_known))

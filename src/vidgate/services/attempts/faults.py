@@ -16,6 +16,7 @@ from vidgate.models.tasks import TaskError
 
 __all__ = [
     "NO_ANSWER",
+    "QUEUED_TOO_LONG",
     "UNCLEAR_ANSWER",
     "UNKNOWN_OUTCOME",
     "in_clients_words",
@@ -35,6 +36,11 @@ UNKNOWN_OUTCOME = TaskError(
     "The connection to the provider broke while the task was being submitted, and the provider "
     "cannot tell whether it was accepted. It was not submitted again, so that nothing is paid "
     "twice.",
+)
+
+QUEUED_TOO_LONG = TaskError(
+    "queue_timeout",
+    "No provider could take the task within the time that it may wait; submit it again.",
 )
 
 _UNCLEAR_OUTCOME = TaskError(

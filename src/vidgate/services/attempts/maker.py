@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from vidgate.constants import LEASE_MARGIN, QUEUE_DEADLINE
+from vidgate.constants import LEASE_MARGIN
 from vidgate.db.attempts import NewAttempt
 from vidgate.models.attempts import Attempt, Lease
 from vidgate.models.channels import Channel
@@ -54,10 +54,22 @@ class AttemptMaker:
         request: VideoRequest,
         translation: Translation,
         now: datetime,
+        deadline_at: datetime,
         number: int = 1,
         position: int = 0,
     ) -> NewAttempt:
-        """Make an attempt at a channel, with a lease that outlasts its submit."""
+        """Make an attempt at a channel, with a lease that outlasts its submit.
+
+        Args:
+            task_id: Of what task.
+            channel: Where.
+            request: What the client asked for.
+            translation: What was made of it for the channel.
+            now: Database time.
+            deadline_at: How long it may wait: as long as its task may, at whatever channels.
+            number: 1 for the first of its output.
+            position: Of the output.
+        """
         deadline = self.submit_deadline(channel.provider, request)
         ends = now + deadline
         identifier = new_id()
@@ -79,7 +91,7 @@ class AttemptMaker:
                 usual=self._usual(channel.provider, translation),
             ),
             created_at=now,
-            deadline_at=now + QUEUE_DEADLINE,
+            deadline_at=deadline_at,
             submit_ends_at=ends,
             lease=Lease(new_id(), ends + LEASE_MARGIN),
             max_concurrency=channel.max_concurrency,

@@ -32,11 +32,16 @@ from vidgate.models.channels import OnUnknown
 from vidgate.models.ids import new_id, public_id
 from vidgate.models.outcomes import Fault, FaultKind, Found, Submission, UpstreamRef
 from vidgate.models.requests import VideoRequest
-from vidgate.models.tasks import AttemptStatus, TaskError, TaskStatus
+from vidgate.models.tasks import AttemptStatus, TaskStatus
 from vidgate.providers.base import Finds, LostSubmit, Provider, SubmitIds, Translation
 from vidgate.providers.transport.client import Pool
 from vidgate.services.attempts.failover import Failover
-from vidgate.services.attempts.faults import NO_ANSWER, UNKNOWN_OUTCOME, to_unknown_outcome
+from vidgate.services.attempts.faults import (
+    NO_ANSWER,
+    QUEUED_TOO_LONG,
+    UNKNOWN_OUTCOME,
+    to_unknown_outcome,
+)
 from vidgate.services.attempts.maker import AttemptMaker
 from vidgate.services.attempts.pacing import backoff
 from vidgate.services.attempts.submitting import Submitter
@@ -53,10 +58,6 @@ _log = structlog.get_logger(__name__)
 
 _PAGES = 20
 """Pages of a provider's list that are read in one go; the next round goes on behind them."""
-
-_QUEUED_TOO_LONG = TaskError(
-    "queue_timeout", "No slot became free for the task in time; submit it again."
-)
 
 
 class Recoverer:
@@ -118,7 +119,7 @@ class Recoverer:
         """End an attempt in state `PENDING` whose deadline has passed."""
         now = self._clock.now()
         final = await self._attempts.finish(
-            attempt, lease, status=AttemptStatus.FAILED, error=_QUEUED_TOO_LONG, now=now
+            attempt, lease, status=AttemptStatus.FAILED, error=QUEUED_TOO_LONG, now=now
         )
         self._failed(attempt, final=final)
 
@@ -284,6 +285,7 @@ class Recoverer:
             request=request,
             translation=translation,
             now=self._clock.now(),
+            deadline_at=attempt.deadline_at,
         )
         # A server that knows submits by our id, as a vidgate does, answers with the first job.
         new = replace(new, correlation=attempt.correlation)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from vidgate.config import Settings, provider_setting, provider_variable
@@ -156,6 +156,7 @@ class Provisioning:
         models: tuple[str, ...] = (),
         expires_at: datetime | None = None,
         strict: bool = False,
+        queue_wait: timedelta | None = None,
         by: Author = ITSELF,
     ) -> tuple[Token, str]:
         """Make a token and its key, which is not kept and cannot be shown again.
@@ -176,6 +177,7 @@ class Provisioning:
             models=models,
             expires_at=expires_at,
             strict=strict,
+            queue_wait=queue_wait,
             author=by,
         )
         if token is None:  # 256 random bits do not repeat

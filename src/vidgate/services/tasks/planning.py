@@ -1,11 +1,14 @@
 """From what a client asks for to what is stored of it: checked, resolved, routed, translated."""
 
 import asyncio
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 from vidgate.config import Network
+from vidgate.constants import QUEUE_WAIT_MOST
 from vidgate.db.attempts import NewAttempt
 from vidgate.db.clock import Clock
 from vidgate.db.documents import write_request
@@ -16,7 +19,7 @@ from vidgate.models.channels import Channel
 from vidgate.models.ids import DatedIds
 from vidgate.models.requests import VideoRequest
 from vidgate.providers.base import Provider, Translation
-from vidgate.providers.field_meanings import CALLBACK_URL, FieldMeanings
+from vidgate.providers.field_meanings import CALLBACK_URL, QUEUE_WAIT, FieldMeanings
 from vidgate.providers.transport.guard import UnsafeUrlError, check_url
 from vidgate.services.attempts.maker import AttemptMaker
 from vidgate.services.attempts.translation import facts_document, translate
@@ -31,6 +34,7 @@ _MODEL_FIELDS = ("model_name", "model")
 """Members of `metadata` that name a model, the first one found wins."""
 
 _MODEL_CHARACTERS = 200
+_SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +45,13 @@ class Prepared:
         request: With the model that is asked for, and the provider's ids for ours.
         echo: What the client gets back as it sent it.
         callback_url: Where it wants to be told, `None` for nowhere.
+        queue_wait: How long it may wait for a place.
     """
 
     request: VideoRequest
     echo: Mapping[str, Any]
     callback_url: str | None
+    queue_wait: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,7 @@ class Planner:
     """Makes of a request what can be stored. Nothing is written, and no provider is asked.
 
     Args:
+        queue_wait: How long a task may wait for a place, unless its token or it says otherwise.
         allowed_networks: Private networks that a webhook may be in.
     """
 
@@ -87,6 +94,7 @@ class Planner:
         maker: AttemptMaker,
         names: VideoNames,
         clock: Clock,
+        queue_wait: timedelta,
         allowed_networks: tuple[Network, ...] = (),
     ) -> None:
         self._router = router
@@ -96,6 +104,7 @@ class Planner:
         self._names = names
         self._clock = clock
         self._ids = DatedIds()
+        self._queue_wait = queue_wait
         self._allowed_networks = allowed_networks
 
     async def prepare(
@@ -114,15 +123,19 @@ class Planner:
         check_token(caller, self._clock.now())
         model = _asked_model(request)
         callback_url = self._callback_url(request)
+        queue_wait = _asked_queue_wait(request)
+        if queue_wait is None:
+            own_wait = caller.token.queue_wait
+            queue_wait = self._queue_wait if own_wait is None else own_wait
         echoes = self._field_meanings.echoes
         own_echo = {name: value for name, value in request.metadata.items() if name in echoes}
         echo = {**own_echo, **echo}
         _check_echo(echo, echoes)
-        own = {*_MODEL_FIELDS, CALLBACK_URL}
+        own = {*_MODEL_FIELDS, CALLBACK_URL, QUEUE_WAIT}
         metadata = {key: value for key, value in request.metadata.items() if key not in own}
         request = replace(request, model=model, metadata=metadata)
         request = await self._names.resolve(request, caller.account_id)
-        return Prepared(request, echo, callback_url)
+        return Prepared(request, echo, callback_url, queue_wait)
 
     async def plan(self, caller: Caller, prepared: Prepared, *, dialect: str) -> Plan:
         """Find channels that can honour a request, and write down what is to be stored.
@@ -168,6 +181,7 @@ class Planner:
                 request=request,
                 translation=translation,
                 now=now,
+                deadline_at=now + prepared.queue_wait,
             )
             return Option(attempt, translation)
 
@@ -242,6 +256,22 @@ def _asked_model(request: VideoRequest) -> str:
             )
         return value
     return request.model
+
+
+def _asked_queue_wait(request: VideoRequest) -> timedelta | None:
+    asked = request.metadata.get(QUEUE_WAIT)
+    if asked is None or asked == "":
+        return None
+    most = int(QUEUE_WAIT_MOST.total_seconds())
+    is_number = isinstance(asked, int | float) and not isinstance(asked, bool)
+    if is_number or (isinstance(asked, str) and _SECONDS.fullmatch(asked)):
+        seconds = float(asked)
+        if 0 <= seconds <= most:
+            return timedelta(seconds=seconds)
+    param = f"metadata.{QUEUE_WAIT}"
+    raise InvalidParameterError(
+        f"{param} must be a number of seconds from 0 to {most}.", param=param
+    )
 
 
 def _check_echo(echo: Mapping[str, Any], longest: Mapping[str, int | None]) -> None:

@@ -44,6 +44,7 @@ _BY_WORD = MappingProxyType(
         (404, "task_not_found"): 1201,
         (404, "session_not_found"): 1201,
         (429, "too_many_tasks"): 1303,
+        (429, "channel_busy"): 1303,
     }
 )
 """By our status and code, where the status alone does not tell."""

@@ -107,7 +107,7 @@ router = APIRouter()
             "headers": POLL_HEADERS_DOCUMENTED | NOTES_DOCUMENTED | APPLIED_DOCUMENTED,
             "content": {"application/json": {"example": EXAMPLE_CREATED}},
         },
-        **error_answers(400, 401, 403, 404, 405, 409, 413, 422, 500, 502, 503),
+        **error_answers(400, 401, 403, 404, 405, 409, 413, 422, 429, 500, 502, 503),
     },
     openapi_extra=request_body(GenerationRequest, form=_FORM)
     | {"parameters": [PREFER_WAIT, CANCEL_AFTER, PARAMETER]},
