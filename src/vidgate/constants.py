@@ -3,6 +3,12 @@
 from datetime import timedelta
 
 __all__ = [
+    "BREAKER_FAULTS",
+    "BREAKER_MAX_PAUSE",
+    "BREAKER_PAUSE",
+    "BREAKER_PROBE",
+    "BREAKER_RATE",
+    "BREAKER_WINDOW",
     "CACHE_REFRESH",
     "CACHE_STALE",
     "CACHE_WINDOW",
@@ -26,10 +32,14 @@ __all__ = [
     "FOLLOW_LIMIT",
     "FULL_CHANNEL_RETRY",
     "HEAVY_BYTES",
+    "LEARNED_DECREASE",
+    "LEARNED_QUIET",
     "LEASE_MARGIN",
     "LIST_BYTES",
     "LOOKS_PER_CHANNEL",
     "MAX_BACKOFF",
+    "NOTICE_RETRY",
+    "NOTICE_TIMEOUT",
     "POLLS_LEAST",
     "POLLS_MOST",
     "POLLS_PER_CHANNEL",
@@ -48,6 +58,24 @@ __all__ = [
     "VIEW_MOST_BYTES",
     "VIEW_SHARE",
 ]
+
+BREAKER_WINDOW = timedelta(minutes=1)
+"""How far back a process looks at the submits of a channel."""
+
+BREAKER_FAULTS = 5
+"""So many faults in that time, and"""
+
+BREAKER_RATE = 0.5
+"""such a part of all submits: then the channel gets no work for a while."""
+
+BREAKER_PAUSE = timedelta(seconds=5)
+"""Until the first probe; twice as long after each that fails."""
+
+BREAKER_MAX_PAUSE = timedelta(minutes=5)
+"""Where that ends: a provider that is back is noticed after so long."""
+
+BREAKER_PROBE = timedelta(minutes=3)
+"""After which another probe may be made if nothing came of one: longer than most submits take."""
 
 CACHE_REFRESH = timedelta(seconds=0.5)
 """How often a process re-reads changed accounts, tokens and channels: a change is in force within a
@@ -121,6 +149,18 @@ UNCLEAR_DEADLINE = timedelta(minutes=30)
 
 QUEUE_WAIT_MOST = timedelta(days=7)
 """The longest wait for a place that a request may ask for."""
+
+LEARNED_DECREASE = 0.9
+"""What is left of the jobs that a provider had when it said that one more is too many: a small cap
+stays as it is, since that is what it took, and a large one leaves some room."""
+
+LEARNED_QUIET = timedelta(minutes=1)
+"""Without such a refusal for so long one job more is tried."""
+
+NOTICE_RETRY = timedelta(minutes=1)
+"""Until it is tried again to tell the operator of a channel."""
+
+NOTICE_TIMEOUT = timedelta(seconds=15)
 
 FULL_CHANNEL_RETRY = timedelta(seconds=5)
 """Until a channel that said it is full or too busy is tried again; doubled each time."""

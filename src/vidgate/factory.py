@@ -44,6 +44,7 @@ from vidgate.services.attempts.recovering import Recoverer
 from vidgate.services.attempts.submitting import Submitter
 from vidgate.services.attempts.video_header import Prober
 from vidgate.services.attempts.worker import Worker
+from vidgate.services.channels.breaker import Breaker
 from vidgate.services.channels.catalogue import Catalogue
 from vidgate.services.channels.channel_test import ChannelChecker
 from vidgate.services.channels.directory import Directory
@@ -171,10 +172,15 @@ async def open_checker(operator: OperatorContext) -> AsyncIterator[ChannelChecke
     try:
         await clock.sync(operator.database)
         directory = _build_directory(operator, clock)
+        breaker = Breaker(states=operator.channel_states, directory=directory, clock=clock)
         yield ChannelChecker(
             channels=operator.channels,
+            states=operator.channel_states,
             providers=operator.providers,
-            upstream=Upstream(directory=directory, client=client, clock=clock),
+            upstream=Upstream(
+                directory=directory, client=client, clock=clock, breaker=breaker, metrics=Metrics()
+            ),
+            clock=clock,
         )
     finally:
         await client.aclose()
@@ -402,7 +408,19 @@ class _Parts:
 
     @cached_property
     def _upstream(self) -> Upstream:
-        return Upstream(directory=self.directory, client=self._client, clock=self._clock)
+        return Upstream(
+            directory=self.directory,
+            client=self._client,
+            clock=self._clock,
+            breaker=self._breaker,
+            metrics=self.metrics,
+        )
+
+    @cached_property
+    def _breaker(self) -> Breaker:
+        return Breaker(
+            states=self._operator.channel_states, directory=self.directory, clock=self._clock
+        )
 
     @cached_property
     def catalogue(self) -> Catalogue:
@@ -497,6 +515,7 @@ class _Parts:
             submitter=self._submitter,
             poller=self._poller,
             recoverer=self._recoverer,
+            breaker=self._breaker,
             clock=self._clock,
         )
 
@@ -765,6 +784,7 @@ def _build_directory(operator: OperatorContext, clock: Clock) -> Directory:
     return Directory(
         accounts=operator.accounts,
         channels=operator.channels,
+        states=operator.channel_states,
         box=operator.box,
         clock=clock,
         monotonic=time.monotonic,

@@ -16,6 +16,7 @@ from vidgate.config import Settings
 from vidgate.db.accounts import AccountStore
 from vidgate.db.acts import ActStore
 from vidgate.db.attempts import AttemptStore
+from vidgate.db.channel_states import ChannelStateStore
 from vidgate.db.channels import ChannelStore
 from vidgate.db.deliveries import DeliveryStore
 from vidgate.db.embedded import EmbeddedServer
@@ -46,6 +47,7 @@ class OperatorContext:
     providers: Mapping[str, Provider]
     accounts: AccountStore
     channels: ChannelStore
+    channel_states: ChannelStateStore
     tasks: TaskStore
     attempts: AttemptStore
     deliveries: DeliveryStore
@@ -126,6 +128,7 @@ async def open_operator_context(
             providers=providers,
             accounts=accounts,
             channels=channels,
+            channel_states=ChannelStateStore(database),
             tasks=TaskStore(database),
             attempts=AttemptStore(database),
             deliveries=DeliveryStore(database),

@@ -1,9 +1,12 @@
+import asyncio
 import io
 from typing import Any
 
 import pytest
+from sqlalchemy import text as sql
 from tests.cli.conftest import Cli
 
+from vidgate.db.engine import Database, Statement
 from vidgate.providers.registry import PROVIDERS, provider_names
 
 KEY = "a-very-secret-key"
@@ -29,10 +32,14 @@ def test_a_channel_has_its_provider_s_defaults(cli: Cli) -> None:
         "priority": 0,
         "weight": 1,
         "max_concurrency": None,
+        "learned_concurrency": None,
         "on_unknown": "fail",
         "has_callback_secret": False,
         "has_proxy": False,
         "enabled": True,
+        "state": "ok",
+        "reason": None,
+        "since": None,
     }
 
 
@@ -176,3 +183,35 @@ def test_a_base_url_ends_before_the_api_prefix(cli: Cli, provider: str, prefix: 
 
 def test_a_demo_keeps_away_from_a_database_of_others(cli: Cli) -> None:
     assert "unset VIDGATE_DATABASE_URL" in cli("demo").sentence
+
+
+BROKEN = Statement(
+    sql(
+        "INSERT INTO channel_states (channel_id, state, reason, since, learned_cap)"
+        " SELECT id, 'balance', 'no money left', now(), 3 FROM channels"
+    )
+)
+
+
+def test_what_is_wrong_with_a_channel_is_shown_everywhere(cli: Cli, database_url: str) -> None:
+    async def breaks() -> None:
+        database = await Database.connect(database_url)
+        await database.execute(BROKEN)
+        await database.aclose()
+
+    add(cli)
+    asyncio.run(breaks())
+
+    told = [
+        cli("channel", "list", "--json").json[0],
+        cli("channel", "show", "main", "--json").json,
+        cli("channel", "set", "main", "--priority", "2", "--json").json,
+    ]
+    for one in told:
+        assert (one["state"], one["reason"]) == ("balance", "no money left")
+        assert one["learned_concurrency"] == 3
+        assert one["since"]
+    assert "no money left" in cli("channel", "list").out
+
+    enabled = cli("channel", "enable", "main", "--json").json
+    assert (enabled["state"], enabled["reason"]) == ("ok", None)

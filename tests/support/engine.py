@@ -23,9 +23,12 @@ from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import TaskSnapshot
 from vidgate.providers.transport.client import UpstreamClient
 from vidgate.providers.transport.guard import GuardedFetcher
+from vidgate.services.channels.breaker import Breaker
+from vidgate.services.channels.directory import Directory
+from vidgate.services.channels.upstream import Upstream
 from vidgate.services.tasks.creating import Created
 
-__all__ = ["KEYS", "SECRET_KEY", "Engine", "open_engine"]
+__all__ = ["KEYS", "SECRET_KEY", "Engine", "build_upstream", "open_engine"]
 
 SECRET_KEY = "dGVzdC1zZWNyZXQta2V5LW9mLTMyLWJ5dGVzLWxvbmc="
 
@@ -116,3 +119,20 @@ async def open_engine(
         await services.task_creator.drain(configured.shutdown_grace)
     await client.aclose()
     await fetcher.aclose()
+
+
+def build_upstream(
+    engine: Engine, client: UpstreamClient, directory: Directory | None = None
+) -> Upstream:
+    """The way to the providers over another client."""
+    directory = directory or engine.services.directory
+    breaker = Breaker(
+        states=engine.operator.channel_states, directory=directory, clock=engine.clock
+    )
+    return Upstream(
+        directory=directory,
+        client=client,
+        clock=engine.clock,
+        breaker=breaker,
+        metrics=engine.services.metrics,
+    )

@@ -1,6 +1,7 @@
 """`vidgate channel …`."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
@@ -81,9 +82,15 @@ def _read_keys(*given: str | None) -> tuple[str | None, ...]:
     return tuple(None if one is None else read_key(one) for one in given)
 
 
+async def _with_health(operator: "OperatorContext", channel: Channel) -> Channel:
+    health = await operator.channel_states.all()
+    return replace(channel, health=health.get(channel.id, channel.health))
+
+
 def _change(channel: str, changes: ChannelChanges, reason: str | None, *, as_json: bool) -> None:
     async def change(operator: "OperatorContext") -> Channel:
-        return await operator.provisioning.change_channel(channel, changes, author(reason))
+        changed = await operator.provisioning.change_channel(channel, changes, author(reason))
+        return await _with_health(operator, changed)
 
     print_one(channel_document(with_operator(change)), as_json=as_json)
 
@@ -143,13 +150,26 @@ def list_channels(*, as_json: JsonOption = False) -> None:
     """List the channels, oldest first."""
 
     async def read(operator: "OperatorContext") -> list[Channel]:
-        return await operator.channels.all()
+        return [await _with_health(operator, channel) for channel in await operator.channels.all()]
 
     documents = [channel_document(channel) for channel in with_operator(read)]
     if as_json:
         print_json(documents)
     else:
-        columns = ("name", "provider", "enabled", "models", "priority", "weight", "base_url")
+        columns = (
+            "name",
+            "provider",
+            "enabled",
+            "state",
+            "reason",
+            "since",
+            "max_concurrency",
+            "learned_concurrency",
+            "models",
+            "priority",
+            "weight",
+            "base_url",
+        )
         print_table(columns, documents)
 
 
@@ -158,7 +178,8 @@ def show_channel(channel: _Channel, *, as_json: JsonOption = False) -> None:
     """Show a channel without its key, and who changed what of it."""
 
     async def read(operator: "OperatorContext") -> dict[str, Any]:
-        document = channel_document(await operator.provisioning.channel(channel))
+        found = await operator.provisioning.channel(channel)
+        document = channel_document(await _with_health(operator, found))
         acts = await operator.acts.of(document["id"])
         return {**document, "acts": [act_document(act) for act in acts]}
 

@@ -97,10 +97,14 @@ def channel_document(channel: Channel) -> dict[str, Any]:
         "priority": channel.priority,
         "weight": channel.weight,
         "max_concurrency": channel.max_concurrency,
+        "learned_concurrency": channel.health.learned_cap,
         "on_unknown": channel.on_unknown.value,
         "has_callback_secret": channel.callback_secret is not None,
         "has_proxy": channel.proxy is not None,
         "enabled": channel.enabled,
+        "state": channel.health.state.value,
+        "reason": mask(channel.health.reason) if channel.health.reason else None,
+        "since": _unix(channel.health.since),
         "created_at": _unix(channel.created_at),
     }
 

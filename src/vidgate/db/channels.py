@@ -22,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 
 from vidgate.db.acts import write_act, write_change
+from vidgate.db.channel_states import put_back
 from vidgate.db.engine import Database, Record, Statement, Transaction
 from vidgate.db.tables import access_keys, channels, credentials, facts, webhook_secrets
 from vidgate.models.acts import ITSELF, Act, Author
@@ -171,6 +172,7 @@ class ChannelStore:
         change: Callable[[Channel], Channel],
         *,
         secret: bytes | None = None,
+        puts_back: bool = False,
         act: str,
         author: Author = ITSELF,
     ) -> Channel | None:
@@ -183,6 +185,7 @@ class ChannelStore:
             channel_id: Which.
             change: From what it is to what it shall be.
             secret: The new key, encrypted; `None` for the one it has.
+            puts_back: Whether it gets work again, whatever was wrong; so it does with a new key.
             act: What it is written down as.
             author: Who changes it.
 
@@ -207,6 +210,8 @@ class ChannelStore:
                     secret = stored["secret"]
                 after = replace(after, credential_id=new_id())
                 await _store_credential(transaction, after, secret)
+            if after.credential_id != before.credential_id or puts_back:
+                await put_back(transaction, channel_id)
             if after != before:
                 await transaction.execute(
                     _WRITE, id=channel_id, removed=after.removed, **_to_binds(after)

@@ -38,6 +38,7 @@ __all__ = [
     "admin_acts",
     "attempts",
     "balances",
+    "channel_states",
     "channels",
     "copies",
     "credentials",
@@ -222,6 +223,23 @@ channels = Table(
     CheckConstraint("weight >= 0", name="weight"),
     CheckConstraint("max_concurrency > 0", name="max_concurrency"),
     Index("channels_name_key", "name", unique=True, postgresql_where=text("removed_at IS NULL")),
+)
+
+channel_states = Table(
+    "channel_states",
+    metadata,
+    Column("channel_id", Uuid, ForeignKey("channels.id"), primary_key=True),
+    Column("state", Text, nullable=False, server_default=text("'ok'")),
+    Column("reason", Text),
+    _time("since"),
+    Column("openings", Integer, nullable=False, server_default=text("0")),
+    Column("probe_at", DateTime(timezone=True), comment="when it may be tried again"),
+    Column("learned_cap", Integer, comment="jobs at once that the provider took"),
+    _time("learned_at"),
+    Column("notice_at", DateTime(timezone=True), comment="null: nothing to tell"),
+    CheckConstraint("state IN ('ok', 'open', 'half_open', 'credential', 'balance')", name="state"),
+    CheckConstraint("learned_cap > 0", name="learned_cap"),
+    comment="How each channel does, for all processes; without a row it does well.",
 )
 
 credentials = Table(

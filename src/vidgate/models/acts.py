@@ -56,11 +56,12 @@ def compare(before: Any, after: Any) -> tuple[dict[str, Any] | None, dict[str, A
         before: A dataclass, `None` where the thing is new.
         after: Another of the same class.
     """
+    members = [one for one in fields(after) if one.compare]
     if before is None:
-        return None, {one.name: _to_json(getattr(after, one.name)) for one in fields(after)}
+        return None, {one.name: _to_json(getattr(after, one.name)) for one in members}
     old: dict[str, Any] = {}
     new: dict[str, Any] = {}
-    for one in fields(after):
+    for one in members:
         was, is_now = getattr(before, one.name), getattr(after, one.name)
         if was != is_now:
             old[one.name], new[one.name] = _to_json(was), _to_json(is_now)

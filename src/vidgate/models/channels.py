@@ -10,7 +10,15 @@ from uuid import UUID
 
 from pydantic import SecretStr
 
-__all__ = ["Channel", "ChannelAccess", "ChannelChanges", "NewChannel", "OnUnknown"]
+__all__ = [
+    "Channel",
+    "ChannelAccess",
+    "ChannelChanges",
+    "ChannelHealth",
+    "ChannelState",
+    "NewChannel",
+    "OnUnknown",
+]
 
 
 class OnUnknown(StrEnum):
@@ -18,6 +26,40 @@ class OnUnknown(StrEnum):
 
     FAIL = "fail"
     RESUBMIT = "resubmit"
+
+
+class ChannelState(StrEnum):
+    """Whether a channel takes work."""
+
+    OK = "ok"
+    OPEN = "open"
+    """Its provider fails too often: work waits, until a probe goes well."""
+    HALF_OPEN = "half_open"
+    """That probe is under way."""
+    CREDENTIAL = "credential"
+    """Its key was refused: it counts as disabled until the operator has done something."""
+    BALANCE = "balance"
+    """Likewise: its account has no money."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelHealth:
+    """How a channel does.
+
+    Attributes:
+        reason: Why it is not `OK`, in words.
+        since: When that began, or ended.
+        probe_at: When it may be tried again; while that is done, when somebody else may.
+        learned_cap: Jobs at once that its provider took, `None` where it never said too many.
+        learned_at: When that was learnt or changed.
+    """
+
+    state: ChannelState = ChannelState.OK
+    reason: str | None = None
+    since: datetime | None = None
+    probe_at: datetime | None = None
+    learned_cap: int | None = None
+    learned_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +89,7 @@ class Channel:
         callback_secret: What the provider signs callbacks with, encrypted; `None` if there is none.
         proxy: The URL of the proxy that leads to the provider, encrypted; `None` to go directly.
         removed: Kept for the attempts that were made with it; never chosen again.
+        health: How it does; nothing that its operator sets.
     """
 
     id: UUID
@@ -65,6 +108,26 @@ class Channel:
     proxy: bytes | None = field(default=None, repr=False)
     removed: bool = False
     created_at: datetime | None = None
+    health: ChannelHealth = field(default=ChannelHealth(), compare=False)
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether new attempts may be made at it."""
+        is_out = self.health.state in {ChannelState.CREDENTIAL, ChannelState.BALANCE}
+        return self.enabled and not self.removed and not is_out
+
+    @property
+    def is_open(self) -> bool:
+        """Whether work waits until its provider is seen to work again."""
+        return self.health.state in {ChannelState.OPEN, ChannelState.HALF_OPEN}
+
+    @property
+    def cap(self) -> int | None:
+        """Jobs at once for the time being, `None` for no limit."""
+        if self.is_open:
+            return 0
+        caps = [one for one in (self.max_concurrency, self.health.learned_cap) if one is not None]
+        return min(caps, default=None)
 
     def lists(self, model: str) -> bool:
         """Whether the operator names this model, by pattern or as the origin of a mapping."""

@@ -1,6 +1,7 @@
 """What the process counts, in Prometheus' form."""
 
 import os
+from contextlib import AbstractContextManager
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -39,6 +40,9 @@ _REQUEST_BUCKETS = (
 
 _LAG_BUCKETS = (0.25, 0.5, 1, 2, 3, 5, 7.5, 10, 15, 20, 30, 60, 120, 300)
 """Seconds between a provider's finish and our knowing."""
+
+_UPSTREAM_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120)
+"""Seconds: a poll is answered in a tenth, a submit with pictures may take a minute."""
 
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 
@@ -91,6 +95,14 @@ class Metrics:
             namespace=_NAMESPACE,
             registry=registry,
             buckets=_LAG_BUCKETS,
+        )
+        self._upstream = Histogram(
+            "upstream_seconds",
+            "How long providers took to answer, by channel and by what was asked.",
+            ("channel", "call"),
+            namespace=_NAMESPACE,
+            registry=registry,
+            buckets=_UPSTREAM_BUCKETS,
         )
         self._writable = Gauge(
             "database_writable",
@@ -188,6 +200,11 @@ class Metrics:
     def detected(self, provider: str, lag_seconds: float) -> None:
         """Note how long a job may have been finished before we knew."""
         self._lag.labels(provider).observe(lag_seconds)
+
+    def upstream(self, channel: str, call: str) -> AbstractContextManager[object]:
+        """Time a conversation with a provider, however it ends."""
+        timed: AbstractContextManager[object] = self._upstream.labels(channel, call).time()
+        return timed
 
     def task(self, provider: str, status: str) -> None:
         """Count a task that reached a final state."""

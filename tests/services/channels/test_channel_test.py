@@ -8,17 +8,16 @@ from typing import Any
 import httpx
 import pytest
 from pydantic import SecretStr
-from tests.support.engine import KEYS, Engine
+from tests.support.engine import KEYS, Engine, build_upstream
 from tests.support.proxies import SocksProxy, proxy_server
 from typing_extensions import override
 
 from vidgate.exceptions import ConfigurationError, ProviderProtocolError
-from vidgate.models.channels import ChannelAccess
+from vidgate.models.channels import ChannelAccess, ChannelState
 from vidgate.providers.base import Call, ProbeAnswer
 from vidgate.providers.kling import Kling
 from vidgate.providers.transport.client import UpstreamClient
 from vidgate.services.channels.channel_test import ChannelCheck, ChannelChecker
-from vidgate.services.channels.upstream import Upstream
 
 
 class ProbedKling(Kling):
@@ -56,10 +55,10 @@ def checker(engine: Engine, client: UpstreamClient | None = None) -> ChannelChec
     mocked = UpstreamClient(transport_factory=lambda: httpx.MockTransport(handler))
     return ChannelChecker(
         channels=engine.operator.channels,
+        states=engine.operator.channel_states,
         providers=providers,
-        upstream=Upstream(
-            directory=engine.services.directory, client=client or mocked, clock=engine.clock
-        ),
+        upstream=build_upstream(engine, client or mocked),
+        clock=engine.clock,
     )
 
 
@@ -67,6 +66,25 @@ async def answered(engine: Engine, **answer: Any) -> ChannelCheck:
     await engine.channel("kling")
     engine.router.get("http://kling.test/account").mock(**answer)
     return await checker(engine).check("kling")
+
+
+@pytest.mark.parametrize(("status", "state"), [(200, ChannelState.OK), (401, ChannelState.BALANCE)])
+async def test_one_that_works_gets_work_again(
+    engine: Engine, status: int, state: ChannelState
+) -> None:
+    channel = await engine.channel("kling")
+    await engine.operator.channel_states.take_out(
+        channel.id,
+        ChannelState.BALANCE,
+        "no money",
+        credential_id=channel.credential_id,
+        now=engine.clock.now(),
+    )
+    engine.router.get("http://kling.test/account").mock(return_value=httpx.Response(status))
+
+    await checker(engine).check("kling")
+
+    assert (await engine.operator.channel_states.all())[channel.id].state is state
 
 
 async def test_a_channel_that_works(engine: Engine) -> None:

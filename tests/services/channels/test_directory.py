@@ -7,6 +7,7 @@ import pytest
 from tests.support.engine import KEYS, SECRET_KEY
 
 from vidgate.db.accounts import AccountStore
+from vidgate.db.channel_states import ChannelStateStore
 from vidgate.db.channels import ChannelStore
 from vidgate.db.clock import DatabaseClock
 from vidgate.db.engine import Database
@@ -55,6 +56,7 @@ async def directory(database: Database, box: SecretBox, seconds: Seconds) -> Dir
     directory = Directory(
         accounts=AccountStore(database),
         channels=ChannelStore(database),
+        states=ChannelStateStore(database),
         box=box,
         clock=clock,
         monotonic=seconds,
@@ -72,6 +74,7 @@ async def lost(database_url: str, box: SecretBox, seconds: Seconds) -> Directory
     directory = Directory(
         accounts=AccountStore(database),
         channels=ChannelStore(database),
+        states=ChannelStateStore(database),
         box=box,
         clock=clock,
         monotonic=seconds,

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from pydantic import SecretStr
-from tests.support.engine import KEYS, Engine
+from tests.support.engine import KEYS, Engine, build_upstream
 from tests.support.upstreams import MODELS
 from tests.support.upstreams import Upstream as Fake
 from typing_extensions import override
@@ -30,7 +30,7 @@ from vidgate.models.ids import new_id
 from vidgate.providers.base import Call
 from vidgate.providers.transport.client import UpstreamClient
 from vidgate.services.channels.directory import Directory
-from vidgate.services.channels.upstream import Line, Upstream
+from vidgate.services.channels.upstream import CallKind, Line, Upstream
 
 PROXY = "http://user:secret@proxy.test:3128"
 TEN_SECONDS = timedelta(seconds=10)
@@ -67,7 +67,7 @@ async def client(engine: Engine) -> AsyncIterator[Client]:
 
 @pytest.fixture
 def upstream(engine: Engine, client: Client) -> Upstream:
-    return Upstream(directory=engine.services.directory, client=client, clock=engine.clock)
+    return build_upstream(engine, client)
 
 
 @pytest.fixture
@@ -105,7 +105,10 @@ def sent(engine: Engine) -> list[str]:
 
 
 async def test_an_answer_is_read(engine: Engine, upstream: Upstream, channel: Channel) -> None:
-    assert await upstream.ask(channel, one_step, within=TEN_SECONDS) == f"/{engine.clock.now():%H}"
+    assert (
+        await upstream.ask(channel, one_step, call=CallKind.POLL, within=TEN_SECONDS)
+        == f"/{engine.clock.now():%H}"
+    )
 
 
 async def test_two_steps_have_one_deadline(
@@ -118,7 +121,10 @@ async def test_two_steps_have_one_deadline(
 
         return step(access, "/first", read)
 
-    assert await upstream.ask(channel, two_steps, within=TEN_SECONDS) == "/first/second"
+    assert (
+        await upstream.ask(channel, two_steps, call=CallKind.POLL, within=TEN_SECONDS)
+        == "/first/second"
+    )
 
     assert sent(engine) == ["/first", "/first/second"]
     assert client.timeouts == [10, 3]
@@ -131,7 +137,7 @@ async def test_a_call_of_too_many_steps_is_given_up(
         return step(access, "/again", lambda _: endless(access, now))
 
     with pytest.raises(ProviderProtocolError, match="more than 4 steps"):
-        await upstream.ask(channel, endless, within=TEN_SECONDS)
+        await upstream.ask(channel, endless, call=CallKind.POLL, within=TEN_SECONDS)
 
     assert len(sent(engine)) == 4
 
@@ -141,7 +147,7 @@ async def test_what_has_no_time_left_is_not_sent(
 ) -> None:
     for within in (timedelta(), timedelta(seconds=-1)):
         with pytest.raises(NotSentError, match="No time"):
-            await upstream.ask(channel, one_step, within=within)
+            await upstream.ask(channel, one_step, call=CallKind.POLL, within=within)
 
     assert sent(engine) == []
 
@@ -157,7 +163,7 @@ async def test_a_step_without_time_is_not_sent(
         return step(access, "/first", read)
 
     with pytest.raises(NotSentError, match="No time"):
-        await upstream.ask(channel, two_steps, within=TEN_SECONDS)
+        await upstream.ask(channel, two_steps, call=CallKind.POLL, within=TEN_SECONDS)
 
     assert sent(engine) == ["/first"]
 
@@ -176,17 +182,18 @@ async def test_what_comes_before_the_first_step_is_within_the_deadline(
     directory = SlowDirectory(
         accounts=engine.operator.accounts,
         channels=engine.operator.channels,
+        states=engine.operator.channel_states,
         box=engine.operator.box,
         clock=engine.clock,
         monotonic=time.monotonic,
     )
-    upstream = Upstream(directory=directory, client=client, clock=engine.clock)
+    upstream = build_upstream(engine, client, directory)
 
     def slowly(access: ChannelAccess, now: datetime) -> Call[str]:
         engine.clock.advance(seconds=2)
         return one_step(access, now)
 
-    await upstream.ask(channel, slowly, within=TEN_SECONDS)
+    await upstream.ask(channel, slowly, call=CallKind.POLL, within=TEN_SECONDS)
 
     assert client.timeouts == [5]
 
@@ -199,7 +206,9 @@ async def test_a_heavy_call_is_written_in_a_thread(upstream: Upstream, channel: 
         return one_step(access, now)
 
     for in_thread in (False, True):
-        assert await upstream.ask(channel, write, within=TEN_SECONDS, in_thread=in_thread)
+        assert await upstream.ask(
+            channel, write, call=CallKind.POLL, within=TEN_SECONDS, in_thread=in_thread
+        )
 
     ours = threading.get_ident()
     assert [thread == ours for thread in threads] == [True, False]
@@ -216,7 +225,9 @@ async def test_a_mistake_in_writing_sends_nothing(
         raise KeyError("a secret")
 
     with pytest.raises(NotSentError) as caught:
-        await upstream.ask(channel, write, within=TEN_SECONDS, in_thread=in_thread)
+        await upstream.ask(
+            channel, write, call=CallKind.POLL, within=TEN_SECONDS, in_thread=in_thread
+        )
 
     assert str(caught.value) == "KeyError in the adapter."
     assert sent(engine) == []
@@ -243,7 +254,7 @@ async def test_a_mistake_in_reading_says_nothing_of_what_was_done(
         return step(access, "/first", read)
 
     with pytest.raises(ProviderProtocolError) as caught:
-        await upstream.ask(channel, write, within=TEN_SECONDS)
+        await upstream.ask(channel, write, call=CallKind.POLL, within=TEN_SECONDS)
 
     assert str(caught.value) == f"{type(mistake).__name__} in the adapter."
     assert sent(engine) == ["/first"]
@@ -254,7 +265,7 @@ async def test_a_mistake_in_sending_says_no_more(engine: Engine, upstream: Upstr
     engine.router.get(url__regex="^http://kling.test/").mock(side_effect=RuntimeError("a mistake"))
 
     with pytest.raises(ProviderProtocolError, match="RuntimeError in the adapter"):
-        await upstream.ask(channel, one_step, within=TEN_SECONDS)
+        await upstream.ask(channel, one_step, call=CallKind.POLL, within=TEN_SECONDS)
 
 
 async def test_what_is_wrong_with_a_request_is_told_as_it_is(
@@ -266,7 +277,7 @@ async def test_what_is_wrong_with_a_request_is_told_as_it_is(
         raise error
 
     with pytest.raises(ConfigurationError) as caught:
-        await upstream.ask(channel, write, within=TEN_SECONDS)
+        await upstream.ask(channel, write, call=CallKind.POLL, within=TEN_SECONDS)
 
     assert caught.value is error
     assert sent(engine) == []
@@ -284,7 +295,7 @@ async def test_what_an_answer_does_not_say_is_told_as_it_is(
         return step(access, "/first", read)
 
     with pytest.raises(ProviderProtocolError) as caught:
-        await upstream.ask(channel, write, within=TEN_SECONDS)
+        await upstream.ask(channel, write, call=CallKind.POLL, within=TEN_SECONDS)
 
     assert caught.value is error
 
@@ -303,7 +314,7 @@ async def test_no_answer_is_told_as_it_is(
     engine.router.get(url__regex="^http://kling.test/").mock(side_effect=failure)
 
     with pytest.raises(error) as caught:
-        await upstream.ask(channel, one_step, within=TEN_SECONDS)
+        await upstream.ask(channel, one_step, call=CallKind.POLL, within=TEN_SECONDS)
 
     assert type(caught.value) is error
 
@@ -316,7 +327,7 @@ async def test_a_channel_is_reached_with_its_key_by_its_proxy(
 ) -> None:
     engine.router.get(url__regex="^http://kling.test/").respond(200)
     channel = await engine.channel("kling", proxy=PROXY)
-    await upstream.ask(channel, one_step, within=TEN_SECONDS)
+    await upstream.ask(channel, one_step, call=CallKind.POLL, within=TEN_SECONDS)
 
     [call] = engine.router.calls
     assert call.request.headers["Authorization"] == f"Bearer {KEYS['kling']}"
@@ -327,7 +338,7 @@ async def test_a_channel_is_reached_with_its_key_by_its_proxy(
 async def test_a_channel_without_a_proxy_is_reached_directly(
     client: Client, upstream: Upstream, channel: Channel
 ) -> None:
-    await upstream.ask(channel, one_step, within=TEN_SECONDS)
+    await upstream.ask(channel, one_step, call=CallKind.POLL, within=TEN_SECONDS)
 
     [way] = client.ways
     assert way["proxy"] is None
@@ -359,7 +370,7 @@ async def test_a_channel_or_key_that_is_gone_is_the_operators_to_know(
     before = sent(engine)
 
     with pytest.raises(ConfigurationError, match="not in the database"):
-        await upstream.ask(attempt, one_step, within=TEN_SECONDS)
+        await upstream.ask(attempt, one_step, call=CallKind.POLL, within=TEN_SECONDS)
 
     assert sent(engine) == before
 

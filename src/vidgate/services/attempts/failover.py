@@ -33,7 +33,7 @@ from vidgate.services.attempts.maker import AttemptMaker
 from vidgate.services.attempts.submit_results import Held, Refused, Waits
 from vidgate.services.attempts.translation import translate
 from vidgate.services.channels.directory import Directory
-from vidgate.services.channels.routing import Router, is_usable
+from vidgate.services.channels.routing import Router
 from vidgate.services.metrics import Metrics
 
 __all__ = ["Failover"]
@@ -147,16 +147,21 @@ class Failover:
             moved = await self._elsewhere(attempt, lease, request, fault)
             if moved is not None:
                 return moved
-        if fault.kind.remedy is Remedy.RETRY_HERE:
+        if fault.kind.remedy is Remedy.RETRY_HERE or await self._is_waited_out(attempt, fault):
             attempt = replace(attempt, tries=attempt.tries + 1)
             reason = f"{fault.kind.value}: {fault.message}"
             return await self._wait_or_end(attempt, lease, reason, fault)
         return await self._give_up(attempt, lease, request, fault)
 
+    async def _is_waited_out(self, attempt: Attempt, fault: Fault) -> bool:
+        """Whether a failure of the provider's is one of many, so that all wait for their end."""
+        channel = await self._directory.channel(attempt.channel_id)
+        return fault.kind is FaultKind.FAULT and channel.is_open
+
     async def leave(self, attempt: Attempt, lease: Lease, request: VideoRequest) -> Held | Waits:
-        """Move a waiting attempt whose channel is disabled or removed; with no other it waits."""
-        fault = Fault(FaultKind.FAULT, "channel_off", "The channel was disabled or removed.")
-        moved = await self._elsewhere(attempt, lease, request, fault)
+        """Move a waiting attempt whose channel takes no work; with no other it waits."""
+        fault = Fault(FaultKind.FAULT, "channel_off", "The channel takes no work at the moment.")
+        moved = await self._elsewhere(attempt, lease, request, fault, to_open=False)
         if moved is not None:
             return moved
         attempt = replace(attempt, tries=attempt.tries + 1)
@@ -164,9 +169,23 @@ class Failover:
         return Waits()
 
     async def _elsewhere(
-        self, attempt: Attempt, lease: Lease, request: VideoRequest, fault: Fault
+        self,
+        attempt: Attempt,
+        lease: Lease,
+        request: VideoRequest,
+        fault: Fault,
+        *,
+        to_open: bool = True,
     ) -> Held | Waits | None:
-        """Go on at another channel; `None` if there is none that was not tried."""
+        """Go on at another channel; `None` if there is none that was not tried.
+
+        Args:
+            attempt: What ends here.
+            lease: Under which it is held.
+            request: What the client asked for.
+            fault: Why it ends.
+            to_open: Whether one will do whose provider fails at the moment, too.
+        """
         try:
             model = self._router.effective_model(request)
             candidates = await self._router.candidates(
@@ -176,7 +195,7 @@ class Failover:
             return None
         used = await self._attempts.channels_used(attempt.task_id, attempt.position)
         for channel in candidates:
-            if channel.id in used:
+            if channel.id in used or (channel.is_open and not to_open):
                 continue
             new = await self._next(attempt, request, channel)
             if new is None:
@@ -228,7 +247,7 @@ class Failover:
             if earlier.position != attempt.position or earlier.fault_kind not in busy:
                 continue
             channel = await self._directory.channel(earlier.channel_id)
-            if not is_usable(channel):
+            if not channel.is_usable:
                 continue
             new = await self._next(attempt, request, channel)
             if new is None:  # its mapping or a table changed meanwhile

@@ -94,7 +94,7 @@ class AttemptMaker:
             deadline_at=deadline_at,
             submit_ends_at=ends,
             lease=Lease(new_id(), ends + LEASE_MARGIN),
-            max_concurrency=channel.max_concurrency,
+            max_concurrency=channel.cap,
         )
 
     def ids(self, attempt: Attempt, translation: Translation) -> SubmitIds:

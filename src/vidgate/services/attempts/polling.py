@@ -42,7 +42,7 @@ from vidgate.services.attempts.faults import to_task_error
 from vidgate.services.attempts.pacing import backoff, doubt_backoff, doubt_ends_at, next_interval
 from vidgate.services.attempts.rooms import Place
 from vidgate.services.attempts.video_header import Prober
-from vidgate.services.channels.upstream import Upstream
+from vidgate.services.channels.upstream import CallKind, Upstream
 from vidgate.services.metrics import Metrics
 from vidgate.services.views.changes import Changes
 
@@ -139,6 +139,7 @@ class Poller:
             outcomes = await self._upstream.ask(
                 first,
                 partial(provider.poll, refs),
+                call=CallKind.POLL,
                 within=provider.capabilities.poll_timeout,
                 pool=Pool.POLLS,
             )

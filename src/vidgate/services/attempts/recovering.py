@@ -47,8 +47,7 @@ from vidgate.services.attempts.pacing import backoff
 from vidgate.services.attempts.submitting import Submitter
 from vidgate.services.attempts.translation import translate
 from vidgate.services.channels.directory import Directory
-from vidgate.services.channels.routing import is_usable
-from vidgate.services.channels.upstream import Upstream
+from vidgate.services.channels.upstream import CallKind, Upstream
 from vidgate.services.metrics import Metrics
 from vidgate.services.views.changes import Changes
 
@@ -203,6 +202,7 @@ class Recoverer:
             found = await self._upstream.ask(
                 attempt,
                 partial(provider.find, lost, page=so_far.next_page),
+                call=CallKind.FIND,
                 within=within,
                 pool=Pool.POLLS,
             )
@@ -239,7 +239,7 @@ class Recoverer:
             await self._submitter.go_on(attempt, lease, fault, request=request)
             return
         channel = await self._directory.channel(attempt.channel_id)
-        if not is_usable(channel):
+        if channel.is_open or not channel.is_usable:
             # There is no job to go on with, so it is new work: it waits, or moves elsewhere.
             waiting = replace(attempt, status=AttemptStatus.PENDING, misses=0, find_page=None)
             await self._release(waiting, lease, self._clock.now())
@@ -259,7 +259,7 @@ class Recoverer:
             await self._release(attempt, lease, ends + UNKNOWN_GRACE)
             return
         channel = await self._directory.channel(attempt.channel_id)
-        may_repeat = channel.on_unknown is OnUnknown.RESUBMIT and is_usable(channel)
+        may_repeat = channel.on_unknown is OnUnknown.RESUBMIT and channel.is_usable
         # Each of them may be paid for, so there is an end to it.
         may_repeat = may_repeat and attempt.number < SUBMIT_TRIES
         if may_repeat and await self._attempts.is_wanted(attempt):

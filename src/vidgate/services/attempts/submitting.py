@@ -42,7 +42,7 @@ from vidgate.services.attempts.submit_results import (
 from vidgate.services.attempts.translation import facts_document, translate
 from vidgate.services.attempts.warnings import warnings_of
 from vidgate.services.channels.directory import Directory
-from vidgate.services.channels.upstream import Upstream
+from vidgate.services.channels.upstream import CallKind, Upstream
 from vidgate.services.metrics import Metrics
 from vidgate.services.views.changes import Changes
 
@@ -269,7 +269,11 @@ class Submitter:
 
         try:
             answer = await self._upstream.ask(
-                attempt, write, within=ends - self._clock.now(), in_thread=request.is_heavy
+                attempt,
+                write,
+                call=CallKind.SUBMIT,
+                within=ends - self._clock.now(),
+                in_thread=request.is_heavy,
             )
         except ConfigurationError as error:
             raise _RefusalError(Fault(FaultKind.CREDENTIAL, "credential", str(error))) from error

@@ -21,6 +21,7 @@ from vidgate.db.attempts import AttemptStore
 from vidgate.db.clock import Clock
 from vidgate.exceptions import DatabaseUnavailableError
 from vidgate.models.attempts import Attempt, Lease
+from vidgate.models.channels import Channel
 from vidgate.models.ids import new_id
 from vidgate.models.tasks import AttemptStatus
 from vidgate.providers.base import Provider
@@ -28,8 +29,8 @@ from vidgate.services.attempts.polling import Poller
 from vidgate.services.attempts.recovering import Recoverer
 from vidgate.services.attempts.rooms import Place, Rooms
 from vidgate.services.attempts.submitting import Submitter
+from vidgate.services.channels.breaker import Breaker
 from vidgate.services.channels.directory import Directory
-from vidgate.services.channels.routing import is_usable
 
 __all__ = ["Worker"]
 
@@ -55,6 +56,7 @@ class Worker:
         submitter: Submitter,
         poller: Poller,
         recoverer: Recoverer,
+        breaker: Breaker,
         clock: Clock,
     ) -> None:
         self._attempts = attempts
@@ -63,6 +65,7 @@ class Worker:
         self._submitter = submitter
         self._poller = poller
         self._recoverer = recoverer
+        self._breaker = breaker
         self._clock = clock
         self.wanted = asyncio.Event()
         self._rooms = Rooms(clock, self.wanted.set)
@@ -236,28 +239,52 @@ class Worker:
 
     async def _start_at(self, channel_id: UUID, room: int) -> bool:
         channel = await self._directory.channel(channel_id)
-        provider = self._providers.get(channel.provider)
+        if channel.is_open:
+            await self._probe(channel)
+        if channel.provider not in self._providers or await self._is_to_leave(channel):
+            return await self._move_waiting(channel_id, room)
+        if channel.is_open:
+            return False
+        started = await self._start_waiting(channel, channel.cap, room)
+        if started < room:
+            await self._breaker.grow(channel)
+        return started == room
+
+    async def _move_waiting(self, channel_id: UUID, room: int) -> bool:
         now = self._clock.now()
-        if provider is None or not is_usable(channel):
-            lease = Lease(new_id(), now + POLL_LEASE)
-            waiting = await self._attempts.claim_waiting(
-                channel_id, lease=lease, now=now, limit=room
-            )
-            for attempt in waiting:
-                self._submit(attempt, self._submitter.move(attempt, lease))
-            return len(waiting) == room
+        lease = Lease(new_id(), now + POLL_LEASE)
+        waiting = await self._attempts.claim_waiting(channel_id, lease=lease, now=now, limit=room)
+        for attempt in waiting:
+            self._submit(attempt, self._submitter.move(attempt, lease))
+        return len(waiting) == room
+
+    async def _is_to_leave(self, channel: Channel) -> bool:
+        """Whether what waits at a channel is to go elsewhere, if it can."""
+        if not channel.is_open:
+            return not channel.is_usable
+        others = await self._directory.channels()
+        return any(one.is_usable and not one.is_open for one in others)
+
+    async def _probe(self, channel: Channel) -> None:
+        """See by one submit how an open channel does, if it is time to."""
+        if not await self._breaker.take_probe(channel):
+            return
+        if not await self._start_waiting(channel, channel.max_concurrency, 1):
+            await self._breaker.give_probe_back(channel)
+
+    async def _start_waiting(self, channel: Channel, cap: int | None, room: int) -> int:
         started = await self._attempts.start_waiting(
-            channel_id,
+            channel.id,
             credential_id=channel.credential_id,
-            max_concurrency=channel.max_concurrency,
+            max_concurrency=cap,
             lease_id=new_id(),
             margin=LEASE_MARGIN,
-            now=now,
+            now=self._clock.now(),
             limit=room,
         )
         for attempt, lease in started:
             self._submit(attempt, self._submitter.run(attempt, lease))
-        return len(started) == room
+        return len(started)
 
     def _submit(self, attempt: Attempt, work: Coroutine[Any, Any, object]) -> None:
         self._submitting[attempt.channel_id] += 1

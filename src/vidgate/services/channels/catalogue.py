@@ -10,7 +10,7 @@ from vidgate.models.accounts import Caller
 from vidgate.models.channels import Channel
 from vidgate.providers.base import ModelCapabilities, Provider
 from vidgate.services.channels.directory import Directory
-from vidgate.services.channels.routing import Router, is_usable
+from vidgate.services.channels.routing import Router
 
 __all__ = ["Catalogue", "ModelOffer", "list_models"]
 
@@ -117,7 +117,7 @@ def list_models(
         for name in provider.capabilities.models:
             serving.setdefault(name, [])
             known.setdefault(name, provider.name)
-    for channel in sorted(filter(is_usable, channels), key=_place):
+    for channel in sorted((one for one in channels if one.is_usable), key=_place):
         owner = providers.get(channel.provider)
         if owner is not None:
             for name in dict.fromkeys(_names(channel, owner, known)):

@@ -4,7 +4,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from vidgate.db.channel_states import ChannelStateStore
 from vidgate.db.channels import ChannelStore
+from vidgate.db.clock import Clock
 from vidgate.exceptions import (
     ConfigurationError,
     NotSentError,
@@ -13,7 +15,7 @@ from vidgate.exceptions import (
 )
 from vidgate.models.channels import Channel
 from vidgate.providers.base import ProbeAnswer, Provider, Tests
-from vidgate.services.channels.upstream import Upstream
+from vidgate.services.channels.upstream import CallKind, Upstream
 
 __all__ = ["ChannelCheck", "ChannelChecker"]
 
@@ -42,15 +44,19 @@ class ChannelChecker:
         self,
         *,
         channels: ChannelStore,
+        states: ChannelStateStore,
         providers: Mapping[str, Provider],
         upstream: Upstream,
+        clock: Clock,
     ) -> None:
         self._channels = channels
+        self._states = states
+        self._clock = clock
         self._providers = providers
         self._upstream = upstream
 
     async def check(self, name: str) -> ChannelCheck:
-        """Check a channel, a disabled one too.
+        """Check a channel, a disabled one too; one that works gets work again.
 
         Raises:
             ConfigurationError: There is no such channel, its secrets cannot be read, or its
@@ -68,12 +74,16 @@ class ChannelChecker:
         started = time.perf_counter()
         answer = await self._ask(provider, channel)
         seconds = time.perf_counter() - started
+        if answer.works:
+            await self._states.put_back(channel.id, self._clock.now())
         return ChannelCheck(channel, answer.works, answer.sentence, seconds)
 
     async def _ask(self, provider: Tests, channel: Channel) -> ProbeAnswer:
         within = self._providers[channel.provider].capabilities.poll_timeout
         try:
-            return await self._upstream.ask(channel, provider.test, within=within)
+            return await self._upstream.ask(
+                channel, provider.test, call=CallKind.TEST, within=within
+            )
         except NotSentError as error:
             return ProbeAnswer(works=False, sentence=f"The provider cannot be reached: {error}")
         except UnansweredError as error:

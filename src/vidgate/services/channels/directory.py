@@ -1,18 +1,20 @@
 """Who may ask and where requests can go, kept in memory and never older than a second."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from uuid import UUID
 
 from pydantic import SecretStr
 
 from vidgate.constants import CACHE_STALE, CACHE_WINDOW
 from vidgate.db.accounts import AccountStore
+from vidgate.db.channel_states import ChannelStateStore
 from vidgate.db.channels import ChannelStore
 from vidgate.db.clock import Clock
 from vidgate.exceptions import DatabaseUnavailableError
 from vidgate.models.accounts import AccessKey, Caller
-from vidgate.models.channels import Channel, ChannelAccess
+from vidgate.models.channels import Channel, ChannelAccess, ChannelHealth
 from vidgate.services.secrets import Purpose, SecretBox, hash_key
 
 __all__ = ["Directory"]
@@ -35,12 +37,14 @@ class Directory:
         *,
         accounts: AccountStore,
         channels: ChannelStore,
+        states: ChannelStateStore,
         box: SecretBox,
         clock: Clock,
         monotonic: Callable[[], float],
     ) -> None:
         self._accounts = accounts
         self._channels = channels
+        self._states = states
         self._box = box
         self._clock = clock
         self._monotonic = monotonic
@@ -55,7 +59,7 @@ class Directory:
     async def load(self) -> None:
         """Read every channel; tokens are read when they are first used."""
         started = self._monotonic()
-        self._by_id = {channel.id: channel for channel in await self._channels.every()}
+        await self._read_all()
         self._refreshed = started
 
     async def refresh(self) -> None:
@@ -72,14 +76,31 @@ class Directory:
         for access_key, known in list(self._access_keys.items()):
             if known.caller.token.id in changed_ids:
                 del self._access_keys[access_key]
-        for channel in await self._channels.changed(since):
-            self._by_id[channel.id] = channel
         if started - self._refreshed > CACHE_WINDOW.total_seconds():
             # More was missed than a refresh looks back.
             self._tokens.clear()
             self._access_keys.clear()
-            self._by_id = {channel.id: channel for channel in await self._channels.every()}
+            await self._read_all()
+        else:
+            channels = await self._channels.changed(since)
+            self._take(channels, await self._states.all())
         self._refreshed = started
+
+    def note(self, channel_id: UUID, health: ChannelHealth) -> None:
+        """Take note at once of how a channel does, as it was just written."""
+        channel = self._by_id.get(channel_id)
+        if channel is not None:
+            self._by_id[channel_id] = replace(channel, health=health)
+
+    async def _read_all(self) -> None:
+        channels = await self._channels.every()
+        self._take(channels, await self._states.all())
+
+    def _take(self, channels: Iterable[Channel], states: Mapping[UUID, ChannelHealth]) -> None:
+        # All at once: nobody sees a channel of which it is not known how it does.
+        self._by_id |= {channel.id: channel for channel in channels}
+        for channel_id, health in states.items():
+            self.note(channel_id, health)
 
     @property
     def is_fresh(self) -> bool:

@@ -332,7 +332,12 @@ class Provisioning:
 
         try:
             changed = await self._channels.change(
-                channel.id, change, secret=secret, act="channel.set", author=by
+                channel.id,
+                change,
+                secret=secret,
+                puts_back=changes.get("enabled", False),
+                act="channel.set",
+                author=by,
             )
         except UniqueViolation:
             raise _taken("a channel", members["name"]) from None

@@ -11,16 +11,13 @@ from vidgate.models.requests import VideoRequest
 from vidgate.providers.base import Provider
 from vidgate.services.channels.directory import Directory
 
-__all__ = ["Router", "is_usable"]
-
-
-def is_usable(channel: Channel) -> bool:
-    """Whether new attempts may be made at it."""
-    return channel.enabled and not channel.removed
+__all__ = ["Router"]
 
 
 class Router:
     """Chooses among channels: the highest priority first, within one priority by weight.
+
+    Those whose provider fails at the moment come last.
 
     Args:
         randomness: Decides between channels of one priority.
@@ -58,7 +55,7 @@ class Router:
         """
         channels = list(await self._directory.channels())
         channels = [one for one in channels if self._understands(one, vendor_format)]
-        serving = [one for one in channels if is_usable(one) and self._serves(one, model)]
+        serving = [one for one in channels if one.is_usable and self._serves(one, model)]
         if serving and channel_id is not None:
             serving = [one for one in serving if one.id == channel_id]
             if not serving:
@@ -129,9 +126,9 @@ class Router:
         return model in channel.model_map or any(fnmatchcase(model, name) for name in patterns)
 
     def _in_order(self, channels: Iterable[Channel]) -> list[Channel]:
-        def place(channel: Channel) -> tuple[int, float]:
+        def place(channel: Channel) -> tuple[bool, int, float]:
             # The largest of U^(1/w) is each channel with probability w / sum of weights.
             chance = self._random.random() ** (1 / channel.weight) if channel.weight else -1.0
-            return channel.priority, chance
+            return not channel.is_open, channel.priority, chance
 
         return sorted(channels, key=place, reverse=True)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Final, TypeAlias, TypeVar
 from uuid import UUID
 
@@ -24,9 +25,11 @@ from vidgate.models.attempts import Attempt
 from vidgate.models.channels import Channel, ChannelAccess
 from vidgate.providers.base import Call
 from vidgate.providers.transport.client import Pool, UpstreamClient
+from vidgate.services.channels.breaker import Breaker
 from vidgate.services.channels.directory import Directory
+from vidgate.services.metrics import Metrics
 
-__all__ = ["Line", "Upstream", "WriteCall"]
+__all__ = ["CallKind", "Line", "Upstream", "WriteCall"]
 
 _log = structlog.get_logger(__name__)
 
@@ -37,6 +40,17 @@ WriteCall: TypeAlias = Callable[[ChannelAccess, datetime], Call[T]]
 
 _STEPS: Final = 4
 """Requests that one call may consist of."""
+
+
+class CallKind(StrEnum):
+    """What a provider is asked."""
+
+    SUBMIT = "submit"
+    POLL = "poll"
+    FIND = "find"
+    CANCEL = "cancel"
+    TEST = "test"
+    DIRECT = "direct"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +71,17 @@ class Line:
 class Upstream:
     """Puts calls to providers: knows the way to a channel, the time, and what can go wrong."""
 
-    def __init__(self, *, directory: Directory, client: UpstreamClient, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        directory: Directory,
+        client: UpstreamClient,
+        clock: Clock,
+        breaker: Breaker,
+        metrics: Metrics,
+    ) -> None:
+        self._breaker = breaker
+        self._metrics = metrics
         self._directory = directory
         self._client = client
         self._clock = clock
@@ -84,6 +108,7 @@ class Upstream:
         at: Attempt | Channel,
         write: WriteCall[T],
         *,
+        call: CallKind,
         within: timedelta,
         in_thread: bool = False,
         pool: Pool = Pool.SUBMITS,
@@ -93,6 +118,7 @@ class Upstream:
         Args:
             at: The attempt that it is about, or the channel.
             write: Writes the call.
+            call: What is asked; channels are judged by how they answer submits.
             within: The deadline of all steps together.
             in_thread: Whether writing it would hold up everybody else.
             pool: Which of the channel's connections.
@@ -107,7 +133,24 @@ class Upstream:
         """
         ends = self._clock.now() + within
         line = await self.line(at)
-        call = await self._written(line, write, in_thread=in_thread)
+        written = await self._written(line, write, in_thread=in_thread)
+        if ends <= self._clock.now():
+            raise NotSentError("No time was left to ask the provider.")
+        channel = await self._directory.channel(line.channel_id)
+        with self._metrics.upstream(channel.name, call.value):
+            try:
+                answer = await self._converse(line, written, ends, pool)
+            except UpstreamError as error:
+                await self._judge(at, call, error)
+                raise
+        await self._judge(at, call, answer)
+        return answer
+
+    async def _judge(self, at: Attempt | Channel, call: CallKind, answer: object) -> None:
+        if call is CallKind.SUBMIT and isinstance(at, Attempt):
+            await self._breaker.note(at, answer)
+
+    async def _converse(self, line: Line, call: Call[T], ends: datetime, pool: Pool) -> T:
         for _ in range(_STEPS):
             seconds = (ends - self._clock.now()).total_seconds()
             if seconds <= 0:

@@ -17,7 +17,7 @@ from vidgate.models.attempts import Attempt
 from vidgate.models.ids import public_id
 from vidgate.models.outcomes import Failed, Outcome, Succeeded, VideoResult
 from vidgate.providers.base import Provider
-from vidgate.services.channels.upstream import Upstream
+from vidgate.services.channels.upstream import CallKind, Upstream
 from vidgate.services.views.changes import Changes
 
 __all__ = ["CannotAskError", "GoneError", "LinkRenewer"]
@@ -125,6 +125,7 @@ class LinkRenewer:
             outcomes = await self._upstream.ask(
                 attempt,
                 partial(provider.poll, [attempt.ref]),
+                call=CallKind.POLL,
                 within=provider.capabilities.poll_timeout,
             )
             return outcomes[attempt.ref]

@@ -22,7 +22,7 @@ from vidgate.models.attempts import Attempt
 from vidgate.models.outcomes import Pending, UpstreamRef
 from vidgate.models.tasks import AttemptStatus, TaskSnapshot, TaskStatus
 from vidgate.providers.base import CancelAnswer, Cancels, Provider
-from vidgate.services.channels.upstream import Upstream
+from vidgate.services.channels.upstream import CallKind, Upstream
 from vidgate.services.metrics import Metrics
 from vidgate.services.views.changes import Changes
 from vidgate.services.views.reading import TaskReader, TaskView
@@ -200,7 +200,10 @@ class Canceller:
         if provider.only_queued and not await self._waits(attempt, provider, attempt.ref):
             return CancelAnswer.TOO_LATE
         answer = await self._upstream.ask(
-            attempt, partial(provider.cancel, attempt.ref), within=within
+            attempt,
+            partial(provider.cancel, attempt.ref),
+            call=CallKind.CANCEL,
+            within=within,
         )
         _log.info("A provider answered a cancellation", answer=answer.value)
         return answer
@@ -208,7 +211,10 @@ class Canceller:
     async def _waits(self, attempt: Attempt, provider: Provider, ref: UpstreamRef) -> bool:
         """Whether a job is certainly still in its provider's queue."""
         outcomes = await self._upstream.ask(
-            attempt, partial(provider.poll, [ref]), within=provider.capabilities.poll_timeout
+            attempt,
+            partial(provider.poll, [ref]),
+            call=CallKind.POLL,
+            within=provider.capabilities.poll_timeout,
         )
         return outcomes.get(ref) == Pending(started=False)
 

@@ -23,7 +23,7 @@ from vidgate.providers.base import AnswersDirectly, Provider
 from vidgate.services.attempts.faults import to_request_error
 from vidgate.services.channels.permissions import check_model, check_token
 from vidgate.services.channels.routing import Router
-from vidgate.services.channels.upstream import Upstream
+from vidgate.services.channels.upstream import CallKind, Upstream
 from vidgate.services.tasks.references import VideoNames, change_leaves
 from vidgate.services.tasks.sessions import Sessions
 
@@ -161,6 +161,7 @@ class DirectCalls:
             answer = await self._upstream.ask(
                 channel,
                 partial(adapter.ask, name, request.metadata),
+                call=CallKind.DIRECT,
                 within=timedelta(seconds=seconds),
                 in_thread=request.is_heavy,
             )

@@ -234,7 +234,7 @@ class Planner:
                 first = first or error
                 continue
             translated.append((channel, translation))
-            if channel.max_concurrency is None:
+            if channel.cap is None:
                 break
         if not translated:
             assert first is not None  # noqa: S101 - there is at least one channel
