@@ -1,4 +1,4 @@
-"""How each channel does: whether it takes work, and how much of it.
+"""How each channel does: whether it takes work, how much of it, and how long jobs take.
 
 Revision: c17e5b9f3d28
 Follows: 8d2a7c40e1b5
@@ -14,6 +14,12 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.create_index(
+        "attempts_history_idx",
+        "attempts",
+        ["channel_id", "upstream_model", "finished_at"],
+        postgresql_where=sa.text("status = 'succeeded'"),
+    )
     op.create_table(
         "channel_states",
         sa.Column("channel_id", sa.Uuid(), nullable=False),
@@ -40,3 +46,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("channel_states")
+    op.drop_index("attempts_history_idx", table_name="attempts")

@@ -26,12 +26,18 @@ __all__ = [
     "DOUBT_DELAY",
     "DOUBT_LIMIT",
     "DOUBT_LIMIT_ALIVE",
+    "ESTIMATE_AGE",
+    "ESTIMATE_ASKED",
+    "ESTIMATE_EVERY",
+    "ESTIMATE_KEPT",
     "EXTERNAL_ID_CHARACTERS",
     "FIND_AGAIN",
     "FOLLOW_INTERVAL",
     "FOLLOW_LIMIT",
     "FULL_CHANNEL_RETRY",
     "HEAVY_BYTES",
+    "HISTORY_AGE",
+    "HISTORY_JOBS",
     "LEARNED_DECREASE",
     "LEARNED_QUIET",
     "LEASE_MARGIN",
@@ -135,6 +141,24 @@ tell."""
 UNKNOWN_GRACE = timedelta(seconds=30)
 """After a submit's own deadline, where the provider cannot tell what became of it: a late answer of
 the process that sent it still counts, then the task fails."""
+
+ESTIMATE_EVERY = timedelta(seconds=1)
+"""How often the places in line, and the times that tasks still take, are told anew."""
+
+ESTIMATE_AGE = timedelta(seconds=2)
+"""An older estimate is not told."""
+
+ESTIMATE_ASKED = timedelta(seconds=10)
+"""How long the estimate of a task is renewed that nobody asks for: polite clients ask sooner."""
+
+ESTIMATE_KEPT = timedelta(seconds=60)
+"""How long it is remembered of a task when it was sent: clients are asked to come back sooner."""
+
+HISTORY_AGE = timedelta(seconds=30)
+"""How long it is remembered what jobs of each kind took."""
+
+HISTORY_JOBS = 100
+"""The latest jobs of a channel and model from which the next ones are estimated."""
 
 EXTERNAL_ID_CHARACTERS = 512
 """The longest `external_task_id` of a client's; Kling states no limit, and real ones are order

@@ -16,6 +16,7 @@ from vidgate.config import Settings
 from vidgate.constants import (
     CACHE_REFRESH,
     CALLBACK_SPACING,
+    ESTIMATE_EVERY,
     WAITERS_LOOK,
     WAITERS_SPACING,
 )
@@ -23,6 +24,7 @@ from vidgate.db.cancellations import CancellationStore
 from vidgate.db.capacity import ping
 from vidgate.db.clock import Clock, DatabaseClock
 from vidgate.db.deliveries import DeliveryStore
+from vidgate.db.estimates import EstimateStore
 from vidgate.db.inputs import InputStore
 from vidgate.db.months import MonthStore
 from vidgate.db.notifications import Listener, Notifier
@@ -71,6 +73,7 @@ from vidgate.services.tasks.retention import Retention
 from vidgate.services.tasks.sessions import Sessions
 from vidgate.services.views.changes import Changes
 from vidgate.services.views.content_links import ContentLinks
+from vidgate.services.views.estimates import Estimates
 from vidgate.services.views.feeds import Feeds
 from vidgate.services.views.reading import TaskReader
 from vidgate.services.views.waiting import Waiters
@@ -136,6 +139,7 @@ class Services:
     waiters: Waiters
     feeds: Feeds
     places: WaitingPlaces
+    estimates: Estimates
     catalogue: Catalogue
     callbacks: CallbackReceiver
     content: Content
@@ -315,6 +319,7 @@ def build_services(
         waiters=parts.waiters,
         feeds=parts.feeds,
         places=parts.places,
+        estimates=parts.estimates,
         catalogue=parts.catalogue,
         callbacks=parts.callbacks,
         content=parts.content,
@@ -362,6 +367,15 @@ class _Parts:
     @cached_property
     def reader(self) -> TaskReader:
         return TaskReader(self._operator.tasks, monotonic=time.monotonic, links=self._links)
+
+    @cached_property
+    def estimates(self) -> Estimates:
+        return Estimates(
+            store=EstimateStore(self._operator.database),
+            directory=self.directory,
+            clock=self._clock,
+            monotonic=time.monotonic,
+        )
 
     @cached_property
     def places(self) -> WaitingPlaces:
@@ -735,6 +749,7 @@ class _Parts:
             woken=self.feeds.wanted,
             spacing=WAITERS_SPACING,
         )
+        yield Loop("estimates", self.estimates.refresh, ESTIMATE_EVERY)
         yield Loop("gauges", self._measure, _GAUGE_INTERVAL)
         yield Loop("callbacks", self.callbacks.round, CALLBACK_SPACING)
         if not self._settings.worker:

@@ -45,6 +45,7 @@ from vidgate.services.deliveries.endpoints import WebhookEndpoints
 from vidgate.services.deliveries.webhook_secrets import WebhookSecrets
 from vidgate.services.metrics import Metrics
 from vidgate.services.tasks.creating import Created
+from vidgate.services.views.estimates import Estimate
 from vidgate.services.views.reading import TaskView
 from vidgate.services.views.waiting_places import WaitingPlaces
 
@@ -357,6 +358,16 @@ class FakeProvider:
 
 
 @dataclass
+class FakeEstimates:
+    """One estimate for every task."""
+
+    estimate: Estimate = field(default_factory=Estimate)
+
+    async def of(self, _task_id: UUID) -> Estimate:
+        return self.estimate
+
+
+@dataclass
 class FakeServices:
     """What the HTTP layer uses, all of it made up but for the numbers."""
 
@@ -365,6 +376,7 @@ class FakeServices:
     task_creator: FakeSubmissions = field(default_factory=FakeSubmissions)
     direct_calls: FakeDirectCalls = field(default_factory=FakeDirectCalls)
     reader: FakeReader = field(default_factory=FakeReader)
+    estimates: FakeEstimates = field(default_factory=FakeEstimates)
     clock: FakeClock = field(default_factory=FakeClock)
     catalogue: FakeCatalogue = field(default_factory=FakeCatalogue)
     callbacks: FakeCallbacks = field(default_factory=FakeCallbacks)

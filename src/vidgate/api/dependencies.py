@@ -24,6 +24,7 @@ from vidgate.services.deliveries.endpoints import WebhookEndpoints
 from vidgate.services.deliveries.webhook_secrets import WebhookSecrets
 from vidgate.services.metrics import Metrics
 from vidgate.services.tasks.creating import Created
+from vidgate.services.views.estimates import Estimate
 from vidgate.services.views.feeds import Feeds
 from vidgate.services.views.reading import TaskView
 from vidgate.services.views.waiting import Waiters
@@ -100,6 +101,12 @@ class _Reader(Protocol):
     async def page(self, account_id: UUID, query: TaskQuery) -> TaskPage: ...
 
     async def remove(self, public_id: str, account_id: UUID) -> None: ...
+
+
+class _Estimates(Protocol):
+    async def of(self, task_id: UUID) -> Estimate: ...
+
+    def known(self, task_id: UUID) -> Estimate: ...
 
 
 class _Canceller(Protocol):
@@ -179,6 +186,10 @@ class Services(Protocol):
     @property
     def places(self) -> WaitingPlaces:
         """Counts who waits and listens."""
+
+    @property
+    def estimates(self) -> _Estimates:
+        """Knows where tasks stand in line, and how long they still take."""
 
     @property
     def catalogue(self) -> _Catalogue:

@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from vidgate.api.conditions import etag, has_seen
 from vidgate.api.dependencies import Services, caller_of, services_of
+from vidgate.api.estimates import estimate_of, fill_estimate
 from vidgate.api.links import base_of
 from vidgate.api.waiting import WAIT, read_wait, until_gone
 from vidgate.models.tasks import TaskSnapshot
@@ -110,7 +111,7 @@ async def answer_poll(
         send: Takes the answer.
         task_id: As the client wrote it.
         dialect: By which the bytes are remembered.
-        write: Makes them.
+        write: Makes them, with the marks of `mark_estimate` in them.
 
     Raises:
         InvalidParameterError: The wait that is asked for is none.
@@ -134,7 +135,7 @@ async def answer_poll(
         await send({"type": "http.response.start", "status": 304, "headers": list(head)})
         await send({"type": "http.response.body", "body": b""})
         return
-    body = body_of(scope, view, dialect=dialect, write=write)
+    body = await body_of(scope, view, dialect=dialect, write=write)
     headers = [*head, _TYPE, (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
@@ -154,14 +155,36 @@ def _make_head(view: TaskView, now: datetime) -> list[tuple[bytes, bytes]]:
     return head
 
 
-def body_of(
-    scope: Scope, view: TaskView, *, dialect: str, write: Callable[[TaskView, Services], bytes]
+async def body_of(
+    scope: Scope,
+    view: TaskView,
+    *,
+    dialect: str,
+    write: Callable[[TaskView, Services], bytes],
+    is_patient: bool = True,
 ) -> bytes:
-    """The bytes that a GET of a task answers with; but for the links made once for each state."""
+    """The bytes that a GET of a task answers with.
+
+    They are made once for each state, but for the links and the estimate.
+
+    Args:
+        scope: Of the request.
+        view: The task as it stands.
+        dialect: By which the bytes are remembered.
+        write: Makes them, with the marks of `mark_estimate` in them.
+        is_patient: Whether to look for an estimate that is not known yet.
+    """
     pieces = view.encodings.get(dialect)
     if pieces is None:
         pieces = view.keep(dialect, write(view, services_of(scope)))
-    return base_of(scope).join(pieces)
+    body = base_of(scope).join(pieces)
+    if view.snapshot.status.is_final:
+        return body
+    services, task = services_of(scope), view.snapshot
+    estimate = (
+        await estimate_of(services, task) if is_patient else services.estimates.known(task.id)
+    )
+    return fill_estimate(body, estimate)
 
 
 async def _wait(

@@ -14,6 +14,7 @@ __all__ = [
     "FILES",
     "ErrorBody",
     "ErrorMembers",
+    "Estimated",
     "RequestBody",
     "TaskUrls",
     "TaskWarning",
@@ -116,6 +117,19 @@ class TaskUrls(BaseModel):
     cancel: str = Field(description="To be sent a POST.")
     events: str = Field(description="The states of the task as they come, server-sent.")
     content: str = Field(description="The video, once it is finished.")
+
+
+class Estimated(BaseModel):
+    """What is told of an unfinished task beside its state."""
+
+    queue_position: int | None = Field(
+        default=None, ge=0, description="While it waits for a place: 0 for the next one."
+    )
+    eta_seconds: int | None = Field(
+        default=None,
+        description="Until it is finished, as half of such tasks are; `metadata.eta_seconds_p80` "
+        "as four fifths of them are. Missing where nobody knows.",
+    )
 
 
 class ErrorMembers(BaseModel):

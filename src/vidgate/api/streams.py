@@ -140,7 +140,7 @@ class _TaskTeller:
 
     async def tell(self, view: TaskView) -> bool:
         """Send a state; returns whether it is the last one."""
-        body = body_of(self._scope, view, dialect=self._dialect, write=self._write)
+        body = await body_of(self._scope, view, dialect=self._dialect, write=self._write)
         self._watch.seen = view.snapshot.version
         await self._sink.event(write_version(view.snapshot), body)
         return view.snapshot.status.is_final
@@ -243,7 +243,10 @@ class _AccountTeller:
             view = await self._services.reader.read(name, account_id)
         except TaskNotFoundError:
             return  # its client has removed it meanwhile
-        body = body_of(self._scope, view, dialect=self._dialect, write=self._write)
+        # A client with many tasks does not wait for a look at each.
+        body = await body_of(
+            self._scope, view, dialect=self._dialect, write=self._write, is_patient=False
+        )
         self._position = max(self._position, changed_at)
         await self._sink.event(_write_position(self._position), body)
 

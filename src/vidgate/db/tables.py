@@ -427,6 +427,14 @@ attempts = Table(
         postgresql_where=text("status = 'pending'"),
     ),
     Index("attempts_overdue_idx", "deadline_at", postgresql_where=text("status = 'pending'")),
+    # How long the latest jobs of each kind took.
+    Index(
+        "attempts_history_idx",
+        "channel_id",
+        "upstream_model",
+        "finished_at",
+        postgresql_where=text("status = 'succeeded'"),
+    ),
     Index(
         "attempts_channel_live_idx", "channel_id", "status", postgresql_where=text(_LIVE_ATTEMPT)
     ),

@@ -39,6 +39,12 @@ from vidgate.api.dialects.newapi.schemas import (
     TaskList,
 )
 from vidgate.api.dialects.newapi.writing import PATH, write_created, write_task
+from vidgate.api.estimates import (
+    estimate_of,
+    fill_estimate,
+    mark_estimate,
+    with_estimate,
+)
 from vidgate.api.idempotency import PARAMETER, with_once
 from vidgate.api.links import LinkedAnswer
 from vidgate.api.polls import (
@@ -126,6 +132,7 @@ async def create_generation(
     if waited.headers:
         has_envelope = services.settings.envelope
         members |= write_answer(task, services.providers, has_envelope=has_envelope)
+    members = with_estimate(members, await estimate_of(services, task))
     headers = {**poll_headers(task, services.clock.now()), **waited.headers}
     return CreatedResponse(encode(members), waited.created, headers)
 
@@ -204,7 +211,8 @@ async def cancel_generation(
         request.path_params["task_id"], caller.account_id, output=output, discard=discard
     )
     headers = poll_headers(view.snapshot, services.clock.now())
-    return LinkedAnswer(_encode_task(view, services), headers=headers)
+    body = fill_estimate(_encode_task(view, services), await estimate_of(services, view.snapshot))
+    return LinkedAnswer(body, headers=headers)
 
 
 async def _read_task(scope: Scope, receive: Receive, send: Send) -> None:
@@ -223,7 +231,8 @@ async def _stream_account(scope: Scope, receive: Receive, send: Send) -> None:
 
 def _encode_task(view: TaskView, services: Services) -> bytes:
     has_envelope = services.settings.envelope
-    return encode(write_answer(view.snapshot, services.providers, has_envelope=has_envelope))
+    answer = write_answer(view.snapshot, services.providers, has_envelope=has_envelope)
+    return encode(mark_estimate(answer, view.snapshot))
 
 
 def write_answer(

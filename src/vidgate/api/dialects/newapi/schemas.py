@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vidgate.api.schemas import RequestBody, TaskUrls, TaskWarning
+from vidgate.api.schemas import Estimated, RequestBody, TaskUrls, TaskWarning
 from vidgate.providers.registry import PROVIDERS
 
 __all__ = [
@@ -82,7 +82,8 @@ class GenerationRequest(RequestBody):
         default=None,
         description=(
             "Vendor fields, laid over the translated request unchanged. `callback_url` (or "
-            "`webhook_url`) is told of the end of the task."
+            "`webhook_url`) is told of the end of the task, and `queue_wait` says for how many "
+            "seconds it may wait for a place; with 0 what cannot begin at once is a 429."
         ),
     )
     n: int | None = Field(
@@ -95,7 +96,7 @@ class GenerationRequest(RequestBody):
     user: str | None = Field(default=None, description="Your own end user.", max_length=512)
 
 
-class GenerationCreated(BaseModel):
+class GenerationCreated(Estimated):
     """A task that was stored."""
 
     model_config = ConfigDict(extra="allow")
@@ -161,7 +162,7 @@ class EnvelopeData(BaseModel):
     data: dict[str, Any] | None = Field(description="The provider's own answer, with our ids.")
 
 
-class Task(BaseModel):
+class Task(Estimated):
     """A task, flat, and beside it the envelope of deployed new-api servers."""
 
     id: str

@@ -5,6 +5,7 @@ from starlette.types import Receive, Scope, Send
 from vidgate.api.dependencies import TOKEN, Services
 from vidgate.api.dialects.openai.schemas import EXAMPLE_VIDEO, Video, error_answers
 from vidgate.api.dialects.openai.writing import DIALECT, PATH, write_video
+from vidgate.api.estimates import mark_estimate
 from vidgate.api.polls import (
     CONDITIONS,
     ETAG_DOCUMENTED,
@@ -38,7 +39,7 @@ async def _read_video(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def _write(view: TaskView, _services: Services) -> bytes:
-    return encode(write_video(view.snapshot))
+    return encode(mark_estimate(write_video(view.snapshot), view.snapshot))
 
 
 def poll_route() -> ReadyRoute:

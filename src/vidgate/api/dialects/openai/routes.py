@@ -50,6 +50,7 @@ from vidgate.api.dialects.openai.writing import (
     write_deleted,
     write_video,
 )
+from vidgate.api.estimates import estimate_of, with_estimate
 from vidgate.api.forms import Form, UnexpectedFileError
 from vidgate.api.idempotency import PARAMETER, with_once
 from vidgate.api.links import LinkedAnswer
@@ -365,7 +366,8 @@ async def _answer(
     waited = await wait_as_preferred(request, caller, services, created, began=began)
     task = waited.created.snapshot
     headers = {**poll_headers(task, services.clock.now()), **waited.headers}
-    return CreatedResponse(encode(write_video(task)), waited.created, headers)
+    answer = with_estimate(write_video(task), await estimate_of(services, task))
+    return CreatedResponse(encode(answer), waited.created, headers)
 
 
 def _advise(error: UnexpectedFileError) -> Never:

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vidgate.api.schemas import ErrorMembers, RequestBody, TaskUrls, TaskWarning
+from vidgate.api.schemas import ErrorMembers, Estimated, RequestBody, TaskUrls, TaskWarning
 from vidgate.api.schemas import error_answers as flat_error_answers
 
 __all__ = [
@@ -150,7 +150,7 @@ class VideoFailure(BaseModel):
     message: str
 
 
-class Video(BaseModel):
+class Video(Estimated):
     """A video, finished or not."""
 
     id: str
