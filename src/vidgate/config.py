@@ -139,6 +139,9 @@ class Settings(BaseSettings):
         le=100,
         title="A factor on every first ask, interval and back-off: 0.05 asks twenty times sooner",
     )
+    notice_url: SecretStr | None = Field(
+        default=None, title="Where one POST goes when a channel goes out or comes back"
+    )
     body_memory: int = Field(
         default=512 * 1024 * 1024,
         ge=1024 * 1024,
@@ -203,6 +206,13 @@ class Settings(BaseSettings):
         if value is not None and "@" in value.split("/")[2]:
             raise ValueError("must have no user and no password: links in answers begin with it")
         return value.rstrip("/") if value else None
+
+    @field_validator("notice_url")
+    @classmethod
+    def _is_callable(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        return value
 
     @field_validator("metrics")
     @classmethod

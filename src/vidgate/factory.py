@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ from vidgate.db.repairs import RepairStore
 from vidgate.db.task_changes import TaskChangeStore
 from vidgate.db.webhooks import WebhookStore
 from vidgate.loops import Loop
+from vidgate.models.channels import ChannelState
 from vidgate.operators import OperatorContext, open_database_url, open_operator_context
 from vidgate.providers.base import Provider
 from vidgate.providers.field_meanings import FieldMeanings
@@ -50,6 +52,7 @@ from vidgate.services.channels.breaker import Breaker
 from vidgate.services.channels.catalogue import Catalogue
 from vidgate.services.channels.channel_test import ChannelChecker
 from vidgate.services.channels.directory import Directory
+from vidgate.services.channels.notices import Notices
 from vidgate.services.channels.routing import Router
 from vidgate.services.channels.upstream import Upstream
 from vidgate.services.content.link_renewal import LinkRenewer
@@ -112,6 +115,7 @@ _MONTHS_INTERVAL = timedelta(hours=1)
 """Between two looks at the months of tasks, of which one is made and one ends in a month."""
 
 _CLOCK_INTERVAL = timedelta(seconds=10)
+_NOTICE_INTERVAL = timedelta(seconds=1)
 _GAUGE_INTERVAL = timedelta(seconds=5)
 
 
@@ -434,6 +438,18 @@ class _Parts:
     def _breaker(self) -> Breaker:
         return Breaker(
             states=self._operator.channel_states, directory=self.directory, clock=self._clock
+        )
+
+    @cached_property
+    def notices(self) -> Notices | None:
+        url = self._settings.notice_url
+        if url is None:
+            return None
+        return Notices(
+            states=self._operator.channel_states,
+            fetcher=self._fetcher,
+            clock=self._clock,
+            url=url.get_secret_value(),
         )
 
     @cached_property
@@ -770,6 +786,8 @@ class _Parts:
             woken=self.deliverer.wanted,
             spacing=_REFILL_SPACING,
         )
+        if self.notices is not None:
+            yield Loop("notices", self.notices.round, _NOTICE_INTERVAL)
         yield Loop("idempotency keys", self._purge, _PURGE_INTERVAL)
         yield Loop("old webhooks", self._purge_webhooks, _PURGE_INTERVAL)
         yield Loop("kept pictures", self._purge_inputs, _INPUTS_INTERVAL)
@@ -780,8 +798,22 @@ class _Parts:
         now = self._clock.now()
         due, _, oldest = await self._operator.attempts.work(now)
         self.metrics.work(due, (now - oldest).total_seconds() if oldest else 0.0)
+        await self._measure_channels()
         parked, oldest = await self._deliveries.waiting(now)
         self.metrics.webhooks(parked, (now - oldest).total_seconds() if oldest else 0.0)
+
+    async def _measure_channels(self) -> None:
+        channels = [one for one in await self.directory.channels() if not one.removed]
+        found = await self._operator.attempts.by_channel()
+        queued: Counter[str] = Counter()
+        for channel in channels:
+            queued[channel.provider] += found.get(channel.id, (0, 0))[0]
+        self.metrics.channels(
+            {one.name: one.health.state.value for one in channels},
+            {one.name: found.get(one.id, (0, 0))[1] for one in channels},
+            queued,
+            all_states=ChannelState,
+        )
 
     async def _purge(self) -> None:
         await self._repetitions.purge(self._clock.now())

@@ -126,6 +126,14 @@ def test_what_is_counted_is_rendered() -> None:
     metrics.poll("vidu", "pending")
     metrics.detected("kling", 1.5)
     metrics.task("kling", "succeeded")
+    metrics.task("kling", "failed", code="queue_timeout")
+    metrics.unknown_attempt("jimeng")
+    metrics.unknown_word("vidu")
+    with metrics.upstream("kling-1", "poll"):
+        pass
+    every = ("ok", "open")
+    metrics.channels({"a": "ok", "b": "ok"}, {"a": 5}, {"kling": 7}, all_states=every)
+    metrics.channels({"a": "open"}, {"a": 2}, {}, all_states=every)
     metrics.work(3, 61.5)
 
     lines = metrics.render().decode().splitlines()
@@ -137,6 +145,17 @@ def test_what_is_counted_is_rendered() -> None:
         'vidgate_polls_total{outcome="pending",provider="vidu"} 1.0',
         'vidgate_detection_lag_seconds_bucket{le="2.0",provider="kling"} 1.0',
         'vidgate_tasks_total{provider="kling",status="succeeded"} 1.0',
+        'vidgate_tasks_total{provider="kling",status="failed"} 1.0',
+        'vidgate_task_failures_total{code="queue_timeout",provider="kling"} 1.0',
+        'vidgate_attempts_unknown_total{provider="jimeng"} 1.0',
+        'vidgate_unknown_words_total{provider="vidu"} 1.0',
+        'vidgate_upstream_seconds_count{call="poll",channel="kling-1"} 1.0',
+        'vidgate_tasks_in_flight{channel="a"} 2.0',
+        'vidgate_tasks_in_flight{channel="b"} 0.0',
+        'vidgate_tasks_queued{provider="kling"} 0.0',
+        'vidgate_channel_state{channel="a",state="open"} 1.0',
+        'vidgate_channel_state{channel="a",state="ok"} 0.0',
+        'vidgate_channel_state{channel="b",state="ok"} 0.0',
         "vidgate_work_due 3.0",
         "vidgate_oldest_unfinished_seconds 61.5",
     ):

@@ -366,6 +366,9 @@ class FakeEstimates:
     async def of(self, _task_id: UUID) -> Estimate:
         return self.estimate
 
+    def known(self, _task_id: UUID) -> Estimate:
+        return self.estimate
+
 
 @dataclass
 class FakeServices:

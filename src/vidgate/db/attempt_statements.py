@@ -41,6 +41,7 @@ from vidgate.models.webhooks import EventType
 __all__ = [
     "ACCEPT",
     "ASKS",
+    "BY_CHANNEL",
     "BY_ID",
     "CANCEL_WAITING",
     "CHANNELS_USED",
@@ -648,6 +649,21 @@ RETURN_LEASES = Statement(
         attempts.c.lease_id == func.any(bindparam("lease_ids", type_=ARRAY(Uuid))),
         attempts.c.status != "submitting",
     )
+)
+BY_CHANNEL = Statement(
+    select(
+        attempts.c.channel_id,
+        func.count().filter(attempts.c.status == "pending").label("queued"),
+        func.count().filter(attempts.c.status != "pending").label("in_flight"),
+    )
+    .where(
+        or_(
+            attempts.c.status == "pending",
+            attempts.c.status == "submitting",
+            attempts.c.status == "running",
+        )
+    )
+    .group_by(attempts.c.channel_id)
 )
 WORK = Statement(
     select(

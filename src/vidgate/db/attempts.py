@@ -603,6 +603,11 @@ class AttemptStore:
         rows = await self._database.fetch(sql.CHANNELS_USED, task_id=task_id, position=position)
         return {row["channel_id"] for row in rows}
 
+    async def by_channel(self) -> dict[UUID, tuple[int, int]]:
+        """How many attempts wait at each channel, and how many hold a place there."""
+        rows = await self._database.fetch(sql.BY_CHANNEL)
+        return {row["channel_id"]: (row["queued"], row["in_flight"]) for row in rows}
+
     async def work(self, now: datetime) -> tuple[int, int, datetime | None]:
         """How much is due, how much is unfinished, and when the oldest of it was made."""
         row = await self._database.fetch_one(sql.WORK, now=now)

@@ -205,10 +205,13 @@ class Unreadable:
     Attributes:
         reason: For the operator.
         retry_after_seconds: What the provider asked us to wait, or `None`.
+        is_new_word: Whether it is a status word that the adapter does not know: its provider has
+            changed, and so must the adapter.
     """
 
     reason: str
     retry_after_seconds: float | None = None
+    is_new_word: bool = False
 
 
 Outcome: TypeAlias = Pending | Succeeded | Failed | Unreadable

@@ -195,7 +195,9 @@ class JobResource(Keyed, Cancels, Tests):
             kind = self.ended[status]
             fault = self.read_fault(answer) if kind is FaultKind.FAULT else None
             return Failed(fault or Fault(kind, status, "no reason told"))
-        return Unreadable(f"The status {answer.words(status, limit=60)!r} is unknown.")
+        return Unreadable(
+            f"The status {answer.words(status, limit=60)!r} is unknown.", is_new_word=True
+        )
 
     def _to_result(self, body: Mapping[str, Any], now: datetime) -> Outcome:
         link = self.link_in(body)

@@ -1,6 +1,7 @@
 """What the process counts, in Prometheus' form."""
 
 import os
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 
 from prometheus_client import (
@@ -132,6 +133,51 @@ class Metrics:
             namespace=_NAMESPACE,
             registry=registry,
         )
+        self._failures = Counter(
+            "task_failures",
+            "Tasks that failed, by the code that their clients are told.",
+            ("provider", "code"),
+            namespace=_NAMESPACE,
+            registry=registry,
+        )
+        self._unknown = Counter(
+            "attempts_unknown",
+            "Submits of which nobody can tell whether they made a job.",
+            ("provider",),
+            namespace=_NAMESPACE,
+            registry=registry,
+        )
+        self._words = Counter(
+            "unknown_words",
+            "Polls that were answered with a status that the adapter does not know.",
+            ("provider",),
+            namespace=_NAMESPACE,
+            registry=registry,
+        )
+        self._in_flight = Gauge(
+            "tasks_in_flight",
+            "Jobs that hold a place at a channel. Every replica tells of all: take max().",
+            ("channel",),
+            namespace=_NAMESPACE,
+            registry=registry,
+            multiprocess_mode="mostrecent",
+        )
+        self._queued = Gauge(
+            "tasks_queued",
+            "Jobs that wait for a place. Every replica tells of all: take max().",
+            ("provider",),
+            namespace=_NAMESPACE,
+            registry=registry,
+            multiprocess_mode="mostrecent",
+        )
+        self._state = Gauge(
+            "channel_state",
+            "1 for the state that a channel is in. Every replica tells of all: take max().",
+            ("channel", "state"),
+            namespace=_NAMESPACE,
+            registry=registry,
+            multiprocess_mode="mostrecent",
+        )
         self._deliveries = Counter(
             "deliveries",
             "Tries to deliver a webhook, by how far the delivery is then.",
@@ -163,6 +209,8 @@ class Metrics:
         )
         for kind in ("wait", "events"):
             self._waiters.labels(kind).set(0)
+        self._seen_channels: set[str] = set()
+        self._seen_providers: set[str] = set()
         # Looking a child up by its labels costs more than counting: remember those of requests.
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
@@ -206,9 +254,52 @@ class Metrics:
         timed: AbstractContextManager[object] = self._upstream.labels(channel, call).time()
         return timed
 
-    def task(self, provider: str, status: str) -> None:
-        """Count a task that reached a final state."""
+    def task(self, provider: str, status: str, *, code: str | None = None) -> None:
+        """Count a task that reached a final state.
+
+        Args:
+            provider: Where it ended.
+            status: Its own.
+            code: What its client is told, where it failed.
+        """
         self._tasks.labels(provider, status).inc()
+        if code is not None:
+            self._failures.labels(provider, code).inc()
+
+    def unknown_attempt(self, provider: str) -> None:
+        """Count a submit of which nobody can tell whether it made a job."""
+        self._unknown.labels(provider).inc()
+
+    def unknown_word(self, provider: str) -> None:
+        """Count an answer with a status that the adapter does not know."""
+        self._words.labels(provider).inc()
+
+    def channels(
+        self,
+        states: Mapping[str, str],
+        in_flight: Mapping[str, int],
+        queued: Mapping[str, int],
+        *,
+        all_states: Iterable[str],
+    ) -> None:
+        """Note how channels do, and what they have to do.
+
+        Args:
+            states: By the name of the channel.
+            in_flight: How many jobs each has; what is missing has none.
+            queued: How many wait, by provider; likewise.
+            all_states: That there are.
+        """
+        words = tuple(all_states)
+        gone = self._seen_channels - states.keys()
+        for channel in [*states, *gone]:
+            self._in_flight.labels(channel).set(in_flight.get(channel, 0))
+            for word in words:
+                self._state.labels(channel, word).set(states.get(channel) == word)
+        for provider in self._seen_providers | queued.keys():
+            self._queued.labels(provider).set(queued.get(provider, 0))
+        self._seen_channels |= states.keys()
+        self._seen_providers |= queued.keys()
 
     def database(self, *, is_writable: bool) -> None:
         """Note whether tasks can be written."""

@@ -453,7 +453,7 @@ def _read_status(answer: Answer, data: Mapping[str, Any], asked_at: datetime) ->
             return Failed(Fault(FaultKind.EXPIRED, "expired", ""), doubtful=True)
         case other:
             word = other if isinstance(other, str) else type(other).__name__
-            return Unreadable(f"unknown status {answer.words(word, limit=60)!r}")
+            return Unreadable(f"unknown status {answer.words(word, limit=60)!r}", is_new_word=True)
 
 
 def _read_video(answer: Answer, said: Any, asked_at: datetime) -> Outcome:

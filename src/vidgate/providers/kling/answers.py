@@ -300,7 +300,7 @@ class Job:
             return Failed(self._fault())
         if self.status in _SUCCEEDED:
             return self._finished()
-        return Unreadable(f"Kling's status {self.status[:40]!r} is not known.")
+        return Unreadable(f"Kling's status {self.status[:40]!r} is not known.", is_new_word=True)
 
     def _finished(self) -> Outcome:
         if self.videos is None:

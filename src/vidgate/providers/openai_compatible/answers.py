@@ -192,7 +192,7 @@ def _by_status(answer: Answer, body: Mapping[str, Any], ref: UpstreamRef) -> Out
         return Pending(started=word in _WORKING, progress=progress)
     if word in _DONE or word in _FAILED or word in _ENDED:
         return _ended(answer, body, word, ref)
-    return Unreadable(f"The status {answer.words(word, limit=60)!r} is unknown.")
+    return Unreadable(f"The status {answer.words(word, limit=60)!r} is unknown.", is_new_word=True)
 
 
 def _ended(answer: Answer, body: Mapping[str, Any], word: str, ref: UpstreamRef) -> Outcome:

@@ -164,7 +164,7 @@ def _by_state(answer: Answer, body: Mapping[str, Any], state: str, asked_at: dat
         return Failed(to_job_fault(ErrorBody(code=code or "failed", message=message)))
     if state in _CANCELLED:
         return Failed(Fault(FaultKind.CANCELLED, code=state, message="cancelled"))
-    return Unreadable(f"The state {answer.words(state, limit=60)!r} is unknown.")
+    return Unreadable(f"The state {answer.words(state, limit=60)!r} is unknown.", is_new_word=True)
 
 
 def _refused_poll(answer: Answer) -> Outcome:

@@ -299,4 +299,4 @@ class Failover:
             now=now,
         )
         if final:
-            self._metrics.task(attempt.provider, TaskStatus.FAILED.value)
+            self._metrics.task(attempt.provider, TaskStatus.FAILED.value, code=error.code)

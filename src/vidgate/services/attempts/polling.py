@@ -188,15 +188,19 @@ class Poller:
 
     async def _fail(self, attempt: Attempt, lease: Lease, outcome: Failed, now: datetime) -> None:
         cancelled = outcome.fault.kind is FaultKind.CANCELLED
+        error = to_task_error(outcome.fault, has_job=True)
         final = await self._attempts.finish(
             replace(attempt, polls=attempt.polls + 1),
             lease,
             status=AttemptStatus.CANCELLED if cancelled else AttemptStatus.FAILED,
             fault=outcome.fault,
-            error=to_task_error(outcome.fault, has_job=True),
+            error=error,
             now=now,
         )
-        self._ended(attempt, TaskStatus.CANCELLED if cancelled else TaskStatus.FAILED, final=final)
+        if cancelled:
+            self._ended(attempt, TaskStatus.CANCELLED, final=final)
+        else:
+            self._ended(attempt, TaskStatus.FAILED, final=final, code=error.code)
 
     async def _doubt(self, attempt: Attempt, lease: Lease, fault: Fault, now: datetime) -> None:
         """Go on asking about a job whose failure may be none; in the end its task fails."""
@@ -248,6 +252,8 @@ class Poller:
         self, attempt: Attempt, lease: Lease, outcome: Unreadable, now: datetime
     ) -> None:
         _log.warning("A provider could not be asked", reason=outcome.reason)
+        if outcome.is_new_word:
+            self._metrics.unknown_word(attempt.provider)
         if now >= attempt.deadline_at + DEADLINE_GRACE:
             await self._time_out(attempt, lease, now)
             return
@@ -295,7 +301,7 @@ class Poller:
             follow_at=now + FOLLOW_INTERVAL * self._pace,
             now=now,
         )
-        self._ended(attempt, TaskStatus.FAILED, final=final)
+        self._ended(attempt, TaskStatus.FAILED, final=final, code=error.code)
 
     async def _follow(
         self, attempt: Attempt, lease: Lease, outcome: Outcome, now: datetime
@@ -319,10 +325,12 @@ class Poller:
                     replace(attempt, due_at=now + FOLLOW_INTERVAL * self._pace), lease, now
                 )
 
-    def _ended(self, attempt: Attempt, status: TaskStatus, *, final: bool) -> None:
+    def _ended(
+        self, attempt: Attempt, status: TaskStatus, *, final: bool, code: str | None = None
+    ) -> None:
         self._changes.changed(attempt.task_id)
         if final:
-            self._metrics.task(attempt.provider, status.value)
+            self._metrics.task(attempt.provider, status.value, code=code)
             _log.info("A task is final", status=status.value)
 
 

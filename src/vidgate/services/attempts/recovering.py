@@ -32,7 +32,7 @@ from vidgate.models.channels import OnUnknown
 from vidgate.models.ids import new_id, public_id
 from vidgate.models.outcomes import Fault, FaultKind, Found, Submission, UpstreamRef
 from vidgate.models.requests import VideoRequest
-from vidgate.models.tasks import AttemptStatus, TaskStatus
+from vidgate.models.tasks import AttemptStatus, TaskError, TaskStatus
 from vidgate.providers.base import Finds, LostSubmit, Provider, SubmitIds, Translation
 from vidgate.providers.transport.client import Pool
 from vidgate.services.attempts.failover import Failover
@@ -120,7 +120,7 @@ class Recoverer:
         final = await self._attempts.finish(
             attempt, lease, status=AttemptStatus.FAILED, error=QUEUED_TOO_LONG, now=now
         )
-        self._failed(attempt, final=final)
+        self._failed(attempt, QUEUED_TOO_LONG, final=final)
 
     async def _look_up(self, attempt: Attempt, lease: Lease, provider: Finds) -> None:
         now = self._clock.now()
@@ -292,22 +292,25 @@ class Recoverer:
         told = attempt.fault_message or attempt.last_reason or ""
         fault = Fault(FaultKind.FAULT, UNKNOWN_OUTCOME.code, told)
         made = await self._attempts.replace(attempt, lease, fault=fault, new=new, unknown=True)
+        self._metrics.unknown_attempt(attempt.provider)
         if made.status is AttemptStatus.SUBMITTING:
             await self._submitter.run(made, new.lease, request=request)
 
     async def _give_up(self, attempt: Attempt, lease: Lease) -> None:
         told = attempt.fault_message or attempt.last_reason or ""
         _log.warning("Nobody can tell what became of a submit", reason=told)
+        error = to_unknown_outcome(attempt.fault_code)
         final = await self._attempts.finish(
             attempt,
             lease,
             status=AttemptStatus.UNKNOWN,
             fault=Fault(FaultKind.FAULT, attempt.fault_code or NO_ANSWER, told),
-            error=to_unknown_outcome(attempt.fault_code),
+            error=error,
             now=self._clock.now(),
         )
         self._metrics.submit(attempt.provider, "unknown")
-        self._failed(attempt, final=final)
+        self._metrics.unknown_attempt(attempt.provider)
+        self._failed(attempt, error, final=final)
 
     async def _release(
         self, attempt: Attempt, lease: Lease, due_at: datetime, *, said: str | None = None
@@ -315,10 +318,10 @@ class Recoverer:
         now = self._clock.now()
         await self._attempts.release(replace(attempt, due_at=due_at), lease, now, said=said)
 
-    def _failed(self, attempt: Attempt, *, final: bool) -> None:
+    def _failed(self, attempt: Attempt, error: TaskError, *, final: bool) -> None:
         self._changes.changed(attempt.task_id)
         if final:
-            self._metrics.task(attempt.provider, TaskStatus.FAILED.value)
+            self._metrics.task(attempt.provider, TaskStatus.FAILED.value, code=error.code)
 
 
 def _times(attempt: Attempt) -> tuple[datetime, datetime]:
