@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "8d2a7c40e1b5"
-down_revision = "e7a4c90b13d8"
+down_revision = "8c5e21f7a9d4"
 branch_labels = None
 depends_on = None
 

@@ -140,7 +140,7 @@ async def test_an_estimate_changes_neither_the_state_nor_its_bytes(
     view = full.services.reader.cached(name, full.caller.account_id)
     assert view is not None
     pieces = view.encodings["newapi"]
-    await full.operator.attempts.cancel_waiting(view.snapshot.id, now=full.clock.now())
+    await full.operator.attempts.cancel_waiting(view.snapshot.id, [0], now=full.clock.now())
     await full.services.directory.load()
     full.clock.advance(seconds=3)
 

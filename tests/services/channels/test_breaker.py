@@ -56,7 +56,7 @@ async def broken(engine: Engine, failure: Any = None) -> tuple[Channel, Upstream
     await attempts_to_create(engine, BREAKER_FAULTS)
     assert (await health(engine, channel)).state is ChannelState.OPEN
     for task in await engine.all_tasks():
-        await engine.operator.attempts.cancel_waiting(task.id, now=engine.clock.now())
+        await engine.operator.attempts.cancel_waiting(task.id, [0], now=engine.clock.now())
     fake.submits.clear()
     return channel, fake
 
