@@ -14,10 +14,12 @@ VidgateError
     │   ├── MalformedBodyError
     │   ├── TooManyValuesError
     │   ├── UnsupportedParameterError  a value the chosen model cannot honour
+    │   ├── PriceMissingError          what has no price is not made
     │   ├── RefusedParameterError      the provider refused a value
     │   └── ContentPolicyError         the provider refused the content
     ├── AuthenticationError            401
     ├── PermissionDeniedError          403
+    ├── InsufficientQuotaError         403, the account has no money left
     ├── NotFoundError                  404
     │   ├── TaskNotFoundError
     │   ├── ModelNotFoundError
@@ -59,6 +61,7 @@ __all__ = [
     "ContentUnavailableError",
     "DatabaseUnavailableError",
     "IdempotencyError",
+    "InsufficientQuotaError",
     "InternalError",
     "InvalidParameterError",
     "LeaseLostError",
@@ -71,6 +74,7 @@ __all__ = [
     "NotSentError",
     "OverloadedError",
     "PermissionDeniedError",
+    "PriceMissingError",
     "ProviderProtocolError",
     "RangeNotSatisfiableError",
     "RateLimitError",
@@ -205,6 +209,12 @@ class UnsupportedParameterError(InvalidParameterError):
         self.allowed = tuple(allowed)
 
 
+class PriceMissingError(InvalidParameterError):
+    """The model has no price, and what has none is not made here."""
+
+    default_code = "price_missing"
+
+
 class RefusedParameterError(InvalidParameterError):
     """The provider refused a value of the request."""
 
@@ -232,6 +242,14 @@ class PermissionDeniedError(RequestError):
     status = 403
     type = "permission_error"
     default_code = "permission_denied"
+
+
+class InsufficientQuotaError(RequestError):
+    """The account has no money left for it."""
+
+    status = 403
+    type = "insufficient_quota"
+    default_code = "insufficient_quota"
 
 
 class NotFoundError(RequestError):

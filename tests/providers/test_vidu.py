@@ -4,7 +4,7 @@ import base64
 import json
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -51,7 +51,7 @@ from vidgate.models.outcomes import (
 )
 from vidgate.models.requests import Image, VideoRequest
 from vidgate.models.tasks import OutputSnapshot, TaskError, TaskSnapshot, TaskStatus
-from vidgate.providers.base import RunFacts, SubmitIds
+from vidgate.providers.base import Action, RunFacts, SubmitIds
 
 DATA = Path(__file__).parents[1] / "data" / "vidu"
 EXAMPLES = Path(__file__).parents[1] / "data" / "examples"
@@ -271,7 +271,12 @@ def test_documented_example() -> None:
     assert translation.ignored == ()
     assert translation.adjusted == ()
     assert translation.facts == RunFacts(
-        model="viduq1", duration_seconds=5, resolution="1080p", sound=False
+        model="viduq1",
+        duration_seconds=5,
+        resolution="1080p",
+        sound=False,
+        action=Action.FIRST_FRAME,
+        recommended_prompt=False,
     )
     assert json.loads(submit(translation).content) == {
         "model": "viduq1",
@@ -502,7 +507,7 @@ FACTS: dict[str, tuple[VideoRequest, RunFacts]] = {
 @pytest.mark.parametrize("name", FACTS)
 def test_facts_come_from_the_merged_body(name: str) -> None:
     request, facts = FACTS[name]
-    assert VIDU.translate(request).facts == facts
+    assert replace(VIDU.translate(request).facts, action=None, recommended_prompt=None) == facts
 
 
 def test_audio_and_resolution_are_not_defaulted() -> None:

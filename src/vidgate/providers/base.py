@@ -212,6 +212,14 @@ class RunFacts:
         mode: The provider's own word, such as `pro`, `None` where it has none.
         sound: `None` where unknown.
         off_peak: Whether it runs in the provider's slow, cheap queue.
+        action: What is done, `None` where unknown.
+        voice: Whether a voice is chosen that costs extra, `None` where unknown.
+        video_input: Whether a video goes in, `None` where unknown.
+        recommended_prompt: Whether the provider writes the prompt, `None` where unknown.
+        draft: Whether it is a cheap preview, `None` where unknown.
+        service_tier: The provider's own word for how soon it runs, `None` where it has none.
+        width: In pixels, `None` where unknown.
+        height: Likewise.
     """
 
     model: str
@@ -220,6 +228,14 @@ class RunFacts:
     mode: str | None = None
     sound: bool | None = None
     off_peak: bool = False
+    action: Action | None = None
+    voice: bool | None = None
+    video_input: bool | None = None
+    recommended_prompt: bool | None = None
+    draft: bool | None = None
+    service_tier: str | None = None
+    width: int | None = None
+    height: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -128,6 +128,7 @@ def translate(request: VideoRequest) -> Translation:
             model=key_name,
             duration_seconds=_seconds(body, key),
             resolution=_resolution(body, key),
+            action=action,
         ),
         pace=pace_of(key_name),
         details={"upstream_model": key_name, "action": action.value},

@@ -175,12 +175,16 @@ class Shape(ABC):
         word = to_word(said.get(self.tier_field))
         mode = None if traits.is_path_model else word or MODE_OF_TIER.get(default)
         tier = word or default if traits.is_path_model else TIER_OF_MODE.get(mode or "")
+        kinds = self.count(body)
         return RunFacts(
             model=traits.name,
             duration_seconds=to_duration(said.get(self.duration_field), inputs),
             resolution=tier or None,
             mode=mode,
             sound=traits.has_sound_always or self._has_sound(body),
+            action=inputs.action,
+            voice=kinds["voice"] > 0,
+            video_input=kinds["base_video"] + kinds["feature_video"] > 0,
         )
 
     def _has_sound(self, body: Mapping[str, Any]) -> bool | None:
@@ -326,7 +330,7 @@ class _LipSync(_Product):
 
     @override
     def facts(self, body: Mapping[str, Any], inputs: Inputs, traits: Traits) -> RunFacts:
-        return RunFacts(model=traits.name, sound=True)
+        return RunFacts(model=traits.name, sound=True, action=self.action)
 
 
 class _Effects(_Product):
@@ -361,6 +365,7 @@ class _Effects(_Product):
             duration_seconds=None if length is None else max(length, _DEFAULT_DURATION_SECONDS),
             resolution=TIER_OF_MODE.get(mode or ""),
             mode=mode,
+            action=self.action,
         )
 
 

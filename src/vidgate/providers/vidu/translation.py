@@ -251,6 +251,8 @@ def _to_facts(model: str, endpoint: Endpoint, body: Mapping[str, Any]) -> RunFac
         resolution=resolution,
         sound=sound if isinstance(sound, bool) else None,
         off_peak=body.get("off_peak") is True,
+        action=endpoint.action,
+        recommended_prompt=is_given(body.get("is_rec")) and body["is_rec"] is not False,
     )
 
 
