@@ -141,6 +141,7 @@ _INSERTED = (
     "sent_at",
     "submit_ends_at",
     "created_at",
+    "price",
 )
 INSERT = Statement(
     insert(attempts)
@@ -478,9 +479,10 @@ FINISH_ATTEMPT = Statement(
         **_unleased,
     )
     .where(_still_mine)
+    .returning(attempts.c.price)
 )
 LOCK_TASK = Statement(
-    select(tasks.c.id, tasks.c.status)
+    select(tasks.c.id, tasks.c.account_id, tasks.c.token_id)
     .where(tasks.c.id == bindparam("task_id", type_=Uuid))
     .with_for_update()
 )
@@ -498,6 +500,7 @@ FINISH_OUTPUT = Statement(
         outputs.c.position == bindparam("position", type_=Integer),
         or_(outputs.c.status == "queued", outputs.c.status == "in_progress"),
     )
+    .returning(outputs.c.hold)
 )
 OUTPUTS = Statement(
     select(outputs.c.status, outputs.c.error_code, outputs.c.error_message)
@@ -537,6 +540,7 @@ RECORD_LATE = Statement(
         **_unleased,
     )
     .where(_still_mine)
+    .returning(attempts.c.price)
 )
 
 # A client cancels what has no job. What a worker holds, or took up in between, stays as it is: the

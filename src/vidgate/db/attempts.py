@@ -10,9 +10,11 @@ from vidgate.constants import CLAIM_BATCH
 from vidgate.db import attempt_statements as sql
 from vidgate.db.documents import read_result, write_result, write_warnings
 from vidgate.db.engine import Database, Record, Transaction
+from vidgate.db.ledger import close_output, record_cost
 from vidgate.db.releases import Releases
 from vidgate.exceptions import LeaseLostError
 from vidgate.models.attempts import Ask, Attempt, JobPace, Lease
+from vidgate.models.money import Quote
 from vidgate.models.outcomes import Fault, UpstreamRef, VideoResult
 from vidgate.models.tasks import AttemptStatus, TaskError, TaskStatus, TaskWarning
 from vidgate.models.webhooks import FINAL_EVENTS
@@ -35,6 +37,7 @@ class NewAttempt:
         max_concurrency: The channel's, `None` for no limit.
         deadline_at: When the wait for a slot, or for an answer to the submit, is given up.
         wait_until: It waits at least so long, whether there is a slot or not; `None` not to.
+        price: What its video is charged by, `None` for nothing.
     """
 
     id: UUID
@@ -54,6 +57,7 @@ class NewAttempt:
     lease: Lease
     max_concurrency: int | None = None
     wait_until: datetime | None = None
+    price: Quote | None = None
 
 
 async def insert_attempt(transaction: Transaction, *options: NewAttempt) -> Attempt:
@@ -99,6 +103,7 @@ async def _insert(transaction: Transaction, new: NewAttempt, *, has_slot: bool) 
         sent_at=new.created_at if has_slot else None,
         submit_ends_at=new.submit_ends_at if has_slot else None,
         created_at=new.created_at,
+        price=new.price.to_document() if new.price else None,
     )
     assert row is not None  # noqa: S101 - an insert that returns has a row
     return to_attempt(row)
@@ -356,7 +361,7 @@ class AttemptStore:
             Whether this made the task final.
         """
         async with self._database.transaction() as transaction:
-            changed = await transaction.execute(
+            ended = await transaction.fetch_one(
                 sql.FINISH_ATTEMPT,
                 attempt_id=attempt.id,
                 lease_id=lease.id,
@@ -369,12 +374,17 @@ class AttemptStore:
                 polls=attempt.polls,
                 now=now,
             )
-            _expect_one(changed)
+            if ended is None:
+                raise LeaseLostError
+            price = ended["price"]
+            if price is not None and (state := _COSTS.get(status)) is not None:
+                await record_cost(transaction, attempt, price, state=state, result=result)
             end = await finish_output(
                 transaction,
                 attempt.task_id,
                 attempt.position,
                 result=result,
+                price=price,
                 error=error,
                 told_at=told_at,
                 now=now,
@@ -403,7 +413,7 @@ class AttemptStore:
             The new one, `SUBMITTING` if it may be submitted now, else `PENDING`.
         """
         async with self._database.transaction() as transaction:
-            changed = await transaction.execute(
+            ended = await transaction.fetch_one(
                 sql.FINISH_ATTEMPT,
                 attempt_id=attempt.id,
                 lease_id=lease.id,
@@ -416,7 +426,12 @@ class AttemptStore:
                 polls=attempt.polls,
                 now=new.created_at,
             )
-            _expect_one(changed)
+            if ended is None:
+                raise LeaseLostError
+            if unknown and ended["price"] is not None:
+                await record_cost(
+                    transaction, attempt, ended["price"], state="unknown", result=None
+                )
             return await insert_attempt(transaction, new)
 
     async def record_late(
@@ -429,15 +444,19 @@ class AttemptStore:
         now: datetime,
     ) -> None:
         """Keep what became of a job after its task was final; neither state nor charge changes."""
-        changed = await self._database.execute(
-            sql.RECORD_LATE,
-            attempt_id=attempt.id,
-            lease_id=lease.id,
-            result=write_result(result) if result else None,
-            last_reason=reason,
-            now=now,
-        )
-        _expect_one(changed)
+        async with self._database.transaction() as transaction:
+            ended = await transaction.fetch_one(
+                sql.RECORD_LATE,
+                attempt_id=attempt.id,
+                lease_id=lease.id,
+                result=write_result(result) if result else None,
+                last_reason=reason,
+                now=now,
+            )
+            if ended is None:
+                raise LeaseLostError
+            if result is not None and ended["price"] is not None:
+                await record_cost(transaction, attempt, ended["price"], state="late", result=result)
 
     async def return_leases(self, held: Mapping[UUID, Lease], due_at: datetime) -> None:
         """Leave attempts to whoever claims them from then on. Submits keep their leases."""
@@ -615,6 +634,12 @@ class AttemptStore:
         return row["due"], row["unfinished"], row["oldest"]
 
 
+_COSTS = {
+    AttemptStatus.SUCCEEDED: "made",
+    AttemptStatus.UNKNOWN: "unknown",
+}
+"""Ends of attempts that may be paid for at the provider; what failed there is told as such."""
+
 _ENDS = (TaskStatus.SUCCEEDED, TaskStatus.FAILED, TaskStatus.CANCELLED)
 """How a task ends: as the first of these that one of its outputs has."""
 
@@ -626,6 +651,8 @@ async def finish_output(
     *,
     result: VideoResult | None,
     error: TaskError | None,
+    price: Mapping[str, Any] | None = None,
+    in_full: bool = False,
     told_at: datetime | None = None,
     now: datetime,
 ) -> TaskStatus | None:
@@ -636,11 +663,11 @@ async def finish_output(
     Returns:
         How the task ended, `None` if this did not make it final.
     """
-    await transaction.execute(sql.LOCK_TASK, task_id=task_id)
+    task = await transaction.fetch_one(sql.LOCK_TASK, task_id=task_id)
     status = TaskStatus.SUCCEEDED if result else TaskStatus.FAILED
     if error is not None and error.code == "cancelled":
         status = TaskStatus.CANCELLED
-    changed = await transaction.execute(
+    ended = await transaction.fetch_one(
         sql.FINISH_OUTPUT,
         task_id=task_id,
         position=position,
@@ -650,8 +677,18 @@ async def finish_output(
         error_message=error.message if error else None,
         now=now,
     )
-    if not changed:  # it was discarded: this is for the books of its attempt alone
+    if ended is None:  # it was discarded: this is for the books of its attempt alone
         return None
+    if task is not None and ended["hold"] is not None:
+        await close_output(
+            transaction,
+            task,
+            position,
+            hold=ended["hold"],
+            price=price,
+            result=result,
+            in_full=in_full,
+        )
     rows = await transaction.fetch(sql.OUTPUTS, task_id=task_id)
     ends = [TaskStatus(row["status"]) for row in rows]
     if not all(one.is_final for one in ends):

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from fractions import Fraction
 from functools import cache
 from itertools import groupby
 from operator import ge, lt
@@ -57,12 +58,14 @@ from vidgate.db.documents import (
     write_warnings,
 )
 from vidgate.db.engine import Database, Json, Record, Statement
+from vidgate.db.ledger import give_back, reserve
 from vidgate.db.once import claim_key, is_acknowledged, release_key
 from vidgate.db.tables import attempts, deliveries, inputs, outputs, tasks
 from vidgate.exceptions import ChannelBusyError
 from vidgate.models.acts import Act
 from vidgate.models.attempts import Attempt
 from vidgate.models.ids import TASK_PREFIX, first_id, public_id
+from vidgate.models.money import Hold
 from vidgate.models.outcomes import VideoResult
 from vidgate.models.requests import IdempotencyClaim, VideoRequest
 from vidgate.models.spans import write_span
@@ -92,6 +95,7 @@ class NewTask:
         inputs: The inline media that go with it.
         facts: What is run, as JSON.
         warnings: What is not done to the letter.
+        factor: The account's on every price.
         is_heavy: Whether writing its JSON would hold up everybody else.
         resubmission: Why it repeats another one, `None` where it does not.
     """
@@ -114,6 +118,7 @@ class NewTask:
     callback_url: str | None = None
     cancel_after: timedelta | None = None
     created_at: datetime
+    factor: Fraction = Fraction(1)
     is_heavy: bool = False
     resubmission: Resubmission | None = None
 
@@ -136,17 +141,20 @@ _INSERTED = (
     "seed",
     "callback_url",
     "cancel_after",
+    "reserved_micros",
     "created_at",
     "resubmitted_from",
 )
+_position = func.generate_series(0, bindparam("outputs", type_=Integer) - 1).column_valued("one")
 _new_output = (
     insert(outputs)
     .from_select(
-        ("task_id", "position", "status"),
+        ("task_id", "position", "status", "hold"),
         select(
             bindparam("id", type_=Uuid),
-            func.generate_series(0, bindparam("outputs", type_=Integer) - 1),
+            _position,
             literal("queued", Text),
+            func.jsonb_array_element(bindparam("holds", type_=JSONB), _position),
         ),
     )
     .cte("new_output")
@@ -569,13 +577,21 @@ class TaskStore:
         Raises:
             RepeatedError: There is a task of that key already; nothing was stored.
             ChannelBusyError: An output would wait, and must not; nothing was stored.
+            InsufficientQuotaError: The account cannot pay for it; nothing was stored.
             DatabaseUnavailableError: It may or may not have been stored.
         """
-        binds = await _bind(task)
+        holds = _holds(task, options)
+        binds = await _bind(task, holds)
         async with self._database.transaction() as transaction:
             if once is not None:
                 await claim_key(transaction, once, task.account_id, task.id, task.created_at)
-            await transaction.fetch(_INSERT, **binds, outputs=len(options), now=task.created_at)
+            await transaction.fetch(
+                _INSERT,
+                **binds,
+                outputs=len(options),
+                holds=[hold.to_document() for hold in holds] or None,
+                now=task.created_at,
+            )
             if task.cancel_after is not None:
                 due_at = task.created_at + task.cancel_after
                 await insert_cancellation(transaction, task.id, task.account_id, due_at)
@@ -595,6 +611,14 @@ class TaskStore:
                 for one in made
             ):
                 raise ChannelBusyError
+            # Last of all, so that nobody who waits for the balance keeps others waiting.
+            await reserve(
+                transaction,
+                holds,
+                account_id=task.account_id,
+                token_id=task.token_id,
+                task_id=task.id,
+            )
             return made
 
     async def abandon(
@@ -617,8 +641,8 @@ class TaskStore:
     async def _abandon(
         self, task: NewTask, *options: Sequence[NewAttempt], once: IdempotencyClaim | None
     ) -> bool:
-        task_id = task.id
-        binds = await _bind(task)
+        task_id, holds = task.id, _holds(task, options)
+        binds = await _bind(task, holds)
         async with self._database.transaction() as transaction:
             # The commit may still be under way at the server: a row of the same id waits for its
             # end, and before that nobody can say that there is nothing.
@@ -636,6 +660,13 @@ class TaskStore:
             )
             if deleted < len(options):
                 raise _TakenUpError
+            await give_back(
+                transaction,
+                holds,
+                account_id=task.account_id,
+                token_id=task.token_id,
+                task_id=task_id,
+            )
             await transaction.execute(_DELETE_DELIVERIES, task_id=task_id)
             await transaction.execute(_DELETE_INPUTS, task_id=task_id)
             await transaction.execute(_DELETE_OUTPUTS, task_id=task_id)
@@ -822,8 +853,22 @@ def _to_request(text: str, inline: list[StoredInput]) -> VideoRequest:
     return read_request(json.loads(text), inline)
 
 
-async def _bind(task: NewTask) -> dict[str, Any]:
-    return await asyncio.to_thread(_task_binds, task) if task.is_heavy else _task_binds(task)
+def _holds(task: NewTask, options: Sequence[Sequence[NewAttempt]]) -> list[Hold]:
+    """What is held for each output: the dearest of what may be charged; empty without prices."""
+    holds = []
+    for one in options:
+        quotes = [option.price for option in one if option.price is not None]
+        if len(quotes) < len(one):
+            return []
+        dearest = max(quotes, key=lambda quote: quote.micros(task.factor))
+        holds.append(Hold(quote=dearest, factor=task.factor))
+    return holds
+
+
+async def _bind(task: NewTask, holds: Sequence[Hold]) -> dict[str, Any]:
+    reserved = sum(hold.micros for hold in holds)
+    binds = await asyncio.to_thread(_task_binds, task) if task.is_heavy else _task_binds(task)
+    return {**binds, "reserved_micros": reserved}
 
 
 def _task_binds(task: NewTask) -> dict[str, Any]:

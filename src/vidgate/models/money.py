@@ -13,10 +13,16 @@ from vidgate.exceptions import ConfigurationError
 from vidgate.models.outcomes import VideoResult
 
 __all__ = [
+    "ESTIMATE",
     "LARGEST_MICROS",
+    "MADE",
     "MICROS",
+    "REPORTED",
+    "Balance",
     "Basis",
     "Charge",
+    "Hold",
+    "Movement",
     "Per",
     "Quote",
     "Rounding",
@@ -32,6 +38,11 @@ MICROS: Final = 1_000_000
 
 LARGEST_MICROS: Final = 10**15
 """A billion of a currency: the most that one entry moves, far below what a `bigint` holds."""
+
+REPORTED: Final = "reported"
+MADE: Final = "made"
+ESTIMATE: Final = "estimate"
+"""Where the units of a charge are from: the provider, the finished video, or the request."""
 
 _FRAMES_PER_SECOND: Final = 24
 _PIXELS_PER_TOKEN: Final = 1024
@@ -222,7 +233,7 @@ class Charge:
     Attributes:
         micros: Of the deployment's currency.
         units: The provider's own, `None` where nobody knows.
-        basis: Where the units are from: `reported`, `made`, or `estimate`.
+        basis: Where the units are from: `REPORTED`, `MADE` or `ESTIMATE`.
     """
 
     micros: int
@@ -232,7 +243,7 @@ class Charge:
     @property
     def is_reported(self) -> bool:
         """Whether the provider itself said so; only then may it be more than was held."""
-        return self.basis == "reported"
+        return self.basis == REPORTED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,70 +254,49 @@ class Quote:
         version: Of the price book.
         tariff: `None` where the model has no price and is free.
         units: The estimate.
-        micros: The estimate, of the deployment's currency.
-        rate: What one unit costs.
-        factor: The account's.
+        rate: What one unit costs, in the deployment's currency.
         row: What it was priced by, in words.
     """
 
     version: int
-    tariff: Tariff | None
-    units: Fraction | None
-    micros: int
+    tariff: Tariff | None = None
+    units: Fraction | None = None
     rate: Fraction = Fraction(0)
-    factor: Fraction = Fraction(1)
     row: str = ""
 
-    def settle(self, result: VideoResult) -> Charge:
+    def micros(self, factor: Fraction = Fraction(1)) -> int:
+        """The estimate in millionths, for an account with this factor; rounded half up, once."""
+        return self._to_micros(self.units or Fraction(0), factor)
+
+    def settle(self, result: VideoResult, factor: Fraction = Fraction(1)) -> Charge:
         """What a made video costs: as its provider reports, else as it is long, else as quoted."""
+        units, basis = self._made(result)
+        return Charge(
+            micros=self._to_micros(units or Fraction(0), factor), units=units, basis=basis
+        )
+
+    def _made(self, result: VideoResult) -> tuple[Fraction | None, str]:
         tariff = self.tariff
         if tariff is None:
-            return Charge(micros=0, units=None, basis="estimate")
+            return None, ESTIMATE
         each = tariff.reported.get(result.cost_unit or "")
         if result.cost is not None and each is not None:
             try:
                 units = parse_exact(result.cost) * each
             except ValueError:
-                pass
-            else:
-                if units >= 0:
-                    return Charge(micros=self._to_micros(units), units=units, basis="reported")
+                units = Fraction(-1)
+            if units >= 0:
+                return units, REPORTED
         # What was asked for is charged as asked, however long the file came out.
         if tariff.basis is not Basis.REQUESTED and result.duration_seconds:
-            seconds = parse_exact(result.duration_seconds)
             pixels = result.width * result.height if result.width and result.height else None
-            made = tariff.count(seconds, pixels=pixels)
+            made = tariff.count(parse_exact(result.duration_seconds), pixels=pixels)
             if made is not None:
-                return Charge(micros=self._to_micros(made), units=made, basis="made")
-        return Charge(micros=self.micros, units=self.units, basis="estimate")
+                return made, MADE
+        return self.units, ESTIMATE
 
-    def _to_micros(self, units: Fraction) -> int:
-        return round_half_up(units * self.rate * self.factor * MICROS)
-
-    @classmethod
-    def of(
-        cls,
-        tariff: Tariff,
-        units: Fraction,
-        *,
-        rate: Fraction,
-        factor: Fraction,
-        version: int,
-        row: str,
-    ) -> "Quote":
-        """Price an estimate: rounded half up, once."""
-        bare = cls(
-            version=version, tariff=tariff, units=units, micros=0, rate=rate, factor=factor, row=row
-        )
-        return cls(
-            version=version,
-            tariff=tariff,
-            units=units,
-            micros=bare._to_micros(units),
-            rate=rate,
-            factor=factor,
-            row=row,
-        )
+    def _to_micros(self, units: Fraction, factor: Fraction) -> int:
+        return round_half_up(units * self.rate * factor * MICROS)
 
     def to_document(self) -> dict[str, Any]:
         """As JSON, exactly."""
@@ -314,9 +304,7 @@ class Quote:
             "version": self.version,
             "tariff": None if self.tariff is None else self.tariff.to_document(),
             "units": None if self.units is None else str(self.units),
-            "micros": self.micros,
             "rate": str(self.rate),
-            "factor": str(self.factor),
             "row": self.row,
         }
 
@@ -328,8 +316,59 @@ class Quote:
             version=document["version"],
             tariff=None if tariff is None else Tariff.from_document(tariff),
             units=None if units is None else Fraction(units),
-            micros=document["micros"],
             rate=Fraction(document["rate"]),
-            factor=Fraction(document["factor"]),
             row=document["row"],
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """The money that is held for one output until it is final.
+
+    Attributes:
+        quote: The dearest of what may be charged.
+        factor: The account's on every price.
+    """
+
+    quote: Quote
+    factor: Fraction = Fraction(1)
+
+    @property
+    def micros(self) -> int:
+        """How much it is."""
+        return self.quote.micros(self.factor)
+
+    def to_document(self) -> dict[str, Any]:
+        """What the end needs of it, as JSON."""
+        return {"micros": self.micros, "factor": str(self.factor)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    """What a prepaid account has, in millionths.
+
+    Attributes:
+        available: For new requests.
+        held: For unfinished ones.
+        overdraft: How far below zero new requests may take it.
+    """
+
+    available: int
+    held: int
+    overdraft: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Movement:
+    """One entry that an operator made.
+
+    Attributes:
+        micros: Below zero where it took money away.
+        replayed: Whether it was made before, under the same reference.
+    """
+
+    id: int
+    kind: str
+    micros: int
+    reference: str | None
+    replayed: bool = False

@@ -22,7 +22,7 @@ def micros(model: str, *images: Image, seconds: float | None = None, **metadata:
     )
     provider = next(one for name, one in ADAPTERS.items() if model.startswith(name))
     pricing = Pricing(shipped(), version=1, currency="USD", exchange=CNY, refuses_unpriced=True)
-    return pricing.quote(Run.of_facts(provider.translate(request).facts)).micros
+    return pricing.quote(Run.of_facts(provider.translate(request).facts)).micros()
 
 
 VOICE = {"sound": "on", "mode": "pro", "voice_list": [{"voice_id": "1"}]}

@@ -113,7 +113,7 @@ class Pricing:
         self.exchange = exchange
         self.refuses_unpriced = refuses_unpriced
 
-    def quote(self, run: Run, *, factor: Fraction = Fraction(1)) -> Quote:
+    def quote(self, run: Run) -> Quote:
         """Price one video.
 
         What is unknown of it may be anything, so that the dearest of what it may be is held.
@@ -124,19 +124,19 @@ class Pricing:
         quotes = [
             quote
             for row in self.book.rows(run.model)
-            if row.matches(run.conditions) and (quote := self._priced(row, run, factor)) is not None
+            if row.matches(run.conditions) and (quote := self._priced(row, run)) is not None
         ]
         if quotes:
-            return max(quotes, key=lambda quote: quote.micros)
+            return max(quotes, key=Quote.micros)
         if self.refuses_unpriced:
             raise PriceMissingError(
                 f"The model {run.model!r} has no price for such a video here; ask for another "
                 "model, resolution or length, or have its price set.",
                 param="model",
             )
-        return Quote(version=self.version, tariff=None, units=None, micros=0, factor=factor)
+        return Quote(version=self.version)
 
-    def _priced(self, row: Row, run: Run, factor: Fraction) -> Quote | None:
+    def _priced(self, row: Row, run: Run) -> Quote | None:
         tariff = row.tariff
         rate = self.book.rate(tariff.unit, self.currency, self.exchange)
         if rate is None:
@@ -164,4 +164,4 @@ class Pricing:
         if units is None:
             return None
         place = f"{row.place}: {row.describe()}"
-        return Quote.of(tariff, units, rate=rate, factor=factor, version=self.version, row=place)
+        return Quote(version=self.version, tariff=tariff, units=units, rate=rate, row=place)

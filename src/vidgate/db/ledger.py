@@ -1,0 +1,441 @@
+"""The ledger: money moves from book to book, in the transaction of what it is for.
+
+Whoever moves money of an account takes a shared lock on its books first, as the last lock but for
+its balance: what switches an account between prepaid and postpaid takes it for itself alone. An
+entry is never changed. Only prepaid accounts have a balance, which is the sum of its entries.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import text
+
+from vidgate.db.acts import write_act
+from vidgate.db.engine import Database, Record, Statement, Transaction
+from vidgate.exceptions import ConfigurationError, InsufficientQuotaError
+from vidgate.models.acts import ITSELF, Act, Author
+from vidgate.models.ids import ACCOUNT_PREFIX, public_id
+from vidgate.models.money import ESTIMATE, Balance, Charge, Hold, Movement, Quote, format_amount
+from vidgate.models.outcomes import VideoResult
+
+__all__ = ["FULL", "LedgerStore", "close_output", "give_back", "record_cost", "reserve"]
+
+_REVENUE: Final = "revenue"
+_OUTSIDE: Final = "outside"
+FULL: Final = "full"
+"""Where a charge is from that is all of what was held."""
+
+_SHARE = Statement(
+    text(
+        "SELECT pg_advisory_xact_lock_shared("
+        "hashtextextended('books:' || CAST(:account AS text), 0))"
+    )
+)
+_LOCK = Statement(
+    text("SELECT pg_advisory_xact_lock(hashtextextended('books:' || CAST(:account AS text), 0))")
+)
+_RESERVE = Statement(
+    text(
+        """
+        WITH paid AS (
+            UPDATE balances
+            SET available = available - CAST(:micros AS bigint),
+                held = held + CAST(:micros AS bigint)
+            WHERE account_id = CAST(:account_id AS uuid)
+              AND available - CAST(:micros AS bigint) >= -overdraft
+            RETURNING 1
+        )
+        INSERT INTO entries (from_book, to_book, micros, kind, account_id, token_id, task_id,
+                             position, actor, price_version, native_units, native_unit)
+        SELECT CAST(:from_book AS text), CAST(:to_book AS text), one.micros, 'reserve',
+               CAST(:account_id AS uuid), CAST(:token_id AS uuid), CAST(:task_id AS uuid),
+               one.position, CAST(:actor AS text), one.version, one.units, one.unit
+        FROM unnest(CAST(:positions AS integer[]), CAST(:amounts AS bigint[]),
+                    CAST(:versions AS bigint[]), CAST(:units AS numeric[]),
+                    CAST(:names AS text[])) AS one (position, micros, version, units, unit)
+        WHERE EXISTS (SELECT 1 FROM paid)
+           OR NOT EXISTS (SELECT 1 FROM balances WHERE account_id = CAST(:account_id AS uuid))
+        """
+    )
+)
+_CLOSE = Statement(
+    text(
+        """
+        WITH moved AS (
+            UPDATE balances
+            SET held = held - CAST(:held AS bigint),
+                available = available + CAST(:freed AS bigint)
+            WHERE account_id = CAST(:account_id AS uuid)
+              AND (CAST(:held AS bigint) <> 0 OR CAST(:freed AS bigint) <> 0)
+        ), charged AS (
+            UPDATE tasks SET charged_micros = coalesce(charged_micros, 0) + CAST(:charged AS bigint)
+            WHERE id = CAST(:task_id AS uuid)
+        )
+        INSERT INTO entries (from_book, to_book, micros, kind, account_id, token_id, task_id,
+                             position, actor, price_version, native_units, native_unit, basis)
+        SELECT one.from_book, one.to_book, one.micros, one.kind, CAST(:account_id AS uuid),
+               CAST(:token_id AS uuid), CAST(:task_id AS uuid), CAST(:position AS integer),
+               CAST(:actor AS text), CAST(:version AS bigint), CAST(:units AS numeric),
+               CAST(:unit AS text), CAST(:basis AS text)
+        FROM unnest(CAST(:kinds AS text[]), CAST(:amounts AS bigint[]),
+                    CAST(:from_books AS text[]), CAST(:to_books AS text[]))
+             AS one (kind, micros, from_book, to_book)
+        """
+    )
+)
+_COST = Statement(
+    text(
+        """
+        INSERT INTO costs (attempt_id, task_id, position, channel_id, model, state, native_units,
+                           native_unit, basis, micros)
+        VALUES (CAST(:attempt_id AS uuid), CAST(:task_id AS uuid), CAST(:position AS integer),
+                CAST(:channel_id AS uuid), CAST(:model AS text), CAST(:state AS text),
+                CAST(:units AS numeric), CAST(:unit AS text), CAST(:basis AS text),
+                CAST(:micros AS bigint))
+        ON CONFLICT DO NOTHING
+        """
+    )
+)
+_PREPAY = Statement(
+    text(
+        """
+        INSERT INTO balances (account_id, available, held)
+        SELECT CAST(:account_id AS uuid),
+               coalesce(sum(CASE WHEN to_book = :account THEN micros
+                                 WHEN from_book = :account THEN -micros ELSE 0 END), 0),
+               coalesce(sum(CASE WHEN to_book = :held THEN micros
+                                 WHEN from_book = :held THEN -micros ELSE 0 END), 0)
+        FROM entries WHERE account_id = CAST(:account_id AS uuid)
+        ON CONFLICT DO NOTHING
+        RETURNING available
+        """
+    )
+)
+_POSTPAY = Statement(text("DELETE FROM balances WHERE account_id = CAST(:account_id AS uuid)"))
+_BALANCE = Statement(
+    text(
+        "SELECT available, held, overdraft FROM balances "
+        "WHERE account_id = CAST(:account_id AS uuid)"
+    )
+)
+_MOVE = Statement(
+    text(
+        """
+        INSERT INTO entries (from_book, to_book, micros, kind, account_id, reference, reason, actor)
+        VALUES (CAST(:from_book AS text), CAST(:to_book AS text), CAST(:micros AS bigint),
+                CAST(:kind AS text), CAST(:account_id AS uuid), CAST(:reference AS text),
+                CAST(:reason AS text), CAST(:actor AS text))
+        ON CONFLICT DO NOTHING
+        RETURNING id
+        """
+    )
+)
+_MADE_BEFORE = Statement(
+    text(
+        """
+        SELECT id, CASE WHEN to_book = :account THEN micros ELSE -micros END AS micros
+        FROM entries WHERE account_id = CAST(:account_id AS uuid) AND kind = CAST(:kind AS text)
+                       AND reference = CAST(:reference AS text)
+        """
+    )
+)
+_ADD = Statement(
+    text(
+        "UPDATE balances SET available = available + CAST(:micros AS bigint) "
+        "WHERE account_id = CAST(:account_id AS uuid)"
+    )
+)
+
+
+def _account(account_id: UUID) -> str:
+    return f"account:{account_id}"
+
+
+def _held(account_id: UUID) -> str:
+    return f"held:{account_id}"
+
+
+def _decimal(units: Fraction | None) -> Decimal | None:
+    return None if units is None else Decimal(units.numerator) / Decimal(units.denominator)
+
+
+def _unit(quote: Quote | None) -> str | None:
+    return quote.tariff.unit if quote and quote.tariff else None
+
+
+# Parts of other transactions
+
+
+async def reserve(
+    transaction: Transaction,
+    holds: Sequence[Hold],
+    *,
+    account_id: UUID,
+    token_id: UUID,
+    task_id: UUID,
+) -> None:
+    """Hold the money for a task's outputs, all of it or none.
+
+    Raises:
+        InsufficientQuotaError: The account has not enough; the transaction must not be committed.
+    """
+    wanted = [(position, hold) for position, hold in enumerate(holds) if hold.micros > 0]
+    if not wanted:
+        return
+    await transaction.execute(_SHARE, account=str(account_id))
+    total = sum(hold.micros for _, hold in wanted)
+    written = await transaction.execute(
+        _RESERVE,
+        micros=total,
+        account_id=account_id,
+        token_id=token_id,
+        task_id=task_id,
+        from_book=_account(account_id),
+        to_book=_held(account_id),
+        actor=ITSELF.actor,
+        positions=[position for position, _ in wanted],
+        amounts=[hold.micros for _, hold in wanted],
+        versions=[hold.quote.version for _, hold in wanted],
+        units=[_decimal(hold.quote.units) for _, hold in wanted],
+        names=[_unit(hold.quote) for _, hold in wanted],
+    )
+    if written < len(wanted):
+        raise InsufficientQuotaError(
+            f"This request costs {format_amount(total, shortest=True)} and the account has not "
+            "that much left; top it up, or ask for less."
+        )
+
+
+async def close_output(
+    transaction: Transaction,
+    task: Record,
+    position: int,
+    *,
+    hold: dict[str, Any],
+    price: dict[str, Any] | None = None,
+    result: VideoResult | None = None,
+    in_full: bool = False,
+) -> None:
+    """Charge what an output is charged and give back the rest of what was held for it.
+
+    Args:
+        transaction: In which the output became final; the task is locked.
+        task: Its `id`, `account_id` and `token_id`.
+        position: Of the output.
+        hold: As it was stored.
+        price: The stored quote of the attempt that made the video.
+        result: The video; without one nothing is charged.
+        in_full: Whether all that was held is charged, video or not.
+    """
+    held: int = hold["micros"]
+    quote = Quote.from_document(price) if price is not None else None
+    charge: Charge | None = None
+    if in_full:
+        charge = Charge(micros=held, units=None, basis=FULL)
+    elif result is not None and quote is not None:
+        charge = quote.settle(result, Fraction(hold["factor"]))
+    charged = 0 if charge is None else charge.micros
+    if charge is not None and not charge.is_reported:
+        charged = min(charged, held)  # only the provider may say that it took more than that
+    account_id: UUID = task["account_id"]
+    mine, held_book = _account(account_id), _held(account_id)
+    moves = [
+        (kind, micros, source, target)
+        for kind, micros, source, target in (
+            ("settle", min(charged, held), held_book, _REVENUE),
+            ("release", max(0, held - charged), held_book, mine),
+            ("extra", max(0, charged - held), mine, _REVENUE),
+        )
+        if micros > 0
+    ]
+    await transaction.execute(_SHARE, account=str(account_id))
+    await transaction.execute(
+        _CLOSE,
+        account_id=account_id,
+        token_id=task["token_id"],
+        task_id=task["id"],
+        position=position,
+        actor=ITSELF.actor,
+        held=held,
+        freed=held - charged,
+        charged=charged,
+        version=quote.version if quote else None,
+        units=_decimal(charge.units) if charge else None,
+        unit=_unit(quote),
+        basis=charge.basis if charge else None,
+        kinds=[kind for kind, *_ in moves],
+        amounts=[micros for _, micros, *_ in moves],
+        from_books=[source for *_, source, _ in moves],
+        to_books=[target for *_, target in moves],
+    )
+
+
+async def give_back(
+    transaction: Transaction,
+    holds: Sequence[Hold],
+    *,
+    account_id: UUID,
+    token_id: UUID,
+    task_id: UUID,
+) -> None:
+    """Give back what is held for a task that is undone."""
+    task: Any = {"id": task_id, "account_id": account_id, "token_id": token_id}
+    for position, hold in enumerate(holds):
+        await close_output(transaction, task, position, hold=hold.to_document())
+
+
+async def record_cost(
+    transaction: Transaction | Database,
+    attempt: Any,
+    price: dict[str, Any],
+    *,
+    state: str,
+    result: VideoResult | None,
+) -> None:
+    """Keep what an attempt cost at its provider; the estimate where nobody tells.
+
+    Args:
+        transaction: In which the attempt ended.
+        attempt: The attempt.
+        price: Its stored quote.
+        state: `made`, `failed`, `unknown` or `late`.
+        result: What it made.
+    """
+    quote = Quote.from_document(price)
+    charge = quote.settle(result) if result is not None else None
+    units = charge.units if charge else quote.units
+    await transaction.execute(
+        _COST,
+        attempt_id=attempt.id,
+        task_id=attempt.task_id,
+        position=attempt.position,
+        channel_id=attempt.channel_id,
+        model=attempt.upstream_model,
+        state=state,
+        units=_decimal(units),
+        unit=_unit(quote),
+        basis=charge.basis if charge else ESTIMATE,
+        micros=None if quote.tariff is None else charge.micros if charge else quote.micros(),
+    )
+
+
+class LedgerStore:
+    """What operators do with money."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def balance(self, account_id: UUID) -> Balance | None:
+        """What an account has, `None` if it is postpaid."""
+        row = await self._database.fetch_one(_BALANCE, account_id=account_id)
+        return Balance(**dict(row)) if row else None
+
+    async def set_prepaid(
+        self, account_id: UUID, *, prepaid: bool, by: Author = ITSELF
+    ) -> Balance | None:
+        """Give an account a balance, which is the sum of its entries, or take it away.
+
+        What is below zero is raised to it by one entry.
+        """
+        async with self._database.transaction() as transaction:
+            await transaction.execute(_LOCK, account=str(account_id))
+            if not prepaid:
+                changed = await transaction.execute(_POSTPAY, account_id=account_id)
+            else:
+                changed = await self._prepay(transaction, account_id, by)
+            if changed:
+                await self._act(transaction, account_id, "account.set", by, {"prepaid": prepaid})
+            row = await transaction.fetch_one(_BALANCE, account_id=account_id)
+        return Balance(**dict(row)) if row else None
+
+    async def _prepay(self, transaction: Transaction, account_id: UUID, by: Author) -> int:
+        row = await transaction.fetch_one(
+            _PREPAY, account_id=account_id, account=_account(account_id), held=_held(account_id)
+        )
+        if row is None:
+            return 0
+        if row["available"] < 0:
+            await transaction.execute(
+                _MOVE,
+                from_book=_OUTSIDE,
+                to_book=_account(account_id),
+                micros=-row["available"],
+                kind="adjust",
+                account_id=account_id,
+                reference=None,
+                reason="opening",
+                actor=by.actor,
+            )
+            await transaction.execute(_ADD, micros=-row["available"], account_id=account_id)
+        return 1
+
+    async def move(
+        self,
+        account_id: UUID,
+        kind: str,
+        micros: int,
+        *,
+        reference: str | None,
+        by: Author = ITSELF,
+    ) -> Movement:
+        """Credit or adjust an account; the same reference moves money once.
+
+        Args:
+            account_id: Whose.
+            kind: `credit` or `adjust`.
+            micros: Below zero to take away.
+            reference: By which a repetition is known, `None` for no such.
+            by: Who does it, and why.
+
+        Raises:
+            ConfigurationError: The reference was used for another amount, or nothing is moved.
+        """
+        if micros == 0 or (kind == "credit" and micros < 0):
+            raise ConfigurationError("The amount must be above zero.")
+        mine = _account(account_id)
+        async with self._database.transaction() as transaction:
+            await transaction.execute(_SHARE, account=str(account_id))
+            row = await transaction.fetch_one(
+                _MOVE,
+                from_book=_OUTSIDE if micros > 0 else mine,
+                to_book=mine if micros > 0 else _OUTSIDE,
+                micros=abs(micros),
+                kind=kind,
+                account_id=account_id,
+                reference=reference,
+                reason=by.reason,
+                actor=by.actor,
+            )
+            if row is not None:
+                await transaction.execute(_ADD, micros=micros, account_id=account_id)
+                told = {"micros": micros, "reference": reference}
+                await self._act(transaction, account_id, f"account.{kind}", by, told)
+                return Movement(id=row["id"], kind=kind, micros=micros, reference=reference)
+            before = await transaction.fetch_one(
+                _MADE_BEFORE, account_id=account_id, account=mine, kind=kind, reference=reference
+            )
+        assert before is not None  # noqa: S101 - entries are never deleted
+        if before["micros"] != micros:
+            raise ConfigurationError(
+                f"The reference {reference!r} was used for {format_amount(before['micros'])} "
+                "already; nothing was moved."
+            )
+        return Movement(
+            id=before["id"], kind=kind, micros=micros, reference=reference, replayed=True
+        )
+
+    async def _act(
+        self,
+        transaction: Transaction,
+        account_id: UUID,
+        name: str,
+        by: Author,
+        after: dict[str, Any],
+    ) -> None:
+        subject = public_id(ACCOUNT_PREFIX, account_id)
+        await write_act(
+            transaction, Act(author=by, name=name, subject=subject, before=None, after=after)
+        )
