@@ -3,16 +3,19 @@
 import os
 import re
 from datetime import timedelta
+from decimal import Decimal
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 __all__ = [
     "DRAINING",
+    "OFF",
+    "SHIPPED",
     "LogFormat",
     "LogLevel",
     "Network",
@@ -24,6 +27,14 @@ __all__ = [
 DRAINING = "VIDGATE_DRAINING"
 """The variable with which `serve` names a file to its processes: once it is there, they stop."""
 
+
+OFF = "off"
+"""No prices."""
+
+SHIPPED = "shipped"
+"""The prices that come with vidgate."""
+
+_CURRENCY = re.compile(r"[A-Z]{3}")
 
 _METRICS_TOKEN_CHARACTERS = 16
 _LAST_PORT = 65535
@@ -168,6 +179,21 @@ class Settings(BaseSettings):
         default=True, title="Answer a task with the envelope of deployed new-api servers as well"
     )
 
+    prices: str = Field(
+        default=OFF,
+        min_length=1,
+        title="off, shipped, or a file of prices laid over the shipped ones at the first start",
+    )
+    unpriced: Literal["refuse", "free"] | None = Field(
+        default=None,
+        title="What becomes of what has no price: refuse, or free; default: refuse, with prices",
+    )
+    currency: str = Field(default="USD", title="Of every amount; never changed once money moved")
+    currency_rates: Annotated[dict[str, Decimal], NoDecode] = Field(
+        default_factory=dict,
+        title="How much of another currency one of ours is, such as CNY=7.1, by commas",
+    )
+
     bootstrap_token: SecretStr | None = Field(
         default=None, title="A token to make at start, at least 32 characters"
     )
@@ -184,6 +210,29 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(part for part in (part.strip() for part in value.split(",")) if part)
         return value
+
+    @field_validator("currency_rates", mode="before")
+    @classmethod
+    def _rates(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        parts = [part.strip().partition("=") for part in value.split(",") if part.strip()]
+        return {name.strip().upper(): many.strip() for name, _, many in parts}
+
+    @field_validator("currency_rates")
+    @classmethod
+    def _are_rates(cls, value: dict[str, Decimal]) -> dict[str, Decimal]:
+        for name, many in value.items():
+            if not _CURRENCY.fullmatch(name) or not many.is_finite() or many <= 0:
+                raise ValueError("must be such as CNY=7.1, with commas between several")
+        return value
+
+    @field_validator("currency")
+    @classmethod
+    def _is_currency(cls, value: str) -> str:
+        if not _CURRENCY.fullmatch(value.upper()):
+            raise ValueError("must be three letters, such as USD")
+        return value.upper()
 
     @field_validator(
         *("submit_wait", "queue_wait", "submit_timeout", "shutdown_grace", "drain", "keep_inputs"),
@@ -238,6 +287,11 @@ class Settings(BaseSettings):
         if value is not None and len(value.get_secret_value().removeprefix("sk-")) < least:
             raise ValueError(f"must have at least {least} characters")
         return value
+
+    @property
+    def refuses_unpriced(self) -> bool:
+        """Whether what has no price is refused, as opposed to free."""
+        return (self.unpriced or ("free" if self.prices == OFF else "refuse")) == "refuse"
 
     @property
     def metrics_here(self) -> bool:

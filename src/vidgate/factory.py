@@ -64,6 +64,7 @@ from vidgate.services.deliveries.redelivering import Redelivering
 from vidgate.services.deliveries.sender import WebhookSender
 from vidgate.services.deliveries.webhook_secrets import WebhookSecrets
 from vidgate.services.metrics import Metrics
+from vidgate.services.money.prices import Prices
 from vidgate.services.tasks.cancelling import Canceller
 from vidgate.services.tasks.creating import TaskCreator
 from vidgate.services.tasks.deadlines import Deadlines
@@ -133,6 +134,7 @@ class Services:
     providers: Mapping[str, Provider]
     field_meanings: FieldMeanings
     directory: Directory
+    prices: Prices
     task_creator: TaskCreator
     direct_calls: DirectCalls
     canceller: Canceller
@@ -276,6 +278,7 @@ async def _open_resting(
         webhook_bodies=webhook_bodies,
     )
     await services.directory.load()
+    await services.prices.load()
     return services
 
 
@@ -313,6 +316,7 @@ def build_services(
         providers=operator.providers,
         field_meanings=parts.field_meanings,
         directory=parts.directory,
+        prices=parts.prices,
         task_creator=parts.task_creator,
         direct_calls=parts.direct_calls,
         canceller=parts.canceller,
@@ -459,6 +463,10 @@ class _Parts:
     # Attempts
 
     @cached_property
+    def prices(self) -> Prices:
+        return Prices(store=self._operator.prices, settings=self._settings)
+
+    @cached_property
     def _addresses(self) -> CallbackAddresses:
         return CallbackAddresses(public_url=self._settings.public_url, box=self._operator.box)
 
@@ -468,6 +476,7 @@ class _Parts:
             providers=self._providers,
             submit_timeout=self._settings.submit_timeout,
             addresses=self._addresses,
+            prices=self.prices,
         )
 
     @cached_property
@@ -593,6 +602,7 @@ class _Parts:
             maker=self._maker,
             names=self._names,
             clock=self._clock,
+            prices=self.prices,
             queue_wait=self._settings.queue_wait,
             allowed_networks=self._settings.allowed_networks,
         )
@@ -750,6 +760,8 @@ class _Parts:
     def loops(self) -> Iterator[Loop]:
         """Make the loops of this process; none of them runs yet."""
         yield Loop("directory", self.directory.refresh, CACHE_REFRESH)
+        if self.prices.are_on:
+            yield Loop("prices", self.prices.refresh, CACHE_REFRESH)
         yield Loop("readers", self.reader.refresh, CACHE_REFRESH)
         yield Loop(
             "waiters",

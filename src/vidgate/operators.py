@@ -21,7 +21,9 @@ from vidgate.db.channels import ChannelStore
 from vidgate.db.deliveries import DeliveryStore
 from vidgate.db.embedded import EmbeddedServer
 from vidgate.db.engine import Database
+from vidgate.db.ledger import LedgerStore
 from vidgate.db.migrating import migrate, require_current
+from vidgate.db.prices import PriceStore
 from vidgate.db.tasks import TaskStore
 from vidgate.db.webhooks import WebhookStore
 from vidgate.loops import Loop
@@ -53,6 +55,8 @@ class OperatorContext:
     deliveries: DeliveryStore
     webhooks: WebhookStore
     acts: ActStore
+    ledger: LedgerStore
+    prices: PriceStore
     box: SecretBox
     provisioning: Provisioning
 
@@ -134,6 +138,8 @@ async def open_operator_context(
             deliveries=DeliveryStore(database),
             webhooks=WebhookStore(database),
             acts=ActStore(database),
+            ledger=LedgerStore(database),
+            prices=PriceStore(database),
             box=box,
             provisioning=provisioning,
         )

@@ -112,6 +112,7 @@ async def open_engine(
             webhook_bodies=WebhookBodies,
         )
         await services.directory.load()
+        await services.prices.load()
         _, key = await operator.provisioning.create_token(name="test")
         caller = await services.directory.authenticate(key)
         assert caller is not None

@@ -1,5 +1,6 @@
 """`vidgate account …`."""
 
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -7,7 +8,10 @@ import typer
 from vidgate.cli.documents import account_document, act_document
 from vidgate.cli.output import JsonOption, print_json, print_one, print_table
 from vidgate.cli.running import OverlapOption, ReasonOption, author, with_operator
+from vidgate.config import OFF
 from vidgate.constants import WEBHOOK_OVERLAP
+from vidgate.exceptions import ConfigurationError
+from vidgate.models.money import format_amount, parse_amount
 
 if TYPE_CHECKING:
     from vidgate.models.accounts import Account
@@ -17,6 +21,14 @@ __all__ = ["commands"]
 
 commands = typer.Typer()
 
+_Prepaid = Annotated[
+    bool | None,
+    typer.Option("--prepaid/--postpaid", help="Whether it can spend no more than it was given."),
+]
+_Amount = Annotated[str, typer.Argument(help="A decimal of the deployment's currency: 10.00.")]
+_Reference = Annotated[
+    str | None, typer.Option(help="Of your own, such as an invoice: repeating it moves nothing.")
+]
 _Account = Annotated[str, typer.Argument(metavar="NAME_OR_ID", help="As `account list` shows it.")]
 
 
@@ -24,25 +36,34 @@ _Account = Annotated[str, typer.Argument(metavar="NAME_OR_ID", help="As `account
 def create_account(
     name: Annotated[str, typer.Argument(help="A name of its own.")],
     *,
+    prepaid: _Prepaid = None,
     reason: ReasonOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make an account."""
+    """Make an account; where there are prices it is prepaid, at 0, unless told otherwise."""
 
-    async def create(operator: "OperatorContext") -> "Account":
-        return await operator.provisioning.create_account(name, author(reason))
+    async def create(operator: "OperatorContext") -> dict[str, Any]:
+        has_prices = operator.settings.prices != OFF
+        account = await operator.provisioning.create_account(name, author(reason))
+        if has_prices if prepaid is None else prepaid:
+            await operator.ledger.set_prepaid(account.id, prepaid=True, by=author(reason))
+        return await _with_balance(operator, account)
 
-    print_one(account_document(with_operator(create)), as_json=as_json)
+    print_one(with_operator(create), as_json=as_json)
 
 
 @commands.command("list")
 def list_accounts(*, as_json: JsonOption = False) -> None:
     """List the accounts, oldest first."""
 
-    async def read(operator: "OperatorContext") -> "list[Account]":
-        return await operator.accounts.accounts()
+    async def read(operator: "OperatorContext") -> list[dict[str, Any]]:
+        balances = await operator.ledger.balances()
+        return [
+            account_document(account, balances.get(account.id))
+            for account in await operator.accounts.accounts()
+        ]
 
-    documents = [account_document(account) for account in with_operator(read)]
+    documents = with_operator(read)
     if as_json:
         print_json(documents)
     else:
@@ -54,7 +75,7 @@ def show_account(account: _Account, *, as_json: JsonOption = False) -> None:
     """Show an account, and who changed what of it."""
 
     async def read(operator: "OperatorContext") -> dict[str, Any]:
-        document = account_document(await operator.provisioning.account(account))
+        document = await _with_balance(operator, await operator.provisioning.account(account))
         acts = await operator.acts.of(document["id"])
         return {**document, "acts": [act_document(act) for act in acts]}
 
@@ -65,12 +86,99 @@ def show_account(account: _Account, *, as_json: JsonOption = False) -> None:
 def set_account(
     account: _Account,
     *,
-    name: Annotated[str, typer.Option(help="Its new name.")],
+    name: Annotated[str | None, typer.Option(help="Its new name.")] = None,
+    prepaid: _Prepaid = None,
+    factor: Annotated[str | None, typer.Option(help="On every price, such as 1.25.")] = None,
     reason: ReasonOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Change an account."""
-    _rename(account, name, reason, as_json=as_json)
+    if name is None and prepaid is None and factor is None:
+        raise typer.BadParameter("say what to change: --name, --prepaid, --postpaid or --factor")
+
+    async def change(operator: "OperatorContext") -> dict[str, Any]:
+        by = author(reason)
+        changed = await operator.provisioning.account(account)
+        if factor is not None:
+            await operator.ledger.set_factor(changed.id, _read_factor(factor), by)
+        if prepaid is not None:
+            await operator.ledger.set_prepaid(changed.id, prepaid=prepaid, by=by)
+        if name is not None:
+            changed = await operator.provisioning.rename_account(account, name, by)
+        return await _with_balance(operator, changed)
+
+    print_one(with_operator(change), as_json=as_json)
+
+
+def _read_factor(text: str) -> Decimal:
+    try:
+        factor = Decimal(text)
+    except InvalidOperation:
+        factor = Decimal(-1)
+    if not factor.is_finite() or factor < 0:
+        raise ConfigurationError(f"{text!r} is not a factor; write one such as 1.25.")
+    return factor
+
+
+@commands.command("credit")
+def credit_account(
+    account: _Account,
+    amount: _Amount,
+    *,
+    reference: _Reference = None,
+    reason: ReasonOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put money on an account; the same reference does it once."""
+    _move(account, "credit", amount, reference, reason, as_json=as_json)
+
+
+@commands.command("adjust", context_settings={"ignore_unknown_options": True})
+def adjust_account(
+    account: _Account,
+    amount: _Amount,
+    *,
+    reference: _Reference = None,
+    reason: ReasonOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Correct an account, up or down; the same reference does it once."""
+    _move(account, "adjust", amount, reference, reason, as_json=as_json)
+
+
+def _move(
+    account: str,
+    kind: str,
+    amount: str,
+    reference: str | None,
+    reason: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    micros = parse_amount(amount)
+
+    async def move(operator: "OperatorContext") -> dict[str, Any]:
+        found = await operator.provisioning.account(account)
+        moved = await operator.ledger.move(
+            found.id, kind, micros, reference=reference, by=author(reason)
+        )
+        document = await _with_balance(operator, found)
+        return {
+            "object": "entry",
+            "kind": kind,
+            "account": found.name,
+            "amount": f"{format_amount(moved.micros)} {operator.settings.currency}",
+            "micros": moved.micros,
+            "reference": reference,
+            "replayed": moved.replayed,
+            "balance": document["balance"],
+        }
+
+    print_one(with_operator(move), as_json=as_json)
+
+
+async def _with_balance(operator: "OperatorContext", account: "Account") -> dict[str, Any]:
+    return account_document(account, await operator.ledger.balance(account.id))
 
 
 @commands.command("rename")
@@ -94,7 +202,7 @@ def delete_account(
     async def delete(operator: "OperatorContext") -> "Account":
         return await operator.provisioning.delete_account(account, author(reason))
 
-    print_one(account_document(with_operator(delete)), as_json=as_json)
+    print_one(account_document(with_operator(delete), None), as_json=as_json)
 
 
 @commands.command("webhook-secret")
@@ -128,7 +236,8 @@ def show_webhook_secret(
 
 
 def _rename(account: str, name: str, reason: str | None, *, as_json: bool) -> None:
-    async def rename(operator: "OperatorContext") -> "Account":
-        return await operator.provisioning.rename_account(account, name, author(reason))
+    async def rename(operator: "OperatorContext") -> dict[str, Any]:
+        renamed = await operator.provisioning.rename_account(account, name, author(reason))
+        return await _with_balance(operator, renamed)
 
-    print_one(account_document(with_operator(rename)), as_json=as_json)
+    print_one(with_operator(rename), as_json=as_json)

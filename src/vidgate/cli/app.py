@@ -54,6 +54,8 @@ COMMANDS = {
         "vidgate.cli.webhooks:commands",
         "Where accounts are told of their tasks, and what was sent there.",
     ),
+    "price": ("vidgate.cli.prices:commands", "What models cost."),
+    "ledger": ("vidgate.cli.ledger:commands", "What was held, charged and paid."),
     "secret": (
         "vidgate.cli.database:secret_commands",
         "The key that stored secrets are encrypted under.",

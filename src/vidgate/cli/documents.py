@@ -19,6 +19,7 @@ from vidgate.models.ids import (
     TOKEN_PREFIX,
     public_id,
 )
+from vidgate.models.money import Balance
 from vidgate.models.outcomes import VideoResult
 from vidgate.models.tasks import TaskError, TaskSnapshot
 from vidgate.models.webhooks import Delivery, DeliveryTry, WebhookEndpoint
@@ -42,13 +43,16 @@ __all__ = [
 ]
 
 
-def account_document(account: Account) -> dict[str, Any]:
-    """An account."""
+def account_document(account: Account, balance: Balance | None) -> dict[str, Any]:
+    """An account, with the balance that it has if it is prepaid."""
     return {
         "id": public_id(ACCOUNT_PREFIX, account.id),
         "object": "account",
         "name": account.name,
         "removed": account.removed,
+        "balance": None
+        if balance is None
+        else {"available_micros": balance.available, "held_micros": balance.held},
         "created_at": _unix(account.created_at),
     }
 

@@ -115,12 +115,18 @@ _PREPAY = Statement(
     )
 )
 _POSTPAY = Statement(text("DELETE FROM balances WHERE account_id = CAST(:account_id AS uuid)"))
+_SET_FACTOR = Statement(
+    text(
+        "UPDATE accounts SET factor = CAST(:factor AS numeric) WHERE id = CAST(:account_id AS uuid)"
+    )
+)
 _BALANCE = Statement(
     text(
         "SELECT available, held, overdraft FROM balances "
         "WHERE account_id = CAST(:account_id AS uuid)"
     )
 )
+_BALANCES = Statement(text("SELECT account_id, available, held, overdraft FROM balances"))
 _MOVE = Statement(
     text(
         """
@@ -333,6 +339,11 @@ class LedgerStore:
         row = await self._database.fetch_one(_BALANCE, account_id=account_id)
         return Balance(**dict(row)) if row else None
 
+    async def balances(self) -> dict[UUID, Balance]:
+        """What each prepaid account has."""
+        rows = [dict(row) for row in await self._database.fetch(_BALANCES)]
+        return {row.pop("account_id"): Balance(**row) for row in rows}
+
     async def set_prepaid(
         self, account_id: UUID, *, prepaid: bool, by: Author = ITSELF
     ) -> Balance | None:
@@ -371,6 +382,13 @@ class LedgerStore:
             )
             await transaction.execute(_ADD, micros=-row["available"], account_id=account_id)
         return 1
+
+    async def set_factor(self, account_id: UUID, factor: Decimal, by: Author = ITSELF) -> None:
+        """Multiply an account's prices from now on; what is under way keeps its own."""
+        async with self._database.transaction() as transaction:
+            await transaction.execute(_SET_FACTOR, account_id=account_id, factor=factor)
+            told = {"factor": str(factor)}
+            await self._act(transaction, account_id, "account.set", by, told)
 
     async def move(
         self,

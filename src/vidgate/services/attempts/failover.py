@@ -19,6 +19,7 @@ from vidgate.db.clock import Clock
 from vidgate.exceptions import (
     ChannelBusyError,
     NotSentError,
+    PriceMissingError,
     RequestError,
     UnsupportedParameterError,
 )
@@ -263,18 +264,18 @@ class Failover:
         """Make an output's next attempt; `None` if the channel cannot honour the request."""
         try:
             translation = await translate(self._providers[channel.provider], request, channel)
-        except UnsupportedParameterError:
+            return self._maker.make(
+                task_id=attempt.task_id,
+                position=attempt.position,
+                number=attempt.number + 1,
+                channel=channel,
+                request=request,
+                translation=translation,
+                now=self._clock.now(),
+                deadline_at=attempt.deadline_at,
+            )
+        except (UnsupportedParameterError, PriceMissingError):
             return None
-        return self._maker.make(
-            task_id=attempt.task_id,
-            position=attempt.position,
-            number=attempt.number + 1,
-            channel=channel,
-            request=request,
-            translation=translation,
-            now=self._clock.now(),
-            deadline_at=attempt.deadline_at,
-        )
 
     async def _give_up(
         self, attempt: Attempt, lease: Lease, request: VideoRequest, fault: Fault

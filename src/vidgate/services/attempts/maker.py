@@ -13,6 +13,7 @@ from vidgate.models.requests import VideoRequest
 from vidgate.providers.base import CallsBack, Provider, SubmitIds, Translation
 from vidgate.services.attempts.callbacks import CallbackAddresses
 from vidgate.services.attempts.pacing import to_job_pace
+from vidgate.services.money.prices import Prices
 
 __all__ = ["AttemptMaker"]
 
@@ -26,6 +27,7 @@ class AttemptMaker:
     Args:
         submit_timeout: The operator's own deadline of a submit, `None` for each provider's.
         addresses: Where providers may call.
+        prices: What videos are charged by.
     """
 
     def __init__(
@@ -34,10 +36,12 @@ class AttemptMaker:
         providers: Mapping[str, Provider],
         submit_timeout: timedelta | None,
         addresses: CallbackAddresses,
+        prices: Prices,
     ) -> None:
         self._providers = providers
         self._submit_timeout = submit_timeout
         self._addresses = addresses
+        self._prices = prices
 
     def submit_deadline(self, provider: str, request: VideoRequest) -> timedelta:
         """The total deadline of a submit: the provider's own time, and time to upload."""
@@ -69,6 +73,9 @@ class AttemptMaker:
             deadline_at: How long it may wait: as long as its task may, at whatever channels.
             number: 1 for the first of its output.
             position: Of the output.
+
+        Raises:
+            PriceMissingError: What it would run has no price, and is not free.
         """
         deadline = self.submit_deadline(channel.provider, request)
         ends = now + deadline
@@ -95,6 +102,7 @@ class AttemptMaker:
             submit_ends_at=ends,
             lease=Lease(new_id(), ends + LEASE_MARGIN),
             max_concurrency=channel.cap,
+            price=self._prices.quote(translation.facts),
         )
 
     def ids(self, attempt: Attempt, translation: Translation) -> SubmitIds:

@@ -274,19 +274,19 @@ class Recoverer:
         provider = self._providers[attempt.provider]
         try:
             translation = await translate(provider, request, channel)
+            new = self._maker.make(
+                task_id=attempt.task_id,
+                position=attempt.position,
+                number=attempt.number + 1,
+                channel=channel,
+                request=request,
+                translation=translation,
+                now=self._clock.now(),
+                deadline_at=attempt.deadline_at,
+            )
         except (UnsupportedParameterError, RequestError):
             await self._give_up(attempt, lease)
             return
-        new = self._maker.make(
-            task_id=attempt.task_id,
-            position=attempt.position,
-            number=attempt.number + 1,
-            channel=channel,
-            request=request,
-            translation=translation,
-            now=self._clock.now(),
-            deadline_at=attempt.deadline_at,
-        )
         # A server that knows submits by our id, as a vidgate does, answers with the first job.
         new = replace(new, correlation=attempt.correlation)
         told = attempt.fault_message or attempt.last_reason or ""

@@ -13,7 +13,11 @@ from vidgate.db.attempts import NewAttempt
 from vidgate.db.clock import Clock
 from vidgate.db.documents import write_request
 from vidgate.db.tasks import NewTask
-from vidgate.exceptions import InvalidParameterError, UnsupportedParameterError
+from vidgate.exceptions import (
+    InvalidParameterError,
+    PriceMissingError,
+    UnsupportedParameterError,
+)
 from vidgate.models.accounts import Caller
 from vidgate.models.channels import Channel
 from vidgate.models.ids import DatedIds
@@ -26,6 +30,7 @@ from vidgate.services.attempts.translation import facts_document, translate
 from vidgate.services.attempts.warnings import warnings_of
 from vidgate.services.channels.permissions import check_model, check_token
 from vidgate.services.channels.routing import Router
+from vidgate.services.money.prices import Prices
 from vidgate.services.tasks.references import VideoNames
 
 __all__ = ["Option", "Plan", "Planner", "Prepared"]
@@ -95,6 +100,7 @@ class Planner:
         names: VideoNames,
         clock: Clock,
         queue_wait: timedelta,
+        prices: Prices,
         allowed_networks: tuple[Network, ...] = (),
     ) -> None:
         self._router = router
@@ -105,6 +111,7 @@ class Planner:
         self._clock = clock
         self._ids = DatedIds()
         self._queue_wait = queue_wait
+        self._prices = prices
         self._allowed_networks = allowed_networks
 
     async def prepare(
@@ -170,6 +177,7 @@ class Planner:
             callback_url=prepared.callback_url,
             cancel_after=request.cancel_after,
             created_at=now,
+            factor=self._prices.factor(caller.account_id),
             is_heavy=request.is_heavy,
         )
 
@@ -225,12 +233,13 @@ class Planner:
         One without a limit always has a slot, so those behind it are not asked for.
         """
         translated: list[tuple[Channel, Translation]] = []
-        first: UnsupportedParameterError | None = None
+        first: InvalidParameterError | None = None
         for channel in channels:
             provider = self._providers[channel.provider]
             try:
                 translation = await translate(provider, request, channel)
-            except UnsupportedParameterError as error:
+                self._prices.quote(translation.facts)
+            except (UnsupportedParameterError, PriceMissingError) as error:
                 first = first or error
                 continue
             translated.append((channel, translation))

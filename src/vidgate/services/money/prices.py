@@ -1,0 +1,116 @@
+"""The prices of the moment: the newest version of the book, as this process knows it."""
+
+from collections.abc import Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from vidgate.config import OFF, SHIPPED, Settings
+from vidgate.db.prices import PriceStore
+from vidgate.exceptions import ConfigurationError
+from vidgate.models.acts import ITSELF
+from vidgate.models.money import Quote, parse_exact
+from vidgate.providers.base import RunFacts
+from vidgate.services.money.price_book import PriceBook, read_book, read_document, shipped
+from vidgate.services.money.pricing import Pricing, Run
+
+__all__ = ["Prices", "exchange_of", "first_book"]
+
+_log = structlog.get_logger(__name__)
+
+_FULL_PRICE: Final = Fraction(1)
+
+
+def exchange_of(settings: Settings) -> dict[str, Fraction]:
+    """How much of other currencies one of the deployment's is."""
+    return {name: parse_exact(many) for name, many in settings.currency_rates.items()}
+
+
+def first_book(settings: Settings) -> PriceBook:
+    """The book that a deployment begins with.
+
+    Raises:
+        ConfigurationError: The file that is named cannot be used.
+    """
+    if settings.prices in (OFF, SHIPPED):
+        return shipped()
+    book = shipped()
+    return book.merged(read_book(read_document(Path(settings.prices)), over=book))
+
+
+class Prices:
+    """What this process prices requests by; without prices it prices nothing and asks nobody."""
+
+    def __init__(self, *, store: PriceStore, settings: Settings) -> None:
+        self._store = store
+        self._settings = settings
+        self._exchange = exchange_of(settings)
+        self._pricing: Pricing | None = None
+        self._factors: Mapping[UUID, Fraction] = {}
+
+    @property
+    def are_on(self) -> bool:
+        """Whether requests have prices."""
+        return self._settings.prices != OFF
+
+    async def load(self) -> None:
+        """Read the book, and make its first version where there is none.
+
+        Raises:
+            ConfigurationError: The book, or the currency, cannot be used.
+        """
+        if not self.are_on:
+            return
+        currency = self._settings.currency
+        noted = await self._store.claim_currency(currency)
+        if noted != currency:
+            raise ConfigurationError(
+                f"VIDGATE_CURRENCY is {currency}, and money was moved in {noted} already; amounts "
+                f"are not converted. Set it to {noted}."
+            )
+        if await self._store.newest() is None:
+            await self._store.add_first(first_book(self._settings).document, ITSELF)
+        await self.refresh()
+        self._tell_lost()
+
+    def _tell_lost(self) -> None:
+        pricing = self._pricing
+        if pricing is None:
+            return
+        lost = pricing.book.unconvertible(pricing.currency, pricing.exchange)
+        if lost:
+            _log.warning(
+                "Models have no price in the currency of this deployment; "
+                "VIDGATE_CURRENCY_RATES may say how their units are converted",
+                currency=pricing.currency,
+                units=sorted(set(lost.values())),
+                models=sorted(lost),
+            )
+
+    async def refresh(self) -> None:
+        """Take over a newer version, and the factors of the accounts."""
+        newest = await self._store.newest()
+        if newest is not None and (self._pricing is None or self._pricing.version != newest):
+            self._pricing = Pricing(
+                read_book(await self._store.read(newest)),
+                version=newest,
+                currency=self._settings.currency,
+                exchange=self._exchange,
+                refuses_unpriced=self._settings.refuses_unpriced,
+            )
+        self._factors = await self._store.factors()
+
+    def quote(self, facts: RunFacts) -> Quote | None:
+        """Price one video, `None` where nothing has a price.
+
+        Raises:
+            PriceMissingError: It has no price, and is not free.
+        """
+        return None if self._pricing is None else self._pricing.quote(Run.of_facts(facts))
+
+    def factor(self, account_id: UUID) -> Fraction:
+        """What an account's prices are multiplied by."""
+        return self._factors.get(account_id, _FULL_PRICE)

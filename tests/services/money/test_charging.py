@@ -1,0 +1,224 @@
+"""Money over the whole life of requests: the services, a real database, providers at the edge."""
+
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from tests.support.engine import Engine, open_engine
+
+from vidgate.db.engine import Statement
+from vidgate.db.ledger_check import check_books
+from vidgate.exceptions import (
+    ConfigurationError,
+    InsufficientQuotaError,
+    PriceMissingError,
+    RequestError,
+)
+from vidgate.models.acts import ITSELF
+from vidgate.models.money import Balance
+from vidgate.models.tasks import TaskStatus
+
+ENTRIES = Statement(text("SELECT kind, micros FROM entries ORDER BY id"))
+PATH = "/v1/videos/text2video"
+MODEL = "kling-v2-6"
+
+
+def state(status: str, **members: object) -> dict[str, object]:
+    data = {"task_id": "9301", "task_status": status, **members}
+    return {"code": 0, "message": "SUCCEED", "request_id": "r", "data": data}
+
+
+@pytest.fixture
+async def priced(database_url: str) -> AsyncIterator[Engine]:
+    async with open_engine(database_url, prices="shipped") as engine:
+        await engine.channel("kling", priority=2)
+        yield engine
+
+
+def accepts(engine: Engine, name: str = "kling") -> None:
+    engine.router.post(f"http://{name}.test{PATH}").respond(json=state("submitted"))
+
+
+async def succeed(engine: Engine, name: str = "kling", **members: Any) -> None:
+    video = {"id": "v1", "url": "http://127.0.0.1:9/a.mp4", "duration": "5.041"}
+    engine.router.get(f"http://{name}.test{PATH}/9301").respond(
+        json=state("succeed", task_result={"videos": [video]}, **members)
+    )
+    await engine.tick(minutes=1)
+
+
+async def entries(engine: Engine) -> list[tuple[str, int]]:
+    assert await check_books(engine.operator.database) is None
+    rows = await engine.operator.database.fetch(ENTRIES)
+    return [(row["kind"], row["micros"]) for row in rows]
+
+
+async def fund(engine: Engine, micros: int) -> None:
+    ledger, account_id = engine.operator.ledger, engine.caller.account_id
+    await ledger.set_prepaid(account_id, prepaid=True)
+    await ledger.move(account_id, "credit", micros, reference=None)
+
+
+async def test_a_task_is_held_for_and_charged_as_its_provider_reports(priced: Engine) -> None:
+    await fund(priced, 1_000_000)
+    accepts(priced)
+
+    await priced.create(MODEL, duration_seconds=10)
+    balance = await priced.operator.ledger.balance(priced.caller.account_id)
+    await succeed(priced, final_unit_deduction="2.4")
+
+    assert balance == Balance(available=580_000, held=420_000)
+    assert await entries(priced) == [
+        ("credit", 1_000_000),
+        ("reserve", 420_000),
+        ("settle", 336_000),
+        ("release", 84_000),
+    ]
+    balance = await priced.operator.ledger.balance(priced.caller.account_id)
+    assert balance == Balance(available=664_000, held=0)
+
+
+async def test_what_metadata_asks_for_is_held(priced: Engine) -> None:
+    accepts(priced)
+
+    await priced.create(MODEL, duration_seconds=5, metadata={"duration": "10", "mode": "pro"})
+
+    assert await entries(priced) == [("reserve", 700_000)]
+
+
+async def test_a_refusal_gives_back(priced: Engine) -> None:
+    refusal = {"code": 1201, "message": "bad prompt", "request_id": "r"}
+    priced.router.post(f"http://kling.test{PATH}").respond(400, json=refusal)
+
+    with pytest.raises(RequestError):
+        await priced.create(MODEL)
+
+    assert await entries(priced) == [("reserve", 210_000), ("release", 210_000)]
+
+
+async def test_one_micro_short_calls_nobody(priced: Engine) -> None:
+    await fund(priced, 209_999)
+    submit = priced.router.post(f"http://kling.test{PATH}")
+
+    with pytest.raises(InsufficientQuotaError):
+        await priced.create(MODEL)
+
+    assert not submit.called
+    assert await priced.all_tasks() == []
+    assert await entries(priced) == [("credit", 209_999)]
+
+
+async def test_every_video_is_held_for(priced: Engine) -> None:
+    accepts(priced)
+
+    await priced.create(MODEL, n=3)
+
+    assert await entries(priced) == [("reserve", 210_000)] * 3
+
+
+async def test_a_factor_is_on_every_price(priced: Engine) -> None:
+    accepts(priced)
+    await priced.operator.ledger.set_factor(priced.caller.account_id, Decimal("1.25"))
+    await priced.services.prices.refresh()
+
+    await priced.create(MODEL)
+    await succeed(priced)
+
+    assert await entries(priced) == [("reserve", 262_500), ("settle", 262_500)]
+
+
+async def test_the_dearest_channel_is_held_and_the_one_that_made_it_charged(
+    database_url: str,
+) -> None:
+    async with open_engine(database_url, prices="shipped") as engine:
+        await engine.channel("kling", priority=2, max_concurrency=1)
+        dear = {MODEL: "kling-v3"}
+        await engine.channel("kling", "dear", models=(MODEL,), model_map=dear, priority=1)
+        accepts(engine)
+
+        await engine.create(MODEL, duration_seconds=5)
+        await succeed(engine)
+
+        assert await entries(engine) == [
+            ("reserve", 420_000),
+            ("settle", 210_000),
+            ("release", 210_000),
+        ]
+
+
+async def test_failover_charges_what_the_other_channel_runs(database_url: str) -> None:
+    async with open_engine(database_url, prices="shipped") as engine:
+        await engine.channel("kling", priority=2, max_concurrency=1)
+        dear = {MODEL: "kling-v3"}
+        await engine.channel("kling", "dear", models=(MODEL,), model_map=dear, priority=1)
+        broken = {"code": 1102, "message": "no balance", "request_id": "r"}
+        engine.router.post(f"http://kling.test{PATH}").respond(429, json=broken)
+        accepts(engine, "dear")
+
+        await engine.create(MODEL, duration_seconds=5)
+        await succeed(engine, "dear")
+
+        assert await entries(engine) == [("reserve", 420_000), ("settle", 420_000)]
+
+
+UNPRICED = "kling-v9"
+
+
+async def test_what_has_no_price_is_refused(priced: Engine) -> None:
+    with pytest.raises(PriceMissingError):
+        await priced.create(UNPRICED)
+
+    assert await priced.all_tasks() == []
+
+
+async def test_what_has_no_price_may_be_free(database_url: str) -> None:
+    async with open_engine(database_url, prices="shipped", unpriced="free") as engine:
+        await engine.channel("kling")
+        accepts(engine)
+
+        created = await engine.create(UNPRICED)
+        await succeed(engine, final_unit_deduction="9")
+
+        assert (await engine.task(created)).status is TaskStatus.SUCCEEDED
+        assert await entries(engine) == []
+
+
+async def test_without_prices_there_is_no_entry(engine: Engine) -> None:
+    await engine.channel("kling")
+    accepts(engine)
+
+    await engine.create(MODEL)
+    await succeed(engine, final_unit_deduction="9")
+
+    assert await entries(engine) == []
+
+
+async def test_a_new_version_prices_what_is_new(priced: Engine) -> None:
+    accepts(priced)
+    await priced.create(MODEL)
+    document = dict(await priced.operator.prices.read(await priced.operator.prices.newest() or 0))
+    document["units"] = {**document["units"], "kling_unit": {"rates": {"USD": "0.28"}}}
+    await priced.operator.prices.add(document, ITSELF)
+    await priced.services.prices.refresh()
+    await priced.create(MODEL)
+
+    assert await entries(priced) == [("reserve", 210_000), ("reserve", 420_000)]
+
+
+@pytest.mark.parametrize("currency", ["USD", "CNY"])
+async def test_the_shipped_prices_start_in_either_currency(
+    database_url: str, currency: str
+) -> None:
+    async with open_engine(database_url, prices="shipped", currency=currency) as engine:
+        assert engine.services.prices.are_on
+
+
+async def test_another_currency_refuses_to_start_once_money_moved(database_url: str) -> None:
+    async with open_engine(database_url, prices="shipped", currency="USD") as engine:
+        await fund(engine, 1)
+
+    with pytest.raises(ConfigurationError, match="Set it to USD"):
+        async with open_engine(database_url, prices="shipped", currency="CNY"):
+            pass
