@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sqlalchemy import text
 from tests.support.clock import FixedClock
 from tests.support.database import clean_database
+from typing_extensions import override
 
 from vidgate.db.accounts import AccountStore
 from vidgate.db.attempts import AttemptStore, NewAttempt
@@ -61,7 +62,9 @@ def quote(units: int = 10, *, per: Per = Per.VIDEO, basis: Basis = Basis.REQUEST
         rounding=Rounding.NEAREST,
         reported={"credits": Fraction(1)},
     )
-    return Quote(version=1, tariff=tariff, units=Fraction(units), rate=Fraction(1, 1_000_000))
+    return Quote(
+        version=1, currency="USD", tariff=tariff, units=Fraction(units), rate=Fraction(1, 1_000_000)
+    )
 
 
 def video(reported: int | None = None, seconds: float | None = None) -> VideoResult:
@@ -120,6 +123,7 @@ class CutTransaction(Transaction):
         super().__init__(transaction._connection)
         self._after = after
 
+    @override
     async def _run(self, *arguments: Any) -> Any:
         self._after -= 1
         if self._after < 0:
@@ -134,6 +138,7 @@ class CutDatabase(Database):
         self.__dict__ = dict(database.__dict__)
         self._cut_after = after
 
+    @override
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         async with super().transaction() as transaction:
@@ -488,12 +493,13 @@ class Machine(RuleBasedStateMachine):
     def do(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(coroutine)
 
+    @override
     def teardown(self) -> None:
         self.do(self.books.database.aclose())
         self.runner.close()
 
     async def _submit(self, account: int, units: list[int], *, waits: bool) -> None:
-        members = {"wait_until": NOW} if waits else {}
+        members: dict[str, Any] = {"wait_until": NOW} if waits else {}
         try:
             made = await self.books.submit(
                 self.books.accounts[account], *(quote(one) for one in units), **members

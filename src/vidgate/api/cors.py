@@ -13,6 +13,7 @@ _EXPOSED_HEADERS = (
     "X-Vidgate-Ignored",
     "X-Vidgate-Adjusted",
     "X-Vidgate-Unknown",
+    "X-Vidgate-Price",
     "Retry-After",
     "openai-poll-after-ms",
     "Preference-Applied",

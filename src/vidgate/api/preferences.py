@@ -10,6 +10,7 @@ from starlette.requests import Request
 from vidgate.api.dependencies import caller_of
 from vidgate.api.idempotency import REPLAYED, REPLAYED_DOCUMENTED
 from vidgate.constants import WAIT_MOST
+from vidgate.models.money import format_amount
 from vidgate.models.tasks import TaskWarning, WarningCode
 from vidgate.services.tasks.creating import Created
 
@@ -45,6 +46,8 @@ APPLIED_DOCUMENTED: dict[str, Any] = {
         "schema": {"type": "string"},
     }
 }
+_PRICE = "X-Vidgate-Price"
+
 NOTES_DOCUMENTED: dict[str, Any] = {
     "X-Vidgate-Ignored": {
         "description": "Fields the model has no use for, such as `fps, seed`.",
@@ -59,6 +62,10 @@ NOTES_DOCUMENTED: dict[str, Any] = {
         "description": "Fields that went to the vendor and are not in its documentation, such as "
         "`foo, bar`. Commas in a name, and what is not ASCII, are percent-encoded; `...` stands "
         "for those that have no room.",
+        "schema": {"type": "string"},
+    },
+    _PRICE: {
+        "description": "What is held for it, such as `0.21 USD`, where there are prices.",
         "schema": {"type": "string"},
     },
     **REPLAYED_DOCUMENTED,
@@ -109,13 +116,17 @@ def is_strict(request: Request) -> bool:
 
 
 def tell_notes(created: Created) -> dict[str, str]:
-    """The headers that name what was not done to the letter, and that of a repetition."""
+    """The headers that name what was not done to the letter, what it costs, and a repetition."""
     warnings = created.snapshot.warnings
     notes = {
         header: _join(_entry(warning) for warning in warnings if warning.code is code)
         for code, header in _HEADERS.items()
         if any(warning.code is code for warning in warnings)
     }
+    cost = created.snapshot.cost
+    if cost is not None:
+        amount = format_amount(cost.reserved_micros, shortest=True)
+        notes[_PRICE] = f"{amount} {cost.currency}"
     return notes | REPLAYED if created.replayed else notes
 
 

@@ -16,6 +16,7 @@ __all__ = [
     "ErrorMembers",
     "Estimated",
     "RequestBody",
+    "TaskCost",
     "TaskUrls",
     "TaskWarning",
     "error_answers",
@@ -31,6 +32,19 @@ FILES: Final[Mapping[str, Any]] = {"type": "array", "items": FILE}
 _NULL = {"type": "null"}
 _JSON = "application/json"
 _FORM = "multipart/form-data"
+
+
+class TaskCost(BaseModel):
+    """What a task costs the account, where there are prices."""
+
+    amount: str = Field(description="A decimal of the currency, with six digits.")
+    currency: str
+    micros: int = Field(description="The same in millionths.")
+    state: Literal["reserved", "settled", "released"] = Field(
+        description="Held until the task is final; then charged, or given back altogether."
+    )
+    seconds: float | None = Field(description="Of the videos that were made.")
+    units: str | None = Field(description="What the provider counted, in its own units.")
 
 
 class RequestBody(BaseModel):

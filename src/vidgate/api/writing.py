@@ -4,17 +4,20 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import orjson
 
 from vidgate.constants import LIST_BYTES
+from vidgate.models.money import format_amount
 from vidgate.models.outcomes import VideoResult
 from vidgate.models.tasks import TaskError, TaskPage, TaskSnapshot, TaskStatus
 
 __all__ = [
     "Part",
     "choices_of",
+    "cost_of",
     "encode",
     "facts_of",
     "failure_of",
@@ -109,6 +112,37 @@ def choices_of(task: TaskSnapshot) -> dict[str, Any]:
     if task.cancel_after is not None:
         choices["cancel_after"] = task.cancel_after
     return choices
+
+
+def cost_of(task: TaskSnapshot) -> dict[str, Any]:
+    """What a task costs its client, as the member `cost`; no member where there are no prices."""
+    cost = task.cost
+    if cost is None:
+        return {}
+    state, micros = "reserved", cost.reserved_micros
+    if task.status.is_final:
+        micros = cost.charged_micros
+        state = "settled" if micros else "released"
+    made = [output.result for output in task.outputs if output.result is not None]
+    lengths = [result.duration_seconds for result in made if result.duration_seconds is not None]
+    units = [units for result in made if (units := _to_decimal(result.cost)) is not None]
+    return {
+        "cost": {
+            "amount": format_amount(micros),
+            "currency": cost.currency,
+            "micros": micros,
+            "state": state,
+            "seconds": plain_number(round(sum(lengths), 3)) if lengths else None,
+            "units": str(sum(units)) if units else None,
+        }
+    }
+
+
+def _to_decimal(text: str | None) -> Decimal | None:
+    try:
+        return None if text is None else Decimal(text)
+    except InvalidOperation:
+        return None
 
 
 def facts_of(result: VideoResult | None) -> dict[str, Any]:

@@ -5,7 +5,7 @@ its balance: what switches an account between prepaid and postpaid takes it for 
 entry is never changed. Only prepaid accounts have a balance, which is the sum of its entries.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final
@@ -220,8 +220,8 @@ async def close_output(
     task: Record,
     position: int,
     *,
-    hold: dict[str, Any],
-    price: dict[str, Any] | None = None,
+    hold: Mapping[str, Any],
+    price: Mapping[str, Any] | None = None,
     result: VideoResult | None = None,
     in_full: bool = False,
 ) -> None:
@@ -296,7 +296,7 @@ async def give_back(
 async def record_cost(
     transaction: Transaction | Database,
     attempt: Any,
-    price: dict[str, Any],
+    price: Mapping[str, Any],
     *,
     state: str,
     result: VideoResult | None,

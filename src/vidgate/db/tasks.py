@@ -65,7 +65,7 @@ from vidgate.exceptions import ChannelBusyError
 from vidgate.models.acts import Act
 from vidgate.models.attempts import Attempt
 from vidgate.models.ids import TASK_PREFIX, first_id, public_id
-from vidgate.models.money import Hold
+from vidgate.models.money import Hold, holds_for
 from vidgate.models.outcomes import VideoResult
 from vidgate.models.requests import IdempotencyClaim, VideoRequest
 from vidgate.models.spans import write_span
@@ -73,6 +73,7 @@ from vidgate.models.tasks import (
     AttemptStatus,
     OutputSnapshot,
     Resubmission,
+    TaskCost,
     TaskError,
     TaskFilter,
     TaskPage,
@@ -199,6 +200,8 @@ _SNAPSHOT_COLUMNS = [
         "error_code",
         "error_message",
         "resubmitted_from",
+        "reserved_micros",
+        "charged_micros",
     )
 ] + [
     # Without what may be large.
@@ -212,6 +215,7 @@ _SNAPSHOT_COLUMNS = [
     # While somebody holds it, it is due when the lease ends, which says nothing of the next ask.
     case((attempts.c.lease_id.is_(None), attempts.c.due_at)).label("next_ask_at"),
     attempts.c.pace["usual"].astext.cast(Double).label("usual_seconds"),
+    outputs.c.hold["currency"].astext.label("currency"),
 ]
 _sources = tasks.join(outputs, outputs.c.task_id == tasks.c.id).outerjoin(
     attempts,
@@ -854,15 +858,7 @@ def _to_request(text: str, inline: list[StoredInput]) -> VideoRequest:
 
 
 def _holds(task: NewTask, options: Sequence[Sequence[NewAttempt]]) -> list[Hold]:
-    """What is held for each output: the dearest of what may be charged; empty without prices."""
-    holds = []
-    for one in options:
-        quotes = [option.price for option in one if option.price is not None]
-        if len(quotes) < len(one):
-            return []
-        dearest = max(quotes, key=lambda quote: quote.micros(task.factor))
-        holds.append(Hold(quote=dearest, factor=task.factor))
-    return holds
+    return holds_for([[one.price for one in output] for output in options], task.factor)
 
 
 async def _bind(task: NewTask, holds: Sequence[Hold]) -> dict[str, Any]:
@@ -931,6 +927,13 @@ def _to_snapshot(rows: Sequence[Record]) -> TaskSnapshot:
         finished_at=row["finished_at"],
         removed=row["removed"],
         error=_to_error(row["error_code"], row["error_message"]),
+        cost=None
+        if row["currency"] is None
+        else TaskCost(
+            currency=row["currency"],
+            reserved_micros=row["reserved_micros"],
+            charged_micros=row["charged_micros"] or 0,
+        ),
         outputs=tuple(
             OutputSnapshot(
                 status=TaskStatus(one["output_status"]),

@@ -1,6 +1,6 @@
 """Money: millionths inside, decimals at the edge, and what one video is charged by."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
@@ -28,6 +28,7 @@ __all__ = [
     "Rounding",
     "Tariff",
     "format_amount",
+    "holds_for",
     "parse_amount",
     "parse_exact",
     "round_half_up",
@@ -255,10 +256,12 @@ class Quote:
         tariff: `None` where the model has no price and is free.
         units: The estimate.
         rate: What one unit costs, in the deployment's currency.
+        currency: That currency.
         row: What it was priced by, in words.
     """
 
     version: int
+    currency: str
     tariff: Tariff | None = None
     units: Fraction | None = None
     rate: Fraction = Fraction(0)
@@ -302,6 +305,7 @@ class Quote:
         """As JSON, exactly."""
         return {
             "version": self.version,
+            "currency": self.currency,
             "tariff": None if self.tariff is None else self.tariff.to_document(),
             "units": None if self.units is None else str(self.units),
             "rate": str(self.rate),
@@ -314,6 +318,7 @@ class Quote:
         tariff, units = document["tariff"], document["units"]
         return cls(
             version=document["version"],
+            currency=document["currency"],
             tariff=None if tariff is None else Tariff.from_document(tariff),
             units=None if units is None else Fraction(units),
             rate=Fraction(document["rate"]),
@@ -340,7 +345,28 @@ class Hold:
 
     def to_document(self) -> dict[str, Any]:
         """What the end needs of it, as JSON."""
-        return {"micros": self.micros, "factor": str(self.factor)}
+        return {
+            "micros": self.micros,
+            "factor": str(self.factor),
+            "currency": self.quote.currency,
+        }
+
+
+def holds_for(outputs: Sequence[Sequence[Quote | None]], factor: Fraction) -> list[Hold]:
+    """What is held for each output of a task; nothing where there are no prices.
+
+    Args:
+        outputs: The quotes of the channels that each may be made at.
+        factor: The account's.
+    """
+    holds = []
+    for options in outputs:
+        quotes = [quote for quote in options if quote is not None]
+        if len(quotes) < len(options):
+            return []
+        dearest = max(quotes, key=lambda quote: quote.micros(factor))
+        holds.append(Hold(quote=dearest, factor=factor))
+    return holds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ __all__ = [
     "FollowUp",
     "OutputSnapshot",
     "Resubmission",
+    "TaskCost",
     "TaskError",
     "TaskFilter",
     "TaskPage",
@@ -103,6 +104,21 @@ class TaskWarning:
     value: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class TaskCost:
+    """What a client pays for a task, in millionths of a currency.
+
+    Attributes:
+        currency: Such as `USD`.
+        reserved_micros: What was held for it when it was made.
+        charged_micros: What was charged for the videos that are final.
+    """
+
+    currency: str
+    reserved_micros: int
+    charged_micros: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputSnapshot:
     """One of a task's videos."""
@@ -134,6 +150,7 @@ class TaskSnapshot:
         next_ask_at: When its provider is asked next, `None` while that is under way or unknown.
         usual: How long most tasks of its model run, `None` where nobody knows.
         removed: Whether its client removed it; it is there for the operator alone.
+        cost: `None` where there are no prices.
     """
 
     id: UUID
@@ -158,6 +175,7 @@ class TaskSnapshot:
     created_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    cost: TaskCost | None = None
     removed: bool = False
     error: TaskError | None = None
     outputs: tuple[OutputSnapshot, ...] = ()

@@ -44,6 +44,7 @@ from vidgate.models.outcomes import VideoResult
 from vidgate.models.tasks import (
     FollowUp,
     OutputSnapshot,
+    TaskCost,
     TaskError,
     TaskPage,
     TaskQuery,
@@ -671,7 +672,9 @@ def test_what_is_documented_describes_what_is_answered() -> None:
     for example in (EXAMPLE_CREATED, EXAMPLE_VIDEO):
         assert Video.model_validate(example).model_fields_set == video.keys()
         assert example["metadata"].keys() == video["metadata"].keys()
-    assert video.keys() == Video.model_fields.keys() - Estimated.model_fields.keys()
+    priced = write_video(task(TaskStatus.SUCCEEDED, cost=TaskCost("USD", 420_000, 336_000)))
+    assert priced["usage"] == {"cost": 0.336}
+    assert priced.keys() == Video.model_fields.keys() - Estimated.model_fields.keys()
     VideoList.model_validate(EXAMPLE_LIST)
     DeletedVideo.model_validate(EXAMPLE_DELETED)
     assert SdkVideo.model_fields.keys() <= video.keys()

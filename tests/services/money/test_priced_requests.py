@@ -62,7 +62,7 @@ def test_the_bill_follows_what_is_run(name: str) -> None:
     assert micros(model, *images, seconds=seconds, **metadata) == expected
 
 
-REFUSED = {
+REFUSED: dict[str, tuple[str, tuple[Image, ...], dict[str, Any]]] = {
     "x01": ("kling-v2-6", (), {"sound": "on", "mode": "std"}),
     "x05": ("viduq3-mix", PICTURES[:1], {"off_peak": True}),
 }

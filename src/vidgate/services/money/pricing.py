@@ -134,7 +134,7 @@ class Pricing:
                 "model, resolution or length, or have its price set.",
                 param="model",
             )
-        return Quote(version=self.version)
+        return Quote(version=self.version, currency=self.currency)
 
     def _priced(self, row: Row, run: Run) -> Quote | None:
         tariff = row.tariff
@@ -164,4 +164,11 @@ class Pricing:
         if units is None:
             return None
         place = f"{row.place}: {row.describe()}"
-        return Quote(version=self.version, tariff=tariff, units=units, rate=rate, row=place)
+        return Quote(
+            version=self.version,
+            currency=self.currency,
+            tariff=tariff,
+            units=units,
+            rate=rate,
+            row=place,
+        )

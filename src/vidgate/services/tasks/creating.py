@@ -25,12 +25,14 @@ from vidgate.exceptions import (
 from vidgate.models.accounts import Caller
 from vidgate.models.attempts import Attempt
 from vidgate.models.ids import public_id
+from vidgate.models.money import holds_for
 from vidgate.models.requests import IdempotencyClaim, VideoRequest
 from vidgate.models.spans import write_span
 from vidgate.models.tasks import (
     AttemptStatus,
     FollowUp,
     OutputSnapshot,
+    TaskCost,
     TaskSnapshot,
     TaskStatus,
 )
@@ -367,6 +369,8 @@ def _receipt(
 
 def _first_snapshot(plan: Plan, option: Option) -> TaskSnapshot:
     task = plan.task
+    quotes = [[one.attempt.price for one in output] for output in plan.options]
+    holds = holds_for(quotes, task.factor)
     return TaskSnapshot(
         id=task.id,
         account_id=task.account_id,
@@ -384,5 +388,8 @@ def _first_snapshot(plan: Plan, option: Option) -> TaskSnapshot:
         seed=task.seed,
         cancel_after=None if task.cancel_after is None else write_span(task.cancel_after),
         created_at=task.created_at,
+        cost=TaskCost(holds[0].quote.currency, sum(hold.micros for hold in holds))
+        if holds
+        else None,
         outputs=(OutputSnapshot(status=TaskStatus.QUEUED),) * len(plan.options),
     )

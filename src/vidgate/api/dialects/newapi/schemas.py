@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vidgate.api.schemas import Estimated, RequestBody, TaskUrls, TaskWarning
+from vidgate.api.schemas import Estimated, RequestBody, TaskCost, TaskUrls, TaskWarning
 from vidgate.providers.registry import PROVIDERS
 
 __all__ = [
@@ -126,6 +126,7 @@ class VideoFacts(BaseModel):
     width: int | None
     seed: int | None = Field(description="The one reported, else the one asked for.")
     upstream_model: str | None = Field(default=None, description="The model that ran.")
+    cost: TaskCost | None = Field(default=None, description="Missing where there are no prices.")
 
 
 class TaskFailure(BaseModel):

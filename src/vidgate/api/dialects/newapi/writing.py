@@ -6,6 +6,7 @@ from typing import Any
 from vidgate.api.links import write_urls
 from vidgate.api.writing import (
     choices_of,
+    cost_of,
     facts_of,
     failure_of,
     seed_of,
@@ -88,6 +89,7 @@ def write_task(task: TaskSnapshot, native_answer: NativeAnswer | None) -> dict[s
             **choices_of(task),
             **facts_of(result),
             "seed": seed_of(task, result),
+            **cost_of(task),
         },
         "error": write_failure(error),
         "progress": task.progress,

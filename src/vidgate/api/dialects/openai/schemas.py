@@ -150,6 +150,12 @@ class VideoFailure(BaseModel):
     message: str
 
 
+class VideoUsage(BaseModel):
+    """What a video costs."""
+
+    cost: float = Field(description="In the currency that `metadata.cost` names.")
+
+
 class Video(Estimated):
     """A video, finished or not."""
 
@@ -182,13 +188,15 @@ class Video(Estimated):
     metadata: dict[str, Any] = Field(
         description=(
             "What was really made, `null` where it is not known: `duration`, `fps`, `height`, "
-            "`width`, `seed`, `upstream_model`, and what else was chosen."
+            "`width`, `seed`, `upstream_model`, and what else was chosen; `cost` where there are "
+            "prices."
         )
     )
     urls: TaskUrls
     warnings: list[TaskWarning] = Field(
         description="What was not done to the letter, also told in the headers of the POST."
     )
+    usage: VideoUsage | None = Field(default=None, description="Missing where there are no prices.")
 
 
 class VideoList(BaseModel):

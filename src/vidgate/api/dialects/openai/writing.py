@@ -7,6 +7,7 @@ from typing import Any
 from vidgate.api.links import write_urls
 from vidgate.api.writing import (
     choices_of,
+    cost_of,
     facts_of,
     failure_of,
     plain_number,
@@ -74,9 +75,11 @@ def write_video(task: TaskSnapshot) -> dict[str, Any]:
             **choices_of(task),
             **facts_of(result),
             "seed": seed_of(task, result),
+            **(cost := cost_of(task)),
         },
         "urls": write_urls(task.public_id, PATH),
         "warnings": write_warnings(task),
+        **({"usage": {"cost": float(cost["cost"]["amount"])}} if cost else {}),
     }
 
 
