@@ -341,7 +341,7 @@ def _translate(request: VideoRequest, model: str) -> Translation:
     body = form.prune(body)
     if json_size(body) > _MAX_BODY_BYTES:
         raise UnsupportedParameterError("images", "One request may have at most 64 MB.")
-    facts = _to_facts(body, has_sound=False if kind and kind.is_first else None)
+    facts = _to_facts(body, action, has_sound=False if kind and kind.is_first else None)
     expiry = to_number(body.get("execution_expires_after")) or 172800  # the default
     deadline = timedelta(seconds=min(expiry, 259200), minutes=10)
     return Translation(
@@ -422,16 +422,24 @@ def _write_settings(draft: Draft, kind: _Kind | None, action: Action) -> None:
     draft.user("safety_identifier", most=64)
 
 
-def _to_facts(body: Body, *, has_sound: bool | None) -> RunFacts:
+def _to_facts(body: Body, action: Action, *, has_sound: bool | None) -> RunFacts:
     frames = to_number(body.get("frames"))
     seconds = frames / 24 if frames else to_number(body.get("duration"))
     tier, sound = body.get("resolution"), body.get("generate_audio", has_sound)
+    service_tier, content = body.get("service_tier") or "default", body.get("content")
+    entries = content if isinstance(content, list) else []
     return RunFacts(
         model=body["model"],
         duration_seconds=to_whole(seconds) if seconds and seconds > 0 else None,
         resolution=tier if isinstance(tier, str) else None,
         sound=sound if isinstance(sound, bool) else None,
-        off_peak=body.get("service_tier") == "flex",
+        off_peak=service_tier == "flex",
+        action=action,
+        video_input=any(
+            isinstance(one, dict) and one.get("type") == "video_url" for one in entries
+        ),
+        draft=body.get("draft") is True,
+        service_tier=str(service_tier),
     )
 
 

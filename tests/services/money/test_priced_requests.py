@@ -1,5 +1,6 @@
 """What is charged follows what is run: the bill of what the adapters make of requests."""
 
+from fnmatch import fnmatchcase
 from fractions import Fraction
 from typing import Any
 
@@ -20,12 +21,21 @@ def micros(model: str, *images: Image, seconds: float | None = None, **metadata:
     request = VideoRequest(
         model=model, prompt="a boat", images=images, duration_seconds=seconds, metadata=metadata
     )
-    provider = next(one for name, one in ADAPTERS.items() if model.startswith(name))
+    provider = next(
+        one
+        for one in ADAPTERS.values()
+        if any(fnmatchcase(model, pattern) for pattern in one.capabilities.model_patterns)
+    )
     pricing = Pricing(shipped(), version=1, currency="USD", exchange=CNY, refuses_unpriced=True)
     return pricing.quote(Run.of_facts(provider.translate(request).facts)).micros()
 
 
 VOICE = {"sound": "on", "mode": "pro", "voice_list": [{"voice_id": "1"}]}
+FILM = {
+    "type": "video_url",
+    "video_url": {"url": "https://v.example/a.mp4"},
+    "role": "reference_video",
+}
 VIDEO = {"video_list": [{"video_url": "https://v.example/a.mp4", "refer_type": "base"}]}
 
 BILLS: dict[str, tuple[int, str, tuple[Image, ...], float | None, dict[str, Any]]] = {
@@ -51,6 +61,9 @@ BILLS: dict[str, tuple[int, str, tuple[Image, ...], float | None, dict[str, Any]
     "off-peak": (250_000, "viduq3-pro", (), 5, {"off_peak": True}),
     "resolution": (600_000, "viduq3-pro", (), 5, {"resolution": "1080p"}),
     "recommended": (550_000, "viduq3-pro", PICTURES[:1], 5, {"is_rec": True}),
+    "tokens": (767_109, "dreamina-seedance-2-0-260128", (), 5, {}),
+    "tokens of a video": (1_873_205, "dreamina-seedance-2-0-260128", (), 5, {"content": [FILM]}),
+    "slow": (308_550, "seedance-1-0-pro-250528", (), 5, {"service_tier": "flex"}),
     "length": (1_000_000, "viduq3-pro", (), 5, {"duration": 10}),
 }
 
