@@ -64,6 +64,7 @@ from vidgate.services.deliveries.redelivering import Redelivering
 from vidgate.services.deliveries.sender import WebhookSender
 from vidgate.services.deliveries.webhook_secrets import WebhookSecrets
 from vidgate.services.metrics import Metrics
+from vidgate.services.money.auditing import Auditor
 from vidgate.services.money.prices import Prices
 from vidgate.services.tasks.cancelling import Canceller
 from vidgate.services.tasks.creating import TaskCreator
@@ -114,6 +115,9 @@ _INPUTS_INTERVAL = timedelta(minutes=1)
 meanwhile."""
 _MONTHS_INTERVAL = timedelta(hours=1)
 """Between two looks at the months of tasks, of which one is made and one ends in a month."""
+
+_AUDIT_INTERVAL = timedelta(hours=1)
+"""Between two looks whether the books are to be proved, which one process does once a day."""
 
 _CLOCK_INTERVAL = timedelta(seconds=10)
 _NOTICE_INTERVAL = timedelta(seconds=1)
@@ -467,6 +471,10 @@ class _Parts:
         return Prices(store=self._operator.prices, settings=self._settings)
 
     @cached_property
+    def _auditor(self) -> Auditor:
+        return Auditor(database=self._operator.database, metrics=self.metrics)
+
+    @cached_property
     def _addresses(self) -> CallbackAddresses:
         return CallbackAddresses(public_url=self._settings.public_url, box=self._operator.box)
 
@@ -800,6 +808,8 @@ class _Parts:
         )
         if self.notices is not None:
             yield Loop("notices", self.notices.round, _NOTICE_INTERVAL)
+        if self.prices.are_on:
+            yield Loop("ledger", self._auditor.round, _AUDIT_INTERVAL)
         yield Loop("idempotency keys", self._purge, _PURGE_INTERVAL)
         yield Loop("old webhooks", self._purge_webhooks, _PURGE_INTERVAL)
         yield Loop("kept pictures", self._purge_inputs, _INPUTS_INTERVAL)

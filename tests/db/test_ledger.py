@@ -22,7 +22,7 @@ from vidgate.db.attempts import AttemptStore, NewAttempt
 from vidgate.db.channels import ChannelStore
 from vidgate.db.engine import Database, Statement, Transaction
 from vidgate.db.ledger import LedgerStore
-from vidgate.db.ledger_check import check_books
+from vidgate.db.ledger_check import check_books, claim_check
 from vidgate.db.once import RepeatedError
 from vidgate.db.tasks import NewTask, TaskStore
 from vidgate.exceptions import ConfigurationError, InsufficientQuotaError
@@ -450,7 +450,8 @@ async def test_the_check_names_what_is_wrong(books: Books, name: str) -> None:
 
     told = await check_books(books.database)
     assert told is not None
-    assert "30" in told or "70" in told
+    assert told.sentence.startswith("The ")
+    assert told.micros in (1, 30)
 
 
 async def test_the_check_recomputes_every_amount(books: Books) -> None:
@@ -463,7 +464,31 @@ async def test_the_check_recomputes_every_amount(books: Books) -> None:
     told = await check_books(books.database)
 
     assert told is not None
-    assert told.endswith("was charged 24; its price says 25.")
+    assert told.sentence.endswith("was charged 24; its price says 25.")
+    assert told.micros == 1
+
+
+async def test_a_video_that_was_given_away_is_found(books: Books) -> None:
+    [held] = await books.submit(books.accounts[0], quote(30))
+    await books.finish(held, None)
+    await books.database.execute(Statement(text("UPDATE attempts SET status = 'succeeded'")))
+    await books.database.execute(
+        Statement(text("UPDATE outputs SET status = 'succeeded', result = '{\"url\": \"a\"}'"))
+    )
+
+    told = await check_books(books.database)
+
+    assert told is not None
+    assert told.micros == 30
+
+
+async def test_the_books_are_proved_by_one_process_a_day(books: Books) -> None:
+    day = timedelta(hours=24)
+
+    turns = [await claim_check(books.database, day) for _ in range(2)]
+
+    assert turns == [True, False]
+    assert await claim_check(books.database, timedelta())
 
 
 # Everything at once, in any order

@@ -21,6 +21,8 @@ __all__ = ["commands"]
 
 commands = typer.Typer()
 
+_LARGEST_FACTOR = 1000
+
 _Prepaid = Annotated[
     bool | None,
     typer.Option("--prepaid/--postpaid", help="Whether it can spend no more than it was given."),
@@ -115,8 +117,10 @@ def _read_factor(text: str) -> Decimal:
         factor = Decimal(text)
     except InvalidOperation:
         factor = Decimal(-1)
-    if not factor.is_finite() or factor < 0:
-        raise ConfigurationError(f"{text!r} is not a factor; write one such as 1.25.")
+    if not factor.is_finite() or not 0 <= factor <= _LARGEST_FACTOR:
+        raise ConfigurationError(
+            f"{text!r} is not a factor; write one from 0 to 1000, such as 1.25."
+        )
     return factor
 
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Annotated
@@ -27,7 +28,7 @@ from vidgate.cli.servers import (
     url_of,
 )
 from vidgate.cli.standins import DEMO_PREFIX, require_sandbox, shown, standing_in
-from vidgate.config import Settings, provider_variable
+from vidgate.config import SHIPPED, Settings, provider_variable
 from vidgate.db.capacity import require_connections
 from vidgate.exceptions import ConfigurationError
 from vidgate.logs import configure_logging
@@ -41,6 +42,9 @@ __all__ = ["demo", "read_demo_token"]
 _TOKEN_FILE = "demo-token"  # noqa: S105 - the name of a file
 _TOKEN_NAME = "demo"  # noqa: S105 - the name of a token
 _PORTS_TRIED = 100
+_DEMO_RATES = {"CNY": Decimal("7.1")}
+"""So that every stand-in's prices can be shown in one currency."""
+
 _GRACE = timedelta(seconds=2)
 _LOOPBACK = IPv4Network("127.0.0.0/8")
 
@@ -106,6 +110,10 @@ async def _demo(settings: Settings, port: int) -> None:
     from vidgate.main import create_app
     from vidgate.sandbox.settings import SandboxSettings
 
+    if "prices" not in settings.model_fields_set:
+        priced = {"prices": SHIPPED, "unpriced": settings.unpriced or "free"}
+        rates = settings.currency_rates or _DEMO_RATES
+        settings = settings.model_copy(update={**priced, "currency_rates": rates})
     if "poll_pace" not in settings.model_fields_set:
         pace = 1 / SandboxSettings.demo().speed
         settings = settings.model_copy(update={"poll_pace": pace})

@@ -37,6 +37,9 @@ __all__ = [
 MICROS: Final = 1_000_000
 """Millionths in one unit of a currency."""
 
+_DIGITS: Final = 40
+"""Before or behind the point: more than any amount, unit or number of seconds has."""
+
 LARGEST_MICROS: Final = 10**15
 """A billion of a currency: the most that one entry moves, far below what a `bigint` holds."""
 
@@ -55,12 +58,27 @@ def parse_exact(value: Any) -> Fraction:
     """Read a number to its last digit; a float is taken as it is written.
 
     Raises:
-        ValueError: It is no finite number.
+        ValueError: It is no number, or has more digits than money ever has.
     """
+    if isinstance(value, Fraction):
+        return value
     try:
-        return value if isinstance(value, Fraction) else Fraction(Decimal(str(value)))
-    except (InvalidOperation, ValueError, OverflowError):
+        number = Decimal(str(value))
+    except InvalidOperation:
         raise ValueError(f"{value!r} is not a number") from None
+    # Writing out what `1e999999999` stands for would take hours.
+    if not number.is_finite() or abs(number.adjusted()) > _DIGITS or len(str(value)) > 2 * _DIGITS:
+        raise ValueError(f"{value!r} is not a number that can be counted with")
+    return Fraction(number)
+
+
+def _to_positive(value: Any) -> Fraction | None:
+    """What a provider tells, `None` where it is nonsense."""
+    try:
+        number = parse_exact(value)
+    except ValueError:
+        return None
+    return number if number >= 0 else None
 
 
 def round_half_up(value: Fraction) -> int:
@@ -282,21 +300,20 @@ class Quote:
         tariff = self.tariff
         if tariff is None:
             return None, ESTIMATE
-        each = tariff.reported.get(result.cost_unit or "")
-        if result.cost is not None and each is not None:
-            try:
-                units = parse_exact(result.cost) * each
-            except ValueError:
-                units = Fraction(-1)
-            if units >= 0:
-                return units, REPORTED
+        each, told = tariff.reported.get(result.cost_unit or ""), _to_positive(result.cost)
+        if each is not None and told is not None and self._is_chargeable(told * each):
+            return told * each, REPORTED
         # What was asked for is charged as asked, however long the file came out.
-        if tariff.basis is not Basis.REQUESTED and result.duration_seconds:
+        seconds = _to_positive(result.duration_seconds)
+        if tariff.basis is not Basis.REQUESTED and seconds:
             pixels = result.width * result.height if result.width and result.height else None
-            made = tariff.count(parse_exact(result.duration_seconds), pixels=pixels)
-            if made is not None:
+            made = tariff.count(seconds, pixels=pixels)
+            if made is not None and self._is_chargeable(made):
                 return made, MADE
         return self.units, ESTIMATE
+
+    def _is_chargeable(self, units: Fraction) -> bool:
+        return self._to_micros(units, Fraction(1)) <= LARGEST_MICROS
 
     def _to_micros(self, units: Fraction, factor: Fraction) -> int:
         return round_half_up(units * self.rate * factor * MICROS)

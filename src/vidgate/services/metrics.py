@@ -112,6 +112,13 @@ class Metrics:
             registry=registry,
             multiprocess_mode="mostrecent",
         )
+        self._imbalance = Gauge(
+            "ledger_imbalance_micros",
+            "By how much the books were wrong when they were last proved; 0 where they are right.",
+            namespace=_NAMESPACE,
+            registry=registry,
+            multiprocess_mode="mostrecent",
+        )
         self._work_due = Gauge(
             "work_due",
             "Attempts whose time to be worked on has come.",
@@ -304,6 +311,10 @@ class Metrics:
     def database(self, *, is_writable: bool) -> None:
         """Note whether tasks can be written."""
         self._writable.set(is_writable)
+
+    def ledger(self, imbalance_micros: int) -> None:
+        """Note whether the books are right."""
+        self._imbalance.set(imbalance_micros)
 
     def work(self, due: int, oldest_seconds: float) -> None:
         """Note how much work waits, and the age of the oldest unfinished task."""

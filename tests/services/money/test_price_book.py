@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from vidgate.exceptions import ConfigurationError
+from vidgate.exceptions import ConfigurationError, PriceMissingError
 from vidgate.models.money import Charge, Quote
 from vidgate.models.outcomes import VideoResult
 from vidgate.providers.base import Action, RunFacts
@@ -185,6 +185,20 @@ SETTLED: dict[str, tuple[str, dict[str, Any], Fraction, str]] = {
     ),
     "nonsense": ("requested", {"cost": "?", "cost_unit": "credits"}, Fraction(5), "estimate"),
     "below 0": ("requested", {"cost": "-1", "cost_unit": "credits"}, Fraction(5), "estimate"),
+    "without end": ("requested", {"cost": "inf", "cost_unit": "credits"}, Fraction(5), "estimate"),
+    "too many digits": (
+        "requested",
+        {"cost": "1e999999999", "cost_unit": "credits"},
+        Fraction(5),
+        "estimate",
+    ),
+    "more than there is": (
+        "requested",
+        {"cost": "1e30", "cost_unit": "credits"},
+        Fraction(5),
+        "estimate",
+    ),
+    "a length without end": ("produced", {"duration_seconds": 1e308}, Fraction(5), "estimate"),
     "made": ("produced", {"duration_seconds": 4.04}, Fraction("4.04"), "made"),
     "as asked": ("requested", {"duration_seconds": 4.04}, Fraction(5), "estimate"),
     "unknown": ("produced", {}, Fraction(5), "estimate"),
@@ -203,6 +217,20 @@ def test_a_video_is_charged_as_reported_else_as_made_else_as_quoted(
 
     assert stored == quote
     assert (charge.units, charge.basis) == (units, told)
+
+
+@pytest.mark.parametrize("seconds", [-5, 0, 1e308, float("nan")])
+def test_a_length_that_is_none_makes_nothing_free(seconds: float) -> None:
+    facts = RunFacts(model="clip", duration_seconds=seconds)
+
+    assert pricing(book(block(row("1")))).quote(Run.of_facts(facts)).micros() > 0
+
+
+def test_what_costs_more_than_can_be_stored_is_refused() -> None:
+    facts = RunFacts(model="clip", duration_seconds=1e20)
+
+    with pytest.raises(PriceMissingError):
+        pricing(book(block(row("1")))).quote(Run.of_facts(facts))
 
 
 TOKENS: dict[str, tuple[RunFacts, int]] = {

@@ -1,7 +1,8 @@
 """The prices of the moment: the newest version of the book, as this process knows it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -20,6 +21,9 @@ from vidgate.services.money.pricing import Pricing, Run
 __all__ = ["Prices", "exchange_of", "first_book"]
 
 _log = structlog.get_logger(__name__)
+
+_KNOWN: Final = 1024
+"""Quotes that are kept: one is asked for by every channel and output of a request."""
 
 _FULL_PRICE: Final = Fraction(1)
 
@@ -49,6 +53,7 @@ class Prices:
         self._settings = settings
         self._exchange = exchange_of(settings)
         self._pricing: Pricing | None = None
+        self._quote: Callable[[RunFacts], Quote] | None = None
         self._factors: Mapping[UUID, Fraction] = {}
 
     @property
@@ -74,12 +79,17 @@ class Prices:
         if await self._store.newest() is None:
             await self._store.add_first(first_book(self._settings).document, ITSELF)
         await self.refresh()
-        self._tell_lost()
+        self._tell()
 
-    def _tell_lost(self) -> None:
+    def _tell(self) -> None:
         pricing = self._pricing
         if pricing is None:
             return
+        _log.info(
+            "Prices are on; accounts without a balance, as `default` is made, are postpaid",
+            version=pricing.version,
+            currency=pricing.currency,
+        )
         lost = pricing.book.unconvertible(pricing.currency, pricing.exchange)
         if lost:
             _log.warning(
@@ -94,13 +104,15 @@ class Prices:
         """Take over a newer version, and the factors of the accounts."""
         newest = await self._store.newest()
         if newest is not None and (self._pricing is None or self._pricing.version != newest):
-            self._pricing = Pricing(
+            pricing = Pricing(
                 read_book(await self._store.read(newest)),
                 version=newest,
                 currency=self._settings.currency,
                 exchange=self._exchange,
                 refuses_unpriced=self._settings.refuses_unpriced,
             )
+            self._pricing = pricing
+            self._quote = lru_cache(_KNOWN)(lambda facts: pricing.quote(Run.of_facts(facts)))
         self._factors = await self._store.factors()
 
     def quote(self, facts: RunFacts) -> Quote | None:
@@ -109,7 +121,7 @@ class Prices:
         Raises:
             PriceMissingError: It has no price, and is not free.
         """
-        return None if self._pricing is None else self._pricing.quote(Run.of_facts(facts))
+        return None if self._quote is None else self._quote(facts)
 
     def factor(self, account_id: UUID) -> Fraction:
         """What an account's prices are multiplied by."""

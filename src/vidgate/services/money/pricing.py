@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 from vidgate.exceptions import PriceMissingError
-from vidgate.models.money import Basis, Per, Quote, Rounding, parse_exact
+from vidgate.models.money import LARGEST_MICROS, Basis, Per, Quote, Rounding, parse_exact
 from vidgate.providers.base import Action, RunFacts
 from vidgate.services.money.price_book import CONDITIONS, PriceBook, Row, spell
 
@@ -45,7 +45,7 @@ class Run:
         """What a translation says is run."""
         sound = None if facts.sound is None else "native" if facts.sound else "off"
         action = None if facts.action is None else _ACTIONS.get(facts.action, facts.action.value)
-        seconds = None if facts.duration_seconds is None else parse_exact(facts.duration_seconds)
+        seconds = _to_seconds(facts.duration_seconds)
         known: dict[str, Any] = {
             "action": action,
             "draft": facts.draft,
@@ -85,6 +85,15 @@ class Run:
             pixels=width * height if width and height else None,
             has_video=spell("video_input", said.get("video_input", False)) == "true",
         )
+
+
+def _to_seconds(asked: float | None) -> Fraction | None:
+    """A length to count with; what is none is the provider's to judge."""
+    try:
+        seconds = None if asked is None else parse_exact(asked)
+    except ValueError:
+        return None
+    return seconds if seconds is not None and seconds > 0 else None
 
 
 class Pricing:
@@ -127,7 +136,13 @@ class Pricing:
             if row.matches(run.conditions) and (quote := self._priced(row, run)) is not None
         ]
         if quotes:
-            return max(quotes, key=Quote.micros)
+            dearest = max(quotes, key=Quote.micros)
+            if dearest.micros() > LARGEST_MICROS:
+                raise PriceMissingError(
+                    "Such a video costs more than can be charged; ask for a shorter one.",
+                    param="duration",
+                )
+            return dearest
         if self.refuses_unpriced:
             raise PriceMissingError(
                 f"The model {run.model!r} has no price for such a video here; ask for another "
