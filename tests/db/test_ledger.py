@@ -17,11 +17,12 @@ from tests.support.clock import FixedClock
 from tests.support.database import clean_database
 from typing_extensions import override
 
+from vidgate.db import attempt_statements
 from vidgate.db.accounts import AccountStore
 from vidgate.db.attempts import AttemptStore, NewAttempt
 from vidgate.db.channels import ChannelStore
 from vidgate.db.engine import Database, Statement, Transaction
-from vidgate.db.ledger import LedgerStore
+from vidgate.db.ledger import LedgerStore, close_output
 from vidgate.db.ledger_check import check_books, claim_check
 from vidgate.db.once import RepeatedError
 from vidgate.db.tasks import NewTask, TaskStore
@@ -363,6 +364,32 @@ async def test_without_prices_nothing_is_written(books: Books) -> None:
 
     assert await books.entries() == []
     assert await books.database.fetch(COSTS) == []
+
+
+@pytest.mark.parametrize(("waits", "expected"), [(False, ("settle", 30)), (True, ("release", 30))])
+async def test_a_discarded_video_is_charged_in_full_if_there_is_a_job(
+    books: Books, *, waits: bool, expected: tuple[str, int]
+) -> None:
+    members: dict[str, Any] = {"wait_until": NOW} if waits else {}
+    [(attempt, _)] = await books.submit(books.accounts[0], quote(30), **members)
+
+    async with books.database.transaction() as transaction:
+        task = await transaction.fetch_one(attempt_statements.LOCK_TASK, task_id=attempt.task_id)
+        assert task is not None
+        [output] = await transaction.fetch(
+            attempt_statements.FINISH_OUTPUT,
+            task_id=attempt.task_id,
+            position=0,
+            status="cancelled",
+            result=None,
+            error_code="cancelled",
+            error_message="",
+            now=NOW,
+        )
+        await close_output(transaction, task, 0, hold=output["hold"], is_cancelled=True)
+
+    assert await books.entries() == [("reserve", 30), expected]
+    assert await check_books(books.database) is None
 
 
 async def test_a_task_that_is_undone_gives_back(books: Books) -> None:

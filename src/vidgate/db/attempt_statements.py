@@ -482,7 +482,7 @@ FINISH_ATTEMPT = Statement(
     .returning(attempts.c.price)
 )
 LOCK_TASK = Statement(
-    select(tasks.c.id, tasks.c.account_id, tasks.c.token_id)
+    select(tasks.c.id, tasks.c.status, tasks.c.account_id, tasks.c.token_id)
     .where(tasks.c.id == bindparam("task_id", type_=Uuid))
     .with_for_update()
 )

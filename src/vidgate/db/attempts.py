@@ -384,7 +384,6 @@ class AttemptStore:
                 attempt.task_id,
                 attempt.position,
                 result=result,
-                price=price,
                 error=error,
                 told_at=told_at,
                 now=now,
@@ -651,8 +650,6 @@ async def finish_output(
     *,
     result: VideoResult | None,
     error: TaskError | None,
-    price: Mapping[str, Any] | None = None,
-    in_full: bool = False,
     told_at: datetime | None = None,
     now: datetime,
 ) -> TaskStatus | None:
@@ -685,9 +682,8 @@ async def finish_output(
             task,
             position,
             hold=ended["hold"],
-            price=price,
             result=result,
-            in_full=in_full,
+            is_cancelled=status is TaskStatus.CANCELLED,
         )
     rows = await transaction.fetch(sql.OUTPUTS, task_id=task_id)
     ends = [TaskStatus(row["status"]) for row in rows]

@@ -11,10 +11,11 @@ from fractions import Fraction
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Integer, Uuid, bindparam, select, text
 
 from vidgate.db.acts import write_act
 from vidgate.db.engine import Database, Record, Statement, Transaction
+from vidgate.db.tables import attempts
 from vidgate.exceptions import ConfigurationError, InsufficientQuotaError
 from vidgate.models.acts import ITSELF, Act, Author
 from vidgate.models.ids import ACCOUNT_PREFIX, public_id
@@ -25,6 +26,7 @@ __all__ = ["FULL", "LedgerStore", "close_output", "give_back", "record_cost", "r
 
 _REVENUE: Final = "revenue"
 _OUTSIDE: Final = "outside"
+_HAS_JOB: Final = ("submitting", "running")
 FULL: Final = "full"
 """Where a charge is from that is all of what was held."""
 
@@ -85,6 +87,15 @@ _CLOSE = Statement(
              AS one (kind, micros, from_book, to_book)
         """
     )
+)
+_LAST_ATTEMPT = Statement(
+    select(attempts.c.status, attempts.c.price)
+    .where(
+        attempts.c.task_id == bindparam("task_id", type_=Uuid),
+        attempts.c.position == bindparam("position", type_=Integer),
+    )
+    .order_by(attempts.c.number.desc())
+    .limit(1)
 )
 _COST = Statement(
     text(
@@ -221,25 +232,27 @@ async def close_output(
     position: int,
     *,
     hold: Mapping[str, Any],
-    price: Mapping[str, Any] | None = None,
     result: VideoResult | None = None,
-    in_full: bool = False,
+    is_cancelled: bool = False,
 ) -> None:
     """Charge what an output is charged and give back the rest of what was held for it.
+
+    A video is charged by the quote of the attempt that made it. What is cancelled while its job
+    runs on, so that its video is discarded, is charged in full.
 
     Args:
         transaction: In which the output became final; the task is locked.
         task: Its `id`, `account_id` and `token_id`.
         position: Of the output.
         hold: As it was stored.
-        price: The stored quote of the attempt that made the video.
-        result: The video; without one nothing is charged.
-        in_full: Whether all that was held is charged, video or not.
+        result: The video.
+        is_cancelled: Whether the output was cancelled.
     """
     held: int = hold["micros"]
-    quote = Quote.from_document(price) if price is not None else None
+    last = await transaction.fetch_one(_LAST_ATTEMPT, task_id=task["id"], position=position)
+    quote = Quote.from_document(last["price"]) if last and last["price"] else None
     charge: Charge | None = None
-    if in_full:
+    if is_cancelled and last is not None and last["status"] in _HAS_JOB:
         charge = Charge(micros=held, units=None, basis=FULL)
     elif result is not None and quote is not None:
         charge = quote.settle(result, Fraction(hold["factor"]))

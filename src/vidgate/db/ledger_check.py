@@ -84,8 +84,7 @@ _OUTPUTS = (
             WHERE CASE WHEN o.status IN ('queued', 'in_progress')
                        THEN c.settled + c.released + c.extra <> 0 OR c.reserved = 0
                        ELSE c.settled + c.released <> c.reserved
-                            OR (c.extra > 0 AND c.released > 0)
-                            OR (o.status IS NULL AND c.settled + c.extra > 0) END
+                            OR (c.extra > 0 AND c.released > 0) END
             ORDER BY c.task_id, c.position LIMIT 1
             """  # noqa: S608 - constants of this module
         )
