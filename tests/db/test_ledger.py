@@ -25,9 +25,11 @@ from vidgate.db.engine import Database, Statement, Transaction
 from vidgate.db.ledger import LedgerStore, close_output
 from vidgate.db.ledger_check import check_books, claim_check
 from vidgate.db.once import RepeatedError
+from vidgate.db.repairs import RepairStore
 from vidgate.db.tasks import NewTask, TaskStore
 from vidgate.exceptions import ConfigurationError, InsufficientQuotaError
 from vidgate.models.accounts import Account
+from vidgate.models.acts import ITSELF
 from vidgate.models.attempts import Attempt, JobPace, Lease
 from vidgate.models.channels import Channel
 from vidgate.models.ids import new_id, public_id
@@ -389,6 +391,23 @@ async def test_a_discarded_video_is_charged_in_full_if_there_is_a_job(
         await close_output(transaction, task, 0, hold=output["hold"], is_cancelled=True)
 
     assert await books.entries() == [("reserve", 30), expected]
+    assert await check_books(books.database) is None
+
+
+async def test_repairs_by_hand_charge_and_give_back(books: Books) -> None:
+    repairs, later = RepairStore(books.database), NOW + 10 * MINUTE
+    [(made, _)] = await books.submit(books.accounts[0], quote(30))
+    [(lost, _)] = await books.submit(books.accounts[0], quote(20))
+
+    await repairs.attach(made.task_id, position=0, result=video(), now=later, author=ITSELF)
+    await repairs.fail(lost.task_id, error=ERROR, follow_at=later, now=later, author=ITSELF)
+
+    assert sorted(await books.entries()) == [
+        ("release", 20),
+        ("reserve", 20),
+        ("reserve", 30),
+        ("settle", 30),
+    ]
     assert await check_books(books.database) is None
 
 
