@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "8f3b6d1e90ac"
-down_revision = "e7a4c90b13d8"
+down_revision = "c17e5b9f3d28"
 branch_labels = None
 depends_on = None
 
