@@ -18,6 +18,7 @@ _METHOD_NAME = re.compile(r"[a-z]+[a-z0-9]*(_[a-z0-9]+)*")
 _VERBS = {
     *("create", "retrieve", "list", "remix", "edit", "extend", "cancel", "delete"),
     *("update", "rotate", "test", "send", "download", "check", "receive", "call"),
+    *("stream", "listen"),
 }
 _SELECTIONS = {"identify", "multi"}
 """Kling's own names for calls that make no task."""

@@ -370,6 +370,13 @@ class FakeEstimates:
         return self.estimate
 
 
+class FakeWaiters:
+    """Nobody waits."""
+
+    def leave(self) -> None:
+        """Answer nobody."""
+
+
 @dataclass
 class FakeServices:
     """What the HTTP layer uses, all of it made up but for the numbers."""
@@ -387,8 +394,8 @@ class FakeServices:
     providers: dict[str, FakeProvider] = field(default_factory=lambda: {"kling": FakeProvider()})
     field_meanings: FieldMeanings = FIELD_MEANINGS
     metrics: Metrics = field(default_factory=Metrics)
-    waiters: Any = None
-    feeds: Any = None
+    waiters: Any = field(default_factory=FakeWaiters)
+    feeds: Any = field(default_factory=FakeWaiters)
     """For tests that wait over made-up services to put there."""
     is_worker_alive: bool = True
     ping_error: Exception | None = None
