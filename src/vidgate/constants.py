@@ -134,9 +134,8 @@ PROBE_TIMEOUT = timedelta(seconds=5)
 then it stays unknown."""
 
 SUBMIT_TRIES = 3
-"""Sends of one attempt of which not a byte was written, or of which the provider twice says that
-they made no job, before its channel is given up; and attempts of one output of which nobody can
-tell."""
+"""Sends of one attempt that wrote no byte, or made no job as the provider twice says, before its
+channel is given up; and attempts of one output whose outcome stays unknown."""
 
 UNKNOWN_GRACE = timedelta(seconds=30)
 """After a submit's own deadline, where the provider cannot tell what became of it: a late answer of
@@ -194,7 +193,7 @@ HEAVY_BYTES = 256 * 1024
 and stored in a thread: done by the event loop it would hold up everybody else."""
 
 DOUBT_DELAY = timedelta(seconds=10)
-"""Until a doubtful failure is asked for once more; then as long as it was doubted so far, at most
+"""Until a doubtful failure is asked about again; then as long as it was doubted so far, at most
 `MAX_BACKOFF`. Scaled by the pace."""
 
 DOUBT_LIMIT = timedelta(minutes=5)

@@ -9,7 +9,7 @@ VidgateError
 │   ├── NotSentError                   no byte of the request was written; safe to repeat
 │   ├── UnansweredError                it may have arrived; never repeat a submit blindly
 │   └── ProviderProtocolError          an answer came and cannot be read as one
-└── RequestError                       what a client is told, with status, type and code
+└── RequestError                       an error answer, with status, type and code
     ├── InvalidParameterError          400
     │   ├── MalformedBodyError
     │   ├── TooManyValuesError
@@ -27,7 +27,7 @@ VidgateError
     ├── MethodNotAllowedError          405
     ├── ConflictError                  409, the task's state does not allow it
     ├── BodyTooLargeError              413
-    ├── RangeNotSatisfiableError       416, the video has nothing of that part
+    ├── RangeNotSatisfiableError       416, the video ends before that part
     ├── ChannelBusyError               429, it could not begin at once and must not wait
     ├── IdempotencyError               422, the key was used for another request
     ├── RateLimitError                 429, ask again later
@@ -144,7 +144,7 @@ def _shortened(text: str, longest: int) -> str:
 
 
 class RequestError(VidgateError):
-    """What a client is told.
+    """An error as the client reads it.
 
     Args:
         message: One plain sentence that says what to do; shown to the client as it stands.
@@ -304,7 +304,7 @@ class BodyTooLargeError(RequestError):
 
 
 class RangeNotSatisfiableError(RequestError):
-    """The file has nothing of the part that was asked for.
+    """The file ends before the part that was asked for.
 
     Args:
         total_bytes: The size of the file.
@@ -316,7 +316,7 @@ class RangeNotSatisfiableError(RequestError):
 
     def __init__(self, total_bytes: int) -> None:
         super().__init__(
-            f"The file has {total_bytes} bytes and nothing of the part that Range asks for.",
+            f"The file has {total_bytes} bytes and ends before the part that Range asks for.",
             param="Range",
         )
         self.total_bytes = total_bytes
@@ -360,10 +360,10 @@ class TooManyWaitersError(RateLimitError):
 
 
 class RepeatedRefusalError(RequestError):
-    """What the first request of a key was refused with, once more.
+    """The refusal that the first request of a key got, repeated.
 
     Args:
-        status: Of the first answer; likewise the others.
+        status: Of the first answer, as the others.
         kind: Its `type`.
         message: As it was.
         param: As it was.

@@ -295,7 +295,7 @@ def build_services(
     webhook_bodies: WebhookBodies,
     notifier: Notifier | None = None,
 ) -> Services:
-    """Put together what a process serves and works with; nothing of it runs yet.
+    """Build what a process serves and works with, without starting it.
 
     Args:
         operator: The opened database and what works on it.

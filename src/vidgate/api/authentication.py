@@ -29,7 +29,7 @@ _NOTHING = re.compile(r"\s*+(?:bearer|token)?\s*+:?\s*+", re.IGNORECASE)
 
 
 def read_key(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
-    """Find the token's key, with its `sk-`, in a request's headers; `None` if there is none."""
+    """Find the token's key, with its `sk-`, in a request's headers, or `None`."""
     for name, value in headers:
         if name == b"authorization":
             match = _AUTHORIZATION.fullmatch(value.decode("latin-1"))

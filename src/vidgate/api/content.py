@@ -247,7 +247,7 @@ CONTENT_ERRORS: Final[dict[int | str, dict[str, Any]]] = {
     **error_answers(404, 405, 500, 503),
     416: _example(
         "range_not_satisfiable",
-        "The file has 1048576 bytes and nothing of the part that Range asks for.",
+        "The file has 1048576 bytes and ends before the part that Range asks for.",
         "invalid_request_error",
     ),
     502: _example(

@@ -64,7 +64,7 @@ def _flat_shape(error: RequestError) -> tuple[int, Mapping[str, Any]]:
 
 
 def to_request_error(error: Exception) -> RequestError:
-    """What a client is told of any exception; never its text, unless it was written for clients."""
+    """What a client reads about an exception: its text only if it was written for clients."""
     if isinstance(error, RequestError):
         return error
     match error:

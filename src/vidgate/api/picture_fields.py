@@ -61,7 +61,7 @@ def take_last_frame(
         images: The other pictures.
 
     Returns:
-        The pictures, and the name of the field; both as they were where there is none.
+        The pictures and the field's name; both unchanged if it has no picture.
 
     Raises:
         InvalidParameterError: It is not a picture, there is no first frame or more than that, or
@@ -94,7 +94,7 @@ def take_last_frame(
 def _pictures_in(
     value: Any, name: str, levels: int, *, may_be_several: bool = False
 ) -> Iterator[str | bytes]:
-    """Every picture of a field; what is empty is none."""
+    """Every picture of a field, without empty values."""
     if isinstance(value, str):
         value, written = _from_json_text(value, name), value
         may_be_several = may_be_several or value is not written

@@ -46,7 +46,7 @@ def read_object(name: str, text: str | bytes | bytearray) -> dict[str, Any]:
     """Read a field that has an object as JSON text.
 
     Raises:
-        InvalidParameterError: It is none; it names the field.
+        InvalidParameterError: It is not one; the error names the field.
     """
     try:
         return parse_object(text.encode() if isinstance(text, str) else text)

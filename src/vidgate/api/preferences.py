@@ -1,4 +1,4 @@
-"""What a client wants done about fields of no use, and what it is told of them."""
+"""What a client wants done about unused fields, and how they are reported."""
 
 import re
 from collections.abc import Iterable, Mapping

@@ -116,7 +116,7 @@ class _Cut:
     Attributes:
         body: All of it.
         rest: The body without them.
-        mark: How those numbers begin; empty if there are none.
+        mark: How those numbers begin, or empty.
         strings: Where the quotes of each string are.
         places: Where each number begins and ends in the rest.
     """

@@ -47,7 +47,7 @@ def rotate(*, reason: ReasonOption = None, as_json: JsonOption = False) -> None:
     """
     settings = load_settings()
     if settings.is_embedded and settings.secret_key is None:
-        read_secret_keys(None, settings.data_dir)  # makes the first one, if there is none
+        read_secret_keys(None, settings.data_dir)  # makes the first one
         add_secret_key(settings.data_dir)
 
     async def rotate_all(operator: OperatorContext) -> int:

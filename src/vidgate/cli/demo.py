@@ -192,7 +192,7 @@ async def _ensure_token(operator: OperatorContext) -> str:
 
 
 def read_demo_token(data_dir: Path) -> str | None:
-    """The token that a demo left, `None` if there is none."""
+    """The token that a demo left, or `None`."""
     with suppress(OSError, UnicodeDecodeError):
         return (data_dir / _TOKEN_FILE).read_text().strip() or None
     return None

@@ -183,7 +183,7 @@ class AccountStore:
         """Change an account, and revoke its tokens if that removes it.
 
         Returns:
-            The account as it is now, `None` if there is none of that id.
+            The account as it is now, or `None` if no row has that id.
 
         Raises:
             UniqueViolation: The new name is another's.
@@ -292,7 +292,7 @@ class AccountStore:
         """Change a token; one that is revoked stays as it is.
 
         Returns:
-            The token as it is now, `None` if there is none of that id.
+            The token as it is now, or `None` if no row has that id.
         """
         async with self._database.transaction() as transaction:
             changed = await self._change_tokens(
@@ -301,7 +301,7 @@ class AccountStore:
         return changed[0] if changed else await self.token(token_id)
 
     async def revoke_token(self, token_id: UUID, author: Author = ITSELF) -> Token | None:
-        """Revoke a token for good; `None` if there is none of that id."""
+        """Revoke a token for good, or `None` if no row has that id."""
         return await self.change_token(
             token_id, lambda token: replace(token, revoked=True), act="token.delete", author=author
         )

@@ -294,7 +294,7 @@ _started = (
         status="submitting",
         sent_at=bindparam("now", type_=_TIME),
         submit_ends_at=_submit_ends_at,
-        # What was asked about an earlier submit says nothing of this one.
+        # Answers about an earlier submit say nothing about this one.
         misses=0,
         find_page=None,
         **_no_fault,
@@ -544,7 +544,7 @@ RECORD_LATE = Statement(
 )
 
 # A client cancels what has no job. What a worker holds, or took up in between, stays as it is: the
-# lock of the row makes one wait for the other, and the loser sees a state that is none of its own.
+# lock of the row makes one wait for the other, and the loser sees a state that is not its own.
 
 CANCEL_WAITING = Statement(
     update(attempts)

@@ -201,7 +201,7 @@ class AttemptStore:
             channel_id: The channel.
             credential_id: Its credential of the moment, to which they are pinned from now on.
             max_concurrency: Its slots, `None` for no limit.
-            lease_id: Of the leases, each of which ends `margin` after the submit's own deadline.
+            lease_id: Of the leases; each ends `margin` after the submit's own deadline.
             margin: For what follows the submit.
             now: Database time.
             limit: How many at most.
@@ -534,7 +534,7 @@ class AttemptStore:
     # Reading
 
     async def one(self, attempt_id: UUID) -> Attempt | None:
-        """One attempt, `None` if there is none of that id."""
+        """One attempt, or `None` if no row has that id."""
         row = await self._database.fetch_one(sql.BY_ID, attempt_id=attempt_id)
         return to_attempt(row) if row else None
 

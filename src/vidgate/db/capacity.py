@@ -32,7 +32,7 @@ async def ping(database: Database) -> bool:
         one that was made read-only, and not without the right to.
 
     Raises:
-        DatabaseUnavailableError: There is none.
+        DatabaseUnavailableError: The database cannot be reached.
     """
     is_writable: bool = await database.fetch_value(_PING, timeout=2)
     return is_writable

@@ -318,7 +318,7 @@ class ChannelStateStore:
 
         Args:
             channel_id: Whose.
-            most: That cap, `None` if there is none.
+            most: That cap, or `None`.
             now: Database time.
         """
         return await self._change(

@@ -190,7 +190,7 @@ class ChannelStore:
             author: Who changes it.
 
         Returns:
-            The channel as it is now, `None` if there is none of that id.
+            The channel as it is now, or `None` if no row has that id.
 
         Raises:
             UniqueViolation: The new name is another's.

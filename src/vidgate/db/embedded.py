@@ -256,7 +256,7 @@ class _Cluster:
         )
 
     def _wait_for_present(self) -> Path | None:
-        """Wait for a server that is already there; `None` if there is none, its leavings removed.
+        """Wait for a server that is already there; `None` after removing what a dead one left.
 
         One that says that it is ready and cannot be reached is stopped.
         """
@@ -443,7 +443,7 @@ class _Cluster:
         return directory
 
     def _child_options(self) -> dict[str, Any]:
-        """Options of a child that knows nothing of our environment, descriptors and rights."""
+        """Options of a child process without our environment, descriptors and rights."""
         kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
         options: dict[str, Any] = {
             "cwd": "/",
@@ -478,7 +478,7 @@ class _Cluster:
         ).returncode
 
     def _postmaster(self) -> _Postmaster | None:
-        """Read `postmaster.pid`; `None` if there is none, or none that can be read."""
+        """Read `postmaster.pid`, or `None` if it cannot be read."""
         try:
             lines = os.fsdecode(self._pid_file.read_bytes()).splitlines()
             pid = int(lines[0])
@@ -558,7 +558,7 @@ def _server_user(data: Path) -> pwd.struct_passwd | None:
 
 
 def _closed_parent(path: Path, user: pwd.struct_passwd) -> Path | None:
-    """The first directory above a path that a user may not enter, `None` if there is none."""
+    """The first directory above a path that a user may not enter, or `None`."""
     parents = path.resolve().parents
     return next((one for one in parents if not _may_enter(one.stat(), user)), None)
 
@@ -578,7 +578,7 @@ def _can_hold_socket(directory: Path) -> bool:
 
 
 def _command_of(pid: int) -> str:
-    """Read the command line of a process; empty if there is none or it is only to be reaped."""
+    """Read the command line of a process; empty if it is gone or a zombie."""
     if Path("/proc/self/cmdline").exists():
         try:
             return os.fsdecode(Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" "))

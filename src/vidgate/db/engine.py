@@ -262,7 +262,7 @@ class _Executor:
     async def fetch_one(
         self, statement: Statement, /, *, timeout: float | None = None, **binds: Any
     ) -> Record | None:
-        """Run a statement and return its first row, `None` when there is none."""
+        """Run a statement and return its first row, or `None`."""
         return await self._run("fetchrow", statement, statement.arguments(binds), timeout)
 
     async def fetch_value(

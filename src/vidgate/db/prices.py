@@ -57,7 +57,7 @@ class PriceStore:
         return str(noted)
 
     async def newest(self) -> int | None:
-        """The version that counts, `None` if there is none."""
+        """The version that counts, or `None`."""
         version: int | None = await self._database.fetch_value(_NEWEST)
         return version
 

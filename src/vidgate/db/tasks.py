@@ -684,7 +684,7 @@ class TaskStore:
         await self._database.execute(_DELETE_DELIVERIES, task_id=task_id)
 
     async def snapshot(self, task_id: UUID) -> TaskSnapshot | None:
-        """Read one task as it stands, `None` if there is none."""
+        """Read one task as it stands, or `None`."""
         rows = await self._database.fetch(_SNAPSHOT, task_id=task_id)
         return _to_snapshot(rows) if rows else None
 

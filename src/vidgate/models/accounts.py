@@ -30,7 +30,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """A client's `sk-` key, of which only the SHA-256 is kept.
+    """A client's `sk-` key; only its SHA-256 is kept.
 
     Attributes:
         models: Patterns of the models it may ask for; empty means every one.

@@ -84,7 +84,7 @@ class Attempt:
 
     Attributes:
         correlation: What the submit carries so that the provider can be asked about it.
-        tries: Submits of which no byte was written, or that were refused for being too busy.
+        tries: Submits that wrote no byte, or were refused by a busy provider.
         polls: Asks that were answered with a state.
         misses: Asks in a row that said nothing certain; for an unclear submit, the times in a row
             that the provider said it has no such job.

@@ -22,7 +22,7 @@ __all__ = [
 
 
 class OnUnknown(StrEnum):
-    """What happens to a submit of which nobody can tell what became of it."""
+    """What happens to a submit whose outcome stays unknown."""
 
     FAIL = "fail"
     RESUBMIT = "resubmit"
@@ -86,7 +86,7 @@ class Channel:
         priority: Higher is tried first.
         weight: The share among channels of one priority; 0 is only used when nothing else is left.
         max_concurrency: Jobs at once, `None` for no limit of ours.
-        callback_secret: What the provider signs callbacks with, encrypted; `None` if there is none.
+        callback_secret: What the provider signs callbacks with, encrypted, or `None`.
         proxy: The URL of the proxy that leads to the provider, encrypted; `None` to go directly.
         removed: Kept for the attempts that were made with it; never chosen again.
         health: How it does; nothing that its operator sets.

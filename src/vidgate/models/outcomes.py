@@ -219,7 +219,7 @@ Outcome: TypeAlias = Pending | Succeeded | Failed | Unreadable
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a provider says when it is asked for a submit of which no answer came.
+    """What a provider says about a submit that got no answer.
 
     Attributes:
         ref: The job, or `None`: the provider knows none by what we told it.

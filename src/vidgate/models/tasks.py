@@ -90,7 +90,7 @@ class WarningCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TaskWarning:
-    """One thing that a client is told beside the answer to its request.
+    """One remark on a request, told beside its answer.
 
     Attributes:
         param: The field, as the client wrote it.
@@ -136,7 +136,7 @@ class TaskSnapshot:
         revision: Grows with every change of state; a lower one is older.
         model: As the client asked for it.
         upstream_model: What is run, once a channel was chosen.
-        details: What else the client is told of the translation, such as `{"mode": "pro"}`.
+        details: What else the client reads about the translation, such as `{"mode": "pro"}`.
         dialect: In which it was made, such as `newapi`.
         echo: What its dialect gives back as the client sent it: `payload` and `external_task_id`,
             and what else a dialect keeps for itself.
@@ -218,7 +218,7 @@ class TaskQuery:
         before: The public id ahead of which to end. Without `after` these are the ones next to it.
         offset: How many to leave out before the first, for dialects that number their pages.
         limit: How many at most.
-        statuses: Empty for every one; likewise the other filters.
+        statuses: Empty for all, as the other filters.
         actions: Words of `details["action"]`.
         origin: A provider where they run, or a dialect of the same name that they were made in.
         created_from: The earliest moment of creation, included.

@@ -1,4 +1,4 @@
-"""What is read alike out of every provider's answers, none of which is trusted."""
+"""What all adapters read from answers in the same way; no answer is trusted."""
 
 import json
 import math
@@ -47,7 +47,7 @@ MESSAGE_CHARACTERS = 500
 """Of a provider's sentence as it is kept for the operator."""
 
 NO_LINK = "The provider says that it finished the task, but gave no link to the video."
-"""What a client is told of a finished job without a video."""
+"""What a client reads about a finished job without a video."""
 
 JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 """What most vendors' ids are made of. Nothing that could change a path is taken for one."""
@@ -167,7 +167,7 @@ def retry_after_seconds(response: httpx.Response) -> float | None:
     """Read `Retry-After`, seconds or a date beside the answer's own; at most an hour is believed.
 
     Returns:
-        `None` where there is none that can be read.
+        `None` if it cannot be read.
     """
     value = response.headers.get("retry-after", "").strip()
     if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", value):
@@ -312,7 +312,7 @@ def to_url(value: Any, base: str = "") -> str | None:
 
     Args:
         value: Out of an answer.
-        base: What makes a path absolute, empty where a path is none.
+        base: What makes a path absolute; empty where paths are not accepted.
     """
     if not isinstance(value, str) or not value.isprintable() or " " in value:
         return None
@@ -434,7 +434,7 @@ _FORBIDDEN: Final = re.compile(
 
 
 def to_safe_sentence(value: Any, *private: str) -> str:
-    """The provider's own sentence; empty where it is none, or one that might tell too much.
+    """The provider's own sentence; empty if it is not text or might tell too much.
 
     A server knows what it takes, and says so better than we could. But it may also tell of itself
     what is nobody's business, so only what looks harmless through and through is passed on. What

@@ -80,7 +80,7 @@ class Pace:
         interval: Between the next asks.
         growth: What each interval is multiplied by to give the following one.
         max_interval: Where the growth ends.
-        deadline: After the submit; then it is asked for once more, and given up. Not scaled.
+        deadline: After the submit; then it is polled a last time and given up. Not scaled.
     """
 
     first_ask: timedelta
@@ -247,7 +247,7 @@ class Translation:
         body: The JSON to send; `metadata` is already laid over it.
         facts: What is run.
         pace: How to follow it.
-        details: What the client is told in `metadata` beside `upstream_model`, such as the mode.
+        details: What the client reads in `metadata` beside `upstream_model`, such as the mode.
         ignored: Generic fields the model has no use for, by the client's names.
         adjusted: What was taken to the nearest possible value, as `size=1:1@720p`.
         unknown: Vendor fields that pass to the vendor and stand in none of its documentation, by
@@ -331,7 +331,7 @@ class Callback:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LostSubmit:
-    """A submit of which no answer came.
+    """A submit that got no answer.
 
     Attributes:
         endpoint: `Translation.endpoint` of it.

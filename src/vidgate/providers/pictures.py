@@ -62,7 +62,7 @@ class PictureLimits:
 def read_picture_facts(content: bytes) -> PictureFacts:
     """Read what a PNG, JPEG, WebP or GIF says of itself; never raises.
 
-    One that is cut off keeps its media type. A side of 0 is none that is known: a JPEG may tell its
+    One that is cut off keeps its media type. A side of 0 is unknown: a JPEG may tell its
     height at its end, a GIF only with its frames.
     """
     for media_type, is_one, read_size in _KINDS:

@@ -43,7 +43,7 @@ def decode_base64(text: str, *, is_lenient: bool = False) -> bytes:
         is_lenient: Whether either alphabet is taken, and padding may be missing.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is not valid.
     """
     table = _TO_STANDARD if is_lenient else None
     decoded = bytearray()

@@ -56,9 +56,9 @@ class SizeFit:
 
     Attributes:
         tier: One of the tiers offered, `None` where none was asked for or none is offered.
-        ratio: One of the ratios offered, `None` likewise.
+        ratio: One of the ratios offered, `None` as above.
         adjusted: Such as `size=1:1@720p`, empty when the size was met exactly.
-        ignored: Whether a size was given of which nothing could be used.
+        ignored: Whether a given size could not be used at all.
     """
 
     tier: str | None = None

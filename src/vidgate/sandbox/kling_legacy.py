@@ -285,7 +285,7 @@ def _check_images(body: Mapping[str, Any]) -> tuple[Picture | None, bool]:
 
 
 def _check_video(body: Mapping[str, Any], *, has_frame: bool) -> str | None:
-    """How the reference video is used; `None` if there is none."""
+    """How the reference video is used, or `None`."""
     for video in items(body, "video_list", most=1):
         if not str(video.get("video_url")).startswith(("http://", "https://")):
             raise KlingError(INVALID, "video_url must be a URL")

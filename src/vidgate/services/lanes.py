@@ -1,4 +1,4 @@
-"""Threads for heavy work, of which nobody takes all."""
+"""Threads for heavy work, shared fairly."""
 
 import asyncio
 from collections.abc import Callable, Hashable

@@ -249,7 +249,7 @@ class Metrics:
         self._submits.labels(provider, outcome).inc()
 
     def poll(self, provider: str, outcome: str) -> None:
-        """Count what one poll said of one job."""
+        """Count the answer of one poll about one job."""
         self._polls.labels(provider, outcome).inc()
 
     def detected(self, provider: str, lag_seconds: float) -> None:

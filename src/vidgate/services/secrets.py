@@ -87,10 +87,10 @@ def read_secret_keys(setting: str | None, data_dir: Path | None) -> tuple[bytes,
 
     Args:
         setting: Keys in base64 with commas between, `None` when there are none.
-        data_dir: Where a key is kept, and made if there is none; `None` with an outside database.
+        data_dir: Where a key is kept, and made at the first start; `None` with an outside database.
 
     Raises:
-        ConfigurationError: There is none and none may be made, or one is too short.
+        ConfigurationError: No key is given and none may be made, or one is too short.
     """
     if setting is not None:
         return _decode_all([part.strip() for part in setting.split(",") if part.strip()])

@@ -73,7 +73,7 @@ NO_SUCH_ACTION = "InvalidActionOrVersion"
 """Of a gateway that speaks this format and lacks what was asked for."""
 
 _COULD_NOT_ASK = {*TOO_MANY, *INTERNAL, *NOT_OPENED}
-"""What says nothing of the job that a question is about.
+"""Codes that say nothing about the job that was polled.
 
 Source: https://www.volcengine.com/docs/85621/1777001, read 2026-11-20
 """
@@ -118,7 +118,7 @@ _MODERATION: Mapping[int, str] = {
     50518: "The provider's moderation found a protected work in a picture of the request.",
     50519: "The provider's moderation found a protected work in what was made.",
 }
-"""Codes with which content is refused, and what a client is told.
+"""Codes that refuse content, and what a client reads.
 
 Some are called retryable; that would be a new job, so it is left to the client.
 
@@ -304,7 +304,7 @@ def _service_refusal(req_key: str, reply: ServiceReply) -> FaultKind | None:
 
 
 def to_fault(kind: FaultKind, reply: Reply, retry_after: float | None = None) -> Fault:
-    """A refusal or failure, with what a client may be told of it.
+    """A refusal or failure, with what a client may read about it.
 
     That is about the client's own request: its fields are named, and the service's sentence added
     where nothing in it could be of ours.

@@ -127,7 +127,7 @@ class ReqKey:
         choices: Values of vendor fields that take no others.
         switches: Vendor fields that are true or false.
         link_lists: Vendor fields that are arrays of URLs, beside the pictures.
-        unwritten: Fields of which no page says whether it takes them; the service decides.
+        unwritten: Fields whose support no page states; the service decides.
         text_ratios: Values of `aspect_ratio` without a picture.
         picture_ratios: The same with one; empty where the picture gives the shape.
         needs_ratio: Whether the service refuses a request without `aspect_ratio`.

@@ -31,7 +31,7 @@ class _Family:
     Attributes:
         aliases: Names that are no keys: what the request carries decides which one runs.
         by_pictures: The key for no picture, one, two.
-        camera: The key for a camera template, empty where there is none.
+        camera: The key for a camera template, or empty.
     """
 
     aliases: tuple[str, ...] = ()

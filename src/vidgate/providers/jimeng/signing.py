@@ -30,7 +30,7 @@ SERVICE = "cv"
 ALGORITHM = "HMAC-SHA256"
 
 _CREDENTIAL = re.compile(r"[!-{}~]+\|[!-{}~]+(\|[!-{}~]+)?")
-"""Two or three parts of visible ASCII, none of which holds the separator."""
+"""Two or three parts of visible ASCII without the separator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def _scope(x_date: str) -> str:
 
 
 def signing_keys(secret_key: str, date: str) -> tuple[bytes, bytes, bytes, bytes]:
-    """Derive the chain of keys, of which the last one signs.
+    """Derive the chain of keys; the last one signs.
 
     Args:
         secret_key: As the console shows it: it looks like base64 and is not decoded.

@@ -55,7 +55,7 @@ _LARGEST_SEED = 2**31 - 1
 """The pages name no bound; this one is safe. -1 means a random seed, as none does."""
 
 _IGNORED = ("req_key", "prompt", "seed", "duration", "size", "aspect_ratio", "fps", "user")
-"""The order in which a client is told of them."""
+"""The order in which they are reported."""
 
 _SHORT_SIDES = {"480p": 480, "720p": 720, "1080p": 1080}
 
@@ -312,7 +312,7 @@ def _write_unknown(draft: Draft, images: Sequence[Image]) -> None:
 def _resolution(body: dict[str, Any], key: ReqKey | None) -> str | None:
     if key is None:
         return None
-    # A value that is none of them may be taken for the highest, which costs most.
+    # An unknown value may be taken for the highest, which costs most.
     asked = f"{body.get('output_resolution')}p"
     return asked if asked in key.tiers else key.tier
 

@@ -252,7 +252,7 @@ def _read_submission(
             raise envelope.error("and may have made a job")
         is_nowhere = envelope.status in NO_SUCH_PLACE
         if is_nowhere and envelope.code == _NO_SUCH_METHOD and is_new:
-            # The model is in the path: where there is none there is no model.
+            # The model is in the path, so no path means no model.
             gone = "Kling does not serve this model here."
             return Rejected(
                 replace(fault, kind=FaultKind.MODEL_UNAVAILABLE, safe_message=gone, param="")

@@ -65,7 +65,7 @@ _FAULTS = {
     1302: FaultKind.RATE,
     1303: FaultKind.CONCURRENCY,
 }
-"""Codes after which no job exists. 429 is the status of six of them, two of which may be retried;
+"""Codes after which no job exists. 429 is the status of six of them; two may be retried;
 5000, 5001 and 5002 are absent, because after them a job may exist."""
 
 _REFUSING_STATUSES = frozenset({200, 201, 400, 401, 403, 404, 405, 413, 415, 422, 429})
@@ -400,7 +400,7 @@ def _total(entries: Sequence[Mapping[str, Any]], unit: str) -> Cost | None:
 
 
 def _deducted(data: Mapping[str, Any]) -> Cost | None:
-    """Units, or for accounts without a pack the part of a balance, whose currency is not told."""
+    """Units, or for accounts without a pack the part of a balance in an unstated currency."""
     units = _amount(data.get("final_unit_deduction"))
     balance = data.get("final_balance_deduction")
     quota = _amount(balance.get("quota")) if isinstance(balance, Mapping) else None

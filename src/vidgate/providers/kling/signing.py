@@ -132,7 +132,7 @@ def check_callback(callback: Callback, secret: SecretStr | None) -> None:
     if abs(age) > _TOLERANCE.total_seconds():
         raise CallbackRefusedError("The callback is more than five minutes old, or ahead.")
     expected = _expected(callback, identifier, int(timestamp), secret).encode()
-    # Every one is compared, so that the time taken says nothing of which of them is right.
+    # Every one is compared, so that the time taken does not tell which one is right.
     matches = [
         hmac.compare_digest(expected, signature.encode(errors="replace"))
         for signature in signatures

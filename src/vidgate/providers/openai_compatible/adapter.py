@@ -5,7 +5,7 @@ OpenAI's SDK for Python (2.x, `openai/types/video*.py`, read 2026-11-20) have it
 service ended on 2026-09-24: this is a format, no vendor, and knows no model. A channel has a base
 URL and lists its models.
 
-What compatible servers make of it, and what is done about that:
+Where compatible servers differ, and what is done about it:
 
 - A body is JSON. One inline picture makes it a form with the file `input_reference`, which all
   take.

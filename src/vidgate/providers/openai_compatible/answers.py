@@ -271,7 +271,7 @@ def _first(
 
 
 def _find_url(answer: Answer, body: Mapping[str, Any]) -> str | None:
-    """The first URL of a video in an answer, made absolute; `None` if there is none."""
+    """The first URL of a video in an answer, made absolute, or `None`."""
     values = (value for layer in _layers(body) for value in _candidates(layer, 0))
     return next((url for value in values if (url := _to_url(answer, value))), None)
 

@@ -100,7 +100,7 @@ _SENTENCES: Mapping[int, str] = {
     405: _NOTHING_LIKE_IT,
     409: "The provider cannot do this with the video as it is.",
 }
-"""What is said of a refusal to go on from a video where the server has no sentence of its own."""
+"""What a client reads about a refused follow-up where the server gives no sentence."""
 
 _ABOUT_THE_VIDEO = frozenset(
     {FaultKind.BAD_PARAMETER, FaultKind.MODEL_UNAVAILABLE, FaultKind.NOT_FOUND}
@@ -177,7 +177,7 @@ class ErrorBody:
         code: `code`, else `type`, else empty.
         words: `code` and `type` in lower case: what it may be known by.
         message: For the operator.
-        param: A field's name, empty where there is none that could be one.
+        param: A field's name, or empty.
         type: As the server wrote it.
         sentence: The message where a client may read it, else empty.
     """
@@ -206,7 +206,7 @@ def answer_of(sent: httpx.Request, response: httpx.Response) -> Answer:
 
 
 def read_error(answer: Answer, body: Mapping[str, Any] | None) -> ErrorBody | None:
-    """Find the error in a body, or in a part of one; `None` if there is none."""
+    """Find the error in a body, or in a part of one, or `None`."""
     if body is None:
         return None
     error = body.get("error")
@@ -267,7 +267,7 @@ def says_no_such_job(error: ErrorBody, answer: Answer) -> bool:
 
 
 def is_refusal(error: ErrorBody, body: Mapping[str, Any]) -> bool:
-    """Whether a success without an id says explicitly that it is none, so that no job exists."""
+    """Whether a success without an id says explicitly that no job exists."""
     if _names_a_job(body) or "idempoten" in error.message.lower() or not _is_explicit(body):
         return False
     if error.is_known:
@@ -320,7 +320,7 @@ def _told_status(error: ErrorBody) -> int:
 def to_fault(error: ErrorBody, answer: Answer) -> Fault:
     """Tell what an error at a submit means. An unknown 4xx is final, as the request's fault.
 
-    An error inside a success means the same as one with the status that it tells.
+    An error inside a success means the same as one with the status it states.
     """
     status = _told_status(error) if answer.response.is_success else answer.status
     if status in NO_SUCH_PLACE and not error.is_known:

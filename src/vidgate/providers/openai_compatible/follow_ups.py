@@ -1,7 +1,7 @@
 """What can be done with a finished video: whatever the server's own endpoints for it do.
 
 `POST /v1/videos/{id}/remix`, `POST /v1/videos/edits` and `POST /v1/videos/extensions`, as OpenAI's
-SDK for Python (2.x) has them. The server knows how the video was made, so nothing of that is sent,
+SDK for Python (2.x) has them. The server knows how the video was made, so none of that is sent,
 and a model only where the client names one: many can make a video and not change it.
 
 A request says what it follows in one member of `metadata`, which is taken out again here. It holds
@@ -76,7 +76,7 @@ def take_source(
         is_pinned: Whether the request goes to one channel alone, as one does that names a video.
 
     Returns:
-        The fields of the server's, and the source, `None` if there is none.
+        The fields of the server's, and the source, or `None`.
 
     Raises:
         UnsupportedParameterError: A client wrote that member itself, and no video of ours into it.

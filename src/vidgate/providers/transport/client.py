@@ -74,7 +74,7 @@ shorter than the idle time-out of common front ends (60 s): a request on a conne
 other side is just closing cannot be told from one that was read."""
 
 MAX_TRANSPORTS: Final = 2000
-"""Pools that are kept at a time, of which a busy channel has two; an unused one is about 20 KiB."""
+"""Pools kept at a time; a busy channel has two, an unused one is about 20 KiB."""
 
 TRANSPORT_IDLE_SECONDS: Final = 300.0
 """Seconds after which the pool of a channel without calls is dropped."""
@@ -173,7 +173,7 @@ class _Request(aiohttp.ClientRequest):
             raise _StaleConnectionError
         # A fresh TLS connection may have session tickets waiting; any other one has nothing to
         # say before it was asked, and is readable only because it was closed. To a proxy there may
-        # be TLS where there is none to the provider.
+        # be TLS although the provider's is not.
         is_tls = self.is_ssl() or transport.get_extra_info("ssl_object") is not None
         if (reused or not is_tls) and (protocol.should_close or _is_readable(transport)):
             raise _StaleConnectionError

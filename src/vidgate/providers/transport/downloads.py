@@ -1,4 +1,4 @@
-"""Files on their way from a host that may misbehave: what part of which file an answer holds."""
+"""Downloads from hosts that may misbehave: which part of which file an answer holds."""
 
 import asyncio
 import re
@@ -77,7 +77,7 @@ class UnfitPartError(ProviderProtocolError):
 
 
 class BeyondEndError(ProviderProtocolError):
-    """The file has nothing of the part that was asked for.
+    """The file ends before the part that was asked for.
 
     Attributes:
         total_bytes: The size of the file.
@@ -224,7 +224,7 @@ async def begin_download(
 
     Raises:
         RefusedLinkError: It is not the file: a page, an error, or nothing at all.
-        BeyondEndError: The file has nothing of that part.
+        BeyondEndError: The file ends before that part.
         UnfitPartError: It is another part, or nobody can tell which.
         ProviderProtocolError: It cannot be passed on.
     """
@@ -244,7 +244,7 @@ async def _check_beginning(download: Download, timeout_seconds: float) -> None:
     """Look at the first bytes.
 
     Raises:
-        RefusedLinkError: There are none, or they are of a page.
+        RefusedLinkError: The file is empty or a page.
     """
     if await download.looks_empty_or_foreign(timeout_seconds=timeout_seconds):
         raise RefusedLinkError(_OK)

@@ -55,7 +55,7 @@ class VideoFacts:
 
 
 async def probe_mp4(read: Read) -> VideoFacts | None:
-    """Read what an MP4 is; `None` when that cannot be told.
+    """Read what an MP4 holds, or `None` if it cannot be read.
 
     Args:
         read: Reads a part of the file. What it raises goes through; nothing else is raised.
@@ -81,7 +81,7 @@ class _Walk:
         self._total_bytes: int | None = None
 
     async def find_index(self) -> bytes | None:
-        """The content of `moov`, perhaps cut short; `None` when there is none to be found."""
+        """The content of `moov`, perhaps cut short, or `None` if it cannot be found."""
         position = 0
         while True:
             header = await self._get(position, 16, _WINDOW_BYTES)
@@ -97,7 +97,7 @@ class _Walk:
             position += box.size
 
     async def _get(self, start: int, wanted: int, ahead: int) -> bytes:
-        """At most `wanted` bytes from `start`, of which fewer may exist or be allowed."""
+        """At most `wanted` bytes from `start`; fewer may exist or be allowed."""
         offset = start - self._window_start
         held = self._window[offset : offset + wanted] if offset >= 0 else b""
         if len(held) == wanted:
@@ -174,7 +174,7 @@ def _children(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _child(data: bytes, *path: bytes) -> bytes:
-    """The content of the first box of that path, empty where there is none."""
+    """The content of the first box of that path, or empty."""
     for wanted in path:
         data = next((content for kind, content in _children(data) if kind == wanted), b"")
     return data

@@ -1,7 +1,7 @@
 """The signature of Vidu's callbacks.
 
 It covers the method, the address, the date and a nonce, and not the body: whoever can repeat the
-headers can write any body, so nothing of it is believed.
+headers can write any body, so it is never believed.
 
 Source: https://platform.vidu.com/docs/callback-signature, read 2026-11-20. The query is said to be
 "the query part from a standard URL parser"; others who sign in this way sort it. Both are taken.

@@ -7,18 +7,18 @@ Source: https://platform.vidu.com/docs (text-to-video, image-to-video, start-end
 reference-to-video, multi-frame, video-extension, upscale-pro, lip-sync, template, template-story,
 and the pages of viduq4-preview), read 2026-11-20. What they leave open is taken this way:
 
-- Whether Q2 makes sound is told both ways; it is said to, on the endpoints that price it.
+- Pages differ on whether Q2 makes sound; here it does, on the endpoints that price it.
 - How many pictures a template takes depends on the template, and which ratios is not said; ten is
   the most that is told of any, and the ratios are those of the newer models. What `metadata` says
   goes further.
 - A prompt for key frames may be as long as one for the other endpoints beside the main four.
-- Whether the nine frames of multiframe count the first one is told both ways; ten are let through.
+- Pages differ on whether the nine frames of multiframe count the first; ten pass.
 - Whether vidu1.5 still answers is not known: it is gone from the pages of 2026. It is tried as it
   is asked for, with what was printed of it in 2025; where an account has it no more the vendor's
   refusal moves the task to another channel, and the channel's own model mapping
   (`vidu1.5=vidu2.0`) is the setting that makes it run as something else. Nothing is mapped unasked,
   since a clip of vidu2.0 is another clip at another price.
-- Whether viduq2-pro-fast takes references is told both ways; it is passed on where a client asks
+- Pages differ on whether viduq2-pro-fast takes references; it is passed on where a client asks
   for that endpoint by name.
 """
 

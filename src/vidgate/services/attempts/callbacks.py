@@ -32,7 +32,7 @@ class CallbackAddresses:
     """Where a provider may call about one attempt.
 
     The token at the end is the attempt's id and our signature of it, so that nothing has to be
-    kept, nobody can guess it, and an address of one attempt says nothing of another.
+    kept, nobody can guess it, and an address of one attempt does not reveal another.
 
     Args:
         public_url: Where providers reach this deployment, `None` if they cannot.
@@ -59,7 +59,7 @@ class CallbackAddresses:
         return f"{self._public_url or ''}{CALLBACKS_PATH}/{provider}/{token}"
 
     def attempt_id(self, provider: str, token: str) -> UUID | None:
-        """Whose address it is, `None` if it is none of ours."""
+        """Whose address it is, or `None` for a foreign one."""
         content = from_url_text(token, _ID_BYTES + _SIGNATURE_BYTES)
         if content is None:
             return None
@@ -103,7 +103,7 @@ class CallbackReceiver:
         """The attempt that an address is of. The database is asked for nothing we did not sign.
 
         Raises:
-            NotFoundError: There is none; it is not told why.
+            NotFoundError: No such attempt; the error does not say why.
             DatabaseUnavailableError: It could not be looked up.
         """
         known = self._providers.get(provider)

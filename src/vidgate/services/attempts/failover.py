@@ -178,7 +178,7 @@ class Failover:
         *,
         to_open: bool = True,
     ) -> Held | Waits | None:
-        """Go on at another channel; `None` if there is none that was not tried.
+        """Go on at another channel, or return `None` if all were tried.
 
         Args:
             attempt: What ends here.
@@ -238,7 +238,7 @@ class Failover:
     async def _back_to_busy(
         self, attempt: Attempt, lease: Lease, request: VideoRequest, fault: Fault
     ) -> bool:
-        """Wait again at a channel that was only busy; `False` if there is none.
+        """Wait again at a channel that was only busy, or return `False`.
 
         A second channel that turns out to be broken must not make worse what the first one alone
         would have had an end to.

@@ -1,4 +1,4 @@
-"""What a client is told of a provider's refusal or failure."""
+"""What a client reads about a provider's refusal or failure."""
 
 import re
 from collections.abc import Mapping
@@ -134,7 +134,7 @@ def to_task_error(fault: Fault, *, has_job: bool = False) -> TaskError:
 
 
 def to_unknown_outcome(code: str | None) -> TaskError:
-    """What a task says of a submit of which nobody can tell what became of it.
+    """What a task says of a submit whose outcome stays unknown.
 
     Args:
         code: `NO_ANSWER` or `UNCLEAR_ANSWER`; `None` where the process ended before an answer.

@@ -207,7 +207,7 @@ class Poller:
         # An earlier version of us that was told something certain in between left only that trace.
         doubted_at = attempt.doubted_at if attempt.doubted_at and attempt.last_reason else now
         ends_at = doubt_ends_at(attempt, doubted_at)
-        # What is told once, after a time in which the provider could not be asked, is told again.
+        # A notice that was given once is given again after a time without answers.
         if now >= attempt.deadline_at or (now >= ends_at and not attempt.misses):
             await self._lose(attempt, lease, fault, now)
             return

@@ -1,4 +1,4 @@
-"""Finding out what became of submits of which no answer came."""
+"""Finding out what became of submits that got no answer."""
 
 import random
 from collections.abc import Mapping

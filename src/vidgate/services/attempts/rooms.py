@@ -106,7 +106,7 @@ class Place:
 
 
 class Rooms:
-    """The rooms of all channels; a channel of which nothing is known has the ordinary one.
+    """The rooms of all channels; an unknown channel has the ordinary one.
 
     A rate of questions needs as many of them under way as an answer takes seconds (Little's law).
     So a room grows while work waits and answers come promptly, up to `POLLS_MOST`, and shrinks with
@@ -127,7 +127,7 @@ class Rooms:
         return _Room(since=now, careful_until=now)
 
     def take(self, channel_id: UUID) -> Place | None:
-        """A place for one question that begins now, `None` if there is none."""
+        """A place for one question that begins now, or `None`."""
         room = self._rooms[channel_id]
         return Place(room, self._clock, self._on_free) if room.free else None
 
@@ -136,7 +136,7 @@ class Rooms:
         return self._rooms[channel_id].free
 
     def places(self) -> Mapping[UUID, int]:
-        """Likewise of every channel of which something is known."""
+        """The same for every channel that was seen."""
         return {channel_id: room.free for channel_id, room in self._rooms.items()}
 
     def width(self, channel_id: UUID) -> int:

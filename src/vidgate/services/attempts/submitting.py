@@ -153,7 +153,7 @@ class Submitter:
     async def go_on(
         self, attempt: Attempt, lease: Lease, fault: Fault, *, request: VideoRequest
     ) -> None:
-        """Go on elsewhere with an attempt of which it is certain that no job exists, or end it."""
+        """Go on elsewhere with an attempt that certainly made no job, or end it."""
         match await self._failover.refused(attempt, lease, request, fault):
             case Held(attempt=new, lease=held):
                 await self.run(new, held, request=request)
@@ -292,7 +292,7 @@ class Submitter:
         self._metrics.submit(attempt.provider, "unclear")
         _log.warning("The outcome of a submit is unclear", reason=reason, attempt=str(attempt.id))
         assert attempt.submit_ends_at is not None  # noqa: S101 - set with the state SUBMITTING
-        # A job that is found is found, however early; that there is none is believed only later.
+        # A job that is found counts at once; that none exists is believed only later.
         due = now + timedelta(seconds=5) if isinstance(provider, Finds) else attempt.submit_ends_at
         unclear = replace(
             attempt,
@@ -307,7 +307,7 @@ class Submitter:
     async def move(self, attempt: Attempt, lease: Lease) -> None:
         """Find another channel for a waiting attempt whose own is disabled or removed.
 
-        Where there is none it goes on waiting, until its deadline.
+        Without one it goes on waiting until its deadline.
         """
         if await self._failover.is_over(attempt, lease):
             return

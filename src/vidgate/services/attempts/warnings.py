@@ -1,4 +1,4 @@
-"""What a client is told of a request that was not carried out to the letter."""
+"""Remarks on a request that was not carried out to the letter."""
 
 from collections.abc import Iterable
 from typing import assert_never
@@ -26,7 +26,7 @@ other field has the value that the rest needs."""
 
 
 def warnings_of(request: VideoRequest, translation: Translation) -> tuple[TaskWarning, ...]:
-    """What is told of a request as it is sent.
+    """The remarks on a request as it is sent.
 
     Args:
         request: With what its dialect had no use for.

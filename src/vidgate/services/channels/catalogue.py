@@ -27,7 +27,7 @@ class ModelOffer:
         capabilities: What it takes, `None` where nobody has said.
         channels: Those that serve it now, in the order of their priority.
         is_runnable: Whether it may run: not if it is retired and runs as nothing else.
-        created_at: When the first of those channels was made, `None` if there is none.
+        created_at: When the first of those channels was made, or `None`.
     """
 
     name: str

@@ -139,7 +139,7 @@ class Provisioning:
         return changed or await self.account(name_or_id)
 
     async def ensure_account(self, name: str) -> Account:
-        """The account of that name, made if there is none."""
+        """The account of that name, made if it does not exist."""
         account = await self._accounts.account_named(name)
         if account is None:
             account = await self._accounts.create_account(name)

@@ -129,7 +129,7 @@ class Content:
         """The video that a content link names.
 
         Raises:
-            NotFoundError: None; it is not told why.
+            NotFoundError: No such video; the error does not say why.
             OverloadedError: Too many are being read.
             DatabaseUnavailableError: It could not be read.
         """
@@ -221,7 +221,7 @@ class ContentSource:
                 that part all the same if it lies near the beginning, else the whole.
 
         Raises:
-            RangeNotSatisfiableError: It has nothing of that part.
+            RangeNotSatisfiableError: It ends before that part.
             NotFoundError: Its link has ended, and its provider gives no other.
             ContentTimeoutError: Its host does not answer in time.
             ContentUnavailableError: Its host does not give it.
@@ -301,7 +301,7 @@ class ContentSource:
         return True
 
     def _refused(self, status: int) -> RequestError:
-        """What a client is told where the host does not give the file, whatever was tried."""
+        """What a client reads where the host does not give the file."""
         is_ended = isinstance(self._renewal, GoneError)
         if self._renewal is True:
             # A new link that is refused is the host's trouble, and so is one that should live.

@@ -78,13 +78,13 @@ class ContentStream:
         """Make a stream of what was asked for out of what came.
 
         Args:
-            reopen: Asks for the file, or a part of it, once more.
+            reopen: Asks for the file, or a part of it, again.
             download: What came; it is closed with the stream, or here.
             span: What was asked for.
             idle_seconds: For each piece.
 
         Raises:
-            RangeNotSatisfiableError: The file has nothing of it.
+            RangeNotSatisfiableError: The file ends before it.
         """
         total = download.total_bytes
         if span is None:
@@ -175,7 +175,7 @@ class ContentStream:
                 return piece
 
     async def _resume(self, error: UnansweredError) -> None:
-        """Open the file once more where it broke off.
+        """Open the file again where it broke off.
 
         Raises:
             UnansweredError: It cannot be; the error that it broke off with.

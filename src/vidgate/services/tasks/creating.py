@@ -67,7 +67,7 @@ class Created:
     """A stored task, with what its client is warned of.
 
     Attributes:
-        replayed: Whether it was made before, by a request of which this one is a repetition.
+        replayed: Whether an earlier, equal request made it.
         receipt: What to note once its client has the answer, `None` where that does not count.
     """
 
@@ -267,7 +267,7 @@ class TaskCreator:
         raise refusals[0]
 
     async def _repeated(self, caller: Caller, once: IdempotencyClaim) -> Created | None:
-        """The answer to a repetition, `None` where it is none."""
+        """The answer to a repetition, or `None` for a first request."""
         first = await self._repetitions.find(once, caller.account_id, self._clock.now())
         return None if first is None else await self._repeat(caller, first, once)
 

@@ -29,7 +29,7 @@ class ContentLinks:
     """Makes, reads and hands out content links.
 
     A link is a task's id, the position of one of its videos, and our signature of both: nothing
-    has to be kept, nobody can guess it, and a link to one video says nothing of another. Whoever
+    has to be kept, nobody can guess it, and a link to one video does not reveal another. Whoever
     has it may read the video, as with any link of a provider's.
 
     Args:
@@ -46,7 +46,7 @@ class ContentLinks:
         return f"{BASE}{CONTENT_PATH}/{to_url_text(content)}"
 
     def read(self, sealed: str) -> tuple[UUID, int] | None:
-        """The task and the position that a link names, `None` if it is none of ours."""
+        """The task and the position that a link names, or `None` for a foreign one."""
         content = from_url_text(sealed, _BYTES)
         if content is None:
             return None

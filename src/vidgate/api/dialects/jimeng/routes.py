@@ -1,4 +1,4 @@
-"""Jimeng's own dialect: its routes, of which the query says what is wanted."""
+"""Jimeng's own dialect: one route, whose query names the action."""
 
 import time
 from collections.abc import Mapping

@@ -22,7 +22,7 @@ _BEARER = re.compile(
     r"\s*+(?:bearer(?:\s*+:\s*+|\s++))?+(?P<token>[!-~]{1,4096})\s*+", re.IGNORECASE
 )
 _DOTS = 2
-"""In a signed token; there are none in ours."""
+"""A signed token has two dots; ours have none."""
 
 _ACCESS_KEY = re.compile(r"[!-~]{1,200}")
 """What may be looked up before anything is believed."""

@@ -45,7 +45,7 @@ async def find_one(services: Services, account_id: UUID, name: str) -> TaskSnaps
     """Find a task by either id.
 
     Raises:
-        TaskNotFoundError: There is none, or it is another account's.
+        TaskNotFoundError: It does not exist, or belongs to another account.
         DatabaseUnavailableError: It could not be read.
     """
     task = await _by_id(services, account_id, name)
@@ -135,7 +135,7 @@ async def read_page(services: Services, account_id: UUID, query: TaskQuery) -> T
     """Read a part of the new generation's list.
 
     Raises:
-        InvalidParameterError: The cursor is none of ours.
+        InvalidParameterError: The cursor was not made here.
         DatabaseUnavailableError: It could not be read.
     """
     try:
@@ -155,7 +155,7 @@ async def _by_id(services: Services, account_id: UUID, name: str) -> TaskSnapsho
 
 
 def _slim(task: TaskSnapshot | None) -> TaskSnapshot | None:
-    """A task without what may be long, of which Kling shows nothing."""
+    """A task without its long members, which Kling does not show."""
     if task is None:
         return None
     echo = {name: value for name, value in task.echo.items() if name == _EXTERNAL_ID}

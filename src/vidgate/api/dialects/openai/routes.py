@@ -286,9 +286,7 @@ async def create_character() -> Never:
     openapi_extra={"parameters": [VIDEO_ID | {"name": "character_id", "description": "Any."}]},
 )
 async def retrieve_character() -> Never:
-    raise NotFoundError(
-        "Characters are not offered here, so there is none.", code="characters_not_offered"
-    )
+    raise NotFoundError("Characters are not offered here.", code="characters_not_offered")
 
 
 async def _create(

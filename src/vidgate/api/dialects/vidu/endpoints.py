@@ -17,7 +17,7 @@ class Endpoint:
         name: The last part of its path.
         summary: What it does.
         example: A body it takes.
-        required: Fields of which each must be there.
+        required: Fields that must all be present.
         model: What we call it where its bodies have no `model`; empty where they have.
         has_prompt: Whether `prompt` and `duration` mean there what they mean everywhere.
         documented: Whether the vendor still tells of it.

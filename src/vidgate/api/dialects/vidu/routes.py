@@ -245,7 +245,7 @@ async def _listed(
     except TaskNotFoundError:
         name = "pager.page_token"
         raise InvalidParameterError(
-            f"{name} is none that a list here has answered.", param=name
+            f"{name} must be one that a list here has answered.", param=name
         ) from None
     return page.tasks, page.has_more
 
@@ -257,7 +257,7 @@ async def _named(
     query = listing.query
     if query.after is not None:
         if query.after not in names:
-            raise TaskNotFoundError("The token is none of the tasks.")
+            raise TaskNotFoundError("The page token does not fit these tasks.")
         names = names[names.index(query.after) + 1 :]
     tasks: list[TaskSnapshot] = []
     size = 0
