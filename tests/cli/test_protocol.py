@@ -135,3 +135,20 @@ async def test_connections_are_bounded(server: uvicorn.Server, port: int) -> Non
     assert refused.startswith(b"HTTP/1.1 503 ")
     assert b" 200 OK" in await said(port, HELLO + b"Connection: close\r\n\r\n")
     assert bounds is server.lifespan.state["connection_bounds"]
+
+
+async def test_requests_that_come_at_once_are_read_as_they_are_answered(
+    server: uvicorn.Server, port: int
+) -> None:
+    request = HELLO + b"X-A: " + b"a" * 1000 + b"\r\n\r\n"
+    count, most, got = 5_000, 0, b""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request * count)
+    while got.count(b"HTTP/1.1 200") < count:
+        got += await asyncio.wait_for(reader.read(4096), 30)
+        [connection] = server.server_state.connections
+        assert isinstance(connection, BoundedProtocol)
+        most = max(most, len(connection.pipeline))
+    writer.close()
+
+    assert 0 < most < 600  # what two reads of 256 KiB can hold

@@ -97,6 +97,14 @@ class BoundedProtocol(HttpToolsProtocol):
         super().resume_writing()
 
     @override
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.pipeline:
+            # What came in one piece is answered before more is read: else every answer lets in
+            # hundreds of requests, whether or not the client reads any of them.
+            self.flow.pause_reading()
+
+    @override
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._is_in_head = True
