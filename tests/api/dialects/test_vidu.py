@@ -209,7 +209,7 @@ ERRORS: list[tuple[RequestError, int, str, str | None]] = [
     (BodyTooLargeError("no", param="metadata.images"), 413, "BadRequest", "images"),
     (IdempotencyError("no"), 422, "Conflict", None),
     (OverloadedError("no"), 429, "SystemThrottling", None),
-    (StorageUnavailableError("no"), 500, "InternalServiceFailure", None),
+    (StorageUnavailableError("no"), 429, "SystemThrottling", None),
     (UpstreamRefusedError("no"), 500, "InternalServiceFailure", None),
     (UpstreamRefusedError("no", code="upstream_busy"), 429, "SystemThrottling", None),
     (UpstreamRefusedError("no", code="upstream_account_error"), 400, "ModelUnavailable", None),
@@ -237,7 +237,7 @@ async def test_an_error_of_the_services(api: Api) -> None:
     assert trace == answer.headers["x-request-id"]
     api.services.task_creator.error = DatabaseUnavailableError("secret-host")
     answer = await api.client.post(f"{BASE}/text2video", json=GOOD)
-    assert (answer.status_code, "secret-host" in answer.text) == (500, False)
+    assert (answer.status_code, "secret-host" in answer.text) == (429, False)
 
 
 @pytest.mark.parametrize(

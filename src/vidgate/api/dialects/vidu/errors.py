@@ -29,7 +29,6 @@ _BY_CODE: Mapping[str, tuple[int, str]] = {
     "upstream_account_error": (400, "ModelUnavailable"),
     "insufficient_quota": (400, "CreditInsufficient"),
     "upstream_busy": (429, "SystemThrottling"),
-    "overloaded": (429, "SystemThrottling"),
     "task_not_found": (404, "TaskNotFound"),
 }
 _BY_STATUS: Mapping[int, tuple[int, str]] = {
@@ -42,7 +41,14 @@ _BY_STATUS: Mapping[int, tuple[int, str]] = {
     413: (413, "BadRequest"),
     422: (422, "Conflict"),
     429: (429, "TooManyRequests"),
+    503: (429, "SystemThrottling"),
 }
+"""What the error's own code does not decide.
+
+With a 503 we have created nothing. A 500 would leave that open: clients look for the job first, and
+do not simply ask again.
+"""
+
 _FAILURE = (500, "InternalServiceFailure")
 
 _PICTURE = "image"
