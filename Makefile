@@ -1,7 +1,7 @@
 # Thin verbs; `make` alone prints them. Each installs what it needs into .venv, once.
 #
 #   PYTHON=python3.13   the interpreter that .venv is made of, 3.11 or newer
-#   ARGS='…'            more arguments for demo, test and bench
+#   ARGS='…'            more arguments for demo, test, soak and bench
 
 # Python keeps what it compiled, ours and the tests' asserts, so that no process compiles it again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export LC_ALL := C.UTF-8
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench lag lock build clean
+.PHONY: help install demo test soak check bench lag lock build clean
 
 PYTHON ?=
 ARGS ?=
@@ -34,6 +34,11 @@ demo: $(STAMP) ## Try it: a gateway, stand-ins for the providers, requests to pa
 
 test: $(STAMP) ## Run the tests
 	@exec $(BIN)/python -m pytest $(ARGS)
+
+# A storm over real processes, which prints its seed; SEED=… draws the same one again.
+soak: $(STAMP) ## Let processes, PostgreSQL and providers fail for MINUTES=30
+	@VIDGATE_SOAK_MINUTES=$(or $(MINUTES),30) VIDGATE_SOAK_SEED=$(SEED) \
+		exec $(BIN)/python -m pytest tests/faults/test_faults.py --capture=tee-sys $(ARGS)
 
 check: $(STAMP) ## Check format, lint, types and imports
 	$(BIN)/python -m ruff format --check
