@@ -146,6 +146,7 @@ class Books:
                 self._bad,
                 self._twice_accepted,
                 self._unfinished,
+                self._blamed,
                 self._gone_back,
                 self._paid_twice,
                 self._paid_and_lost,
@@ -203,6 +204,18 @@ class Books:
         for public_id in self.accepted():
             if public_id not in self.tasks:
                 yield f"{public_id} was accepted and is not stored"
+
+    def _blamed(self) -> Iterator[str]:
+        """Every order was good: none that is left alone ends as if its client were to blame."""
+        plain = {order.label for order in self.orders if not order.word}
+        for public_id, task in self.tasks.items():
+            is_plain = _label_of(task.asked) in plain
+            if is_plain and task.error and task.error.code == "invalid_parameter":
+                attempts = [
+                    (one.status.value, one.provider, one.tries, one.fault_message, one.last_reason)
+                    for one in self.attempts[public_id]
+                ]
+                yield f"{_label_of(task.asked)} ({task.dialect}): {task.error}: {attempts}"
 
     def _gone_back(self) -> Iterator[str]:
         """On one replica no state goes back, and no final state changes anywhere."""

@@ -14,7 +14,7 @@ from tests.support.receiver import Received
 
 from vidgate.models.attempts import Attempt, JobPace
 from vidgate.models.outcomes import UpstreamRef
-from vidgate.models.tasks import AttemptStatus, TaskSnapshot, TaskStatus
+from vidgate.models.tasks import AttemptStatus, TaskError, TaskSnapshot, TaskStatus
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 ORDER = Order(
@@ -171,6 +171,10 @@ SPOILT: dict[str, tuple[Callable[[Books], None], str]] = {
     "not final": (
         become(tasks={TASK.public_id: replace(TASK, status=TaskStatus.IN_PROGRESS)}),
         "is in_progress",
+    ),
+    "blamed": (
+        become(tasks={TASK.public_id: replace(TASK, error=TaskError("invalid_parameter", "no"))}),
+        "(newapi): TaskError",
     ),
     "not stored": (become(tasks={}, attempts={}, ledger=[]), "is not stored"),
     "back from the end": (lambda books: look(books, "processing"), "went back at gateway 0"),
