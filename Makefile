@@ -46,8 +46,9 @@ check: $(STAMP) ## Check format, lint, types and imports
 	$(BIN)/python -m mypy
 	$(BIN)/lint-imports
 
-bench: $(STAMP) ## Measure requests a second, as ratios to a bare function
-	@exec $(BIN)/python bench/run.py $(ARGS)
+bench: $(STAMP) ## Measure requests a second, and how soon clients hear of an end
+	@$(BIN)/python bench/run.py $(ARGS)
+	@exec $(BIN)/python bench/news.py
 
 lag: $(STAMP) ## Measure how late 5,000 jobs at one slow channel are known to be done
 	@exec $(BIN)/python bench/lag.py $(ARGS)

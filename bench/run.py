@@ -68,7 +68,7 @@ def free_port() -> int:
 
 
 def wait_for(url: str) -> None:
-    for _ in range(600):
+    for _ in range(2400):
         try:
             with urllib.request.urlopen(url, timeout=2):
                 return

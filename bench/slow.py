@@ -1,6 +1,8 @@
 """An upstream in Kling's format that takes its time for every question and every part of a video.
 
 A job's id holds when it is done, so that what a database keeps of it tells the lag.
+
+    slow.py PORT [LEAST MOST [ANSWER]]      in seconds, in place of those below
 """
 
 import asyncio
@@ -23,6 +25,7 @@ _END = b"\r\n\r\n"
 _ids = itertools.count(1)
 _random = random.Random(5)
 _film = b""
+_lasts, _answer_seconds = LASTS, ANSWER_SECONDS
 
 
 class _Connection(asyncio.Protocol):
@@ -47,7 +50,7 @@ class _Connection(asyncio.Protocol):
             self._write(_accepted())
         else:
             answer = _part() if path.startswith("/film") else _state(path, head)
-            asyncio.get_running_loop().call_later(ANSWER_SECONDS, self._write, answer)
+            asyncio.get_running_loop().call_later(_answer_seconds, self._write, answer)
 
     def _write(self, answer: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
@@ -55,7 +58,7 @@ class _Connection(asyncio.Protocol):
 
 
 def _accepted() -> bytes:
-    done = time.time() + _random.uniform(*LASTS)
+    done = time.time() + _random.uniform(*_lasts)
     return _json({"task_id": f"{round(done * 1000)}-{next(_ids)}", "task_status": "submitted"})
 
 
@@ -88,4 +91,8 @@ async def main(port: int) -> None:
 
 if __name__ == "__main__":
     _film = encode(Clip(320, 180, 24))
-    uvloop.run(main(int(sys.argv[1])))
+    port, *spans = sys.argv[1:]
+    if spans:
+        _lasts = (float(spans[0]), float(spans[1]))
+        _answer_seconds = float(spans[2]) if spans[2:] else ANSWER_SECONDS
+    uvloop.run(main(int(port)))
