@@ -8,7 +8,7 @@ it happened or nothing did. After each step the database must be as the model sa
 import asyncio
 import copy
 import dataclasses
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -466,7 +466,10 @@ class StoreMachine(RuleBasedStateMachine):
         )
 
     def _write(
-        self, write: Callable[[], Awaitable[None]], change: Callable[[Model], None], cut: int | None
+        self,
+        write: Callable[[], Coroutine[Any, Any, None]],
+        change: Callable[[Model], None],
+        cut: int | None,
     ) -> None:
         """Write, perhaps cut off; then the change was made or it was not, as a whole."""
         after = copy.deepcopy(self._model)
@@ -487,7 +490,7 @@ class StoreMachine(RuleBasedStateMachine):
     def _write_back(
         self,
         held: Held,
-        write: Callable[[], Awaitable[None]],
+        write: Callable[[], Coroutine[Any, Any, None]],
         change: Callable[[Model], None],
         cut: int | None,
         is_mine: Callable[[AttemptModel], bool] | None = None,
@@ -505,7 +508,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     def _claim(
         self,
-        claim: Callable[[Lease], Awaitable[list[Attempt]]],
+        claim: Callable[[Lease], Coroutine[Any, Any, list[Attempt]]],
         is_wanted: Callable[[AttemptModel], bool],
         cut: int | None,
         *,
@@ -567,9 +570,14 @@ def test_the_store_is_as_its_model_whatever_is_cut_off(database_url: str) -> Non
     with asyncio.Runner() as runner:
         database = runner.run(Fragile.connect(database_url))
         assert isinstance(database, Fragile)
+
+        class Life(StoreMachine):
+            def __init__(self) -> None:
+                super().__init__(runner, database)
+
         try:
             run_state_machine_as_test(
-                lambda: StoreMachine(runner, database),
+                Life,
                 settings=settings(
                     max_examples=20,
                     stateful_step_count=40,

@@ -36,6 +36,7 @@ _TELL_BY_ID: Final = frozenset({"kling", "vidu"})
 
 _SERVER_ERROR: Final = 500
 _OK: Final = 200
+_NOT_FOUND: Final = 404
 _GATEWAY_TIMEOUT: Final = 504
 
 
@@ -54,10 +55,11 @@ class Sighting:
     """The state in which a task was seen.
 
     Attributes:
+        reader: Who saw it and where, such as `gateway 1`.
         word: The state, as the dialect calls it.
     """
 
-    gateway: int
+    reader: str
     word: str
 
     @property
@@ -103,9 +105,11 @@ class Books:
     def answered(self, answer: Answer) -> None:
         """Note an answer of a gateway."""
         self.statuses[answer.method, answer.status] += 1
-        if answer.status == _SERVER_ERROR or (
-            answer.method == "POST" and answer.status == _GATEWAY_TIMEOUT
-        ):
+        is_bad = answer.status == _SERVER_ERROR
+        is_late = answer.method == "POST" and answer.status == _GATEWAY_TIMEOUT
+        # Whoever reads has the id of a task.
+        is_lost = answer.method == "GET" and answer.status == _NOT_FOUND
+        if is_bad or is_late or is_lost:
             self._bad_answers.append(answer)
 
     def placed(self, label: str, status: int, text: str) -> str | None:
@@ -127,12 +131,11 @@ class Books:
         """The ids that clients were given."""
         return [task for ids in self._ids.values() for task in ids]
 
-    def seen(self, task: str, gateway: int, *, status: int, text: str) -> Sighting | None:
+    def seen(self, task: str, reader: str, *, status: int, text: str) -> Sighting | None:
         """Note the state in which a reader saw a task."""
         if status != _OK:
-            self._bad_answers.append(Answer("GET", task, status, text))
             return None
-        sighting = Sighting(gateway, _word_in(orjson.loads(text)))
+        sighting = Sighting(reader, _word_in(orjson.loads(text)))
         self._sightings[task].append(sighting)
         return sighting
 
@@ -218,18 +221,18 @@ class Books:
                 yield f"{_label_of(task.asked)} ({task.dialect}): {task.error}: {attempts}"
 
     def _gone_back(self) -> Iterator[str]:
-        """On one replica no state goes back, and no final state changes anywhere."""
+        """For one reader no state goes back, and no final state changes anywhere."""
         for task, sightings in self._sightings.items():
-            furthest: dict[int, int] = {}
+            furthest: dict[str, int] = {}
             for sighting in sightings:
-                before = furthest.get(sighting.gateway, 0)
+                before = furthest.get(sighting.reader, 0)
                 # A coarse word goes with every state but a final one.
                 least = _FINAL if sighting.word == _COARSE else sighting.rank + 1
                 if before >= least:
-                    yield f"{task} went back at gateway {sighting.gateway}: {sightings}"
+                    yield f"{task} went back at {sighting.reader}: {sightings}"
                     break
                 if sighting.word != _COARSE:
-                    furthest[sighting.gateway] = max(before, sighting.rank)
+                    furthest[sighting.reader] = max(before, sighting.rank)
             ends = {one.has_succeeded for one in sightings if one.is_final}
             if len(ends) > 1:
                 yield f"{task} ended in two ways: {sightings}"

@@ -80,6 +80,8 @@ class Order:
         refused_webhooks: How many tries of its webhook are refused.
         repeated_after: The same request again, at the next gateway, so many seconds after it began.
         cancelled_after: Likewise for a cancellation, after it was accepted; `None` for none.
+        is_streamed: Whether somebody listens to the events of its task, too.
+        waits: Whether its requests wait a while for the end.
     """
 
     at: float
@@ -93,6 +95,8 @@ class Order:
     refused_webhooks: int
     repeated_after: tuple[float, ...]
     cancelled_after: float | None
+    is_streamed: bool
+    waits: bool
 
     @property
     def prompt(self) -> str:
@@ -175,6 +179,8 @@ def _orders(chance: random.Random, seconds: float, gateways: int) -> Iterator[Or
                 round(chance.uniform(0, 6), 3) for _ in range(chance.choice((0, 0, 1, 2)))
             ),
             cancelled_after=round(chance.uniform(0, 3), 3) if chance.random() < 0.2 else None,
+            is_streamed=chance.random() < 0.3,
+            waits=chance.random() < 0.2,
         )
 
 
@@ -203,7 +209,7 @@ def _faults(chance: random.Random, seconds: float) -> Iterator[Event]:
     deal = _dealer(chance, _FAULTS)
     for at in _times(chance, seconds, 1.2):
         operation, kind = deal()
-        fault = {
+        fault: dict[str, Any] = {
             "provider": chance.choice(_PROVIDERS),
             "operation": operation,
             "kind": kind,

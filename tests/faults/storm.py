@@ -1,6 +1,7 @@
 """The town under a storm: gateways that are hurt, clients that go on all the same."""
 
 import asyncio
+import itertools
 import os
 import random
 import shutil
@@ -34,6 +35,9 @@ CALM_SECONDS: Final = 150.0
 
 _PAUSE: Final = 0.7
 """Between two looks of a reader."""
+
+_WAIT: Final = 2
+"""Seconds that a request waits for something new, where it does."""
 
 _PATIENCE: Final = 15.0
 """For one answer: a gateway may be stopped."""
@@ -264,7 +268,14 @@ class _Storm:
         async with self._hurting[number]:
             await end(self._gateways[number])
             async with self._starting:
-                self._gateways[number] = await self._town.gateway(port=self._ports[number])
+                self._gateways[number] = await self._start(number)
+
+    async def _start(self, number: int) -> Process:
+        """Start a gateway, as its supervisor would: again, where its database was cut off."""
+        try:
+            return await self._town.gateway(port=self._ports[number])
+        except AssertionError:
+            return await self._town.gateway(port=self._ports[number])
 
     async def _stop(self, event: Event) -> None:
         async with self._hurting[event.gateway]:
@@ -317,7 +328,8 @@ class _Storm:
                 "POST",
                 _NATIVE[order.dialect],
                 json=self._body(order),
-                headers={"Idempotency-Key": order.label},
+                headers={"Idempotency-Key": order.label}
+                | ({"Prefer": f"wait={_WAIT}"} if order.waits else {}),
             )
             if answer is not None and answer.status_code not in _LATER:
                 task = self.books.placed(order.label, answer.status_code, answer.text)
@@ -351,10 +363,13 @@ class _Storm:
         return body
 
     def _follow(self, order: Order, task: str) -> None:
-        """Read a task at every gateway until it is final, in two dialects."""
+        """Read a task at every gateway until it is final: in several dialects, as events too."""
         if self.books.is_followed(task):
             return
-        paths = [f"{_NATIVE['newapi']}/{task}", f"{_NATIVE['openai']}/{task}"]
+        paths = [f"{_NATIVE[dialect]}/{task}" for dialect in ("newapi", "openai")]
+        paths += [f"{path}?wait={_WAIT}" for path in paths]
+        if order.is_streamed:
+            self._readers.append(asyncio.create_task(self._listen(task, order.gateway)))
         if order.dialect == "kling":
             paths.append(f"{_NATIVE['kling']}/{task}")
         elif order.dialect == "vidu":
@@ -373,7 +388,40 @@ class _Storm:
         answer = await self._ask(gateway, "GET", path)
         if answer is None or answer.status_code in _LATER:
             return None
-        return self.books.seen(task, gateway, status=answer.status_code, text=answer.text)
+        return self.books.seen(
+            task, f"gateway {gateway}", status=answer.status_code, text=answer.text
+        )
+
+    async def _listen(self, task: str, gateway: int) -> None:
+        """Listen to the events of a task; where the stream breaks off, to those of the next."""
+        for number in itertools.count(1):
+            reader = f"stream {number} at gateway {gateway}"
+            with suppress(httpx.TransportError):
+                if await self._hear(task, gateway, reader):
+                    return
+            if time.monotonic() > self._ends:
+                return
+            gateway = (gateway + 1) % len(self._clients)
+            await asyncio.sleep(_PAUSE)
+
+    async def _hear(self, task: str, gateway: int, reader: str) -> bool:
+        """Note the states that one stream tells; whether the last is final."""
+        path = f"{_NATIVE['newapi']}/{task}/events"
+        async with self._clients[gateway].stream("GET", path) as answer:
+            self.books.answered(Answer("GET", path, answer.status_code, ""))
+            if answer.status_code in _LATER:
+                return False
+            async for line in answer.aiter_lines():
+                if line.startswith("data: "):
+                    sighting = self.books.seen(
+                        task,
+                        reader,
+                        status=answer.status_code,
+                        text=line.removeprefix("data: "),
+                    )
+                    if sighting is not None and sighting.is_final:
+                        return True
+        return False
 
     async def _ask(
         self, gateway: int, method: str, path: str, **options: Any
