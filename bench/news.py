@@ -154,7 +154,7 @@ async def listen(
     memory = resident_mib(pid) - before
     if early := sum(done.done() for done in answers.values()):
         print(f"{early} tasks ended before everybody waited", flush=True)
-    await asyncio.gather(*answers.values())
+    await asyncio.wait(answers.values(), timeout=2 * ENDS_OVER + PATIENCE + lasts(len(tasks)))
     until = time.time() + PATIENCE
     while len(received) < min(TOLD, len(tasks)) and time.time() < until:  # noqa: ASYNC110 - of another process
         await asyncio.sleep(0.2)
@@ -163,11 +163,20 @@ async def listen(
     await connection.close()
     ends = {public_id("task_", row["id"]): row["at"] for row in rows}
     hooked = {row["callback_url"]: row["at"] for row in rows if row["callback_url"]}
+    heard = {task: done.result() for task, done in answers.items() if done.done()}
+    told = {hook: received.get(urlsplit(hook).path) for hook in hooked}
+    if missing := len(answers) - len(heard) + sum(at is None for at in told.values()):
+        print(f"{missing} answers and webhooks never came", flush=True)
     return (
         memory,
-        sorted(done.result() - ends[task] for task, done in answers.items()),
-        sorted(received[urlsplit(hook).path] - at for hook, at in hooked.items()),
+        sorted(at - ends[task] for task, at in heard.items()),
+        sorted(at - hooked[hook] for hook, at in told.items() if at is not None),
     )
+
+
+def lasts(waiters: int) -> float:
+    """The seconds that the first job takes."""
+    return waiters / SUBMITS_PER_SECOND
 
 
 def say(name: str, lags: Sequence[float]) -> None:
@@ -176,7 +185,7 @@ def say(name: str, lags: Sequence[float]) -> None:
 
 
 def measure(waiters: int) -> None:
-    lasts = waiters / SUBMITS_PER_SECOND
+    least = lasts(waiters)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vidgate-bench-")))
         folder.chmod(0o755)
@@ -184,7 +193,7 @@ def measure(waiters: int) -> None:
         stack.callback(server.release)
         upstream, port, hooks = free_port(), free_port(), free_port()
         slow = [sys.executable, "slow.py", str(upstream)]
-        slow += [str(lasts), str(lasts + ENDS_OVER), "0"]
+        slow += [str(least), str(least + ENDS_OVER), "0"]
         stack.enter_context(process(slow, LOAD_CORE))
         variables = {
             "VIDGATE_DATABASE_URL": server.url,
@@ -207,7 +216,7 @@ def measure(waiters: int) -> None:
                 numbers = range(first, min(first + PER_TOKEN, waiters))
                 posts = [request("POST", PATH, token, order(number, hooks)) for number in numbers]
                 report = put_load(
-                    port, posts, seconds=lasts, connections=32, once=True, keep_bodies=True
+                    port, posts, seconds=least, connections=32, once=True, keep_bodies=True
                 )
                 tasks |= {json.loads(body)["id"]: token for body in report.bodies}
             memory, answers, webhooks = uvloop.run(
