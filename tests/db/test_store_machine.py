@@ -568,8 +568,9 @@ def _is_final(status: str) -> bool:
 
 def test_the_store_is_as_its_model_whatever_is_cut_off(database_url: str) -> None:
     with asyncio.Runner() as runner:
-        database = runner.run(Fragile.connect(database_url))
-        assert isinstance(database, Fragile)
+        connected = runner.run(Fragile.connect(database_url))
+        assert isinstance(connected, Fragile)
+        database: Fragile = connected
 
         class Life(StoreMachine):
             def __init__(self) -> None:

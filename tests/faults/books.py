@@ -86,6 +86,7 @@ class Books:
         tasks: As they are stored, by their public ids.
         attempts: Likewise.
         received: The webhooks that came.
+        exits: The exit statuses of gateways that were asked to end.
     """
 
     orders: Sequence[Order]
@@ -94,6 +95,7 @@ class Books:
     tasks: dict[str, TaskSnapshot] = field(default_factory=dict)
     attempts: dict[str, Sequence[Attempt]] = field(default_factory=dict)
     received: Sequence[Received] = ()
+    exits: list[int] = field(default_factory=list)
     statuses: Counter[tuple[str, int]] = field(default_factory=Counter)
     _ids: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     _refusals: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -147,6 +149,7 @@ class Books:
             error
             for check in (
                 self._bad,
+                self._crashed,
                 self._twice_accepted,
                 self._unfinished,
                 self._blamed,
@@ -187,6 +190,10 @@ class Books:
             yield (
                 f"{answer.method} {answer.path} was answered {answer.status}: {answer.text[:500]}"
             )
+
+    def _crashed(self) -> Iterator[str]:
+        if any(self.exits):
+            yield f"gateways that were asked to end did so with {self.exits}"
 
     def _twice_accepted(self) -> Iterator[str]:
         by_prompt = Counter(_label_of(task.asked) for task in self.tasks.values())

@@ -229,6 +229,7 @@ class _Storm:
             )
         for client in self._clients:
             await client.aclose()
+        self.books.exits += await asyncio.gather(*(one.stop() for one in self._gateways))
         operator = self._town.operator
         self.books.ledger = await self._town.ledger()
         for task in await operator.tasks.overview(limit=100_000):
@@ -247,7 +248,7 @@ class _Storm:
             case "kill":
                 await self._replace(event.gateway, lambda gateway: gateway.kill())
             case "terminate":
-                await self._replace(event.gateway, lambda gateway: gateway.stop())
+                await self._replace(event.gateway, self._terminate)
             case "stop":
                 await self._stop(event)
             case "restart":
@@ -269,6 +270,9 @@ class _Storm:
             await end(self._gateways[number])
             async with self._starting:
                 self._gateways[number] = await self._start(number)
+
+    async def _terminate(self, gateway: Process) -> None:
+        self.books.exits.append(await gateway.stop())
 
     async def _start(self, number: int) -> Process:
         """Start a gateway, as its supervisor would: again, where its database was cut off."""

@@ -173,6 +173,7 @@ SPOILT: dict[str, tuple[Callable[[Books], None], str]] = {
     "a 500": (lambda books: books.answered(Answer("GET", "/v1/models", 500, "")), "answered 500"),
     "a 504 on a POST": (lambda books: books.answered(Answer("POST", "/", 504, "")), "answered 504"),
     "a lost id": (lambda books: books.answered(Answer("GET", "/", 404, "")), "answered 404"),
+    "a crash": (become(exits=[0, 1]), "did so with [0, 1]"),
     "two tasks for a key": (accept_twice, "several tasks for one key"),
     "two tasks stored": (store_twice, "2 tasks are stored"),
     "not final": (
