@@ -28,10 +28,10 @@ from vidgate.models.channels import NewChannel
 from vidgate.models.webhooks import DeliveryQuery, DeliveryStatus
 from vidgate.sandbox.registry import SANDBOX_KEYS
 
-__all__ = ["CALM_SECONDS", "own_server", "weather"]
+__all__ = ["own_server", "weather"]
 
-CALM_SECONDS: Final = 150.0
-"""How long after a storm the last task may take; on two quiet cores it takes 20 to 50 s."""
+_CALM_SECONDS: Final = 180.0
+"""How long after a storm the last task may take; leases and graces take 20 to 50 s of it."""
 
 _PAUSE: Final = 0.7
 """Between two looks of a reader."""
@@ -184,7 +184,7 @@ class _Storm:
     async def blow(self) -> None:
         """Follow the schedule to its end."""
         began = time.monotonic()
-        self._ends = began + self._schedule.seconds + CALM_SECONDS
+        self._ends = began + self._schedule.seconds + 2 * _CALM_SECONDS
         async with asyncio.TaskGroup() as group:
             for order in self._schedule.orders:
                 group.create_task(self._at(began + order.at, self._client_of(order)))
@@ -194,9 +194,8 @@ class _Storm:
 
     async def calm(self) -> None:
         """Wait until every task is final and every webhook is delivered, or time is up."""
-        if self._readers:
-            # They end by themselves.
-            await asyncio.wait(self._readers)
+        self._ends = time.monotonic() + _CALM_SECONDS
+        await asyncio.gather(*self._readers)  # they end by themselves
         while time.monotonic() < self._ends:
             pending = [
                 one
