@@ -2,7 +2,9 @@
 
 A job's id holds when it is done, so that what a database keeps of it tells the lag.
 
-    slow.py PORT [LEAST MOST [ANSWER]]      in seconds, in place of those below
+    slow.py PORT [LEAST MOST ANSWER EVERY]
+
+with seconds in place of those below, and of the jobs every EVERY-th; the others take an hour.
 """
 
 import asyncio
@@ -25,7 +27,7 @@ _END = b"\r\n\r\n"
 _ids = itertools.count(1)
 _random = random.Random(5)
 _film = b""
-_lasts, _answer_seconds = LASTS, ANSWER_SECONDS
+_lasts, _answer_seconds, _every = LASTS, ANSWER_SECONDS, 1
 
 
 class _Connection(asyncio.Protocol):
@@ -58,8 +60,10 @@ class _Connection(asyncio.Protocol):
 
 
 def _accepted() -> bytes:
-    done = time.time() + _random.uniform(*_lasts)
-    return _json({"task_id": f"{round(done * 1000)}-{next(_ids)}", "task_status": "submitted"})
+    number = next(_ids)
+    lasts = _random.uniform(*_lasts) if number % _every == 0 else 3600
+    done = round((time.time() + lasts) * 1000)
+    return _json({"task_id": f"{done}-{number}", "task_status": "submitted"})
 
 
 def _state(path: str, head: bytes) -> bytes:
@@ -91,8 +95,8 @@ async def main(port: int) -> None:
 
 if __name__ == "__main__":
     _film = encode(Clip(320, 180, 24))
-    port, *spans = sys.argv[1:]
-    if spans:
-        _lasts = (float(spans[0]), float(spans[1]))
-        _answer_seconds = float(spans[2]) if spans[2:] else ANSWER_SECONDS
+    port, *chosen = sys.argv[1:]
+    if chosen:
+        least, most, _answer_seconds, every = map(float, chosen)
+        _lasts, _every = (least, most), int(every)
     uvloop.run(main(int(port)))
