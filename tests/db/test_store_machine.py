@@ -181,17 +181,18 @@ class Model:
     def end(self, attempt: AttemptModel, status: str) -> None:
         attempt.status, attempt.due_at, attempt.lease = status, None, None
 
-    def end_output(self, attempt: AttemptModel, status: str) -> None:
-        place = attempt.task_id, attempt.position
-        if not _is_final(self.outputs[place]):
-            self.outputs[place] = status
-        ends = [end for (task_id, _), end in self.outputs.items() if task_id == attempt.task_id]
+    def end_output(self, task_id: UUID, position: int, status: str) -> None:
+        place = task_id, position
+        if _is_final(self.outputs[place]):
+            return  # it was discarded
+        self.outputs[place] = status
+        ends = [end for (of_task, _), end in self.outputs.items() if of_task == task_id]
         if not all(map(_is_final, ends)):
-            self.revisions[attempt.task_id] += 1
-        elif not _is_final(self.tasks[attempt.task_id]):
-            self.revisions[attempt.task_id] += 1
+            self.revisions[task_id] += 1
+        elif not _is_final(self.tasks[task_id]):
+            self.revisions[task_id] += 1
             order = ("succeeded", "failed", "cancelled")
-            self.tasks[attempt.task_id] = next(one for one in order if one in ends)
+            self.tasks[task_id] = next(one for one in order if one in ends)
 
 
 @dataclass(frozen=True)
@@ -267,10 +268,24 @@ class StoreMachine(RuleBasedStateMachine):
                 is_free = one.lease is None or one.lease.until <= now
                 if one.task_id == task_id and one.status == "pending" and is_free:
                     model.end(one, "cancelled")
-                    model.end_output(one, "cancelled")
+                    model.end_output(one.task_id, one.position, "cancelled")
 
         async def write() -> None:
-            await self._attempts.cancel_waiting(task_id, now=now)
+            await self._attempts.cancel_waiting(task_id, range(3), now=now)
+
+        self._write(write, change, cut)
+
+    @precondition(lambda self: self._model.tasks)
+    @rule(pick=_picks, position=st.integers(0, 2), cut=_cuts)
+    def discard(self, pick: int, position: int, cut: int | None) -> None:
+        task_id = list(self._model.tasks)[pick % len(self._model.tasks)]
+
+        def change(model: Model) -> None:
+            if (task_id, position) in model.outputs:
+                model.end_output(task_id, position, "cancelled")
+
+        async def write() -> None:
+            await self._attempts.discard(task_id, [position], now=self._now)
 
         self._write(write, change, cut)
 
@@ -339,8 +354,9 @@ class StoreMachine(RuleBasedStateMachine):
             one = model.attempts[held.attempt.id]
             one.status, one.ref, one.due_at, one.lease = "running", ref, due_at, None
             place = one.task_id, one.position
-            if model.outputs[place] == "queued":
-                model.outputs[place] = "in_progress"
+            if model.outputs[place] != "queued":
+                return
+            model.outputs[place] = "in_progress"
             if model.tasks[one.task_id] == "queued":
                 model.tasks[one.task_id] = "in_progress"
                 model.revisions[one.task_id] += 1
@@ -392,7 +408,7 @@ class StoreMachine(RuleBasedStateMachine):
         def change(model: Model) -> None:
             one = model.attempts[held.attempt.id]
             model.end(one, status.value)
-            model.end_output(one, "succeeded" if has_video else "failed")
+            model.end_output(one.task_id, one.position, "succeeded" if has_video else "failed")
 
         async def write() -> None:
             await self._attempts.finish(

@@ -80,6 +80,7 @@ class Order:
         refused_webhooks: How many tries of its webhook are refused.
         repeated_after: The same request again, at the next gateway, so many seconds after it began.
         cancelled_after: Likewise for a cancellation, after it was accepted; `None` for none.
+        discards: Whether it is cancelled even where that is too late for the provider.
         is_streamed: Whether somebody listens to the events of its task, too.
         waits: Whether its requests wait a while for the end.
     """
@@ -95,6 +96,7 @@ class Order:
     refused_webhooks: int
     repeated_after: tuple[float, ...]
     cancelled_after: float | None
+    discards: bool
     is_streamed: bool
     waits: bool
 
@@ -179,6 +181,7 @@ def _orders(chance: random.Random, seconds: float, gateways: int) -> Iterator[Or
                 round(chance.uniform(0, 6), 3) for _ in range(chance.choice((0, 0, 1, 2)))
             ),
             cancelled_after=round(chance.uniform(0, 3), 3) if chance.random() < 0.2 else None,
+            discards=chance.random() < 0.5,
             is_streamed=chance.random() < 0.3,
             waits=chance.random() < 0.2,
         )

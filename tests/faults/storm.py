@@ -347,7 +347,7 @@ class _Storm:
         await self._place(order, (order.gateway + number) % len(self._clients))
 
     async def _cancel(self, order: Order, task: str) -> None:
-        path = f"{_NATIVE['newapi']}/{task}/cancel"
+        path = f"{_NATIVE['newapi']}/{task}/cancel" + "?discard=true" * order.discards
         gateway = order.gateway
         while time.monotonic() < self._ends:
             answer = await self._ask(gateway, "POST", path)
