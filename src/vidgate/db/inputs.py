@@ -8,8 +8,8 @@ from sqlalchemy import (
     Interval,
     bindparam,
     delete,
-    exists,
     func,
+    literal,
     or_,
     select,
 )
@@ -35,9 +35,13 @@ _judged = (
     .where(tasks.c.id == _stored.c.task_id)
     .cte("judged")
 )
-_is_needed = exists().where(
-    attempts.c.task_id == _judged.c.task_id,
-    or_(attempts.c.status == "pending", attempts.c.status == "submitting"),
+_is_needed = (
+    select(literal(1))
+    .where(
+        attempts.c.task_id == _judged.c.task_id,
+        or_(attempts.c.status == "pending", attempts.c.status == "submitting"),
+    )
+    .exists()
 )
 _PURGE = Statement(
     delete(inputs).where(

@@ -49,7 +49,7 @@ _OF_OUTPUTS = """
            coalesce(sum(micros) FILTER (WHERE kind = 'settle'), 0) AS settled,
            coalesce(sum(micros) FILTER (WHERE kind = 'release'), 0) AS released,
            coalesce(sum(micros) FILTER (WHERE kind = 'extra'), 0) AS extra
-    FROM entries WHERE kind IN ('reserve', 'settle', 'release', 'extra')
+    FROM entries WHERE kind = ANY (ARRAY['reserve', 'settle', 'release', 'extra'])
     GROUP BY task_id, position
 """
 
@@ -81,7 +81,7 @@ _OUTPUTS = (
                    || ' released, ' || c.extra || ' extra.' AS told,
                    CAST(abs(c.reserved - c.settled - c.released) AS bigint) AS micros
             FROM closed c LEFT JOIN outputs o USING (task_id, position)
-            WHERE CASE WHEN o.status IN ('queued', 'in_progress')
+            WHERE CASE WHEN o.status = ANY (ARRAY['queued', 'in_progress'])
                        THEN c.settled + c.released + c.extra <> 0 OR c.reserved = 0
                        ELSE c.settled + c.released <> c.reserved
                             OR (c.extra > 0 AND c.released > 0) END
@@ -136,7 +136,7 @@ _FINAL = Statement(
                            AND s.kind = 'settle'
         LEFT JOIN entries x ON x.task_id = o.task_id AND x.position = o.position
                            AND x.kind = 'extra'
-        WHERE o.hold IS NOT NULL AND o.status IN ('succeeded', 'failed', 'cancelled')
+        WHERE o.hold IS NOT NULL AND o.status = ANY (ARRAY['succeeded', 'failed', 'cancelled'])
           AND (o.task_id, o.position) > (CAST(:after AS uuid), CAST(:position AS integer))
         ORDER BY o.task_id, o.position LIMIT CAST(:limit AS integer)
         """

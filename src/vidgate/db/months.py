@@ -15,13 +15,13 @@ import asyncpg
 import structlog
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Integer,
     TableClause,
     Text,
     Uuid,
     bindparam,
     delete,
-    exists,
     func,
     literal,
     or_,
@@ -89,6 +89,12 @@ _CHECKS: Final = Statement(
     )
 )
 _starts, _ends = bindparam("starts", type_=Uuid), bindparam("ends", type_=Uuid)
+
+
+def _exists(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    return select(literal(1)).where(*conditions).exists()
+
+
 _unfinished = or_(tasks.c.status == "queued", tasks.c.status == "in_progress")
 _COUNT: Final = Statement(
     select(func.count().label("tasks")).where(tasks.c.id >= _starts, tasks.c.id < _ends)
@@ -98,13 +104,13 @@ _COUNT: Final = Statement(
 _IS_HELD: Final = Statement(
     select(
         or_(
-            exists().where(tasks.c.id < _ends, _unfinished),
-            exists().where(
+            _exists(tasks.c.id < _ends, _unfinished),
+            _exists(
                 attempts.c.due_at.is_not(None),
                 attempts.c.status != "pending",
                 attempts.c.task_id < _ends,
             ),
-            exists().where(attempts.c.status == "pending", attempts.c.task_id < _ends),
+            _exists(attempts.c.status == "pending", attempts.c.task_id < _ends),
         )
     )
 )
