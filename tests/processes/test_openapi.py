@@ -68,6 +68,8 @@ def _failures(
     for found in schema.get_all_operations():
         assert isinstance(found, Ok)
         operation = found.ok()
+        if operation.path.endswith("/events"):
+            continue  # a stream, which ends with its task or never; it has tests of its own
 
         cases = [(operation.as_strategy(), _EXAMPLES)]
         if documented := operation.schema.get_strategies_from_examples(operation):
