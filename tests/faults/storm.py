@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +25,8 @@ from tests.support.receiver import Receiver, open_receiver
 
 from vidgate.db.deliveries import DeliveryStore
 from vidgate.db.embedded import EmbeddedServer
-from vidgate.models.channels import NewChannel
+from vidgate.exceptions import DatabaseUnavailableError
+from vidgate.models.channels import ChannelState, NewChannel
 from vidgate.models.webhooks import DeliveryQuery, DeliveryStatus
 from vidgate.sandbox.registry import SANDBOX_KEYS
 
@@ -32,6 +34,9 @@ __all__ = ["own_server", "weather"]
 
 _CALM_SECONDS: Final = 180.0
 """How long after a storm the last task may take; leases and graces take 20 to 50 s of it."""
+
+_OPERATOR_SECONDS: Final = 3.0
+"""Between two looks of the operator."""
 
 _PAUSE: Final = 0.7
 """Between two looks of a reader."""
@@ -114,6 +119,7 @@ async def weather(schedule: Schedule, server: OwnServer) -> Books:
     ):
         storm = _Storm(schedule, server, receiver, town, ports)
         await storm.prepare()
+        operating = asyncio.create_task(storm.operate())
         try:
             _say("it begins")
             await storm.blow()
@@ -121,6 +127,7 @@ async def weather(schedule: Schedule, server: OwnServer) -> Books:
             await storm.calm()
             _say("all is calm")
         finally:
+            operating.cancel()
             storm.wake()
         await storm.close_books()
         return storm.books
@@ -192,6 +199,16 @@ class _Storm:
                 group.create_task(self._at(began + event.at, self._happen(event)))
             group.create_task(self._at(began + self._schedule.seconds, self._end_faults()))
 
+    async def operate(self) -> None:
+        """Put channels back, as an operator does; the pauses of a breaker grow to minutes."""
+        channels = self._town.operator.channel_states
+        while True:
+            with suppress(DatabaseUnavailableError):
+                for channel_id, health in (await channels.all()).items():
+                    if health.state is not ChannelState.OK:
+                        await channels.put_back(channel_id, datetime.now(UTC))
+            await asyncio.sleep(_OPERATOR_SECONDS)
+
     async def calm(self) -> None:
         """Wait until every task is final and every webhook is delivered, or time is up."""
         self._ends = time.monotonic() + _CALM_SECONDS
@@ -207,8 +224,7 @@ class _Storm:
             for one in pending:
                 # Its schedule takes days. So an operator sends it again.
                 if one.status is DeliveryStatus.PARKED or one.tries > 1:
-                    now = await self._now()
-                    await self._deliveries.redeliver(one.id, now)
+                    await self._deliveries.redeliver(one.id, datetime.now(UTC))
             await asyncio.sleep(1)
 
     def wake(self) -> None:
@@ -436,11 +452,3 @@ class _Storm:
             return None
         self.books.answered(Answer(method, path, answer.status_code, answer.text))
         return answer
-
-    async def _now(self) -> Any:
-        async with asyncio.timeout(_PATIENCE):
-            connection = await asyncpg.connect(self._server.url)
-            try:
-                return await connection.fetchval("SELECT now()")
-            finally:
-                await connection.close()
