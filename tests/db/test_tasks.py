@@ -3,11 +3,14 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import asyncpg
 import pytest
 from sqlalchemy import text
 from tests.db.test_attempts import (
+    ERROR,
+    FAULT,
     NOW,
     RESULT,
     accept,
@@ -19,6 +22,7 @@ from tests.db.test_attempts import (
 )
 
 from vidgate.db.attempts import AttemptStore
+from vidgate.db.deliveries import DeliveryStore
 from vidgate.db.engine import Database, Statement, UniqueViolation, asyncpg_url
 from vidgate.db.once import OnceStore, RepeatedError
 from vidgate.db.tasks import TaskStore
@@ -26,6 +30,7 @@ from vidgate.models.channels import Channel
 from vidgate.models.ids import new_id
 from vidgate.models.requests import IdempotencyClaim
 from vidgate.models.tasks import AttemptStatus, TaskStatus
+from vidgate.models.webhooks import DeliveryQuery
 
 COUNTS = Statement(
     text(
@@ -128,6 +133,37 @@ async def test_what_is_abandoned_frees_its_key(
     assert await tasks.abandon(task, [new], once=once)
 
     assert await store.find(task.account_id, "k") is None
+
+
+@pytest.mark.parametrize("is_told", [False, True])
+@pytest.mark.parametrize("answer", [{"status": 502}, None])
+async def test_a_refused_task_is_told_only_to_whom_has_its_id(
+    tasks: TaskStore,
+    channel: Channel,
+    database: Database,
+    answer: dict[str, Any] | None,
+    *,
+    is_told: bool,
+) -> None:
+    """A repetition has the id, where the first request took long enough to be refused."""
+    once = IdempotencyClaim(key="k", fingerprint=b"f", lifetime=timedelta(hours=1))
+    task = new_task(callback_url="http://receiver.test/")
+    new = new_attempt(channel, task.id)
+    [attempt] = await tasks.create(task, [new], once=once)
+    await AttemptStore(database).finish(
+        attempt, new.lease, status=AttemptStatus.FAILED, fault=FAULT, error=ERROR, now=NOW
+    )
+    store = OnceStore(database)
+    if is_told:
+        assert await store.acknowledge(task.account_id, "k", task.id)
+
+    await store.refuse(task.account_id, "k", task.id, answer)
+
+    assert len(await DeliveryStore(database).page(DeliveryQuery())) == int(is_told)
+    # Who comes now gets the refusal, or a task of its own.
+    assert not await store.acknowledge(task.account_id, "k", task.id)
+    kept = await store.find(task.account_id, "k")
+    assert (kept and kept.answer) == answer
 
 
 async def test_a_commit_under_way_is_waited_for(

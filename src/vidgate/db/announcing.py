@@ -8,6 +8,7 @@ from sqlalchemy import (
     Uuid,
     any_,
     bindparam,
+    delete,
     func,
     insert,
     literal,
@@ -16,12 +17,16 @@ from sqlalchemy import (
     union_all,
 )
 
+from vidgate.db.engine import Statement
 from vidgate.db.tables import deliveries, webhook_endpoints
 
-__all__ = ["announcement", "host_of"]
+__all__ = ["DELETE_DELIVERIES", "announcement", "host_of"]
 
 _TIME = DateTime(timezone=True)
 _NOW = bindparam("now", type_=_TIME)
+DELETE_DELIVERIES = Statement(
+    delete(deliveries).where(deliveries.c.task_id == bindparam("task_id", type_=Uuid))
+)
 _HOST = "(?i)^https?://([^/?#]*)"
 
 

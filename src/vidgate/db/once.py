@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 
+from vidgate.db.announcing import DELETE_DELIVERIES
 from vidgate.db.engine import Database, Statement, Transaction
 from vidgate.db.tables import idempotency_keys
 from vidgate.models.requests import IdempotencyClaim, Recognition
@@ -87,7 +88,11 @@ _READ = Statement(select(*_columns).where(*_mine))
 _of_task = idempotency_keys.c.task_id == bindparam("task_id", type_=Uuid)
 _RELEASE = Statement(delete(idempotency_keys).where(*_mine, _of_task))
 _LOCK = Statement(select(idempotency_keys.c.acknowledged).where(*_mine, _of_task).with_for_update())
-_ACKNOWLEDGE = Statement(update(idempotency_keys).values(acknowledged=True).where(*_mine, _of_task))
+_ACKNOWLEDGE = Statement(
+    update(idempotency_keys)
+    .values(acknowledged=True)
+    .where(*_mine, _of_task, idempotency_keys.c.answer.is_(None))
+)
 _PURGE = Statement(delete(idempotency_keys).where(idempotency_keys.c.expires_at <= _now))
 _ANSWER = Statement(
     update(idempotency_keys)
@@ -296,20 +301,35 @@ class OnceStore:
         return await self._database.execute(_PURGE, now=now)
 
     async def acknowledge(self, account_id: UUID, key: str, task_id: UUID) -> bool:
-        """Note that a client is told of the key's task; `False` if the task was undone before."""
+        """Note that a client is told of the key's task.
+
+        Returns:
+            `False` if the task was undone before, or its first client was refused.
+        """
         changed = await self._database.execute(
             _ACKNOWLEDGE, account_id=account_id, key=key, task_id=task_id
         )
         return changed == 1
 
-    async def release(self, account_id: UUID, key: str, task_id: UUID) -> None:
-        """Forget a key whose request came to nothing."""
-        await self._database.execute(_RELEASE, account_id=account_id, key=key, task_id=task_id)
-
-    async def answer(
-        self, account_id: UUID, key: str, task_id: UUID, answer: Mapping[str, Any]
+    async def refuse(
+        self, account_id: UUID, key: str, task_id: UUID, answer: Mapping[str, Any] | None
     ) -> None:
-        """Keep the refusal that a key's request was answered with."""
-        await self._database.execute(
-            _ANSWER, account_id=account_id, key=key, task_id=task_id, answer=dict(answer)
-        )
+        """Keep the refusal that a key's request was answered with.
+
+        Nobody is told of the task by a webhook, unless a repetition has its id meanwhile.
+
+        Args:
+            account_id: Whose key.
+            key: The key.
+            task_id: What it stands for.
+            answer: The refusal, `None` to forget the key.
+        """
+        mine: dict[str, Any] = {"account_id": account_id, "key": key, "task_id": task_id}
+        async with self._database.transaction() as transaction:
+            row = await transaction.fetch_one(_LOCK, **mine)
+            if answer is None:
+                await transaction.execute(_RELEASE, **mine)
+            else:
+                await transaction.execute(_ANSWER, **mine, answer=dict(answer))
+            if row is None or not row["acknowledged"]:
+                await transaction.execute(DELETE_DELIVERIES, task_id=task_id)

@@ -46,7 +46,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from vidgate.constants import HEAVY_BYTES, LIST_BYTES
 from vidgate.db.acts import write_act
-from vidgate.db.announcing import announcement
+from vidgate.db.announcing import DELETE_DELIVERIES, announcement
 from vidgate.db.attempts import NewAttempt, insert_attempt
 from vidgate.db.cancellations import insert_cancellation
 from vidgate.db.documents import (
@@ -60,7 +60,7 @@ from vidgate.db.documents import (
 from vidgate.db.engine import Database, Json, Record, Statement
 from vidgate.db.ledger import give_back, reserve
 from vidgate.db.once import claim_key, is_acknowledged, release_key
-from vidgate.db.tables import attempts, deliveries, inputs, outputs, tasks
+from vidgate.db.tables import attempts, inputs, outputs, tasks
 from vidgate.exceptions import ChannelBusyError
 from vidgate.models.acts import Act
 from vidgate.models.attempts import Attempt
@@ -539,9 +539,6 @@ _DELETE_ATTEMPT = Statement(
         ),
     )
 )
-_DELETE_DELIVERIES = Statement(
-    delete(deliveries).where(deliveries.c.task_id == bindparam("task_id", type_=Uuid))
-)
 _DELETE_INPUTS = Statement(
     delete(inputs).where(inputs.c.task_id == bindparam("task_id", type_=Uuid))
 )
@@ -671,7 +668,7 @@ class TaskStore:
                 token_id=task.token_id,
                 task_id=task_id,
             )
-            await transaction.execute(_DELETE_DELIVERIES, task_id=task_id)
+            await transaction.execute(DELETE_DELIVERIES, task_id=task_id)
             await transaction.execute(_DELETE_INPUTS, task_id=task_id)
             await transaction.execute(_DELETE_OUTPUTS, task_id=task_id)
             await transaction.execute(_DELETE_TASK, task_id=task_id)
@@ -681,7 +678,7 @@ class TaskStore:
 
     async def forget_webhooks(self, task_id: UUID) -> None:
         """Tell nobody of a task whose client was answered with an error, not with its id."""
-        await self._database.execute(_DELETE_DELIVERIES, task_id=task_id)
+        await self._database.execute(DELETE_DELIVERIES, task_id=task_id)
 
     async def snapshot(self, task_id: UUID) -> TaskSnapshot | None:
         """Read one task as it stands, or `None`."""

@@ -397,7 +397,7 @@ async def test_what_is_undone_while_a_repetition_looks_is_told_to_nobody(
     acknowledge, find = store.acknowledge, ours.find
 
     async def too_late(account_id: Any, key: str, task_id: Any) -> bool:
-        await store.release(account_id, key, task_id)
+        await store.refuse(account_id, key, task_id, None)
         return await acknowledge(account_id, key, task_id)
 
     async def too_early(*_: Any, **__: Any) -> None:

@@ -261,8 +261,9 @@ class TaskCreator:
         if len(refusals) < len(results):
             return
         with suppress(DatabaseUnavailableError):
-            await self._tasks.forget_webhooks(task.id)
-            if once is not None:
+            if once is None:
+                await self._tasks.forget_webhooks(task.id)
+            else:
                 await self._repetitions.keep(refusals[0], once, task.account_id, task.id)
         raise refusals[0]
 

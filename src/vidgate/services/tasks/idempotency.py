@@ -101,7 +101,7 @@ class Repetitions:
         # From here on its client has the id: a process that is not sure of having stored it, and
         # undoes it for that, has to leave it alone.
         if not await self._store.acknowledge(account_id, first.key, task.id):
-            raise UndoneError
+            return await self.answer(first, once, account_id, patient=patient)
         return task
 
     async def _is_under_way(self, task: TaskSnapshot) -> bool:
@@ -163,21 +163,19 @@ class Repetitions:
     async def keep(
         self, error: RequestError, once: IdempotencyClaim, account_id: UUID, task_id: UUID
     ) -> None:
-        """Remember the refusal that the first request was answered with, or free its key."""
-        if once.frees_refused:
-            await self._store.release(account_id, once.key, task_id)
-            return
-        await self._store.answer(
-            account_id,
-            once.key,
-            task_id,
-            {
-                "status": error.status,
-                "kind": error.type,
-                "code": error.code,
-                "message": error.message,
-                "param": error.param,
-            },
+        """Remember the refusal that the first request was answered with, or free its key.
+
+        No webhook tells of its task, unless a repetition has its id.
+        """
+        answer = {
+            "status": error.status,
+            "kind": error.type,
+            "code": error.code,
+            "message": error.message,
+            "param": error.param,
+        }
+        await self._store.refuse(
+            account_id, once.key, task_id, None if once.frees_refused else answer
         )
 
 
