@@ -2,22 +2,19 @@
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import text
-from tests.support.api import build_task, open_api, serve_lifespan
+from tests.support.api import build_task, open_api
 from tests.support.engine import Engine
+from tests.support.gateway import open_client
 from tests.support.upstreams import MODELS, Upstream
 
 from vidgate.api.estimates import fill_estimate, mark_estimate, with_estimate
-from vidgate.config import Settings
 from vidgate.db.engine import Statement
-from vidgate.factory import Services
-from vidgate.main import create_app
 from vidgate.models.tasks import TaskStatus
 from vidgate.services.views.estimates import Estimate, Estimates
 
@@ -70,19 +67,7 @@ def _following(engine: Engine, estimates: Estimates) -> Estimates:
 
 @pytest.fixture
 async def client(full: Engine) -> AsyncIterator[httpx.AsyncClient]:
-    @asynccontextmanager
-    async def open_services(_settings: Settings) -> AsyncIterator[Services]:
-        yield full.services
-
-    app = create_app(full.services.settings, open_services=open_services)
-    async with (
-        serve_lifespan(app) as (served, _),
-        httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=served),
-            base_url="http://vidgate.test",
-            headers={"Authorization": f"Bearer {full.key}"},
-        ) as client,
-    ):
+    async with open_client(full) as client:
         yield client
 
 

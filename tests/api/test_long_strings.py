@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import quote
 
@@ -11,14 +10,12 @@ from sqlalchemy import text
 from tests.api.creating_posts import POSTS
 from tests.api.test_loop import post
 from tests.support.engine import Engine
+from tests.support.gateway import build_app
 from tests.support.serving import serve
 from tests.support.upstreams import NAMES, Upstream
 
-from vidgate.config import Settings
 from vidgate.constants import EXTERNAL_ID_CHARACTERS
 from vidgate.db.engine import Statement
-from vidgate.factory import Services
-from vidgate.main import create_app
 
 LONG = "x" * 300_000
 STRINGS = {"300,000 characters": LONG, "300,000 wide ones": "\U0001f600" * 300_000, "NUL": "a\0b"}
@@ -93,14 +90,10 @@ EMPTY |= {"GET /vidu/ent/v2/tasks?task_ids[]={}"}
 
 @pytest.fixture
 async def port(engine: Engine) -> AsyncIterator[int]:
-    @asynccontextmanager
-    async def open_services(_settings: Settings) -> AsyncIterator[Services]:
-        yield engine.services
-
     for name in NAMES:
         await engine.channel(name)
         Upstream(engine.router, name)
-    async with serve(create_app(engine.services.settings, open_services=open_services)) as port:
+    async with serve(build_app(engine)) as port:
         yield port
 
 

@@ -13,7 +13,7 @@ import struct
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
@@ -21,12 +21,10 @@ from typing import Any
 import httpx
 import pytest
 from tests.support.engine import Engine
+from tests.support.gateway import build_app
 from tests.support.serving import serve
 
-from vidgate.config import Settings
 from vidgate.constants import HEAVY_BYTES
-from vidgate.factory import Services
-from vidgate.main import create_app
 from vidgate.providers.pieces import PIECE_BYTES
 
 VIDU = "/vidu/ent/v2/text2video"
@@ -138,15 +136,10 @@ def watching() -> Iterator[Work]:
 
 @pytest.fixture
 async def port(engine: Engine) -> AsyncIterator[int]:
-    @asynccontextmanager
-    async def open_services(_settings: Settings) -> AsyncIterator[Services]:
-        yield engine.services
-
     await engine.channel("vidu")
     answer = httpx.Response(200, json=TAKEN)
     engine.router.route().mock(side_effect=lambda _request: answer)
-    app = create_app(engine.services.settings, open_services=open_services)
-    async with serve(app) as port:
+    async with serve(build_app(engine)) as port:
         yield port
 
 

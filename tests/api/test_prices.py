@@ -1,18 +1,13 @@
 """What a task costs, as every dialect tells it, through the real services and database."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
 import pytest
-from tests.support.api import serve_lifespan
 from tests.support.engine import Engine, open_engine
+from tests.support.gateway import open_client
 from tests.support.upstreams import Upstream
-
-from vidgate.config import Settings
-from vidgate.factory import Services
-from vidgate.main import create_app
 
 POSTS: dict[str, tuple[str, str, dict[str, Any], str]] = {
     "newapi": (
@@ -53,19 +48,8 @@ async def engine(database_url: str) -> AsyncIterator[Engine]:
 
 @pytest.fixture
 async def client(engine: Engine) -> AsyncIterator[httpx.AsyncClient]:
-    @asynccontextmanager
-    async def open_services(_settings: Settings) -> AsyncIterator[Services]:
-        yield engine.services
-
-    app = create_app(engine.services.settings, open_services=open_services)
-    async with serve_lifespan(app) as (served, _):
-        transport = httpx.ASGITransport(app=served)
-        async with httpx.AsyncClient(
-            transport=transport,
-            base_url="http://vidgate.test",
-            headers={"Authorization": f"Bearer {engine.key}"},
-        ) as client:
-            yield client
+    async with open_client(engine) as client:
+        yield client
 
 
 @pytest.mark.parametrize("name", POSTS)

@@ -9,13 +9,11 @@ from typing import Any
 
 import httpx
 from tests.support.engine import Engine, open_engine
+from tests.support.gateway import build_app
 from tests.support.hosts import Host, open_host
 from tests.support.upstreams import MODELS, VIDEO, Reply, Upstream, state
 
 from vidgate.cli.servers import Server, bind, running, server_config, url_of
-from vidgate.config import Settings
-from vidgate.factory import Services
-from vidgate.main import create_app
 from vidgate.models.outcomes import VideoResult
 from vidgate.models.tasks import TaskSnapshot
 
@@ -100,12 +98,7 @@ async def open_house(
 
 @asynccontextmanager
 async def _serve(engine: Engine) -> AsyncIterator[str]:
-    @asynccontextmanager
-    async def open_services(_settings: Settings) -> AsyncIterator[Services]:
-        yield engine.services
-
-    app = create_app(engine.services.settings, open_services=open_services)
     with bind("127.0.0.1", 0) as listener:
-        config = server_config(app, grace=timedelta(seconds=1))
+        config = server_config(build_app(engine), grace=timedelta(seconds=1))
         async with running(Server(config), listener):
             yield url_of(listener)

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx
-from starlette.types import ASGIApp
+from fastapi import FastAPI
 from tests.support.api import serve_lifespan
 from tests.support.engine import Engine
 
@@ -12,20 +12,17 @@ from vidgate.api.dependencies import Services
 from vidgate.config import Settings
 from vidgate.main import create_app
 
-__all__ = ["open_client", "serve_engine"]
+__all__ = ["build_app", "open_client"]
 
 
-@asynccontextmanager
-async def serve_engine(engine: Engine) -> AsyncIterator[ASGIApp]:
-    """Serve an engine's services."""
+def build_app(engine: Engine) -> FastAPI:
+    """The application around an engine's services."""
 
     @asynccontextmanager
     async def open_services(_settings: Settings) -> AsyncIterator[Services]:
         yield engine.services
 
-    app = create_app(engine.services.settings, open_services=open_services)
-    async with serve_lifespan(app) as (served, _):
-        yield served
+    return create_app(engine.services.settings, open_services=open_services)
 
 
 @asynccontextmanager
@@ -35,7 +32,7 @@ async def open_client(
     """Serve an engine's services to a client with its token; an empty scheme sends none."""
     headers = {"Authorization": f"{scheme} {engine.key}"} if scheme else {}
     async with (
-        serve_engine(engine) as served,
+        serve_lifespan(build_app(engine)) as (served, _),
         httpx.AsyncClient(
             transport=httpx.ASGITransport(app=served), base_url=base_url, headers=headers
         ) as client,

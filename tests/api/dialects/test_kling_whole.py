@@ -10,14 +10,11 @@ from typing import Any
 import httpx
 import jwt
 import pytest
-from tests.support.api import serve_lifespan
 from tests.support.database import create_migrated_database, drop_database
 from tests.support.engine import KEYS, Engine, open_engine
+from tests.support.gateway import open_client
 
 from vidgate.api.dialects.kling.endpoints import LEGACY
-from vidgate.config import Settings
-from vidgate.factory import Services
-from vidgate.main import create_app
 from vidgate.models.channels import NewChannel
 from vidgate.models.tasks import TaskStatus
 from vidgate.sandbox.app import create_sandbox
@@ -60,10 +57,6 @@ class Gateway:
 
 @pytest.fixture
 async def gateway(engine: Engine) -> AsyncIterator[Gateway]:
-    @asynccontextmanager
-    async def open_services(_settings: Settings) -> AsyncIterator[Services]:
-        yield engine.services
-
     sandbox = create_sandbox(
         SandboxSettings(
             encode_ahead=False,
@@ -82,16 +75,7 @@ async def gateway(engine: Engine) -> AsyncIterator[Gateway]:
 
     engine.router.route(host__in=["kling.test", "second.test"]).mock(side_effect=play)
     await engine.channel("kling")
-    app = create_app(engine.services.settings, open_services=open_services)
-    async with (
-        serve_lifespan(app) as (served, _),
-        kling,
-        httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=served),
-            base_url="http://vidgate.test",
-            headers={"Authorization": f"Bearer {engine.key}"},
-        ) as client,
-    ):
+    async with kling, open_client(engine) as client:
         yield Gateway(engine, client, sent)
 
 

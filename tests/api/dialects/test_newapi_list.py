@@ -1,38 +1,21 @@
 """`GET /v1/video/generations`: in parts that stay right while tasks are made, and filtered."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
-from tests.support.api import serve_lifespan
 from tests.support.engine import Engine
+from tests.support.gateway import open_client
 from tests.support.upstreams import MODELS, Upstream
-
-from vidgate.config import Settings
-from vidgate.factory import Services
-from vidgate.main import create_app
 
 PATH = "/v1/video/generations"
 
 
 @pytest.fixture
 async def client(engine: Engine) -> AsyncIterator[httpx.AsyncClient]:
-    @asynccontextmanager
-    async def open_services(_settings: Settings) -> AsyncIterator[Services]:
-        yield engine.services
-
-    app = create_app(engine.services.settings, open_services=open_services)
-    async with (
-        serve_lifespan(app) as (served, _),
-        httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=served),
-            base_url="http://vidgate.test",
-            headers={"Authorization": f"Bearer {engine.key}"},
-        ) as client,
-    ):
+    async with open_client(engine) as client:
         yield client
 
 

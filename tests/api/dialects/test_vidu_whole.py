@@ -2,19 +2,15 @@
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 import pytest
-from tests.support.api import serve_lifespan
 from tests.support.engine import KEYS, Engine
+from tests.support.gateway import open_client
 
 from vidgate.api.dialects.vidu.endpoints import ENDPOINTS
-from vidgate.config import Settings
-from vidgate.factory import Services
-from vidgate.main import create_app
 from vidgate.providers.vidu.endpoints import ENDPOINTS as SERVED
 from vidgate.sandbox.app import create_sandbox
 from vidgate.sandbox.settings import SandboxSettings
@@ -144,36 +140,25 @@ async def gateway(engine: Engine) -> AsyncIterator[Gateway]:
     )
     vendor = httpx.AsyncClient(transport=httpx.ASGITransport(sandbox))
 
-    @asynccontextmanager
-    async def open_services(_settings: Settings) -> AsyncIterator[Services]:
-        yield engine.services
+    async with vendor, open_client(engine, scheme="Token") as client:
+        gateway = Gateway(client, engine)
 
-    app = create_app(engine.services.settings, open_services=open_services)
-    async with vendor, serve_lifespan(app) as (served, _):
-        headers = {"Authorization": f"Token {engine.key}"}
-        async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=served),
-            base_url="http://vidgate.test",
-            headers=headers,
-        ) as client:
-            gateway = Gateway(client, engine)
-
-            async def forward(request: httpx.Request) -> httpx.Response:
-                content = json.loads(request.content) if request.content else {}
-                gateway.sent.append((request.method, request.url.path, content))
-                answer = await vendor.send(
-                    httpx.Request(
-                        request.method,
-                        request.url,
-                        headers=request.headers,
-                        content=request.content,
-                    )
+        async def forward(request: httpx.Request) -> httpx.Response:
+            content = json.loads(request.content) if request.content else {}
+            gateway.sent.append((request.method, request.url.path, content))
+            answer = await vendor.send(
+                httpx.Request(
+                    request.method,
+                    request.url,
+                    headers=request.headers,
+                    content=request.content,
                 )
-                return httpx.Response(answer.status_code, content=answer.content)
+            )
+            return httpx.Response(answer.status_code, content=answer.content)
 
-            engine.router.route(host="vidu.test").mock(side_effect=forward)
-            await engine.channel("vidu", base_url="http://vidu.test/vidu")
-            yield gateway
+        engine.router.route(host="vidu.test").mock(side_effect=forward)
+        await engine.channel("vidu", base_url="http://vidu.test/vidu")
+        yield gateway
 
 
 def test_every_endpoint_of_the_adapter_is_served() -> None:
