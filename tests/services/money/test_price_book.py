@@ -1,6 +1,8 @@
 """What a price book may say, and what it may not."""
 
+import copy
 import json
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -87,6 +89,68 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 def test_what_is_wrong_is_named(wrong: dict[str, Any], told: str) -> None:
     with pytest.raises(ConfigurationError, match=told):
         book(wrong)
+
+
+FULL = {
+    "units": UNITS,
+    "defaults": {"resolution": "720p"},
+    "models": [
+        block(
+            row(resolution=["480p", "720p"], seconds="5"),
+            **{"for": {"action": "text"}},
+            add=[{"when": {"sound": "on"}, "units": "1", "per": "second"}],
+            hold_seconds="10",
+            pixels={"720p": 921600},
+        )
+    ],
+}
+ODD: tuple[Any, ...] = (
+    None,
+    True,
+    7,
+    1.5,
+    "x",
+    "-1",
+    [],
+    [1],
+    [[1]],
+    {},
+    {"a": 1},
+    {"seconds": "x"},
+)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    members: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, dict):
+        members = value.items()
+    elif isinstance(value, list):
+        members = enumerate(value)
+    for name, member in members:
+        yield (*path, name)
+        yield from places(member, (*path, name))
+
+
+@pytest.mark.parametrize("path", list(places(FULL)), ids=lambda path: ".".join(map(str, path)))
+def test_an_odd_value_is_taken_or_named_and_nothing_else(path: tuple[Any, ...]) -> None:
+    read_book(FULL)
+    refused = 0
+    for odd in ODD:
+        document = copy.deepcopy(FULL)
+        parent: Any = document
+        for name in path[:-1]:
+            parent = parent[name]
+        parent[path[-1]] = odd
+        try:
+            read_book(document)
+        except ConfigurationError:
+            refused += 1
+    assert refused
+
+
+def test_half_a_pixel_is_not_rounded() -> None:
+    with pytest.raises(ConfigurationError, match=r"models\[0\].pixels must be whole numbers"):
+        book(block(row(), pixels={"720p": "921600.5"}))
 
 
 @pytest.mark.parametrize("name", ["prices.yaml", "prices.json"])

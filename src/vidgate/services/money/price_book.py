@@ -247,19 +247,19 @@ def read_book(document: Mapping[str, Any], *, over: PriceBook | None = None) -> 
     """
     document = _plain(document)
     _refuse_unknown(document, _BOOK_MEMBERS, "The price book")
-    units = {**(over.units if over else {}), **_read_units(document.get("units") or {})}
+    units = {**(over.units if over else {}), **_read_units(document.get("units"))}
     rows: dict[str, list[Row]] = {}
-    blocks = document.get("models") or []
-    if not isinstance(blocks, list):
-        raise ConfigurationError("`models` of the price book must be a list of blocks.")
-    for number, block in enumerate(blocks):
+    for number, block in enumerate(_list(document.get("models"), "`models` of the price book")):
         place = f"models[{number}]"
         names, read = _read_block(block, place, units)
         for name in names:
             rows.setdefault(name, []).extend(read)
     for name, found in rows.items():
         _refuse_ambiguous(name, found)
-    defaults = document.get("defaults") or {}
+    place = "`defaults` of the price book"
+    defaults = {
+        name: _scalar(one, place) for name, one in _members(document.get("defaults"), place).items()
+    }
     return PriceBook(document, units, {name: tuple(one) for name, one in rows.items()}, defaults)
 
 
@@ -272,15 +272,31 @@ def _plain(document: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
+def _members(value: Any, place: str) -> Mapping[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise ConfigurationError(f"{place} must be a mapping of names to values.")
+    return value
+
+
+def _list(value: Any, place: str) -> Sequence[Any]:
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        raise ConfigurationError(f"{place} must be a list.")
+    return value
+
+
 def _refuse_unknown(members: Mapping[str, Any], known: frozenset[str], place: str) -> None:
     unknown = sorted(members.keys() - known)
     if unknown:
         raise ConfigurationError(f"{place} has no member `{unknown[0]}`.")
 
 
-def _read_units(members: Mapping[str, Any]) -> dict[str, Unit]:
+def _read_units(members: Any) -> dict[str, Unit]:
     units = {}
-    for name, unit in members.items():
+    for name, unit in _members(members, "`units` of the price book").items():
         place = f"The unit `{name}`"
         if not isinstance(unit, Mapping) or not isinstance(unit.get("rates"), Mapping):
             raise ConfigurationError(f"{place} needs `rates`, such as {{USD: '0.14'}}.")
@@ -288,7 +304,10 @@ def _read_units(members: Mapping[str, Any]) -> dict[str, Unit]:
             str(currency).upper(): _number(rate, f"{place}, {currency}")
             for currency, rate in unit["rates"].items()
         }
-        units[str(name)] = Unit(str(name), rates, unit.get("reported_as"))
+        reported_as = unit.get("reported_as")
+        if not isinstance(reported_as, str | None):
+            raise ConfigurationError(f"{place}, reported_as must be a word.")
+        units[name] = Unit(name, rates, reported_as)
     return units
 
 
@@ -302,6 +321,19 @@ def _number(value: Any, place: str) -> Fraction:
     return number
 
 
+def _scalar(value: Any, place: str) -> Any:
+    if isinstance(value, list | dict):
+        raise ConfigurationError(f"{place} has {value!r} where one value is meant.")
+    return value
+
+
+def _whole(value: Any, place: str) -> int:
+    number = _number(value, place)
+    if number.denominator != 1:
+        raise ConfigurationError(f"{place} must be whole numbers.")
+    return int(number)
+
+
 def _word(kind: type[Any], value: Any, place: str) -> Any:
     try:
         return kind(value)
@@ -311,21 +343,20 @@ def _word(kind: type[Any], value: Any, place: str) -> Any:
 
 
 def _unit(name: Any, units: Mapping[str, Unit], place: str) -> Unit:
-    if name in units:
+    if isinstance(name, str) and name in units:
         return units[name]
     if isinstance(name, str) and len(name) == _CURRENCY_CHARACTERS and name.isalpha():
         return Unit(name, {name.upper(): Fraction(1)})  # a currency counts in itself
     raise ConfigurationError(f"{place} names the unit {name!r}, which the book does not have.")
 
 
-def _read_block(block: Any, place: str, units: Mapping[str, Unit]) -> tuple[list[str], list[Row]]:
+def _read_block(block: Any, place: str, units: dict[str, Unit]) -> tuple[list[str], list[Row]]:
     if not isinstance(block, Mapping) or not isinstance(block.get("models"), list):
         raise ConfigurationError(f"{place} needs `models`, a list of names.")
     _refuse_unknown(block, _BLOCK_MEMBERS, place)
     per = _word(Per, block.get("per", "second"), f"{place}.per")
     unit = _unit(block.get("unit"), units, f"{place}.unit")
-    if isinstance(units, dict):
-        units.setdefault(unit.name, unit)
+    units.setdefault(unit.name, unit)
     common = Tariff(
         unit=unit.name,
         per=per,
@@ -335,16 +366,15 @@ def _read_block(block: Any, place: str, units: Mapping[str, Unit]) -> tuple[list
     )
     if common.block_seconds == 0:
         raise ConfigurationError(f"{place}.block_seconds must be above zero.")
-    base = read_conditions(block.get("for") or {}, f"{place}.for")
+    base = read_conditions(block.get("for"), f"{place}.for")
     additions = tuple(
-        Addition(
-            read_conditions(one.get("when") or {}, f"{place}.add"),
-            _number(one.get("units"), f"{place}.add"),
-            _word(Per, one.get("per", "video"), f"{place}.add"),
-        )
-        for one in block.get("add") or ()
+        _read_addition(one, f"{place}.add") for one in _list(block.get("add"), f"{place}.add")
     )
     hold = block.get("hold_seconds", _HOLD_SECONDS)
+    pixels = {
+        name.lower(): _whole(most, f"{place}.pixels")
+        for name, most in _members(block.get("pixels"), f"{place}.pixels").items()
+    }
     rows = [
         Row(
             place=f"{place}.rows[{number}]",
@@ -353,26 +383,40 @@ def _read_block(block: Any, place: str, units: Mapping[str, Unit]) -> tuple[list
             additions=additions,
             hold_seconds=_number(hold, f"{place}.hold_seconds"),
             input_seconds=_number(block.get("input_seconds", 0), f"{place}.input_seconds"),
-            pixels={
-                str(key).lower(): int(most) for key, most in (block.get("pixels") or {}).items()
-            },
+            pixels=pixels,
         )
-        for number, row in enumerate(block.get("rows") or ())
+        for number, row in enumerate(_list(block.get("rows"), f"{place}.rows"))
     ]
-    return [str(name) for name in block["models"]], rows
+    return [str(_scalar(name, f"{place}.models")) for name in block["models"]], rows
 
 
-def read_conditions(members: Mapping[str, Any], place: str) -> dict[str, frozenset[str]]:
+def _read_addition(addition: Any, place: str) -> Addition:
+    members = _members(addition, place)
+    return Addition(
+        read_conditions(members.get("when"), place),
+        _number(members.get("units"), place),
+        _word(Per, members.get("per", "video"), place),
+    )
+
+
+def read_conditions(members: Any, place: str) -> dict[str, frozenset[str]]:
     """Read the values that each condition may have.
 
     Raises:
-        ConfigurationError: There is no such condition.
+        ConfigurationError: There is no such condition, or it cannot have such a value.
     """
+    members = _members(members, place)
     _refuse_unknown(members, CONDITIONS, place)
-    return {
-        name: frozenset(spell(name, one) for one in (value if isinstance(value, list) else [value]))
-        for name, value in members.items()
-    }
+    try:
+        return {
+            name: frozenset(
+                spell(name, _scalar(one, place))
+                for one in (value if isinstance(value, list) else [value])
+            )
+            for name, value in members.items()
+        }
+    except ValueError as error:
+        raise ConfigurationError(f"{place}: {error}.") from None
 
 
 def spell(name: str, value: Any) -> str:
@@ -389,7 +433,7 @@ def spell(name: str, value: Any) -> str:
 def _joined(base: Mapping[str, frozenset[str]], row: Any, place: str) -> dict[str, frozenset[str]]:
     if not isinstance(row, Mapping):
         raise ConfigurationError(f"{place} must have `when` and a price.")
-    own = read_conditions(row.get("when") or {}, place)
+    own = read_conditions(row.get("when"), place)
     both = base.keys() & own.keys()
     return {**base, **own, **{name: base[name] & own[name] for name in both}}
 
