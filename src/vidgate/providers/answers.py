@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 import httpx
@@ -24,6 +24,7 @@ __all__ = [
     "NO_LINK",
     "NO_SUCH_PLACE",
     "Answer",
+    "by_code",
     "can_be_passed_on",
     "link_ends_at",
     "parse_object",
@@ -42,6 +43,8 @@ __all__ = [
     "to_words",
     "without_video",
 ]
+
+T = TypeVar("T")
 
 MESSAGE_CHARACTERS = 500
 """Of a provider's sentence as it is kept for the operator."""
@@ -90,6 +93,11 @@ _HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 
 _SHORTEST_SECRET = 8
 """What is shorter is no real key, and would be found inside ordinary words."""
+
+
+def by_code(table: Mapping[str, T]) -> dict[str, T]:
+    """Index a table whose keys are codes with spaces between them."""
+    return {code: meaning for codes, meaning in table.items() for code in codes.split()}
 
 
 def parse_object(response: httpx.Response) -> dict[str, Any] | None:

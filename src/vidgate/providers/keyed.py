@@ -1,17 +1,21 @@
 """Providers whose whole credential is one key, sent with every call."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, TypeVar
 
 import httpx
 from typing_extensions import override
 
 from vidgate.exceptions import ConfigurationError
 from vidgate.models.channels import ChannelAccess
-from vidgate.providers.base import Provider
+from vidgate.providers.answers import Answer, secret_of
+from vidgate.providers.base import Call, Provider
 from vidgate.providers.pieces import to_json
 
 __all__ = ["Keyed"]
+
+T = TypeVar("T")
 
 
 class Keyed(Provider):
@@ -21,10 +25,15 @@ class Keyed(Provider):
         scheme: The word before the key.
         whose_key: What it is and how it looks, as in `A Vidu credential is the API key alone
             (vda_…)`.
+        key_form: How keys look, so that an answer's words are kept without anybody's; `None` where
+            they have no form.
+        speaker: Who answers, as a sentence begins; empty for the provider's title.
     """
 
     scheme: ClassVar[str] = "Bearer"
     whose_key: ClassVar[str]
+    key_form: ClassVar[re.Pattern[str] | None] = None
+    speaker: ClassVar[str] = ""
 
     @override
     def check_credential(self, credential: str) -> None:
@@ -56,3 +65,12 @@ class Keyed(Provider):
             headers["Content-Type"] = "application/json"
             content = to_json(body)
         return httpx.Request(method, channel.base_url + path, headers=headers, content=content)
+
+    def question(self, sent: httpx.Request, read: Callable[[Answer], T | Call[T]]) -> Call[T]:
+        """Put a request beside what reads its answer."""
+        return Call(sent, lambda response: read(self.answer(sent, response)))
+
+    def answer(self, sent: httpx.Request, response: httpx.Response) -> Answer:
+        """Put an answer beside its question."""
+        who = self.speaker or self.capabilities.title
+        return Answer(who, sent, response, (secret_of(sent),), self.key_form)

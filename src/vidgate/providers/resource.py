@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
 
-import httpx
 from typing_extensions import override
 
 from vidgate.models.channels import ChannelAccess
@@ -37,7 +36,6 @@ from vidgate.providers.answers import (
     NO_SUCH_PLACE,
     Answer,
     probe_sentence,
-    secret_of,
     to_id,
     to_safe_sentence,
     to_time,
@@ -129,7 +127,7 @@ class JobResource(Keyed, Cancels, Tests):
     ) -> Call[Submission | Rejected]:
         callback = {} if ids.callback_url is None else {"callback_url": ids.callback_url}
         sent = self.call("POST", channel, translation.endpoint, {**translation.body, **callback})
-        return Call(sent, lambda response: self._to_submission(self.answer(sent, response)))
+        return self.question(sent, self._to_submission)
 
     @override
     def poll(
@@ -137,21 +135,17 @@ class JobResource(Keyed, Cancels, Tests):
     ) -> Call[Mapping[UpstreamRef, Outcome]]:
         ref = refs[0]
         sent = self.call("GET", channel, self._path_of(ref))
-        return Call(sent, lambda response: {ref: self._to_outcome(sent, response, ref, now)})
+        return self.question(sent, lambda answer: {ref: self._to_outcome(answer, ref, now)})
 
     @override
     def cancel(self, ref: UpstreamRef, channel: ChannelAccess, now: datetime) -> Call[CancelAnswer]:
         sent = self.call("DELETE", channel, self._path_of(ref))
-        return Call(sent, lambda response: self._to_cancel_answer(self.answer(sent, response)))
+        return self.question(sent, self._to_cancel_answer)
 
     @override
     def test(self, channel: ChannelAccess, now: datetime) -> Call[ProbeAnswer]:
         sent = self.call("GET", channel, f"{self.jobs_path}?{self.shortest_list}")
-        return Call(sent, lambda response: self._to_probe_answer(self.answer(sent, response)))
-
-    def answer(self, sent: httpx.Request, response: httpx.Response) -> Answer:
-        """Put an answer beside its question."""
-        return Answer(self.capabilities.title, sent, response, (secret_of(sent),))
+        return self.question(sent, self._to_probe_answer)
 
     def _path_of(self, ref: UpstreamRef) -> str:
         return f"{self.jobs_path}/{quote(ref.id, safe='')}"
@@ -172,13 +166,10 @@ class JobResource(Keyed, Cancels, Tests):
             fault = replace(fault, kind=FaultKind.BAD_PARAMETER)
         return Rejected(fault)
 
-    def _to_outcome(
-        self, sent: httpx.Request, response: httpx.Response, ref: UpstreamRef, now: datetime
-    ) -> Outcome:
-        answer = self.answer(sent, response)
+    def _to_outcome(self, answer: Answer, ref: UpstreamRef, now: datetime) -> Outcome:
         body = answer.body or {}
         status = body.get("status")
-        if not response.is_success:
+        if not answer.response.is_success:
             fault = self.read_fault(answer)
             if fault is not None and fault.kind is FaultKind.NOT_FOUND:
                 return Failed(fault, doubtful=True)
@@ -276,9 +267,7 @@ class ListedJobs(JobResource, Finds):
         number = page if isinstance(page, int) else 1
         query = urlencode(self.list_query(lost, number))
         sent = self.call("GET", channel, f"{self.jobs_path}?{query}")
-        return Call(
-            sent, lambda response: self._to_found(self.answer(sent, response), lost, number)
-        )
+        return self.question(sent, lambda answer: self._to_found(answer, lost, number))
 
     def _to_found(self, answer: Answer, lost: LostSubmit, page: int) -> Found:
         jobs = (answer.body or {}).get(self.listed)

@@ -18,6 +18,7 @@ What is odd about it:
   `vidu-template` and `vidu-template-story`.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Final
@@ -51,12 +52,11 @@ from vidgate.providers.vidu.answers import (
     to_cancel_answer,
     to_found,
     to_outcome,
+    to_probe_answer,
     to_submission,
 )
 from vidgate.providers.vidu.callbacks import check_signature
-from vidgate.providers.vidu.channel_test import to_probe_answer
 from vidgate.providers.vidu.choosing import model_to_permit
-from vidgate.providers.vidu.faults import read_answer
 from vidgate.providers.vidu.follow_ups import OBJECT_FIELDS, to_follow_up
 from vidgate.providers.vidu.models import MODELS
 from vidgate.providers.vidu.translation import to_translation, to_vocabulary
@@ -97,6 +97,7 @@ class Vidu(Keyed, FollowsUp, Finds, Cancels, Tests, CallsBack):
 
     name: ClassVar[str] = "vidu"
     scheme: ClassVar[str] = "Token"
+    key_form: ClassVar = re.compile(r"\bvda_[A-Za-z0-9_-]+")
     whose_key: ClassVar[str] = "A Vidu credential is the API key alone (vda_…)"
     capabilities: ClassVar[Capabilities] = Capabilities(
         title="Vidu",
@@ -141,7 +142,7 @@ class Vidu(Keyed, FollowsUp, Finds, Cancels, Tests, CallsBack):
         if ids.callback_url is not None:
             body["callback_url"] = ids.callback_url
         sent = self.call("POST", channel, translation.endpoint, body)
-        return Call(sent, lambda response: to_submission(read_answer(sent, response)))
+        return self.question(sent, to_submission)
 
     @override
     def poll(
@@ -150,7 +151,7 @@ class Vidu(Keyed, FollowsUp, Finds, Cancels, Tests, CallsBack):
         ref = refs[0]
         job_id = quote(ref.id, safe="")
         sent = self.call("GET", channel, f"{_TASKS}/{job_id}/creations")
-        return Call(sent, lambda response: {ref: to_outcome(read_answer(sent, response), ref, now)})
+        return self.question(sent, lambda answer: {ref: to_outcome(answer, ref, now)})
 
     @override
     def find(
@@ -166,20 +167,18 @@ class Vidu(Keyed, FollowsUp, Finds, Cancels, Tests, CallsBack):
         query["pager.pagesz"] = str(PAGE_SIZE)
         sent = self.call("GET", channel, f"{_TASKS}?{urlencode(query)}")
         correlation = lost.ids.correlation
-        return Call(
-            sent, lambda response: to_found(read_answer(sent, response), correlation, since, page)
-        )
+        return self.question(sent, lambda answer: to_found(answer, correlation, since, page))
 
     @override
     def cancel(self, ref: UpstreamRef, channel: ChannelAccess, now: datetime) -> Call[CancelAnswer]:
         job_id = quote(ref.id, safe="")
         sent = self.call("POST", channel, f"{_TASKS}/{job_id}/cancel", {"id": ref.id})
-        return Call(sent, lambda response: to_cancel_answer(read_answer(sent, response)))
+        return self.question(sent, to_cancel_answer)
 
     @override
     def test(self, channel: ChannelAccess, now: datetime) -> Call[ProbeAnswer]:
         sent = self.call("GET", channel, _CREDITS)
-        return Call(sent, lambda response: to_probe_answer(read_answer(sent, response)))
+        return self.question(sent, to_probe_answer)
 
     @override
     def check_callback(

@@ -27,6 +27,7 @@ from vidgate.providers.answers import (
     NO_SUCH_PLACE,
     Answer,
     link_ends_at,
+    probe_sentence,
     to_id,
     to_measure,
     to_pixels,
@@ -35,14 +36,13 @@ from vidgate.providers.answers import (
     to_url,
     without_video,
 )
-from vidgate.providers.base import CancelAnswer
+from vidgate.providers.base import CancelAnswer, ProbeAnswer
 from vidgate.providers.vidu.faults import (
     KNOWN_CODES,
     MAY_EXIST,
     UNCERTAIN_CODES,
     ErrorBody,
     read_error,
-    read_refusal,
     status_of,
     to_fault,
     to_job_fault,
@@ -51,10 +51,10 @@ from vidgate.providers.vidu.faults import (
 
 __all__ = [
     "PAGE_SIZE",
-    "to_amount",
     "to_cancel_answer",
     "to_found",
     "to_outcome",
+    "to_probe_answer",
     "to_submission",
 ]
 
@@ -70,9 +70,6 @@ _URL_LIFETIME = timedelta(hours=24)
 _UPSTREAM_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """Decimal digits so far. Nothing that could change a path is taken for an id."""
 
-_WAITING = frozenset({"created", "queueing"})
-_CANCELLED = frozenset({"canceled", "cancelled"})
-
 _MAX_CREDITS = Decimal(10) ** 12
 """Above it a number is nonsense, and would not fit where it is kept."""
 
@@ -86,45 +83,23 @@ def to_submission(answer: Answer) -> Submission | Rejected:
     Raises:
         ProviderProtocolError: A job may exist.
     """
-    if answer.response.is_success:
-        return _accepted(answer)
-    if not answer.response.is_client_error or answer.status in MAY_EXIST:
+    body, status, is_success = answer.body or {}, status_of(answer), answer.response.is_success
+    job_id = to_id(body.get("task_id"), _UPSTREAM_ID)
+    if is_success and job_id is not None:
+        # A job that is "failed" from the start exists all the same, and the poll says why.
+        cost = _credits(body.get("credits"))
+        return Submission(UpstreamRef(job_id), seed=to_seed(body.get("seed")), cost=cost)
+    may_exist = is_success and (body.get("task_id") or body.get("id"))
+    if may_exist or status in MAY_EXIST or not httpx.codes.is_client_error(status):
         raise answer.unclear("no certain refusal")
     error = read_error(answer)
-    if answer.status in NO_SUCH_PLACE and (error is None or error.code not in KNOWN_CODES):
+    code = error.code if error else ""
+    if not is_success and status in NO_SUCH_PLACE and code not in KNOWN_CODES:
         return Rejected(answer.not_the_api())
-    if error is None:
+    if error is None or code in UNCERTAIN_CODES:
         raise unclear(answer, error)
-    return _refused(answer, error)
-
-
-def _accepted(answer: Answer) -> Submission | Rejected:
-    body = answer.body or {}
-    job_id = to_id(body.get("task_id"), _UPSTREAM_ID)
-    if job_id is not None:
-        # A job that is "failed" from the start exists all the same, and the poll says why.
-        return Submission(
-            ref=UpstreamRef(job_id),
-            seed=to_seed(body.get("seed")),
-            cost=_credits(body.get("credits")),
-        )
-    error = read_refusal(answer)
-    status = status_of(answer)
-    is_theirs = status >= httpx.codes.INTERNAL_SERVER_ERROR or status in MAY_EXIST
-    if error is None or is_theirs or body.get("task_id") or body.get("id"):
-        raise answer.unclear("a success without a task id")
-    return _refused(answer, error)
-
-
-def _refused(answer: Answer, error: ErrorBody) -> Rejected:
-    if error.code in UNCERTAIN_CODES:
-        raise unclear(answer, error)
-    if error.code == _NO_SUCH_PATH:
-        return Rejected(answer.not_the_api(error.code))
-    return Rejected(to_fault(error, answer))
-
-
-_NO_SUCH_PATH = "NotFound"
+    is_elsewhere = code == "NotFound"
+    return Rejected(answer.not_the_api(code) if is_elsewhere else to_fault(error, answer))
 
 
 # Poll
@@ -137,7 +112,11 @@ def to_outcome(answer: Answer, ref: UpstreamRef, asked_at: datetime) -> Outcome:
         ProviderProtocolError: We could not ask.
     """
     if not answer.response.is_success:
-        return _refused_poll(answer)
+        error = read_error(answer)
+        if answer.status == httpx.codes.NOT_FOUND and error and error.code == "TaskNotFound":
+            fault = Fault(FaultKind.NOT_FOUND, code=error.code, message=error.message)
+            return Failed(fault, doubtful=True)
+        raise unclear(answer, error)
     body = answer.body or {}
     state = body.get("state")
     if not isinstance(state, str) or not state:
@@ -149,30 +128,22 @@ def to_outcome(answer: Answer, ref: UpstreamRef, asked_at: datetime) -> Outcome:
 
 
 def _by_state(answer: Answer, body: Mapping[str, Any], state: str, asked_at: datetime) -> Outcome:
-    if state in _WAITING:
-        return Pending(started=False)
-    if state == "processing":
-        percent = body.get("progress")
-        return Pending(
-            started=True, progress=to_progress(percent) if isinstance(percent, int) else None
-        )
-    if state == "success":
-        return _finished(body, asked_at)
-    if state == "failed":
-        code = answer.words(body.get("err_code"), limit=100)
-        message = answer.words(body.get("err_msg"))
-        return Failed(to_job_fault(ErrorBody(code=code or "failed", message=message)))
-    if state in _CANCELLED:
-        return Failed(Fault(FaultKind.CANCELLED, code=state, message="cancelled"))
+    match state:
+        case "created" | "queueing":
+            return Pending(started=False)
+        case "processing":
+            percent = body.get("progress")
+            progress = to_progress(percent) if isinstance(percent, int) else None
+            return Pending(started=True, progress=progress)
+        case "success":
+            return _finished(body, asked_at)
+        case "failed":
+            code = answer.words(body.get("err_code"), limit=100)
+            message = answer.words(body.get("err_msg"))
+            return Failed(to_job_fault(ErrorBody(code or "failed", message)))
+        case "canceled" | "cancelled":
+            return Failed(Fault(FaultKind.CANCELLED, code=state, message="cancelled"))
     return Unreadable(f"The state {answer.words(state, limit=60)!r} is unknown.", is_new_word=True)
-
-
-def _refused_poll(answer: Answer) -> Outcome:
-    error = read_error(answer)
-    if answer.status == httpx.codes.NOT_FOUND and error and error.code == "TaskNotFound":
-        fault = Fault(FaultKind.NOT_FOUND, code=error.code, message=error.message)
-        return Failed(fault, doubtful=True)
-    raise unclear(answer, error)
 
 
 def _finished(body: Mapping[str, Any], asked_at: datetime) -> Outcome:
@@ -319,7 +290,7 @@ def _next(answer: Answer, jobs: list[dict[str, Any]], token: Any, page: Mapping[
 # Credits
 
 
-def to_amount(value: Any) -> Decimal | None:
+def _amount(value: Any) -> Decimal | None:
     """Read an amount of credits, below 0 too; `None` for nonsense."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
@@ -331,8 +302,58 @@ def to_amount(value: Any) -> Decimal | None:
 
 
 def _credits(value: Any) -> str | None:
-    amount = to_amount(value)
+    amount = _amount(value)
     if amount is None or amount < 0:
         return None
     text = format(abs(amount).quantize(Decimal("0.000001")), "f")
     return text.rstrip("0").rstrip(".")
+
+
+# The channel's test
+
+_ALIEN = "The base URL answers, but not as Vidu does; check that it is Vidu's API."
+_NO_CREDITS = (
+    "The server answers as Vidu does but tells no credits, so that the key could not be checked; "
+    "the first video will tell."
+)
+"""Of gateways that speak Vidu's format."""
+
+_SENTENCES: Mapping[int, str] = {
+    401: "Vidu refuses the key: check it, and that the base URL is that of the site it was made "
+    "on, since keys of api.vidu.com and api.vidu.cn are not interchangeable.",
+    403: "Vidu knows the key but does not let it ask for credits; check its permissions.",
+}
+
+
+def to_probe_answer(answer: Answer) -> ProbeAnswer:
+    """Say what the question for credits tells of a channel."""
+    status, where = answer.status, answer.address
+    if answer.response.is_success:
+        return _read_credits(answer)
+    error = read_error(answer)
+    if error is None:
+        return ProbeAnswer.bad(
+            f"{where} answers {status}, and not in Vidu's form; check that the base URL is "
+            "https://api.vidu.com or https://api.vidu.cn."
+        )
+    if status == httpx.codes.NOT_FOUND:
+        return ProbeAnswer.good(f"{_NO_CREDITS} {where} answers {status}: check the base URL.")
+    return ProbeAnswer.bad(
+        _SENTENCES.get(status) or probe_sentence(answer, to_fault(error, answer).kind)
+    )
+
+
+def _read_credits(answer: Answer) -> ProbeAnswer:
+    body = answer.body or {}
+    # The documentation's table and its sample name the list differently.
+    remains = body.get("remains", body.get("remaining_credits"))
+    if not isinstance(remains, list) or not all(isinstance(one, dict) for one in remains):
+        return ProbeAnswer.bad(_ALIEN)
+    amounts = [_amount(one.get("credit_remain")) for one in remains]
+    known = [amount for amount in amounts if amount is not None]
+    left = sum(known, Decimal(0))
+    by_slots = any(one.get("type") == "concurrent" for one in remains)
+    if left <= 0 and len(known) == len(amounts) and not by_slots:
+        return ProbeAnswer.bad(probe_sentence(answer, FaultKind.BALANCE))
+    told = f"{left:,f}" if left != left.to_integral_value() else f"{int(left):,}"
+    return ProbeAnswer.good(f"The key is right, and {told} credits remain.")

@@ -16,7 +16,7 @@ import httpx
 
 from vidgate.exceptions import ProviderProtocolError
 from vidgate.models.outcomes import Fault, FaultKind
-from vidgate.providers.answers import KIND_OF_STATUS, MESSAGE_CHARACTERS, Answer, secret_of
+from vidgate.providers.answers import KIND_OF_STATUS, MESSAGE_CHARACTERS, Answer, by_code
 from vidgate.providers.vidu.fields import FIELDS
 
 __all__ = [
@@ -24,9 +24,7 @@ __all__ = [
     "MAY_EXIST",
     "UNCERTAIN_CODES",
     "ErrorBody",
-    "read_answer",
     "read_error",
-    "read_refusal",
     "status_of",
     "to_fault",
     "to_job_fault",
@@ -49,51 +47,38 @@ _PICTURE = (
 _DOWNLOAD = (
     "The provider could not download a picture; check that its URL is public, or send it inline."
 )
+_ITEMS = "The model takes another number of items in a field"
 _FACE = "The provider did not find in the picture the face, body or object that it needs."
 
-_CODES: Mapping[str, tuple[FaultKind, str]] = {
-    # Documented.
-    "BadRequest": (FaultKind.BAD_PARAMETER, ""),
-    "CODEC": (FaultKind.BAD_PARAMETER, ""),
-    "FieldLacking": (FaultKind.BAD_PARAMETER, "The provider misses a field"),
-    "FieldUnwanted": (FaultKind.BAD_PARAMETER, "The model does not take a field"),
-    "FieldInvalid": (FaultKind.BAD_PARAMETER, "The model does not take the value of a field"),
-    "FieldItemCountOutOfRange": (
-        FaultKind.BAD_PARAMETER,
-        "The model takes another number of items in a field",
-    ),
-    "PageSizeOutOfRange": (FaultKind.BAD_PARAMETER, _PICTURE),
-    "ImageDownloadFailure": (FaultKind.BAD_PARAMETER, _DOWNLOAD),
-    "ImageFormatInvalid": (FaultKind.BAD_PARAMETER, _PICTURE),
-    "ImageCheckBodyJointsFailed": (FaultKind.BAD_PARAMETER, _FACE),
-    "ImageCheckFaceFailed": (FaultKind.BAD_PARAMETER, _FACE),
-    "ImageObjectsUndetected": (FaultKind.BAD_PARAMETER, _FACE),
-    "OperationInProcess": (FaultKind.RATE, ""),
-    "TaskPromptPolicyViolation": (FaultKind.CONTENT_POLICY, _PROMPT),
-    "AuditSubmitIllegal": (FaultKind.CONTENT_POLICY, _INPUT),
-    "CreationPolicyViolation": (FaultKind.CONTENT_POLICY, _OUTPUT),
-    "CreditInsufficient": (FaultKind.BALANCE, ""),
-    "ModelUnavailable": (FaultKind.MODEL_UNAVAILABLE, ""),
-    "UserCancelled": (FaultKind.CANCELLED, ""),
-    "Unauthorized": (FaultKind.CREDENTIAL, ""),
-    "Forbidden": (FaultKind.CREDENTIAL, ""),
-    "TaskNotFound": (FaultKind.BAD_PARAMETER, ""),
-    "CreationNotFound": (FaultKind.BAD_PARAMETER, ""),
-    "NotFound": (FaultKind.FAULT, ""),
-    "Conflict": (FaultKind.BAD_PARAMETER, ""),
-    "QuotaExceeded": (FaultKind.CONCURRENCY, ""),
-    "TooManyRequests": (FaultKind.RATE, ""),
-    "SystemThrottling": (FaultKind.RATE, ""),
-    "InternalServiceFailure": (FaultKind.FAULT, ""),
-    # Met by implementers.
-    "PhotoAuditNotPass": (FaultKind.CONTENT_POLICY, _INPUT),
-    "AuditFailed": (FaultKind.CONTENT_POLICY, _INPUT),
-    "ImageSizeInvalid": (FaultKind.BAD_PARAMETER, _PICTURE),
-    "FaceDetectFailure": (FaultKind.BAD_PARAMETER, _FACE),
-    "FaceDetectNotPass": (FaultKind.BAD_PARAMETER, _FACE),
-    "NoFaceDetected": (FaultKind.BAD_PARAMETER, _FACE),
-    "MultiFaceDetected": (FaultKind.BAD_PARAMETER, _FACE),
-}
+_CODES = by_code(
+    {
+        # Documented.
+        "BadRequest CODEC Conflict CreationNotFound TaskNotFound": (FaultKind.BAD_PARAMETER, ""),
+        "FieldLacking": (FaultKind.BAD_PARAMETER, "The provider misses a field"),
+        "FieldUnwanted": (FaultKind.BAD_PARAMETER, "The model does not take a field"),
+        "FieldInvalid": (FaultKind.BAD_PARAMETER, "The model does not take the value of a field"),
+        "FieldItemCountOutOfRange": (FaultKind.BAD_PARAMETER, _ITEMS),
+        "ImageDownloadFailure": (FaultKind.BAD_PARAMETER, _DOWNLOAD),
+        "ImageFormatInvalid PageSizeOutOfRange": (FaultKind.BAD_PARAMETER, _PICTURE),
+        "ImageCheckBodyJointsFailed ImageCheckFaceFailed": (FaultKind.BAD_PARAMETER, _FACE),
+        "ImageObjectsUndetected": (FaultKind.BAD_PARAMETER, _FACE),
+        "TaskPromptPolicyViolation": (FaultKind.CONTENT_POLICY, _PROMPT),
+        "AuditSubmitIllegal": (FaultKind.CONTENT_POLICY, _INPUT),
+        "CreationPolicyViolation": (FaultKind.CONTENT_POLICY, _OUTPUT),
+        "CreditInsufficient": (FaultKind.BALANCE, ""),
+        "ModelUnavailable": (FaultKind.MODEL_UNAVAILABLE, ""),
+        "UserCancelled": (FaultKind.CANCELLED, ""),
+        "Unauthorized Forbidden": (FaultKind.CREDENTIAL, ""),
+        "NotFound InternalServiceFailure": (FaultKind.FAULT, ""),
+        "QuotaExceeded": (FaultKind.CONCURRENCY, ""),
+        "OperationInProcess SystemThrottling TooManyRequests": (FaultKind.RATE, ""),
+        # Met by implementers.
+        "AuditFailed PhotoAuditNotPass": (FaultKind.CONTENT_POLICY, _INPUT),
+        "ImageSizeInvalid": (FaultKind.BAD_PARAMETER, _PICTURE),
+        "FaceDetectFailure FaceDetectNotPass": (FaultKind.BAD_PARAMETER, _FACE),
+        "MultiFaceDetected NoFaceDetected": (FaultKind.BAD_PARAMETER, _FACE),
+    }
+)
 
 KNOWN_CODES = frozenset(_CODES)
 
@@ -108,8 +93,6 @@ _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 _CODE = re.compile(r"(?!(?i:success|ok)$)[A-Za-z][A-Za-z_]+")
 """A word that can be an error's."""
-
-_KEY = re.compile(r"\bvda_[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,21 +110,21 @@ class ErrorBody:
     fields: tuple[str, ...] = ()
 
 
-def read_answer(sent: httpx.Request, response: httpx.Response) -> Answer:
-    """Put an answer of Vidu's beside its question."""
-    return Answer("Vidu", sent, response, (secret_of(sent),), _KEY)
-
-
 def read_error(answer: Answer) -> ErrorBody | None:
-    """Read an error, whatever its status; `None` if it is not one in the vendor's form."""
-    body = answer.body
-    if body is None:
-        return None
+    """Read an error, `None` if it is not one in the vendor's form.
+
+    In a success it is one only if it says so in so many words.
+    """
+    body = answer.body or {}
     code = _first(answer, body, _CODE_FIELDS)
     message = _first(answer, body, ("message", "msg", "err_msg"))
     number = body.get("code")
-    is_numbered = isinstance(number, int | float) and not isinstance(number, bool)
-    if not code and not message and not is_numbered:
+    is_error = code or message or (isinstance(number, int | float) and not isinstance(number, bool))
+    if answer.response.is_success:
+        words = (body.get(name) for name in _CODE_FIELDS)
+        is_worded = any(isinstance(word, str) and _CODE.fullmatch(word) for word in words)
+        is_error = is_worded or _status_in(body) is not None
+    if not is_error:
         return None
     metadata = body.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
@@ -162,14 +145,6 @@ def _first(answer: Answer, body: Mapping[str, Any], names: tuple[str, ...]) -> s
 
 
 _CODE_FIELDS = ("reason", "code", "err_code")
-
-
-def read_refusal(answer: Answer) -> ErrorBody | None:
-    """Read the error in a success; `None` if it says none in so many words."""
-    body = answer.body or {}
-    words = (body.get(name) for name in _CODE_FIELDS)
-    is_worded = any(isinstance(word, str) and _CODE.fullmatch(word) for word in words)
-    return read_error(answer) if is_worded or _status_in(body) is not None else None
 
 
 def _status_in(body: Mapping[str, Any]) -> int | None:
