@@ -7,22 +7,8 @@ from typing import Any
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import VideoRequest
 from vidgate.providers.base import Action, ActionCapabilities
-from vidgate.providers.vidu.endpoints import (
-    ENDPOINTS,
-    EXTEND,
-    FIRST_FRAME,
-    FIRST_LAST_FRAME,
-    LIP_SYNC,
-    MULTIFRAME,
-    REFERENCE_FIELDS,
-    REFERENCES,
-    RETIRED_ENDPOINTS,
-    STORY,
-    TEMPLATE,
-    TEXT,
-    UPSCALE,
-    Endpoint,
-)
+from vidgate.providers.vidu import endpoints
+from vidgate.providers.vidu.endpoints import Endpoint
 from vidgate.providers.vidu.models import (
     KEY_FRAMES,
     MODELS,
@@ -31,24 +17,35 @@ from vidgate.providers.words import NEWAPI_ACTIONS
 
 __all__ = ["Choice", "choose", "model_to_permit"]
 
-_BY_COUNT = (TEXT, FIRST_FRAME, FIRST_LAST_FRAME, REFERENCES)
+_BY_COUNT = (
+    endpoints.TEXT,
+    endpoints.FIRST_FRAME,
+    endpoints.FIRST_LAST_FRAME,
+    endpoints.REFERENCES,
+)
 """By the number of pictures; from the last on they are references."""
 
 _BY_MODEL: Mapping[str, Endpoint] = {
-    endpoint.model: endpoint for endpoint in ENDPOINTS.values() if endpoint.model
+    endpoint.model: endpoint for endpoint in endpoints.ENDPOINTS.values() if endpoint.model
 }
 
 # A story is an effect too; what the request carries tells them apart.
-_BY_ACTION = {endpoint.action: endpoint for endpoint in ENDPOINTS.values() if endpoint != STORY}
+_BY_ACTION = {
+    endpoint.action: endpoint
+    for endpoint in endpoints.ENDPOINTS.values()
+    if endpoint != endpoints.STORY
+}
 
 _BY_WORD: Mapping[str, Endpoint] = {
     **{word: _BY_ACTION[action] for word, action in NEWAPI_ACTIONS.items()},
     **{action.value: endpoint for action, endpoint in _BY_ACTION.items()},
-    **ENDPOINTS,
+    **endpoints.ENDPOINTS,
 }
 """What `metadata.action` may say: new-api's words, our own, and the endpoints by name."""
 
-_ALLOWED_WORDS = tuple(dict.fromkeys(endpoint.action.value for endpoint in ENDPOINTS.values()))
+_ALLOWED_WORDS = tuple(
+    dict.fromkeys(endpoint.action.value for endpoint in endpoints.ENDPOINTS.values())
+)
 
 
 _STORY_PICTURES: Mapping[str, tuple[int, int]] = {"one_shot": (3, 10)}
@@ -139,7 +136,7 @@ def _told_endpoint(metadata: Mapping[str, Any], *, map_retired_models: bool) -> 
     word = metadata.get("action")
     if word is None or word == "":
         return None
-    if isinstance(word, str) and (successor := RETIRED_ENDPOINTS.get(word)) is not None:
+    if isinstance(word, str) and (successor := endpoints.RETIRED_ENDPOINTS.get(word)) is not None:
         if not map_retired_models:
             raise UnsupportedParameterError(
                 "action", f"Vidu has retired the endpoint {word}.", allowed=(successor,)
@@ -151,7 +148,7 @@ def _told_endpoint(metadata: Mapping[str, Any], *, map_retired_models: bool) -> 
             "action", "Vidu has no such action.", allowed=_ALLOWED_WORDS
         )
     if word == Action.EFFECT and metadata.get("story") and not metadata.get("template"):
-        return STORY
+        return endpoints.STORY
     return endpoint
 
 
@@ -176,13 +173,13 @@ def _by_fields(metadata: Mapping[str, Any]) -> Endpoint | None:
         return any(metadata.get(name) for name in names)
 
     rules = (
-        (has("image_settings", "start_image"), MULTIFRAME),
-        (has("story"), STORY),
-        (has("template"), TEMPLATE),
-        (has("upscale_resolution"), UPSCALE),
-        (has("video_url") and has("audio_url", "text", "ref_photo_url"), LIP_SYNC),
-        (has("video_creation_id", "video_url"), EXTEND),
-        (has(*REFERENCE_FIELDS), REFERENCES),
+        (has("image_settings", "start_image"), endpoints.MULTIFRAME),
+        (has("story"), endpoints.STORY),
+        (has("template"), endpoints.TEMPLATE),
+        (has("upscale_resolution"), endpoints.UPSCALE),
+        (has("video_url") and has("audio_url", "text", "ref_photo_url"), endpoints.LIP_SYNC),
+        (has("video_creation_id", "video_url"), endpoints.EXTEND),
+        (has(*endpoints.REFERENCE_FIELDS), endpoints.REFERENCES),
     )
     return next((endpoint for holds, endpoint in rules if holds), None)
 
@@ -196,10 +193,10 @@ def _by_pictures(model: str, metadata: Mapping[str, Any], images: int) -> Endpoi
     if (
         known is not None
         and endpoint.action not in known.actions
-        and endpoint is not TEXT
+        and endpoint is not endpoints.TEXT
         and Action.REFERENCES in known.actions
     ):
-        return REFERENCES
+        return endpoints.REFERENCES
     return endpoint
 
 
@@ -218,7 +215,9 @@ def _check(choice: Choice, images: int, metadata: Mapping[str, Any], *, is_told:
     endpoint = choice.endpoint
     is_by_count = endpoint in _BY_COUNT and not is_told
     if choice.capabilities is None:
-        is_generic = "images" not in metadata and not any(map(metadata.get, REFERENCE_FIELDS))
+        is_generic = "images" not in metadata and not any(
+            map(metadata.get, endpoints.REFERENCE_FIELDS)
+        )
         if is_by_count and is_generic and choice.told == choice.model:
             raise _wrong_number(choice, images, _numbers(choice))
         others = [
@@ -247,17 +246,17 @@ def _limits(choice: Choice, metadata: Mapping[str, Any], own: tuple[int, int]) -
     """The fewest and the most pictures beside these vendor fields."""
     fewest, most = own
     match choice.endpoint.name:
-        case REFERENCES.name if metadata.get("subjects"):
+        case endpoints.REFERENCES.name if metadata.get("subjects"):
             return 0, 0  # the two forms of the body are not to be mixed
-        case REFERENCES.name if metadata.get("videos"):
+        case endpoints.REFERENCES.name if metadata.get("videos"):
             return 0, _PICTURES_BESIDE_VIDEOS.get(choice.model, most)
-        case REFERENCES.name:
+        case endpoints.REFERENCES.name:
             return (0 if metadata.get("auto_subjects") else fewest), most
-        case MULTIFRAME.name:
+        case endpoints.MULTIFRAME.name:
             first = 0 if "start_image" in metadata else 1
             few, many = (0, 0) if "image_settings" in metadata else KEY_FRAMES
             return first + few, first + many
-        case STORY.name:
+        case endpoints.STORY.name:
             story = metadata.get("story")
             return _STORY_PICTURES.get(story, own) if isinstance(story, str) else own
         case _:

@@ -6,7 +6,7 @@ template-story), read 2026-11-20.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 from vidgate.providers.base import Action
 
@@ -28,35 +28,34 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """One endpoint that makes videos.
 
     Attributes:
         name: The last part of its path.
         action: What it does.
+        fields: All that its page lists, but for those of every endpoint.
         model: What clients call it where the vendor has no `model`; empty where it has.
         picture_field: Where pictures go; empty where it takes none.
         prompt_field: Where the prompt goes; empty where it takes none.
         tier_field: Where the resolution goes; empty where there is no choice.
         has_ratio: Whether `aspect_ratio` exists; elsewhere the pictures give the shape.
         required: Of each group of fields one must be there.
-        native_type: What the vendor calls its jobs, empty where that is the name.
         smallest_side: Pixels that each side of a picture has at least, `None` for no such rule.
-        fields: All that its page lists, but for those of every endpoint.
     """
 
     name: str
     action: Action
+    fields: frozenset[str]
+    _: KW_ONLY
     model: str = ""
     picture_field: str = "images"
     prompt_field: str = "prompt"
     tier_field: str = "resolution"
     has_ratio: bool = False
     required: tuple[tuple[str, ...], ...] = ()
-    native_type: str = ""
     smallest_side: int | None = None
-    fields: frozenset[str]
 
     @property
     def path(self) -> str:
@@ -72,89 +71,74 @@ _MAIN = _MARK | {
     *("bgm", "audio", "audio_type", "off_peak"),
 }
 _SOURCE = frozenset({"video_creation_id", "video_url"})
+_SPOKEN = frozenset({"audio_url", "text", "speed", "voice_id", "volume", "ref_photo_url"})
 
-TEXT = Endpoint(
-    name="text2video",
-    action=Action.TEXT,
-    has_ratio=True,
-    fields=_MAIN | {"style", "aspect_ratio"},
-)
+_PICTURES = (("images",),)
+_A_SOURCE = (("video_creation_id", "video_url"),)
+
+TEXT = Endpoint("text2video", Action.TEXT, _MAIN | {"style", "aspect_ratio"}, has_ratio=True)
 FIRST_FRAME = Endpoint(
-    name="img2video",
-    action=Action.FIRST_FRAME,
-    required=(("images",),),
-    fields=_MAIN | {"images", "is_rec", "voice_id"},
+    "img2video", Action.FIRST_FRAME, _MAIN | {"images", "is_rec", "voice_id"}, required=_PICTURES
 )
 FIRST_LAST_FRAME = Endpoint(
-    name="start-end2video",
-    action=Action.FIRST_LAST_FRAME,
-    required=(("images",),),
-    native_type="headtailimg2video",
-    fields=_MAIN | {"images", "is_rec"},
+    "start-end2video", Action.FIRST_LAST_FRAME, _MAIN | {"images", "is_rec"}, required=_PICTURES
 )
 REFERENCES = Endpoint(
-    name="reference2video",
-    action=Action.REFERENCES,
+    "reference2video",
+    Action.REFERENCES,
+    _MAIN | {"images", "subjects", "auto_subjects", "videos", "sounds", "aspect_ratio", "voice_id"},
     has_ratio=True,
     required=(("images", "subjects", "videos", "auto_subjects"),),
     smallest_side=_SMALLEST_REFERENCE,
-    fields=_MAIN
-    | {"images", "subjects", "auto_subjects", "videos", "sounds", "aspect_ratio", "voice_id"},
 )
 MULTIFRAME = Endpoint(
-    name="multiframe",
-    action=Action.KEY_FRAMES,
+    "multiframe",
+    Action.KEY_FRAMES,
+    _MARK | {"start_image", "image_settings", "resolution"},
     picture_field="start_image",
     prompt_field="",
     required=(("start_image",), ("image_settings",)),
-    fields=_MARK | {"start_image", "image_settings", "resolution"},
 )
-EXTEND = Endpoint(
-    name="extend",
-    action=Action.EXTEND,
-    required=(("video_creation_id", "video_url"),),
-    fields=_MARK | _SOURCE | {"images", "prompt", "duration", "resolution"},
-)
+_EXTEND = _MARK | _SOURCE | {"images", "prompt", "duration", "resolution"}
+EXTEND = Endpoint("extend", Action.EXTEND, _EXTEND, required=_A_SOURCE)
 UPSCALE = Endpoint(
-    name="upscale-new",
-    action=Action.UPSCALE,
+    "upscale-new",
+    Action.UPSCALE,
+    _SOURCE | {"upscale_resolution"},
     model="vidu-upscale",
     picture_field="",
     prompt_field="",
     tier_field="upscale_resolution",
-    required=(("video_creation_id", "video_url"),),
-    fields=_SOURCE | {"upscale_resolution"},
+    required=_A_SOURCE,
 )
 LIP_SYNC = Endpoint(
-    name="lip-sync",
-    action=Action.LIP_SYNC,
+    "lip-sync",
+    Action.LIP_SYNC,
+    _SPOKEN | {"video_url"},
     model="vidu-lip-sync",
     picture_field="ref_photo_url",
     prompt_field="text",
     tier_field="",
     required=(("video_url",), ("audio_url", "text")),
-    fields=frozenset(
-        {"video_url", "audio_url", "text", "speed", "voice_id", "volume", "ref_photo_url"}
-    ),
 )
 TEMPLATE = Endpoint(
-    name="template",
-    action=Action.EFFECT,
+    "template",
+    Action.EFFECT,
+    _MARK | {"template", "images", "prompt", "seed", "aspect_ratio", "area", "beast", "bgm"},
     model="vidu-template",
     tier_field="",
     has_ratio=True,
-    required=(("template",), ("images",)),
+    required=(("template",), *_PICTURES),
     smallest_side=_SMALLEST_REFERENCE,
-    fields=_MARK | {"template", "images", "prompt", "seed", "aspect_ratio", "area", "beast", "bgm"},
 )
 STORY = Endpoint(
-    name="template-story",
-    action=Action.EFFECT,
+    "template-story",
+    Action.EFFECT,
+    frozenset({"story", "images"}),
     model="vidu-template-story",
     prompt_field="",
     tier_field="",
-    required=(("story",), ("images",)),
-    fields=frozenset({"story", "images"}),
+    required=(("story",), *_PICTURES),
 )
 
 ENDPOINTS: Mapping[str, Endpoint] = {

@@ -32,46 +32,23 @@ from vidgate.providers.fields import (
     refuse_misspelled,
     to_number,
 )
+from vidgate.providers.vidu import endpoints, models
 from vidgate.providers.vidu.choosing import Choice
-from vidgate.providers.vidu.endpoints import (
-    ENDPOINTS,
-    EXTEND,
-    FIRST_FRAME,
-    FIRST_LAST_FRAME,
-    LIP_SYNC,
-    MULTIFRAME,
-    REFERENCES,
-    STORY,
-    TEMPLATE,
-    TEXT,
-    Endpoint,
-)
-from vidgate.providers.vidu.models import (
-    ANY_RATIO_SUBJECTS,
-    KEY_FRAME_SECONDS,
-    KEY_FRAMES,
-    MODELS,
-    OLDEST,
-    OLDEST_LONG_TIER,
-    SPOKEN_CHARACTERS,
-    VIDEO_REFERENCE_MODEL,
-    default_sound,
-    tiers_at,
-)
+from vidgate.providers.vidu.endpoints import Endpoint
 
 __all__ = ["FIELDS", "FORMS", "idle_fields", "judge", "rename_subjects"]
 
-_MAIN = (TEXT, FIRST_FRAME, FIRST_LAST_FRAME, REFERENCES)
+_MAIN = (endpoints.TEXT, endpoints.FIRST_FRAME, endpoints.FIRST_LAST_FRAME, endpoints.REFERENCES)
 """Where the provider judges what an unknown model needs."""
 
 # What a field may say at an endpoint, whatever the model
 
 _CORNER = OneOf(("top_left", "top_right", "bottom_right", "bottom_left"))
-_KEY_FRAME = tuple(range(KEY_FRAME_SECONDS[0], KEY_FRAME_SECONDS[1] + 1))
+_KEY_FRAME = tuple(range(models.KEY_FRAME_SECONDS[0], models.KEY_FRAME_SECONDS[1] + 1))
 # A server may read 0 as "not given".
 _ZERO = (0,)
 
-_MAIN_CHECKS: Mapping[str, Check] = {
+_MAIN_CHECKS: dict[str, Check] = {
     "movement_amplitude": OneOf(("auto", "small", "medium", "large")),
     # The last is how one transcription of the documentation spells the one before it.
     "audio_type": OneOf(("all", "speech_only", "sound_effect_only", "sound-effect_only")),
@@ -79,43 +56,33 @@ _MAIN_CHECKS: Mapping[str, Check] = {
     **dict.fromkeys(("audio", "auto_subjects", "bgm", "is_rec", "off_peak", "watermark"), SWITCH),
 }
 _STORIES = ("love_story", "workday_feels", "monkey_king", "pigsy", "monk_tang", "one_shot")
-"""Every canned story."""
+_AREAS = "auto denmark uk africa china mexico switzerland russia italy korea thailand india japan"
+_BEASTS = ("auto", "bear", "tiger", "elk", "snake", "lion", "wolf")
+_LENGTH = OneOf(_KEY_FRAME, as_number=True, passed=_ZERO)
 
 _CHECKS: Mapping[str, Mapping[str, Check]] = {
-    TEXT.name: {**_MAIN_CHECKS, "style": OneOf(("general", "anime"))},
-    FIRST_FRAME.name: _MAIN_CHECKS,
-    FIRST_LAST_FRAME.name: _MAIN_CHECKS,
-    REFERENCES.name: {
-        **_MAIN_CHECKS,
-        "subjects": Items(1, 7),
-        "videos": Items(1, 2),
-        "sounds": Items(1, 3),
-    },
-    MULTIFRAME.name: {
+    **dict.fromkeys((endpoints.FIRST_FRAME.name, endpoints.FIRST_LAST_FRAME.name), _MAIN_CHECKS),
+    endpoints.TEXT.name: {**_MAIN_CHECKS, "style": OneOf(("general", "anime"))},
+    endpoints.REFERENCES.name: _MAIN_CHECKS
+    | {"subjects": Items(1, 7), "videos": Items(1, 2), "sounds": Items(1, 3)},
+    endpoints.MULTIFRAME.name: {
         "watermark": SWITCH,
         "wm_position": _CORNER,
-        "image_settings": Items(
-            *KEY_FRAMES, of={"duration": OneOf(_KEY_FRAME, as_number=True, passed=_ZERO)}
-        ),
+        "image_settings": Items(*models.KEY_FRAMES, of={"duration": _LENGTH}),
     },
-    EXTEND.name: {"watermark": SWITCH, "wm_position": _CORNER},
-    LIP_SYNC.name: {
+    endpoints.EXTEND.name: {"watermark": SWITCH, "wm_position": _CORNER},
+    endpoints.LIP_SYNC.name: {
         "speed": Within(0.5, 2),
         "volume": Within(0, 10),
-        "text": Length(*SPOKEN_CHARACTERS),
+        "text": Length(*models.SPOKEN_CHARACTERS),
     },
-    TEMPLATE.name: {
+    endpoints.TEMPLATE.name: {
         "bgm": SWITCH,
         "watermark": SWITCH,
-        "area": OneOf(
-            (
-                *("auto", "denmark", "uk", "africa", "china", "mexico", "switzerland"),
-                *("russia", "italy", "korea", "thailand", "india", "japan"),
-            )
-        ),
-        "beast": OneOf(("auto", "bear", "tiger", "elk", "snake", "lion", "wolf")),
+        "area": OneOf(tuple(_AREAS.split())),
+        "beast": OneOf(_BEASTS),
     },
-    STORY.name: {"story": OneOf(_STORIES)},
+    endpoints.STORY.name: {"story": OneOf(_STORIES)},
 }
 
 # What goes by the model
@@ -128,16 +95,8 @@ _LACKS: Mapping[str, frozenset[str]] = {
 }
 """Models of the four main endpoints that are said to have no such field."""
 
-_ALONE: Mapping[str, str] = {"videos": VIDEO_REFERENCE_MODEL, "sounds": "viduq4-preview"}
+_ALONE: Mapping[str, str] = {"videos": models.VIDEO_REFERENCE_MODEL, "sounds": "viduq4-preview"}
 """The only model of them that has a field."""
-
-_OFF_PEAK_SOUND: Mapping[str, bool] = {
-    "viduq3": True,
-    "viduq2": False,
-    "viduq1": False,
-    "vidu2.0": False,
-}
-"""What `audio` must be where `off_peak` is true, by the family that a model's name begins with."""
 
 _AUTOMATIC_RATIO_FAMILY = "viduq3"
 """Whose references take `auto`; one source names viduq3 and is silent on its siblings."""
@@ -147,24 +106,26 @@ def _checks(model: str, endpoint: Endpoint, takes: ActionCapabilities) -> Mappin
     checks = dict(_CHECKS.get(endpoint.name, {}))
     if endpoint in _MAIN:
         lacks: dict[str, tuple[str, ...]]
-        lacks = {name: () for name, models in _LACKS.items() if model in models}
+        lacks = {name: () for name, lacking in _LACKS.items() if model in lacking}
         lacks |= {name: (own,) for name, own in _ALONE.items() if model != own}
         checks |= {name: Absent(takers, checks.get(name)) for name, takers in lacks.items()}
     if endpoint.prompt_field == "prompt" and takes.prompt_characters is not None:
         checks["prompt"] = Length(0, takes.prompt_characters)
     # Each key frame has a duration of its own.
-    if endpoint is not MULTIFRAME and takes.durations:
+    if endpoint is not endpoints.MULTIFRAME and takes.durations:
         checks["duration"] = OneOf(takes.durations, as_number=True, passed=_ZERO)
     if endpoint.tier_field and takes.tiers:
         checks[endpoint.tier_field] = OneOf(takes.tiers)
     # Which ratios a template takes is not printed anywhere.
-    if endpoint is TEXT or (endpoint is REFERENCES and model not in ANY_RATIO_SUBJECTS):
+    if endpoint is endpoints.TEXT or (
+        endpoint is endpoints.REFERENCES and model not in models.ANY_RATIO_SUBJECTS
+    ):
         checks["aspect_ratio"] = OneOf(_ratios(model, endpoint, takes))
     return checks
 
 
 def _ratios(model: str, endpoint: Endpoint, takes: ActionCapabilities) -> tuple[str, ...]:
-    takes_auto = endpoint is REFERENCES and model.startswith(_AUTOMATIC_RATIO_FAMILY)
+    takes_auto = endpoint is endpoints.REFERENCES and model.startswith(_AUTOMATIC_RATIO_FAMILY)
     return (*takes.ratios, "auto") if takes_auto else takes.ratios
 
 
@@ -175,9 +136,6 @@ _SUBJECT_PICTURES = 3
 
 _VIDEO_SUBJECTS = 2
 """The most subjects with a video, however many others there may be beside them."""
-
-_TEMPLATE_OF: Mapping[str, str] = {"area": "exotic_princess", "beast": "beast_companion"}
-"""The only template that has a field."""
 
 _PAUSE = re.compile(r"<#\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*#>")
 """Such as `<#1.5#>`, in seconds; what is written otherwise is the vendor's to read."""
@@ -207,8 +165,7 @@ def _has_wrong_pause(body: Body) -> bool:
     return any(not least <= seconds <= most for seconds in pauses)
 
 
-def _template_rule(name: str) -> Rule:
-    template = _TEMPLATE_OF[name]
+def _template_rule(name: str, template: str) -> Rule:
     return Rule(
         name,
         lambda body: is_given(body.get(name)) and body.get("template") != template,
@@ -217,7 +174,7 @@ def _template_rule(name: str) -> Rule:
 
 
 _RULES: Mapping[str, tuple[Rule, ...]] = {
-    REFERENCES.name: (
+    endpoints.REFERENCES.name: (
         Rule(
             "subjects.videos",
             lambda body: sum(bool(one.get("videos")) for one in _subjects(body)) > _VIDEO_SUBJECTS,
@@ -242,8 +199,11 @@ _RULES: Mapping[str, tuple[Rule, ...]] = {
             f"A subject has at most {_SUBJECT_PICTURES} pictures, its video counted too.",
         ),
     ),
-    TEMPLATE.name: tuple(map(_template_rule, _TEMPLATE_OF)),
-    LIP_SYNC.name: (
+    endpoints.TEMPLATE.name: (
+        _template_rule("area", "exotic_princess"),
+        _template_rule("beast", "beast_companion"),
+    ),
+    endpoints.LIP_SYNC.name: (
         Rule(
             "text",
             _has_wrong_pause,
@@ -260,27 +220,27 @@ def _rules(model: str, endpoint: Endpoint, takes: ActionCapabilities) -> Iterato
             lambda body: body.get("subjects") and body.get("videos"),
             "Beside subjects a video belongs in the subject that it shows.",
         )
-        for family, needed in _OFF_PEAK_SOUND.items():
-            if model.startswith(family):
-                yield _off_peak_rule(model, needed=needed)
-    if endpoint is TEXT and not takes.sound:
+        family = models.family_of(model)
+        if family is not None and family.off_peak_sound is not None:
+            yield _off_peak_rule(family)
+    if endpoint is endpoints.TEXT and not takes.sound:
         yield Rule(
             "audio",
             lambda body: body.get("audio") is True,
             "The model {model} makes no sound from words alone.",  # elsewhere it is left open
             allowed=("false",),
         )
-    if model in OLDEST:
+    if model in models.OLDEST:
         yield Rule(
             "resolution",
             lambda body: (
                 is_given(tier := body.get("resolution"))
-                and tier not in tiers_at(model, takes, to_number(body.get("duration")))
+                and tier not in models.tiers_at(model, takes, to_number(body.get("duration")))
             ),
             "The model {model} does not take this resolution at that duration.",
-            allowed=(OLDEST_LONG_TIER,),
+            allowed=(models.OLDEST_LONG_TIER,),
         )
-    if endpoint is REFERENCES and model in ANY_RATIO_SUBJECTS:
+    if endpoint is endpoints.REFERENCES and model in models.ANY_RATIO_SUBJECTS:
         ratios = _ratios(model, endpoint, takes)
         yield Rule(
             "aspect_ratio",
@@ -292,22 +252,22 @@ def _rules(model: str, endpoint: Endpoint, takes: ActionCapabilities) -> Iterato
             "The model {model} does not take this aspect_ratio without subjects.",
             allowed=ratios,
         )
-    if endpoint is REFERENCES and model != VIDEO_REFERENCE_MODEL:
+    if endpoint is endpoints.REFERENCES and model != models.VIDEO_REFERENCE_MODEL:
         yield Rule(
             "subjects.videos",
             lambda body: any(_count(one, "videos") for one in _subjects(body)),
-            f"The model {{model}} has no videos in subjects; {VIDEO_REFERENCE_MODEL} has.",
+            f"The model {{model}} has no videos in subjects; {models.VIDEO_REFERENCE_MODEL} has.",
         )
     yield from _RULES.get(endpoint.name, ())
 
 
-def _off_peak_rule(model: str, *, needed: bool) -> Rule:
+def _off_peak_rule(family: models.Family) -> Rule:
     def is_broken(body: Body) -> bool:
         asked = body.get("audio")
-        sound = asked if is_given(asked) else default_sound(model)
-        return body.get("off_peak") is True and sound is not needed
+        sound = asked if is_given(asked) else family.has_sound
+        return body.get("off_peak") is True and sound is not family.off_peak_sound
 
-    told = str(needed).lower()
+    told = str(family.off_peak_sound).lower()
     return Rule(
         "off_peak", is_broken, f"The model {{model}} takes off_peak only with audio {told}."
     )
@@ -317,8 +277,8 @@ FORMS: Mapping[tuple[str, str], Form] = {
     (model, endpoint.name): Form(
         _checks(model, endpoint, takes), tuple(_rules(model, endpoint, takes))
     )
-    for model, known in MODELS.items()
-    for endpoint in ENDPOINTS.values()
+    for model, known in models.MODELS.items()
+    for endpoint in endpoints.ENDPOINTS.values()
     if (takes := known.actions.get(endpoint.action)) and takes.endpoint == endpoint.path
 }
 """By the model and the endpoint's name."""
@@ -326,7 +286,7 @@ FORMS: Mapping[tuple[str, str], Form] = {
 # Fields that do nothing where they are sent
 
 FIELDS = Fields(
-    {endpoint.name: endpoint.fields for endpoint in ENDPOINTS.values()},
+    {endpoint.name: endpoint.fields for endpoint in endpoints.ENDPOINTS.values()},
     nothing=(*Fields.NOTHING, "all", "auto", "general"),
 )
 

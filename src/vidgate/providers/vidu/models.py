@@ -22,9 +22,10 @@ and the pages of viduq4-preview), read 2026-11-20. What they leave open is taken
   for that endpoint by name.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 from vidgate.providers.base import Action, ActionCapabilities, ModelCapabilities
 from vidgate.providers.vidu.endpoints import (
@@ -52,18 +53,15 @@ __all__ = [
     "SPOKEN_CHARACTERS",
     "UPSCALE_TIER",
     "VIDEO_REFERENCE_MODEL",
+    "Family",
     "automatic_duration",
-    "default_duration_seconds",
-    "default_sound",
     "default_tier",
+    "family_of",
     "tiers_at",
 ]
 
-LABELS: Mapping[int, str] = {
-    360: "360p",
-    540: "540p",
-    720: "720p",
-    1080: "1080p",
+LABELS = {
+    **{side: f"{side}p" for side in (360, 540, 720, 1080)},
     1440: "2K",
     2160: "4K",
     4320: "8K",
@@ -85,8 +83,6 @@ SPOKEN_CHARACTERS = (4, 2000)
 UPSCALE_TIER = "1080p"
 """What upscaling makes when nothing is asked for."""
 
-_LONGEST_PROMPT = 5_000
-_LONGEST_Q4_PROMPT = 20_000
 _LONGEST_SHORT_PROMPT = 2_000
 
 _THREE_RATIOS = ("16:9", "9:16", "1:1")
@@ -103,6 +99,41 @@ _Q4 = ("540p", "720p", "1080p", "2K", "4K")
 _OLD = ("360p", "720p", "1080p")
 
 _Actions = Mapping[Action, ActionCapabilities]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """What the models of one generation have in common.
+
+    Attributes:
+        sound: Where they make sound.
+        has_sound: Whether they make it when `audio` is not sent.
+        off_peak_sound: What `audio` must be where `off_peak` is true, `None` for no rule.
+        tier: What is made when no resolution is asked for.
+        seconds: What is made when no duration is. The documentation prints the 5 beside some
+            models of each family and no other number beside the rest.
+        prompt: The longest, in characters.
+    """
+
+    sound: Collection[Action] = ()
+    has_sound: bool = False
+    off_peak_sound: bool | None = None
+    tier: str = "720p"
+    seconds: int = 5
+    prompt: int = 5_000
+
+
+_PICTURED = (Action.FIRST_FRAME, Action.REFERENCES)
+_EVERY = (*_PICTURED, Action.TEXT, Action.FIRST_LAST_FRAME)
+_FAMILIES: Mapping[str, Family] = {
+    "viduq4": Family(sound=_PICTURED, has_sound=True, prompt=20_000),
+    "viduq3": Family(sound=_EVERY, has_sound=True, off_peak_sound=True),
+    "viduq2": Family(sound=_PICTURED, off_peak_sound=False),
+    "viduq1": Family(off_peak_sound=False, tier="1080p"),
+    "vidu2.": Family(off_peak_sound=False, tier="360p", seconds=4),
+    "vidu1.": Family(tier="360p", seconds=4),
+}
+"""By the first six letters of a model."""
 
 
 def _seconds(first: int, last: int) -> tuple[int, ...]:
@@ -131,33 +162,26 @@ def _main(
     }
 
 
-_KEY_FRAMES = ActionCapabilities(
-    endpoint=MULTIFRAME.path,
+def _other(endpoint: Endpoint, **takes: Any) -> dict[Action, ActionCapabilities]:
+    """What is taken at another endpoint."""
+    return {endpoint.action: ActionCapabilities(endpoint=endpoint.path, **takes)}
+
+
+_FRAMES = (FIRST_FRAME, FIRST_LAST_FRAME)
+_LONGER = _other(
+    MULTIFRAME,
     # Of the whole video; how the frames share it is checked apart.
     durations=_seconds(KEY_FRAMES[0] * KEY_FRAME_SECONDS[0], 60),
     tiers=_FULL,
     images=(1 + KEY_FRAMES[0], 1 + KEY_FRAMES[1]),
     prompt_characters=_LONGEST_SHORT_PROMPT,
-)
-_EXTEND = ActionCapabilities(
-    endpoint=EXTEND.path,
+) | _other(
+    EXTEND,
     durations=_seconds(1, 7),
     tiers=_FULL,
     images=(0, 1),
     prompt_characters=_LONGEST_SHORT_PROMPT,
 )
-
-_SOUND: Mapping[str, frozenset[Action]] = {
-    "viduq4": frozenset({Action.FIRST_FRAME, Action.REFERENCES}),
-    "viduq3": frozenset(
-        {Action.TEXT, Action.FIRST_FRAME, Action.FIRST_LAST_FRAME, Action.REFERENCES}
-    ),
-    "viduq2": frozenset({Action.FIRST_FRAME, Action.REFERENCES}),
-}
-"""Where a family, by the first six letters of its models, makes sound."""
-
-_FRAMES = (FIRST_FRAME, FIRST_LAST_FRAME)
-_LONGER = {Action.KEY_FRAMES: _KEY_FRAMES, Action.EXTEND: _EXTEND}
 
 _ACTIONS: Mapping[str, _Actions] = {
     "viduq4-preview": _main(
@@ -197,31 +221,18 @@ _ACTIONS: Mapping[str, _Actions] = {
 }
 
 _WITHOUT_MODEL: Mapping[str, _Actions] = {
-    UPSCALE.model: {
-        Action.UPSCALE: ActionCapabilities(
-            endpoint=UPSCALE.path, tiers=(UPSCALE_TIER, "2K", "4K", "8K")
-        ),
-    },
-    LIP_SYNC.model: {
-        Action.LIP_SYNC: ActionCapabilities(
-            endpoint=LIP_SYNC.path,
-            images=(0, 1),
-            prompt_characters=SPOKEN_CHARACTERS[1],
-            sound=True,
-        ),
-    },
-    TEMPLATE.model: {
-        Action.EFFECT: ActionCapabilities(
-            endpoint=TEMPLATE.path,
-            ratios=_FIVE_RATIOS,
-            images=_TEMPLATE_PICTURES,
-            prompt_characters=_LONGEST_SHORT_PROMPT,
-            seed=True,
-        ),
-    },
-    STORY.model: {
-        Action.EFFECT: ActionCapabilities(endpoint=STORY.path, images=_TEMPLATE_PICTURES)
-    },
+    UPSCALE.model: _other(UPSCALE, tiers=(UPSCALE_TIER, "2K", "4K", "8K")),
+    LIP_SYNC.model: _other(
+        LIP_SYNC, images=(0, 1), prompt_characters=SPOKEN_CHARACTERS[1], sound=True
+    ),
+    TEMPLATE.model: _other(
+        TEMPLATE,
+        ratios=_FIVE_RATIOS,
+        images=_TEMPLATE_PICTURES,
+        prompt_characters=_LONGEST_SHORT_PROMPT,
+        seed=True,
+    ),
+    STORY.model: _other(STORY, images=_TEMPLATE_PICTURES),
 }
 """By the names that clients use."""
 
@@ -239,40 +250,34 @@ _USUAL = timedelta(minutes=3)
 
 def _complete(name: str, actions: _Actions) -> _Actions:
     """Add what follows from a model's family."""
-    family = name[: len("viduqN")]
-    longest = _LONGEST_Q4_PROMPT if family == "viduq4" else _LONGEST_PROMPT
+    family = _FAMILIES[name[:6]]
     return {
         action: replace(
             row,
-            prompt_characters=row.prompt_characters or longest,
-            sound=action in _SOUND.get(family, frozenset()),
+            prompt_characters=row.prompt_characters or family.prompt,
+            sound=action in family.sound,
         )
         for action, row in actions.items()
     }
 
 
-def _models() -> Mapping[str, ModelCapabilities]:
-    models = {
-        name: ModelCapabilities(
-            name=name,
-            actions=_complete(name, actions),
-            earliest=_EARLIEST,
-            usual=_USUAL,
-            link_lifetime=_LINK_LIFETIME,
-        )
-        for name, actions in _ACTIONS.items()
-    }
-    models |= {
-        name: ModelCapabilities(name=name, actions=actions, link_lifetime=_LINK_LIFETIME)
-        for name, actions in _WITHOUT_MODEL.items()
-    }
-    return models | {
-        name: replace(models[successor], name=name, successor=successor)
-        for name, successor in _RETIRED.items()
-    }
+def _model(name: str, successor: str | None = None) -> ModelCapabilities:
+    runs = successor or name
+    has_model = runs in _ACTIONS
+    return ModelCapabilities(
+        name=name,
+        actions=_complete(runs, _ACTIONS[runs]) if has_model else _WITHOUT_MODEL[runs],
+        successor=successor,
+        earliest=_EARLIEST if has_model else None,
+        usual=_USUAL if has_model else None,
+        link_lifetime=_LINK_LIFETIME,
+    )
 
 
-MODELS: Mapping[str, ModelCapabilities] = _models()
+MODELS: Mapping[str, ModelCapabilities] = {
+    **{name: _model(name) for name in (*_ACTIONS, *_WITHOUT_MODEL)},
+    **{name: _model(name, successor) for name, successor in _RETIRED.items()},
+}
 
 ANY_RATIO_SUBJECTS = frozenset({"viduq2", "viduq2-pro", "viduq3", "viduq3-turbo"})
 """Models that take any ratio when the pictures come as named subjects."""
@@ -286,37 +291,26 @@ _OLDEST_LONG_SECONDS = 8
 
 def tiers_at(model: str, action: ActionCapabilities, duration: float | None) -> tuple[str, ...]:
     """The resolutions a known model makes at a duration in seconds, `None` for its default."""
-    is_narrowed = model in OLDEST and duration == _OLDEST_LONG_SECONDS
-    return (OLDEST_LONG_TIER,) if is_narrowed else action.tiers
+    return (OLDEST_LONG_TIER,) if _is_narrowed(model, duration) else action.tiers
 
 
 def default_tier(model: str, duration: float | None) -> str | None:
     """What the vendor makes when no resolution is asked for; `None` for an unknown model."""
-    if model not in _ACTIONS:
-        return None
-    if model in OLDEST:
-        return OLDEST_LONG_TIER if duration == _OLDEST_LONG_SECONDS else "360p"
-    return "1080p" if model in {"viduq1", "viduq1-classic"} else "720p"
+    family = family_of(model)
+    if _is_narrowed(model, duration):
+        return OLDEST_LONG_TIER
+    return family.tier if family else None
 
 
-def default_duration_seconds(model: str) -> int | None:
-    """What the vendor makes when no duration is asked for; `None` for an unknown model.
+def _is_narrowed(model: str, duration: float | None) -> bool:
+    return model in OLDEST and duration == _OLDEST_LONG_SECONDS
 
-    The documentation prints the 5 beside some models of each family and no other number beside
-    the rest.
-    """
-    if model not in _ACTIONS:
-        return None
-    return 4 if model in OLDEST else 5
+
+def family_of(model: str) -> Family | None:
+    """What a model has in common with its kind; `None` for an unknown one."""
+    return _FAMILIES[model[:6]] if model in _ACTIONS else None
 
 
 def automatic_duration(model: str, action: Action) -> bool:
     """Whether a duration of 0 lets the service choose, rather than mean "not given"."""
     return model == "viduq2-pro" and action is Action.REFERENCES
-
-
-def default_sound(model: str) -> bool | None:
-    """Whether sound is made when `audio` is not sent; `None` for an unknown model."""
-    if model not in _ACTIONS:
-        return None
-    return model.startswith(("viduq3", "viduq4"))

@@ -22,29 +22,11 @@ from vidgate.providers.base import (
 from vidgate.providers.draft import Draft, refuse_zero, to_whole
 from vidgate.providers.fields import Length, is_given, to_number
 from vidgate.providers.sizes import SizeFit, exact_ratio, fit_size
+from vidgate.providers.vidu import endpoints, models
 from vidgate.providers.vidu.choosing import Choice, choose, model_to_permit
-from vidgate.providers.vidu.endpoints import (
-    LIP_SYNC,
-    MULTIFRAME,
-    REFERENCES,
-    TEXT,
-    UPSCALE,
-    Endpoint,
-)
+from vidgate.providers.vidu.endpoints import Endpoint
 from vidgate.providers.vidu.fields import FIELDS, idle_fields, judge, rename_subjects
 from vidgate.providers.vidu.media import check_weight, to_pictures, to_vendor_pictures
-from vidgate.providers.vidu.models import (
-    ANY_RATIO_SUBJECTS,
-    KEY_FRAME_SECONDS,
-    LABELS,
-    MODELS,
-    UPSCALE_TIER,
-    automatic_duration,
-    default_duration_seconds,
-    default_sound,
-    default_tier,
-    tiers_at,
-)
 from vidgate.providers.words import OURS, Meaning, Vocabulary
 
 __all__ = ["to_translation", "to_vocabulary"]
@@ -65,14 +47,14 @@ def to_translation(request: VideoRequest, *, map_retired_models: bool) -> Transl
     """
     choice = choose(request, request.metadata, map_retired_models=map_retired_models)
     endpoint, takes = choice.endpoint, choice.capabilities
-    if not automatic_duration(choice.model, endpoint.action):
+    if not models.automatic_duration(choice.model, endpoint.action):
         refuse_zero(request, takes.durations if takes else ())
     over = {name: value for name, value in request.metadata.items() if name not in OURS}
     draft = Draft(request, to_vendor_pictures(over, choice), choice.told)
     if not endpoint.model:
         draft.body["model"] = choice.model
     draft.size(_to_size(draft, choice), tier=endpoint.tier_field)
-    if endpoint is MULTIFRAME:
+    if endpoint is endpoints.MULTIFRAME:
         _write_frames(draft, choice)
     else:
         _write(draft, choice)
@@ -107,7 +89,7 @@ def _write(draft: Draft, choice: Choice) -> None:
         is_list = endpoint.picture_field == "images"
         draft.put("image", endpoint.picture_field, pictures if is_list else pictures[0])
     if _takes_prompt(draft.over, endpoint):
-        is_needed = takes is not None and endpoint in (TEXT, REFERENCES)
+        is_needed = takes is not None and endpoint in (endpoints.TEXT, endpoints.REFERENCES)
         if is_needed and "prompt" not in draft.over and not draft.request.prompt.strip():
             raise UnsupportedParameterError(
                 "prompt", f"The model {choice.told} needs a prompt for this kind of video."
@@ -120,7 +102,9 @@ def _write(draft: Draft, choice: Choice) -> None:
 
 
 def _takes_prompt(over: Mapping[str, Any], endpoint: Endpoint) -> bool:
-    if endpoint is LIP_SYNC:  # spoken; where there is a recording, it is that which speaks
+    if (
+        endpoint is endpoints.LIP_SYNC
+    ):  # spoken; where there is a recording, it is that which speaks
         return not over.get("audio_url") and not over.get("text")
     return bool(endpoint.prompt_field)
 
@@ -134,7 +118,7 @@ def _write_frames(draft: Draft, choice: Choice) -> None:
     has_settings = "image_settings" in draft.over
     if has_settings and "start_image" in draft.over:
         return
-    pictures = to_pictures(draft.request.images, MULTIFRAME, param=draft.name_of("image"))
+    pictures = to_pictures(draft.request.images, endpoints.MULTIFRAME, param=draft.name_of("image"))
     if pictures and "start_image" not in draft.over:
         draft.put("image", "start_image", pictures.pop(0))
     if not pictures or has_settings:
@@ -156,7 +140,7 @@ def _shares(draft: Draft, choice: Choice, count: int) -> list[int | float]:
     total = draft.request.duration_seconds
     if total is None:
         return []
-    shortest, longest = (seconds * count for seconds in KEY_FRAME_SECONDS)
+    shortest, longest = (seconds * count for seconds in models.KEY_FRAME_SECONDS)
     is_whole = total == int(total)
     if choice.capabilities is not None and not (is_whole and shortest <= total <= longest):
         raise UnsupportedParameterError(
@@ -190,13 +174,13 @@ def _to_size(draft: Draft, choice: Choice) -> SizeFit:
     has_pixels = request.width is not None
     if not endpoint.tier_field and not (ratios and ratio_free):
         return SizeFit(ignored=has_pixels or (request.aspect_ratio is not None and not ratios))
-    if over.get("subjects") and choice.model in ANY_RATIO_SUBJECTS:
+    if over.get("subjects") and choice.model in models.ANY_RATIO_SUBJECTS:
         ratios = _with_own_ratio(request, ratios)
     duration = to_number(over.get("duration", request.duration_seconds))
     tier_free = endpoint.tier_field and endpoint.tier_field not in over
     fit = fit_size(
         request,
-        tiers=tiers_at(choice.model, takes, duration) if tier_free else (),
+        tiers=models.tiers_at(choice.model, takes, duration) if tier_free else (),
         ratios=ratios if ratio_free else (),
         has_frame=not endpoint.has_ratio,
     )
@@ -214,7 +198,7 @@ def _verbatim_size(request: VideoRequest, *, has_ratio: bool) -> SizeFit:
     if request.width is None or request.height is None:
         return SizeFit(ratio=ratio, ignored=request.aspect_ratio is not None and not has_ratio)
     side = min(request.width, request.height)
-    return SizeFit(tier=LABELS.get(side, f"{side}p"), ratio=ratio)
+    return SizeFit(tier=models.LABELS.get(side, f"{side}p"), ratio=ratio)
 
 
 def _with_own_ratio(request: VideoRequest, ratios: tuple[str, ...]) -> tuple[str, ...]:
@@ -230,21 +214,26 @@ def _with_own_ratio(request: VideoRequest, ratios: tuple[str, ...]) -> tuple[str
 
 
 _LARGE_TIERS = frozenset({"2K", "4K", "8K"})
-_LONG = (MULTIFRAME, UPSCALE, LIP_SYNC)
+_LONG = (endpoints.MULTIFRAME, endpoints.UPSCALE, endpoints.LIP_SYNC)
 
-_LABEL_BY_FOLDED = {label.casefold(): label for label in LABELS.values()}
+_LABEL_BY_FOLDED = {label.casefold(): label for label in models.LABELS.values()}
 
 
 def _to_facts(model: str, endpoint: Endpoint, body: Mapping[str, Any]) -> RunFacts:
     """Read what will be run out of the body that is sent, `metadata` included."""
-    duration = _duration(model, endpoint, body)
-    resolution = UPSCALE_TIER if endpoint is UPSCALE else default_tier(model, duration)
+    family = models.family_of(model)
+    duration = _duration(model, endpoint, body, family.seconds if family else None)
+    resolution = (
+        models.UPSCALE_TIER
+        if endpoint is endpoints.UPSCALE
+        else models.default_tier(model, duration)
+    )
     asked = body.get(endpoint.tier_field or "resolution")
     if isinstance(asked, str) and asked.strip():
         resolution = _LABEL_BY_FOLDED.get(asked.strip().casefold(), asked.strip())
     elif is_given(asked):
         resolution = None
-    sound = body.get("audio", default_sound(model))
+    sound = body.get("audio", family.has_sound if family else None)
     return RunFacts(
         model=model,
         duration_seconds=duration,
@@ -256,20 +245,21 @@ def _to_facts(model: str, endpoint: Endpoint, body: Mapping[str, Any]) -> RunFac
     )
 
 
-def _duration(model: str, endpoint: Endpoint, body: Mapping[str, Any]) -> int | float | None:
-    if endpoint is MULTIFRAME:
-        return _frame_seconds(model, body.get("image_settings"))
+def _duration(
+    model: str, endpoint: Endpoint, body: Mapping[str, Any], default: int | None
+) -> int | float | None:
+    if endpoint is endpoints.MULTIFRAME:
+        return _frame_seconds(body.get("image_settings"), default)
     asked = body.get("duration")
-    if to_number(asked) == 0 and automatic_duration(model, endpoint.action):
+    if to_number(asked) == 0 and models.automatic_duration(model, endpoint.action):
         return None
-    return _seconds(asked, default_duration_seconds(model))
+    return _seconds(asked, default)
 
 
-def _frame_seconds(model: str, settings: Any) -> int | float | None:
+def _frame_seconds(settings: Any, default: int | None) -> int | float | None:
     """How long the ways between the frames of a multiframe video are together."""
     if not isinstance(settings, list) or not settings:
         return None
-    default = default_duration_seconds(model)
     asked = [one.get("duration") if isinstance(one, Mapping) else None for one in settings]
     lengths = [_seconds(one, default) for one in asked]
     known = [length for length in lengths if length is not None]
@@ -302,13 +292,15 @@ _VOCABULARY = Vocabulary(
         Meaning.SOUND: "audio",
         Meaning.WATERMARK: "watermark",
     },
-    values={Meaning.TIER: {label.lower(): label for label in LABELS.values()}},
+    values={Meaning.TIER: {label.lower(): label for label in models.LABELS.values()}},
     documented=FIELDS.documented,
     last_frame=("images", "model"),
     frame_action="first_last_frame",
 )
 _UNKNOWN_MODEL = replace(_VOCABULARY, passes=True)
-_UPSCALE = replace(_VOCABULARY, fields={**_VOCABULARY.fields, Meaning.TIER: UPSCALE.tier_field})
+_UPSCALE = replace(
+    _VOCABULARY, fields={**_VOCABULARY.fields, Meaning.TIER: endpoints.UPSCALE.tier_field}
+)
 
 
 def to_vocabulary(request: VideoRequest) -> Vocabulary:
@@ -317,6 +309,6 @@ def to_vocabulary(request: VideoRequest) -> Vocabulary:
     Raises:
         UnsupportedParameterError: Its `action` names nothing that exists.
     """
-    if request.vendor_format is None and model_to_permit(request) == UPSCALE.model:
+    if request.vendor_format is None and model_to_permit(request) == endpoints.UPSCALE.model:
         return _UPSCALE
-    return _VOCABULARY if request.model in MODELS else _UNKNOWN_MODEL
+    return _VOCABULARY if request.model in models.MODELS else _UNKNOWN_MODEL

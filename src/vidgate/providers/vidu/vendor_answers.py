@@ -6,7 +6,7 @@ from typing import Any
 
 from vidgate.models.tasks import TaskSnapshot, TaskStatus
 from vidgate.providers.draft import to_whole
-from vidgate.providers.vidu.endpoints import ENDPOINTS
+from vidgate.providers.vidu.endpoints import ENDPOINTS, FIRST_LAST_FRAME
 
 __all__ = ["to_native"]
 
@@ -28,8 +28,8 @@ _CODES: Mapping[str, str] = {
 _FAULT = "InternalServiceFailure"
 
 _TYPES: Mapping[str, str] = {
-    endpoint.model or endpoint.action.value: endpoint.native_type or endpoint.name
-    for endpoint in ENDPOINTS.values()
+    **{one.model or one.action.value: one.name for one in ENDPOINTS.values()},
+    FIRST_LAST_FRAME.action.value: "headtailimg2video",
 }
 """By the model where the endpoint has one of its own, else by the action."""
 
@@ -37,12 +37,13 @@ _TYPES: Mapping[str, str] = {
 def to_native(task: TaskSnapshot) -> dict[str, Any]:
     """Write it, with our ids for the vendor's."""
     payload = task.echo.get("payload")
+    action = str(task.details.get("action", ""))
     code = "" if task.error is None else _CODES.get(task.error.code, _FAULT)
     if task.status is TaskStatus.CANCELLED:
         code = _CODES["cancelled"]
     return {
         "id": task.public_id,
-        "type": _type(task),
+        "type": _TYPES.get(task.upstream_model or "") or _TYPES.get(action, action),
         "model": task.model,
         "state": _STATES[task.status],
         "err_code": code,
@@ -55,13 +56,6 @@ def to_native(task: TaskSnapshot) -> dict[str, Any]:
     }
 
 
-def _type(task: TaskSnapshot) -> str:
-    action = task.details.get("action", "")
-    if not isinstance(action, str):
-        return ""
-    return _TYPES.get(task.upstream_model or "") or _TYPES.get(action, action)
-
-
 def _credits(task: TaskSnapshot) -> int | float:
     costs = [
         Decimal(output.result.cost)
@@ -72,10 +66,6 @@ def _credits(task: TaskSnapshot) -> int | float:
     return int(total) if total == total.to_integral_value() else float(total)
 
 
-def _whole(number: float | None) -> float | None:
-    return None if number is None else to_whole(number)
-
-
 def _creations(task: TaskSnapshot) -> list[dict[str, Any]]:
     return [
         {
@@ -84,8 +74,8 @@ def _creations(task: TaskSnapshot) -> list[dict[str, Any]]:
             "cover_url": result.cover_url or "",
             "watermarked_url": result.watermarked_url or "",
             "video": {
-                "duration": _whole(result.duration_seconds),
-                "fps": _whole(result.fps),
+                "duration": result.duration_seconds and to_whole(result.duration_seconds),
+                "fps": result.fps and to_whole(result.fps),
                 "resolution": {"width": result.width, "height": result.height},
             },
         }
