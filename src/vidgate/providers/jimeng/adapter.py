@@ -1,8 +1,8 @@
 """The Jimeng adapter."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 from typing_extensions import override
@@ -12,6 +12,7 @@ from vidgate.models.channels import ChannelAccess
 from vidgate.models.outcomes import Outcome, Rejected, Submission, UpstreamRef
 from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import TaskSnapshot
+from vidgate.providers.answers import Answer
 from vidgate.providers.base import (
     Call,
     CallsBackUnsigned,
@@ -24,14 +25,15 @@ from vidgate.providers.base import (
     Translation,
 )
 from vidgate.providers.jimeng.answers import (
+    PROBE_BODY,
     Question,
     answer_of,
     read_cancel,
     read_kind,
     read_poll,
+    read_probe,
     read_submission,
 )
-from vidgate.providers.jimeng.channel_test import PROBE_BODY, read_probe
 from vidgate.providers.jimeng.fields import POLL_FIELD, to_vocabulary
 from vidgate.providers.jimeng.keys import KEYS, SYNC2ASYNC, calls_of
 from vidgate.providers.jimeng.models import CAPABILITIES, family_names
@@ -42,6 +44,8 @@ from vidgate.providers.pieces import to_json
 from vidgate.providers.words import translate_words
 
 __all__ = ["Jimeng"]
+
+T = TypeVar("T")
 
 _VERSION = "2022-08-31"
 
@@ -84,7 +88,7 @@ class Jimeng(Provider, Cancels, Tests, CallsBackUnsigned):
             body["callback_url"] = ids.callback_url
         question = Question(req_key=name, action=calls_of(name).poll, req_json=label)
         sent = _request(translation.endpoint, body, channel, now)
-        return Call(sent, lambda response: read_submission(answer_of(sent, response), question))
+        return _question(sent, lambda answer: read_submission(answer, question))
 
     @override
     def poll(
@@ -96,22 +100,26 @@ class Jimeng(Provider, Cancels, Tests, CallsBackUnsigned):
         if question.req_json:
             body[POLL_FIELD] = question.req_json
         sent = _request(question.action, body, channel, now)
-        return Call(sent, lambda response: {ref: read_poll(answer_of(sent, response), now)})
+        return _question(sent, lambda answer: {ref: read_poll(answer, now)})
 
     @override
     def cancel(self, ref: UpstreamRef, channel: ChannelAccess, now: datetime) -> Call[CancelAnswer]:
         body = {"req_key": read_kind(ref.kind).req_key, "task_id": ref.id}
         sent = _request(_CANCEL_ACTION, body, channel, now, version=_CANCEL_VERSION)
-        return Call(sent, lambda response: read_cancel(answer_of(sent, response)))
+        return _question(sent, read_cancel)
 
     @override
     def test(self, channel: ChannelAccess, now: datetime) -> Call[ProbeAnswer]:
         sent = _request(SYNC2ASYNC.poll, PROBE_BODY, channel, now)
-        return Call(sent, lambda response: read_probe(answer_of(sent, response)))
+        return _question(sent, read_probe)
 
     @override
     def native_answer(self, task: TaskSnapshot) -> dict[str, Any]:
         return to_native(task)
+
+
+def _question(sent: httpx.Request, read: Callable[[Answer], T]) -> Call[T]:
+    return Call(sent, lambda response: read(answer_of(sent, response)))
 
 
 def _request(

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -31,17 +31,13 @@ from vidgate.providers.answers import (
     to_url,
     without_video,
 )
-from vidgate.providers.base import CancelAnswer
+from vidgate.providers.base import CancelAnswer, ProbeAnswer
 from vidgate.providers.jimeng.keys import SYNC2ASYNC
 from vidgate.providers.jimeng.models import LINK_LIFETIME
 
 __all__ = [
-    "BAD_INPUT",
-    "INTERNAL",
-    "NOT_OPENED",
-    "NO_SUCH_ACTION",
+    "PROBE_BODY",
     "SUCCESS",
-    "TOO_MANY",
     "GatewayError",
     "Question",
     "ServiceReply",
@@ -49,6 +45,7 @@ __all__ = [
     "read_cancel",
     "read_kind",
     "read_poll",
+    "read_probe",
     "read_reply",
     "read_submission",
     "to_fault",
@@ -57,34 +54,34 @@ __all__ = [
 
 SUCCESS = 10000
 
-NOT_OPENED = frozenset({30403, 30404, 50400})
+_NOT_OPENED = frozenset({30403, 30404, 50400})
 """The account has not been given the key in the console."""
 
 _AMBIGUOUS = 50200
 """Something in what was sent is wrong: at a poll that may be the question, and not the job."""
 
-BAD_INPUT = frozenset({_AMBIGUOUS, 50215})
+_BAD_INPUT = frozenset({_AMBIGUOUS, 50215})
 
-TOO_MANY: Mapping[int, FaultKind] = {50429: FaultKind.RATE, 50430: FaultKind.CONCURRENCY}
+_TOO_MANY: Mapping[int, FaultKind] = {50429: FaultKind.RATE, 50430: FaultKind.CONCURRENCY}
 
-INTERNAL = frozenset({50500, 50501})
+_INTERNAL = frozenset({50500, 50501})
 
-NO_SUCH_ACTION = "InvalidActionOrVersion"
+_NO_SUCH_ACTION = "InvalidActionOrVersion"
 """Of a gateway that speaks this format and lacks what was asked for."""
 
-_COULD_NOT_ASK = {*TOO_MANY, *INTERNAL, *NOT_OPENED}
+_COULD_NOT_ASK = {*_TOO_MANY, *_INTERNAL, *_NOT_OPENED}
 """Codes that say nothing about the job that was polled.
 
 Source: https://www.volcengine.com/docs/85621/1777001, read 2026-11-20
 """
 
 _GATEWAY_CODES: Mapping[str, tuple[int, FaultKind | None]] = {
-    "MissingParameter": (100002, FaultKind.FAULT),
-    "MissingRequestInfo": (100004, FaultKind.FAULT),
     # A clock is wrong, ours or theirs: signing again at once would not help.
     "InvalidTimestamp": (100006, FaultKind.FAULT),
+    "MissingParameter": (100002, FaultKind.FAULT),
+    "MissingRequestInfo": (100004, FaultKind.FAULT),
     "ServiceNotFound": (100007, FaultKind.FAULT),
-    NO_SUCH_ACTION: (100008, FaultKind.FAULT),
+    _NO_SUCH_ACTION: (100008, FaultKind.FAULT),
     "InvalidAccessKey": (100009, FaultKind.CREDENTIAL),
     "SignatureDoesNotMatch": (100010, FaultKind.CREDENTIAL),
     "LackPolicy": (100012, FaultKind.CREDENTIAL),
@@ -135,13 +132,13 @@ _FAILED_INSIDE = re.compile(r"internal|timeout|timed out|unavailable|unknown", r
 _KINDS: Mapping[int, FaultKind] = {
     **dict.fromkeys(_MODERATION, FaultKind.CONTENT_POLICY),
     **dict.fromkeys(_MODERATION_BROKEN, FaultKind.FAULT),
-    **dict.fromkeys(BAD_INPUT, FaultKind.BAD_PARAMETER),
-    **dict.fromkeys(NOT_OPENED, FaultKind.MODEL_UNAVAILABLE),
-    **TOO_MANY,
+    **dict.fromkeys(_BAD_INPUT, FaultKind.BAD_PARAMETER),
+    **dict.fromkeys(_NOT_OPENED, FaultKind.MODEL_UNAVAILABLE),
+    **_TOO_MANY,
 }
 """Codes of the service after which no job exists, or the one that did has failed."""
 
-_BAD_INPUT = "Invalid Input Parameters"
+_BAD_SENTENCE = "Invalid Input Parameters"
 """How the service begins a sentence of which the rest tells more."""
 
 _ADVICE = re.compile(r"\bagain\b|retry|resubmit|重试|重新提交", re.IGNORECASE)
@@ -272,25 +269,18 @@ def _to_refusal(answer: Answer, req_key: str, reply: Reply) -> FaultKind | None:
     if isinstance(reply, GatewayError):
         if reply.word:
             return reply.kind
+        is_theirs = _FAILED_INSIDE.search(reply.code)
     else:
         kind = _service_refusal(req_key, reply)
-        if kind is not None:
+        if kind is not None or reply.code in _INTERNAL:
             return kind
-        if reply.code in INTERNAL:
-            return None
+        # One that nobody documents may be of a failure on their side: a job may exist.
+        is_theirs = reply.code // 100 in _SERVER_ERRORS or _FAILED_INSIDE.search(reply.message)
     if answer.status == httpx.codes.TOO_MANY_REQUESTS:
         return FaultKind.RATE
     response = answer.response
-    is_refusal = response.is_client_error or (response.is_success and not _is_theirs(reply))
+    is_refusal = response.is_client_error or (response.is_success and not is_theirs)
     return FaultKind.FAULT if is_refusal else None
-
-
-def _is_theirs(reply: Reply) -> bool:
-    """Whether a code that nobody documents may be of a failure on their side: a job may exist."""
-    if isinstance(reply, GatewayError):
-        return _FAILED_INSIDE.search(reply.code) is not None
-    is_server_error = reply.code // 100 in _SERVER_ERRORS
-    return is_server_error or _FAILED_INSIDE.search(reply.message) is not None
 
 
 def _service_refusal(req_key: str, reply: ServiceReply) -> FaultKind | None:
@@ -315,7 +305,7 @@ def to_fault(kind: FaultKind, reply: Reply, retry_after: float | None = None) ->
         safe_message = _with_sentence(_MODERATION[reply.code], sentence)
     if kind is FaultKind.BAD_PARAMETER:
         fields = _fields_in(reply.message)
-        sentence = sentence.removeprefix(_BAD_INPUT).lstrip(": ")
+        sentence = sentence.removeprefix(_BAD_SENTENCE).lstrip(": ")
         if fields:
             what = f"The provider refused the value of {', '.join(fields)}."
             safe_message = _with_sentence(what, "" if sentence in fields else sentence)
@@ -358,26 +348,15 @@ class Question:
 
 def write_kind(question: Question) -> str:
     """Write it as `UpstreamRef.kind`: the bare `req_key` where that says all, else JSON."""
-    more = {}
-    if question.action != SYNC2ASYNC.poll:
-        more["action"] = question.action
-    if question.req_json:
-        more["req_json"] = question.req_json
-    if not more and not question.req_key.startswith("{"):
-        return question.req_key
-    return json.dumps({"req_key": question.req_key, **more}, separators=(",", ":"))
+    usual = asdict(Question(req_key=""))
+    told = {n: one for n, one in asdict(question).items() if n == "req_key" or one != usual[n]}
+    is_bare = len(told) == 1 and not question.req_key.startswith("{")
+    return question.req_key if is_bare else json.dumps(told, separators=(",", ":"))
 
 
 def read_kind(kind: str) -> Question:
     """Read what `write_kind` wrote, or a bare `req_key`."""
-    if not kind.startswith("{"):
-        return Question(req_key=kind)
-    members = json.loads(kind)
-    return Question(
-        req_key=members["req_key"],
-        action=members.get("action", SYNC2ASYNC.poll),
-        req_json=members.get("req_json", ""),
-    )
+    return Question(**json.loads(kind)) if kind.startswith("{") else Question(req_key=kind)
 
 
 def read_submission(answer: Answer, question: Question) -> Submission | Rejected:
@@ -496,9 +475,86 @@ def read_cancel(answer: Answer) -> CancelAnswer:
         if reply.code == SUCCESS:
             word = reply.data.get("status")
             return _CANCEL_WORDS.get(word if isinstance(word, str) else "", CancelAnswer.ACCEPTED)
-        is_definite = reply.code in BAD_INPUT or answer.status == httpx.codes.BAD_REQUEST
+        is_definite = reply.code in _BAD_INPUT or answer.status == httpx.codes.BAD_REQUEST
         if is_definite and reply.code not in _COULD_NOT_ASK:
             return CancelAnswer.TOO_LATE
-    elif reply.word == NO_SUCH_ACTION:
+    elif reply.word == _NO_SUCH_ACTION:
         return CancelAnswer.TOO_LATE
     raise _unclear(answer, reply)
+
+
+# The channel's test
+
+PROBE_BODY = {"req_key": "jimeng_ti2v_v30_pro", "task_id": "1000000000000000000"}
+"""A question about a task that nobody has, of the key that is documented best."""
+
+_FAILED = "The provider itself failed; try again later"
+_UNREADABLE_SIGNATURE = (
+    "The provider cannot read the signature; check that the key is written as"
+    " ACCESS|SECRET and that no proxy changes the request"
+)
+_NO_SUCH_API = "What answers at the base URL does not know this API; check the channel's base URL"
+_NO_POLICY = (
+    "The key is right, but its user lacks the permission for Visual (cv); attach the policy to it"
+    " in the console's access control"
+)
+
+_GATEWAY_SENTENCES: Mapping[str, str] = {
+    "InvalidAccessKey": "The access key is unknown or disabled; copy it from the console again",
+    "SignatureDoesNotMatch": (
+        "The access key exists, but the secret key is not its own; copy it from the console again"
+    ),
+    "InvalidSecretToken": (
+        "The session token is wrong or has expired; give the channel a new temporary key"
+    ),
+    "InvalidTimestamp": (
+        "The clock of this machine is more than 15 minutes away from the provider's; set it"
+    ),
+    **dict.fromkeys(("MissingParameter", "MissingRequestInfo"), _UNREADABLE_SIGNATURE),
+    **dict.fromkeys(("InvalidAuthorization", "InvalidCredential"), _UNREADABLE_SIGNATURE),
+    **dict.fromkeys(("LackPolicy", "AccessDenied"), _NO_POLICY),
+    **dict.fromkeys(("ServiceNotFound", _NO_SUCH_ACTION), _NO_SUCH_API),
+    "FlowLimitExceeded": "The provider's flow limit is reached; try again in a minute",
+}
+
+
+def read_probe(answer: Answer) -> ProbeAnswer:
+    """Say in one sentence whether the channel works; never raises."""
+    try:
+        reply = read_reply(answer)
+    except ProviderProtocolError:
+        return ProbeAnswer.bad(_read_nobody(answer))
+    if isinstance(reply, ServiceReply):
+        return _probed(reply, answer.status)
+    if reply.word and reply.kind is None:
+        return ProbeAnswer.bad(f"{_FAILED} ({reply.code}).")
+    sentence = _GATEWAY_SENTENCES.get(reply.word, "The provider refused the call")
+    where = f": {answer.address}" if sentence == _NO_SUCH_API else ""
+    return ProbeAnswer.bad(f"{sentence}{where} ({reply.code}).")
+
+
+def _probed(reply: ServiceReply, status: int) -> ProbeAnswer:
+    if reply.code in _TOO_MANY:
+        return ProbeAnswer.good("The key is right; the account is at its limit at the moment.")
+    if reply.code in _INTERNAL or status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        return ProbeAnswer.bad(f"{_FAILED} ({reply.code}).")
+    if reply.code == SUCCESS or reply.code in _BAD_INPUT:
+        return ProbeAnswer.good("The key is right and the service answers.")
+    if reply.code in _NOT_OPENED:
+        # Whether the channel is meant for that model nobody knows here.
+        return ProbeAnswer.good(
+            f"The key is right; its account or user may not use {PROBE_BODY['req_key']}, which"
+            " was asked about: each model that the channel is to serve has to be opened in the"
+            f" console ({reply.code})."
+        )
+    return ProbeAnswer.bad(f"The provider refused the call ({reply.code}).")
+
+
+def _read_nobody(answer: Answer) -> str:
+    code = f"(HTTP {answer.status})."
+    if answer.status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        return f"{_FAILED} {code}"
+    if answer.status == httpx.codes.TOO_MANY_REQUESTS:
+        return f"{_GATEWAY_SENTENCES['FlowLimitExceeded']} {code}"
+    says = f"What answers at {answer.address} is not the provider's API;"
+    return f"{says} check the channel's base URL {code}"
