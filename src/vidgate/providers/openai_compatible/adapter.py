@@ -32,9 +32,10 @@ Where compatible servers differ, and what is done about it:
   vidgate's 502 (`upstream_error` with `x-should-retry: false`): then no job exists.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -49,7 +50,6 @@ from vidgate.models.outcomes import (
     VideoResult,
 )
 from vidgate.models.requests import VideoRequest
-from vidgate.models.tasks import FollowUp, TaskSnapshot
 from vidgate.providers.base import (
     Call,
     Capabilities,
@@ -61,13 +61,14 @@ from vidgate.providers.base import (
     Translation,
 )
 from vidgate.providers.keyed import Keyed
-from vidgate.providers.openai_compatible.answers import to_outcome, to_submission
+from vidgate.providers.openai_compatible.answers import (
+    to_outcome,
+    to_probe_answer,
+    to_submission,
+)
 from vidgate.providers.openai_compatible.bodies import to_content
-from vidgate.providers.openai_compatible.channel_test import MODELS, to_probe_answer
-from vidgate.providers.openai_compatible.faults import answer_of
-from vidgate.providers.openai_compatible.fields import VOCABULARY
 from vidgate.providers.openai_compatible.follow_ups import OBJECT_FIELDS, to_follow_up
-from vidgate.providers.openai_compatible.translation import VIDEOS, to_translation
+from vidgate.providers.openai_compatible.translation import VIDEOS, VOCABULARY, to_translation
 from vidgate.providers.openai_compatible.vendor_answers import to_native
 from vidgate.providers.words import translate_words
 
@@ -78,6 +79,8 @@ class OpenAICompatible(Keyed, FollowsUp, Tests, ServesContent):
     """Jobs at `/v1/videos` of whatever server the operator names."""
 
     name: ClassVar[str] = "openai_compatible"
+    speaker: ClassVar[str] = "The server"
+    key_form: ClassVar = re.compile(r"\bsk-[A-Za-z0-9_-]{8,}")
     whose_key: ClassVar[str] = (
         "The credential of an OpenAI-compatible server is the API key alone (sk-…)"
     )
@@ -89,13 +92,8 @@ class OpenAICompatible(Keyed, FollowsUp, Tests, ServesContent):
         object_fields=OBJECT_FIELDS,
     )
 
-    # Following up
-
-    @override
-    def follow_up(
-        self, kind: FollowUp, source: TaskSnapshot, request: VideoRequest
-    ) -> VideoRequest:
-        return to_follow_up(kind, source, request)
+    follow_up = staticmethod(to_follow_up)
+    native_answer = staticmethod(to_native)
 
     @override
     def translate(self, request: VideoRequest) -> Translation:
@@ -106,17 +104,10 @@ class OpenAICompatible(Keyed, FollowsUp, Tests, ServesContent):
         self, translation: Translation, channel: ChannelAccess, ids: SubmitIds, now: datetime
     ) -> Call[Submission | Rejected]:
         content_type, content = to_content(translation.body, ids.correlation)
-        sent = httpx.Request(
-            "POST",
-            _base(channel) + translation.endpoint,
-            headers={
-                **self.headers(channel),
-                "Content-Type": content_type,
-                "Idempotency-Key": ids.correlation,
-            },
-            content=content,
-        )
-        return Call(sent, lambda response: to_submission(answer_of(sent, response)))
+        own = {"Content-Type": content_type, "Idempotency-Key": ids.correlation}
+        url, headers = _base(channel) + translation.endpoint, {**self.headers(channel), **own}
+        sent = httpx.Request("POST", url, headers=headers, content=content)
+        return self.question(sent, to_submission)
 
     @override
     def poll(
@@ -124,12 +115,12 @@ class OpenAICompatible(Keyed, FollowsUp, Tests, ServesContent):
     ) -> Call[Mapping[UpstreamRef, Outcome]]:
         ref = refs[0]
         sent = httpx.Request("GET", _job_url(ref, channel), headers=self.headers(channel))
-        return Call(sent, lambda response: {ref: to_outcome(answer_of(sent, response), ref)})
+        return self.question(sent, lambda answer: {ref: to_outcome(answer, ref)})
 
     @override
     def test(self, channel: ChannelAccess, now: datetime) -> Call[ProbeAnswer]:
-        sent = httpx.Request("GET", _base(channel) + MODELS, headers=self.headers(channel))
-        return Call(sent, lambda response: to_probe_answer(answer_of(sent, response)))
+        sent = httpx.Request("GET", f"{_base(channel)}/models", headers=self.headers(channel))
+        return self.question(sent, to_probe_answer)
 
     @override
     def content(
@@ -139,16 +130,12 @@ class OpenAICompatible(Keyed, FollowsUp, Tests, ServesContent):
             # The URL was made from the channel's own; should it ever lead elsewhere, the key does
             # not.
             is_theirs = urlsplit(result.url)[:2] == urlsplit(channel.base_url)[:2]
-            headers = self.headers(channel) if is_theirs else {}
-            return httpx.Request("GET", result.url, headers={**headers, "Accept": "*/*"})
-        if ref is None:
+            url, headers = result.url, self.headers(channel) if is_theirs else {}
+        elif ref is None:
             return None
-        url = f"{_job_url(ref, channel)}/content"
-        return httpx.Request("GET", url, headers={**self.headers(channel), "Accept": "*/*"})
-
-    @override
-    def native_answer(self, task: TaskSnapshot) -> dict[str, Any]:
-        return to_native(task)
+        else:
+            url, headers = f"{_job_url(ref, channel)}/content", self.headers(channel)
+        return httpx.Request("GET", url, headers={**headers, "Accept": "*/*"})
 
 
 def _job_url(ref: UpstreamRef, channel: ChannelAccess) -> str:

@@ -1,7 +1,7 @@
 """From a compatible server's answers to jobs, and to the videos of finished ones."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -24,6 +24,8 @@ from vidgate.models.outcomes import (
 from vidgate.providers.answers import (
     MAY_EXIST,
     Answer,
+    by_code,
+    probe_sentence,
     to_id,
     to_measure,
     to_pixels,
@@ -32,6 +34,7 @@ from vidgate.providers.answers import (
     to_time,
     to_url,
 )
+from vidgate.providers.base import ProbeAnswer
 from vidgate.providers.openai_compatible.faults import (
     JOB_ID,
     ErrorBody,
@@ -45,27 +48,25 @@ from vidgate.providers.openai_compatible.faults import (
 )
 from vidgate.providers.openai_compatible.follow_ups import is_follow_up
 
-__all__ = ["to_outcome", "to_submission"]
+__all__ = ["to_outcome", "to_probe_answer", "to_submission"]
 
 T = TypeVar("T")
 
-_WAITING = frozenset(
-    {
-        *("queued", "queueing", "queuing", "in_queue", "pending", "submitted", "accepted"),
-        *("created", "not_start", "not_started", "waiting", "scheduled", "preparing"),
-    }
+_WAITING = (
+    *("queued", "queueing", "queuing", "in_queue", "pending", "submitted", "accepted"),
+    *("created", "not_start", "not_started", "waiting", "scheduled", "preparing"),
 )
-_WORKING = frozenset(
-    {"in_progress", "processing", "running", "generating", "started", "rendering", "working"}
+_WORKING = ("in_progress", "processing", "running", "generating", "started", "rendering", "working")
+_DONE = ("completed", "complete", "succeeded", "success", "succeed", "finished", "done")
+_FAILED = ("failed", "failure")
+_ENDED = by_code(
+    {"cancelled canceled": FaultKind.CANCELLED, "expired timeout timed_out": FaultKind.EXPIRED}
 )
-_DONE = frozenset({"completed", "complete", "succeeded", "success", "succeed", "finished", "done"})
-_FAILED = frozenset({"failed", "failure"})
-_ENDED: Mapping[str, FaultKind] = {
-    "cancelled": FaultKind.CANCELLED,
-    "canceled": FaultKind.CANCELLED,
-    "expired": FaultKind.EXPIRED,
-    "timeout": FaultKind.EXPIRED,
-    "timed_out": FaultKind.EXPIRED,
+_MEANINGS: Mapping[str, str] = {
+    **dict.fromkeys((*_WAITING, *_WORKING), "pending"),
+    **dict.fromkeys(_DONE, "done"),
+    # A gateway without a word for a cancelled or an expired job says that it failed.
+    **dict.fromkeys((*_FAILED, *_ENDED), "failed"),
 }
 
 _ENVELOPE_WORDS = frozenset({"success", "ok"})
@@ -73,9 +74,6 @@ _ENVELOPE_WORDS = frozenset({"success", "ok"})
 
 _CERTAIN_WITHOUT_WORDS = frozenset({401, 403, 404, 405, 413, 414, 415, 429, 431})
 """Also as the HTML page of a proxy these are given before anything is passed on."""
-
-
-_NO_WORDS = ErrorBody(code="", words=(), message="")
 
 _URLS = ("url", "video_url", "result_url", "output_url", "download_url")
 _PLACES = ("output", "outputs", "result", "results", "video", "videos", "content", "metadata")
@@ -114,7 +112,9 @@ def to_submission(answer: Answer) -> Submission | Rejected:
     follows = is_follow_up(answer.sent.url.path)
     read = to_follow_up_fault if follows else to_fault
     told = error.told if error is not None else ""
-    if follows and error is not None and _is_about_the_video(answer, told):
+    # A conflict with the video's state, and not with another call of ours.
+    is_conflict = answer.status == httpx.codes.CONFLICT and "in progress" not in told
+    if follows and error is not None and is_conflict and "idempoten" not in told:
         return Rejected(read(error, answer))
     # Our key was used for other words: an earlier submit of ours arrived, and may run.
     has_met_our_key = answer.status == httpx.codes.UNPROCESSABLE_ENTITY and "idempoten" in told
@@ -122,25 +122,18 @@ def to_submission(answer: Answer) -> Submission | Rejected:
         if error is not None:
             return Rejected(read(error, answer))
         if answer.status in _CERTAIN_WITHOUT_WORDS:
-            return Rejected(read(_NO_WORDS, answer))
+            return Rejected(read(ErrorBody(), answer))
     if response.is_server_error and error and is_refused_for_certain(error, answer):
         return Rejected(to_fault(error, answer))
     raise answer.unclear("no certain refusal")
 
 
-def _is_about_the_video(answer: Answer, told: str) -> bool:
-    """Whether a conflict is one with the video's state, and not with another call of ours."""
-    is_about_a_call = "idempoten" in told or "in progress" in told
-    return answer.status == httpx.codes.CONFLICT and not is_about_a_call
-
-
 def _accepted(answer: Answer, error: ErrorBody | None) -> Submission | Rejected:
-    body = answer.body
-    found = _submitted_id(body) if body is not None else None
-    if found is not None:
+    body = answer.body or {}
+    if (found := _submitted_id(body)) is not None:
         # A job that is "failed" from the start exists all the same, and the poll says why.
         return Submission(ref=UpstreamRef(found))
-    if body is not None and error is not None and is_refusal(error, body):
+    if error is not None and is_refusal(error, body):
         return Rejected(to_fault(error, answer))
     raise answer.unclear("a success without an id")
 
@@ -168,8 +161,9 @@ def to_outcome(answer: Answer, ref: UpstreamRef) -> Outcome:
     """
     body = answer.body
     is_success = answer.response.is_success
-    if is_success and body is not None and any(_status_words(body)):
-        return _by_status(answer, body, ref)
+    words = list(_status_words(body or {}))
+    if is_success and body is not None and words:
+        return _by_status(answer, body, ref, words)
     error = read_error(answer, body)
     if error is not None and says_no_such_job(error, answer):
         code = error.code or "not_found"
@@ -180,17 +174,18 @@ def to_outcome(answer: Answer, ref: UpstreamRef) -> Outcome:
     raise answer.unclear("no job")
 
 
-def _by_status(answer: Answer, body: Mapping[str, Any], ref: UpstreamRef) -> Outcome:
-    words = list(_status_words(body))
+def _by_status(
+    answer: Answer, body: Mapping[str, Any], ref: UpstreamRef, words: Sequence[str]
+) -> Outcome:
     word = words[-1]
     # An envelope's own word is about the call; any other pair must mean the same.
-    outer = words[0]
-    if outer not in _ENVELOPE_WORDS and _meaning(outer) != _meaning(word):
+    outer, meaning = words[0], _MEANINGS.get(word)
+    if outer not in _ENVELOPE_WORDS and _MEANINGS.get(outer, outer) != (meaning or word):
         return Unreadable("The answer has two statuses that contradict each other.")
-    if word in _WAITING or word in _WORKING:
+    if meaning == "pending":
         progress = _first(to_progress, reversed(_layers(body)), "progress")
         return Pending(started=word in _WORKING, progress=progress)
-    if word in _DONE or word in _FAILED or word in _ENDED:
+    if meaning is not None:
         return _ended(answer, body, word, ref)
     return Unreadable(f"The status {answer.words(word, limit=60)!r} is unknown.", is_new_word=True)
 
@@ -217,15 +212,6 @@ def _status_words(body: Mapping[str, Any]) -> Iterator[str]:
                 break
 
 
-def _meaning(word: str) -> str:
-    if word in _WAITING or word in _WORKING:
-        return "pending"
-    if word in _DONE:
-        return "done"
-    # A gateway without a word for a cancelled or an expired job says that it failed.
-    return "failed" if word in _FAILED or word in _ENDED else word
-
-
 def _fault(answer: Answer, body: Mapping[str, Any], word: str) -> Fault:
     if word in _ENDED:
         return Fault(_ENDED[word], code=word, message=word)
@@ -234,7 +220,7 @@ def _fault(answer: Answer, body: Mapping[str, Any], word: str) -> Fault:
             return to_job_fault(read_error(answer, {"error": layer["error"]}), word)
     reasons = (layer.get("fail_reason") for layer in _layers(body))
     message = next((text for reason in reasons if (text := answer.words(reason))), "")
-    return to_job_fault(ErrorBody(code=word, words=(), message=message), word)
+    return to_job_fault(ErrorBody(code=word, message=message), word)
 
 
 # The video
@@ -251,7 +237,7 @@ def _result(answer: Answer, body: Mapping[str, Any]) -> VideoResult:
     return VideoResult(
         url=f"{answer.sent.url}/content" if url is None or is_protected else url,
         protected=is_protected,
-        cover_url=_first(lambda value: _to_url(answer, value), parts, *_COVERS),
+        cover_url=_first(lambda value: to_url(value, str(answer.sent.url)), parts, *_COVERS),
         expires_at=_first(to_time, parts, "expires_at"),
         duration_seconds=_first(to_measure, parts, "duration")
         or _first(to_measure, parts, "seconds"),
@@ -273,11 +259,7 @@ def _first(
 def _find_url(answer: Answer, body: Mapping[str, Any]) -> str | None:
     """The first URL of a video in an answer, made absolute, or `None`."""
     values = (value for layer in _layers(body) for value in _candidates(layer, 0))
-    return next((url for value in values if (url := _to_url(answer, value))), None)
-
-
-def _to_url(answer: Answer, value: Any) -> str | None:
-    return to_url(value, str(answer.sent.url))
+    return next((url for value in values if (url := to_url(value, str(answer.sent.url)))), None)
 
 
 def _candidates(value: Any, depth: int) -> Iterator[Any]:
@@ -329,3 +311,31 @@ def _is_content(answer: Answer, url: str) -> bool:
         and "/videos/" in theirs.path
         and not theirs.query
     )
+
+
+# The channel's test
+
+_NO_LIST = frozenset({404, 405, 501})
+
+
+def to_probe_answer(answer: Answer) -> ProbeAnswer:
+    """Say what the question for models tells of a channel."""
+    body, status, where = answer.body, answer.status, answer.address
+    if body is None:
+        return ProbeAnswer.bad(
+            f"{where} answers {status}, and not with JSON; check the base URL: its path, or /v1 "
+            "where it has none, is the server's whole prefix."
+        )
+    if answer.response.is_success:
+        models = body.get("data")
+        if not isinstance(models, list):
+            return ProbeAnswer.bad(f"{where} answers, but not as an OpenAI-compatible server does.")
+        return ProbeAnswer.good(f"The key is right; {len(models)} models listed.")
+    if status in _NO_LIST:
+        return ProbeAnswer.good(
+            "The server answers but lists no models, so that the key could not be checked; the "
+            f"first video will tell. {where} answers {status}: check the base URL."
+        )
+    error = read_error(answer, body)
+    kind = to_fault(error, answer).kind if error else None
+    return ProbeAnswer.bad(probe_sentence(answer, kind))

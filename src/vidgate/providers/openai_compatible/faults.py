@@ -19,7 +19,7 @@ from vidgate.providers.answers import (
     MAY_EXIST,
     NO_SUCH_PLACE,
     Answer,
-    secret_of,
+    by_code,
     to_id,
     to_safe_sentence,
 )
@@ -27,7 +27,6 @@ from vidgate.providers.answers import (
 __all__ = [
     "JOB_ID",
     "ErrorBody",
-    "answer_of",
     "is_refusal",
     "is_refused_for_certain",
     "read_error",
@@ -37,47 +36,36 @@ __all__ = [
     "to_job_fault",
 ]
 
-_KINDS: Mapping[FaultKind, tuple[str, ...]] = {
-    FaultKind.BAD_PARAMETER: (
-        *("invalid_value", "invalid_parameter", "unsupported_parameter", "missing_parameter"),
-        *("missing_required_parameter", "unknown_parameter", "invalid_type", "invalid_json"),
-        *("invalid_request", "invalid_image", "invalid_image_format", "invalid_seconds"),
-        *("invalid_size", "bad_request_body", "request_too_large", "image_parse_error"),
-    ),
-    FaultKind.CONTENT_POLICY: (
-        *("content_policy_violation", "content_policy", "content_filter", "moderation_blocked"),
-        *("sensitive_words_detected", "prompt_blocked", "safety_violation", "content_violation"),
-        *("input_moderation", "output_moderation", "content_moderation"),
-    ),
-    FaultKind.MODEL_UNAVAILABLE: (
-        *("model_not_found", "model_not_available", "model_unavailable", "unsupported_model"),
-        *("model_not_allowed", "model_price_error", "no_channel", "no_available_channel"),
-        *("get_channel_failed", "upstream_model_unavailable", "key_model_access_denied"),
-        *("team_model_access_denied", "user_model_access_denied", "modelnotfound"),
-        *("model_not_exist", "model_not_exists", "model_does_not_exist", "unknown_model"),
-        *("invalid_model", "model_not_supported", "modelnotopen", "modelunavailable"),
-    ),
-    FaultKind.CREDENTIAL: (
-        *("invalid_api_key", "invalid_token", "token_expired", "expired_key"),
-        *("account_deactivated", "authentication_error", "token_not_found_in_db", "auth_error"),
-    ),
-    FaultKind.BALANCE: (
-        *("insufficient_quota", "insufficient_user_quota", "insufficient_balance"),
-        *("insufficient_credits", "quota_not_enough", "pre_consume_token_quota_failed"),
-        *("billing_hard_limit_reached", "billing_not_active", "budget_exceeded"),
-    ),
-    FaultKind.CONCURRENCY: (
-        *("concurrency_limit_exceeded", "concurrent_limit_exceeded", "too_many_concurrent_tasks"),
-        *("concurrency_exceeded", "too_many_tasks"),
-    ),
-    FaultKind.RATE: (
-        *("rate_limit_exceeded", "too_many_requests", "rate_limit_error", "throttling_error"),
-        *("overloaded", "storage_unavailable"),
-    ),
-    FaultKind.EXPIRED: ("expired", "task_expired", "upstream_task_expired"),
-    FaultKind.CANCELLED: ("cancelled", "canceled"),
-}
-_BY_WORD = {word: kind for kind, words in _KINDS.items() for word in words}
+_BY_WORD = by_code(
+    {
+        # About the request.
+        "invalid_value invalid_parameter unsupported_parameter missing_parameter bad_request_body "
+        "missing_required_parameter unknown_parameter invalid_type invalid_json invalid_request "
+        "invalid_image invalid_image_format invalid_seconds invalid_size request_too_large "
+        "image_parse_error": FaultKind.BAD_PARAMETER,
+        "content_policy_violation content_policy content_filter moderation_blocked "
+        "sensitive_words_detected prompt_blocked safety_violation content_violation "
+        "input_moderation output_moderation content_moderation": FaultKind.CONTENT_POLICY,
+        # About the channel.
+        "model_not_found model_not_available model_unavailable unsupported_model model_not_allowed "
+        "model_price_error no_channel no_available_channel get_channel_failed unknown_model "
+        "upstream_model_unavailable key_model_access_denied team_model_access_denied invalid_model "
+        "user_model_access_denied modelnotfound model_not_exist model_not_exists modelunavailable "
+        "model_does_not_exist model_not_supported modelnotopen": FaultKind.MODEL_UNAVAILABLE,
+        "invalid_api_key invalid_token token_expired expired_key account_deactivated "
+        "authentication_error token_not_found_in_db auth_error": FaultKind.CREDENTIAL,
+        "insufficient_quota insufficient_user_quota insufficient_balance insufficient_credits "
+        "quota_not_enough pre_consume_token_quota_failed billing_hard_limit_reached "
+        "billing_not_active budget_exceeded": FaultKind.BALANCE,
+        "concurrency_limit_exceeded concurrent_limit_exceeded too_many_concurrent_tasks "
+        "concurrency_exceeded too_many_tasks": FaultKind.CONCURRENCY,
+        "rate_limit_exceeded too_many_requests rate_limit_error throttling_error overloaded "
+        "storage_unavailable": FaultKind.RATE,
+        # About a job.
+        "expired task_expired upstream_task_expired": FaultKind.EXPIRED,
+        "cancelled canceled": FaultKind.CANCELLED,
+    }
+)
 
 _FAILED_INSIDE = frozenset(
     {
@@ -95,9 +83,7 @@ _DEEPEST = 6
 
 _NOTHING_LIKE_IT = "The provider has nothing that can do this with the video."
 _SENTENCES: Mapping[int, str] = {
-    400: _NOTHING_LIKE_IT,
-    404: _NOTHING_LIKE_IT,
-    405: _NOTHING_LIKE_IT,
+    **dict.fromkeys((400, 404, 405), _NOTHING_LIKE_IT),
     409: "The provider cannot do this with the video as it is.",
 }
 """What a client reads about a refused follow-up where the server gives no sentence."""
@@ -130,7 +116,6 @@ _PATH = re.compile(r"\S*/\S+")
 
 _SUCCESS = frozenset({"", "0", "200", "success", "ok"})
 _PARAM = re.compile(r"[a-z][a-z0-9_]{0,39}")
-_KEY = re.compile(r"\bsk-[A-Za-z0-9_-]{8,}")
 
 JOB_ID = re.compile(r"(?!\.+$)[!-~]{1,512}")
 """LiteLLM's are long, with base64 in them; they are escaped in a path, which dots are not."""
@@ -140,19 +125,16 @@ _TURNS: Mapping[FaultKind, tuple[str, ...]] = {
         r"content[ _-]?(?:policy|filter|violation|moderation)",
         r"\bmoderation\b",
         r"safety (?:system|policy|violation|filter)",
-        r"sensitive (?:word|content)",
-        r"prohibited content",
-        *("敏感", "违规", "审核"),
+        *("sensitive (?:word|content)", "prohibited content", "敏感", "违规", "审核"),
     ),
     FaultKind.BALANCE: (
         r"(?:insufficient|not enough) (?:\w+ )?(?:balance|quota|credits?|funds)",
-        r"(?:balance|quota|credits?) (?:is |are )?(?:not enough|insufficient)",
-        r"(?:balance|quota|credits?) (?:is |are )?(?:exceeded|exhausted)",
+        r"(?:balance|quota|credits?) (?:is |are )?(?:not enough|insufficient|exceeded|exhausted)",
         *("余额不足", "额度不足", "欠费"),
     ),
     FaultKind.CONCURRENCY: (
         r"concurren\w+ (?:limit|exceeded)",
-        r"too many (?:concurrent|running|parallel)",
+        "too many (?:concurrent|running|parallel)",
         "并发",
     ),
     FaultKind.RATE: (r"rate[ _-]?limit", r"too many requests", r"throttl", "频繁"),
@@ -160,8 +142,7 @@ _TURNS: Mapping[FaultKind, tuple[str, ...]] = {
         r"(?:invalid|incorrect|wrong|expired|missing) (?:api[ _-]?key|access token|credential)",
         r"(?:api[ _-]?key|access token|credentials?) (?:is |are )?(?:invalid|incorrect|wrong)",
         r"(?:api[ _-]?key|access token|credentials?) (?:is |are )?(?:expired|not valid|missing)",
-        r"\bunauthorized\b",
-        "令牌",
+        *(r"\bunauthorized\b", "令牌"),
     ),
 }
 _PATTERNS = {kind: re.compile("|".join(turns), re.IGNORECASE) for kind, turns in _TURNS.items()}
@@ -182,27 +163,22 @@ class ErrorBody:
         sentence: The message where a client may read it, else empty.
     """
 
-    code: str
-    words: tuple[str, ...]
-    message: str
+    code: str = ""
+    words: tuple[str, ...] = ()
+    message: str = ""
     param: str = ""
     type: str = ""
     sentence: str = ""
 
     @property
-    def is_known(self) -> bool:
-        """Whether it has a word that we know."""
-        return any(word in _BY_WORD for word in self.words)
+    def kind(self) -> FaultKind | None:
+        """What the first of its words means that we know."""
+        return next((_BY_WORD[word] for word in self.words if word in _BY_WORD), None)
 
     @property
     def told(self) -> str:
         """All that it says, in lower case."""
         return " ".join((*self.words, self.message)).lower()
-
-
-def answer_of(sent: httpx.Request, response: httpx.Response) -> Answer:
-    """An answer of a server's, which knows the channel's key and whatever looks like one."""
-    return Answer("The server", sent, response, (secret_of(sent),), _KEY)
 
 
 def read_error(answer: Answer, body: Mapping[str, Any] | None) -> ErrorBody | None:
@@ -222,7 +198,11 @@ def read_error(answer: Answer, body: Mapping[str, Any] | None) -> ErrorBody | No
         code = ""
     type_ = answer.words(error.get("type"), limit=100)
     param = error.get("param")
-    message = _message(answer, error)
+    detail = error.get("detail")
+    if isinstance(detail, list) and detail and isinstance(detail[0], Mapping):
+        detail = detail[0].get("msg")
+    texts = (answer.words(text) for text in (error.get("message"), error.get("msg"), detail))
+    message = next(filter(None, texts), "")
     if not code and not message:
         return None
     return ErrorBody(
@@ -233,14 +213,6 @@ def read_error(answer: Answer, body: Mapping[str, Any] | None) -> ErrorBody | No
         type=type_,
         sentence=to_safe_sentence(error.get("message"), *answer.secrets, answer.sent.url.host),
     )
-
-
-def _message(answer: Answer, error: Mapping[str, Any]) -> str:
-    detail = error.get("detail")
-    if isinstance(detail, list) and detail and isinstance(detail[0], Mapping):
-        detail = detail[0].get("msg")
-    texts = (error.get("message"), error.get("msg"), detail)
-    return next((text for value in texts if (text := answer.words(value))), "")
 
 
 def is_refused_for_certain(error: ErrorBody, answer: Answer) -> bool:
@@ -259,7 +231,7 @@ def says_no_such_job(error: ErrorBody, answer: Answer) -> bool:
     if words & _NO_SUCH_JOB:
         says_no = answer.status in {httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND}
         return says_no or answer.response.is_success
-    if answer.status != httpx.codes.NOT_FOUND or error.is_known:
+    if answer.status != httpx.codes.NOT_FOUND or error.kind is not None:
         return False
     # The words of a path are no sentence about a job.
     text = _PATH.sub("", error.message)
@@ -270,7 +242,7 @@ def is_refusal(error: ErrorBody, body: Mapping[str, Any]) -> bool:
     """Whether a success without an id says explicitly that no job exists."""
     if _names_a_job(body) or "idempoten" in error.message.lower() or not _is_explicit(body):
         return False
-    if error.is_known:
+    if error.kind is not None:
         return True
     status = _told_status(error)
     is_theirs = status >= httpx.codes.INTERNAL_SERVER_ERROR or status in MAY_EXIST
@@ -323,15 +295,17 @@ def to_fault(error: ErrorBody, answer: Answer) -> Fault:
     An error inside a success means the same as one with the status it states.
     """
     status = _told_status(error) if answer.response.is_success else answer.status
-    if status in NO_SUCH_PLACE and not error.is_known:
+    if status in NO_SUCH_PLACE and error.kind is None:
         if error.param == "model":
             return _fault(error, FaultKind.MODEL_UNAVAILABLE, f"HTTP_{status}", None)
         return answer.not_the_api(error.code)
     otherwise = FaultKind.FAULT if answer.response.is_server_error else FaultKind.BAD_PARAMETER
     otherwise = KIND_OF_STATUS.get(status, otherwise)
     if status == httpx.codes.BAD_REQUEST:
-        otherwise = _kind_by_text(error.message) or otherwise
-    kind = _kind(error, otherwise)
+        text = _QUOTED.sub("", error.message)
+        found = (kind for kind, pattern in _PATTERNS.items() if pattern.search(text))
+        otherwise = next(found, otherwise)
+    kind = error.kind or otherwise
     if status == httpx.codes.BAD_GATEWAY and kind.remedy is Remedy.RETRY_HERE:
         # A gateway remembers its answer by our key: the same submit gets the same one again.
         kind = FaultKind.FAULT
@@ -347,7 +321,7 @@ def to_follow_up_fault(error: ErrorBody, answer: Answer) -> Fault:
     status = answer.status
     # The server has made that video, so it is the endpoint alone that it lacks.
     is_lacking = status in NO_SUCH_PLACE
-    kind = _kind(error, FaultKind.MODEL_UNAVAILABLE if is_lacking else fault.kind)
+    kind = error.kind or (FaultKind.MODEL_UNAVAILABLE if is_lacking else fault.kind)
     if status not in _SENTENCES or kind not in _ABOUT_THE_VIDEO:
         return fault
     sentence = _SENTENCES[status]
@@ -365,28 +339,11 @@ def to_follow_up_fault(error: ErrorBody, answer: Answer) -> Fault:
 
 def to_job_fault(error: ErrorBody | None, word: str) -> Fault:
     """Tell why a job failed. An unknown reason is the server's failure."""
-    if error is None:
-        error = ErrorBody(code=word, words=(), message="")
-    return _fault(error, _kind(error, FaultKind.FAULT), word, None)
-
-
-def _kind(error: ErrorBody, otherwise: FaultKind) -> FaultKind:
-    return next((_BY_WORD[word] for word in error.words if word in _BY_WORD), otherwise)
+    error = error or ErrorBody(code=word)
+    return _fault(error, error.kind or FaultKind.FAULT, word, None)
 
 
 def _fault(error: ErrorBody, kind: FaultKind, code: str, retry_after: float | None) -> Fault:
     param = error.param if kind is FaultKind.BAD_PARAMETER else ""
-    return Fault(
-        kind=kind,
-        code=error.code or code,
-        message=error.message,
-        safe_message=f"The provider refused the value of {param}." if param else "",
-        retry_after_seconds=retry_after,
-        param=param,
-    )
-
-
-def _kind_by_text(message: str) -> FaultKind | None:
-    """Tell what a server's sentence means; `None` where nobody can tell."""
-    text = _QUOTED.sub("", message)
-    return next((kind for kind, pattern in _PATTERNS.items() if pattern.search(text)), None)
+    says = f"The provider refused the value of {param}." if param else ""
+    return Fault(kind, error.code or code, error.message, says, retry_after, param)

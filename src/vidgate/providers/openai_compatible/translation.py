@@ -1,4 +1,9 @@
-"""From our request to the body of `POST /v1/videos`."""
+"""From our request to the body of `POST /v1/videos`.
+
+A server is nobody in particular: it is asked to judge nearly all. Every word goes on as it came,
+for whoever is behind it; that its format does not have it is told. Source: OpenAI's SDK for Python,
+2.x, and new-api's documentation, read 2026-11-20.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -6,18 +11,18 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import Image, VideoRequest
 from vidgate.providers.base import LONG_PACE, OFF_PEAK_PACE, RunFacts, Translation
 from vidgate.providers.draft import Draft, refuse_zero, to_whole
-from vidgate.providers.fields import to_number
+from vidgate.providers.fields import fold, refuse_misspelled, to_number
 from vidgate.providers.openai_compatible.bodies import INPUT_REFERENCE, METADATA
-from vidgate.providers.openai_compatible.fields import SOUNDS, check_vendor_fields, flattened
 from vidgate.providers.openai_compatible.follow_ups import take_source
 from vidgate.providers.pictures import to_data_uri
 from vidgate.providers.sizes import read_tier
-from vidgate.providers.words import read_switch
+from vidgate.providers.words import Meaning, Vocabulary, read_switch
 
-__all__ = ["VIDEOS", "to_translation"]
+__all__ = ["VIDEOS", "VOCABULARY", "to_translation"]
 
 VIDEOS = "/videos"
 
@@ -32,6 +37,32 @@ tasks wait. The SDK asks every second by default; that is more than a gateway ne
 _OFF_PEAK_PACE = replace(OFF_PEAK_PACE, deadline=timedelta(hours=50))
 """Where a vendor field asks a vidgate for Vidu's slow queue, which follows it for 49 h."""
 
+VOCABULARY = Vocabulary(
+    # A size that is a tier has no other field; a shape has the name that all vendors use.
+    fields={Meaning.TIER: "resolution", Meaning.RATIO: "aspect_ratio"},
+    passes=True,
+    documented=frozenset(
+        {
+            *("prompt", "seconds", "size", "input_reference", "video"),
+            *("duration", "fps", "height", "width", "image", "images", "metadata"),
+            *("n", "response_format", "seed", "user"),
+        }
+    ),
+)
+
+_OURS: Mapping[str, str] = {
+    "model": "Name the model in the field model of the request.",
+    "model_name": "Name the model in the field model of the request.",
+    "callback_url": "Give callback_url in metadata itself, not deeper.",
+    "webhook_url": "Give callback_url in metadata for a webhook.",
+    "n": "Give the number of videos in the field n of the request.",
+}
+"""What would run or pay for something else than was checked, or tell a client of foreign ids."""
+
+_SOUNDS = ("audio", "generate_audio", "sound")
+_PRICED = ("seconds", "duration", "size", "resolution", "mode", *_SOUNDS, "off_peak")
+_FOLDED = fold((*_OURS, *_PRICED))
+
 _TIERS: Mapping[int, str] = {1440: "2k", 2160: "4k", 4320: "8k"}
 _PIXELS = re.compile(r"([1-9][0-9]{1,4})[xX*]([1-9][0-9]{1,4})")
 
@@ -44,9 +75,9 @@ def to_translation(request: VideoRequest) -> Translation:
     """
     refuse_zero(request)
     vendor, source = take_source(
-        flattened(request.metadata), is_pinned=request.channel_id is not None
+        _flattened(request.metadata), is_pinned=request.channel_id is not None
     )
-    check_vendor_fields(vendor)
+    _check_vendor_fields(vendor)
     draft = _to_draft(request, vendor)
     body = draft.finish()
     extras = {name: value for name, value in body.items() if name not in _FORMAT}
@@ -65,6 +96,34 @@ def to_translation(request: VideoRequest) -> Translation:
         ignored=tuple(sorted(draft.ignored)),
         names=draft.names,
     )
+
+
+# Vendor fields
+
+
+def _flattened(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """The vendor fields, with those taken out that a client put into a `metadata` of their own.
+
+    It is where they are sent anyway, and nothing in it may be overlooked.
+    """
+    fields = dict(metadata)
+    while METADATA in fields:
+        inner = fields.pop(METADATA)
+        if inner is None:
+            continue
+        if not isinstance(inner, Mapping):
+            raise UnsupportedParameterError(METADATA, "metadata inside metadata must be an object.")
+        fields |= inner
+    return fields
+
+
+def _check_vendor_fields(vendor: Mapping[str, Any]) -> None:
+    """Refuse what would run something else than was checked, or is ours to say."""
+    for name, value in vendor.items():
+        refuse_misspelled([name], _FOLDED, whose="servers spell it")
+        is_one = name == "n" and value == 1 and not isinstance(value, bool)
+        if name in _OURS and value is not None and not is_one:
+            raise UnsupportedParameterError(name, _OURS[name])
 
 
 # Generic fields
@@ -111,7 +170,7 @@ def _to_facts(model: str, body: Mapping[str, Any]) -> RunFacts:
     numbers = [to_number(body.get(name)) for name in ("seconds", "duration")]
     lengths = [to_whole(number) for number in numbers if number is not None and number > 0]
     mode = body.get("mode")
-    switches = [read_switch(body.get(name)) for name in SOUNDS]
+    switches = [read_switch(body.get(name)) for name in _SOUNDS]
     sounds = [switch for switch in switches if switch is not None]
     return RunFacts(
         model=model,
