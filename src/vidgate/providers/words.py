@@ -142,12 +142,15 @@ def translate_words(
     )
 
 
-def wanted_action(metadata: Mapping[str, Any], offered: Collection[Action]) -> Action | None:
+def wanted_action(
+    metadata: Mapping[str, Any], offered: Collection[Action], *, param: str = "action"
+) -> Action | None:
     """Read `action`, in new-api's words or in ours; `None` where it is not given.
 
     Args:
         metadata: The vendor fields.
         offered: What the provider has at all.
+        param: What an error calls it.
 
     Raises:
         UnsupportedParameterError: It names nothing of that.
@@ -159,7 +162,7 @@ def wanted_action(metadata: Mapping[str, Any], offered: Collection[Action]) -> A
     action = words.get(word) if isinstance(word, str) else None
     if action is None:
         allowed = [one.value for one in offered]
-        raise UnsupportedParameterError("action", "There is no such action.", allowed=allowed)
+        raise UnsupportedParameterError(param, "There is no such action.", allowed=allowed)
     return action
 
 

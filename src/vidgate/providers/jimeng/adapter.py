@@ -11,7 +11,6 @@ from vidgate.exceptions import ConfigurationError
 from vidgate.models.channels import ChannelAccess
 from vidgate.models.outcomes import Outcome, Rejected, Submission, UpstreamRef
 from vidgate.models.requests import VideoRequest
-from vidgate.models.tasks import TaskSnapshot
 from vidgate.providers.answers import Answer
 from vidgate.providers.base import (
     Call,
@@ -24,16 +23,7 @@ from vidgate.providers.base import (
     Tests,
     Translation,
 )
-from vidgate.providers.jimeng.answers import (
-    PROBE_BODY,
-    Question,
-    answer_of,
-    read_cancel,
-    read_kind,
-    read_poll,
-    read_probe,
-    read_submission,
-)
+from vidgate.providers.jimeng import answers
 from vidgate.providers.jimeng.fields import POLL_FIELD, to_vocabulary
 from vidgate.providers.jimeng.keys import KEYS, SYNC2ASYNC, calls_of
 from vidgate.providers.jimeng.models import CAPABILITIES, family_names
@@ -60,13 +50,9 @@ class Jimeng(Provider, Cancels, Tests, CallsBackUnsigned):
     name = "jimeng"
     capabilities = CAPABILITIES
 
-    @override
-    def effective_model(self, request: VideoRequest) -> str:
-        return asked_model(request)
-
-    @override
-    def family(self, model: str) -> tuple[str, ...]:
-        return family_names(model)
+    effective_model = staticmethod(asked_model)
+    family = staticmethod(family_names)
+    native_answer = staticmethod(to_native)
 
     @override
     def check_credential(self, credential: str) -> None:
@@ -86,40 +72,36 @@ class Jimeng(Provider, Cancels, Tests, CallsBackUnsigned):
         label = body.pop(POLL_FIELD, "") if key else ""
         if key and key.has_callback and ids.callback_url is not None:
             body["callback_url"] = ids.callback_url
-        question = Question(req_key=name, action=calls_of(name).poll, req_json=label)
+        question = answers.Question(req_key=name, action=calls_of(name).poll, req_json=label)
         sent = _request(translation.endpoint, body, channel, now)
-        return _question(sent, lambda answer: read_submission(answer, question))
+        return _question(sent, lambda answer: answers.read_submission(answer, question))
 
     @override
     def poll(
         self, refs: Sequence[UpstreamRef], channel: ChannelAccess, now: datetime
     ) -> Call[Mapping[UpstreamRef, Outcome]]:
         ref = refs[0]
-        question = read_kind(ref.kind)
+        question = answers.read_kind(ref.kind)
         body = {"req_key": question.req_key, "task_id": ref.id}
         if question.req_json:
             body[POLL_FIELD] = question.req_json
         sent = _request(question.action, body, channel, now)
-        return _question(sent, lambda answer: {ref: read_poll(answer, now)})
+        return _question(sent, lambda answer: {ref: answers.read_poll(answer, now)})
 
     @override
     def cancel(self, ref: UpstreamRef, channel: ChannelAccess, now: datetime) -> Call[CancelAnswer]:
-        body = {"req_key": read_kind(ref.kind).req_key, "task_id": ref.id}
+        body = {"req_key": answers.read_kind(ref.kind).req_key, "task_id": ref.id}
         sent = _request(_CANCEL_ACTION, body, channel, now, version=_CANCEL_VERSION)
-        return _question(sent, read_cancel)
+        return _question(sent, answers.read_cancel)
 
     @override
     def test(self, channel: ChannelAccess, now: datetime) -> Call[ProbeAnswer]:
-        sent = _request(SYNC2ASYNC.poll, PROBE_BODY, channel, now)
-        return _question(sent, read_probe)
-
-    @override
-    def native_answer(self, task: TaskSnapshot) -> dict[str, Any]:
-        return to_native(task)
+        sent = _request(SYNC2ASYNC.poll, answers.PROBE_BODY, channel, now)
+        return _question(sent, answers.read_probe)
 
 
 def _question(sent: httpx.Request, read: Callable[[Answer], T]) -> Call[T]:
-    return Call(sent, lambda response: read(answer_of(sent, response)))
+    return Call(sent, lambda response: read(answers.answer_of(sent, response)))
 
 
 def _request(

@@ -269,13 +269,14 @@ def _to_refusal(answer: Answer, req_key: str, reply: Reply) -> FaultKind | None:
     if isinstance(reply, GatewayError):
         if reply.word:
             return reply.kind
-        is_theirs = _FAILED_INSIDE.search(reply.code)
+        is_theirs = _FAILED_INSIDE.search(reply.code) is not None
     else:
         kind = _service_refusal(req_key, reply)
         if kind is not None or reply.code in _INTERNAL:
             return kind
         # One that nobody documents may be of a failure on their side: a job may exist.
-        is_theirs = reply.code // 100 in _SERVER_ERRORS or _FAILED_INSIDE.search(reply.message)
+        is_theirs = _FAILED_INSIDE.search(reply.message) is not None
+        is_theirs |= reply.code // 100 in _SERVER_ERRORS
     if answer.status == httpx.codes.TOO_MANY_REQUESTS:
         return FaultKind.RATE
     response = answer.response

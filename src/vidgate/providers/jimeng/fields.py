@@ -101,12 +101,12 @@ def _is_link(value: Any) -> bool:
     return isinstance(value, str) and value.strip().lower().startswith(("http://", "https://"))
 
 
-def _is_list_of(is_one: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, list) and all(map(is_one, value))
+def _are_links(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_link, value))
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
 def _is_whole(value: Any) -> bool:
@@ -115,15 +115,15 @@ def _is_whole(value: Any) -> bool:
 
 _URL = "https://a.test/"
 _LINK = _Shaped(_is_link, "an http or https URL", (_URL, "a.test"))
-_LINKS = _Shaped(_is_list_of(_is_link), "an array of http and https URLs", ([_URL], _URL))
-_TEXTS = _Shaped(_is_list_of(_is_text), "an array of text", (["AAAA"], "AAAA"))
+_LINKS = _Shaped(_are_links, "an array of http and https URLs", ([_URL], _URL))
+_TEXTS = _Shaped(_are_texts, "an array of text", (["AAAA"], "AAAA"))
 _WHOLE = _Shaped(_is_whole, "a whole number", (7, "7"))
 
 PICTURES: Mapping[str, _Shaped] = {
     LIST_FIELD: _LINKS,
     INLINE_FIELD: _TEXTS,
     # A list of one is the provider's to judge.
-    URL_FIELD: replace(_LINK, is_one=lambda value: _is_link(value) or _LINKS.is_one(value)),
+    URL_FIELD: replace(_LINK, is_one=lambda value: _is_link(value) or _are_links(value)),
 }
 """What a field with pictures may say, where it says anything."""
 

@@ -42,16 +42,8 @@ Source: https://www.volcengine.com/docs/85621/1777001, read 2026-11-20
 """
 
 _CAMERA_TEMPLATES = (
-    "hitchcock_dolly_in",
-    "hitchcock_dolly_out",
-    "robo_arm",
-    "dynamic_orbit",
-    "central_orbit",
-    "crane_push",
-    "quick_pull_back",
-    "counterclockwise_swivel",
-    "clockwise_swivel",
-    "handheld",
+    *("hitchcock_dolly_in", "hitchcock_dolly_out", "robo_arm", "dynamic_orbit", "central_orbit"),
+    *("crane_push", "quick_pull_back", "counterclockwise_swivel", "clockwise_swivel", "handheld"),
     "rapid_push_pull",
 )
 """Values of `template_id`, which the camera key requires, as it does `camera_strength`.
@@ -201,12 +193,17 @@ class ReqKey:
             "prompt": self.has_prompt,
             "seed": self.has_seed,
             "frames": self.has_frames,
-            "aspect_ratio": bool(self.text_ratios or self.picture_ratios),
+            "aspect_ratio": self.text_ratios or self.picture_ratios,
             "output_resolution": self.has_resolution,
         }
-        named = [name for name, is_one in optional.items() if is_one]
+        named = (name for name, is_one in optional.items() if is_one)
         other = (*self.picture_fields, *self.needs, *self.choices, *self.switches)
         return frozenset((*named, *other, *self.link_lists, *self.unwritten))
+
+    @property
+    def picture_counts(self) -> tuple[int, ...]:
+        """How many pictures it may get."""
+        return tuple(range(self.images[0], self.images[1] + 1))
 
     def action_with(self, pictures: int) -> Action:
         """What is done with so many pictures."""

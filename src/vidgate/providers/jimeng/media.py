@@ -1,6 +1,6 @@
 """The pictures of a request, generic and in vendor fields."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from vidgate.exceptions import UnsupportedParameterError
@@ -38,10 +38,11 @@ def count_pictures(request: VideoRequest, model: str) -> int:
     """How many pictures a key or alias will be given."""
     if not has_vendor_pictures(request, model):
         return len(request.images)
-    fields = (request.metadata.get(name) for name in _fields(model))
-    return sum(
-        len(value) if isinstance(value, list) else 1 for value in fields if value is not None
-    )
+    return _count(request.metadata.get(name) for name in _fields(model))
+
+
+def _count(values: Iterable[Any]) -> int:
+    return sum(len(one) if isinstance(one, list) else 1 for one in values if one is not None)
 
 
 def _fields(model: str) -> tuple[str, ...]:
@@ -67,18 +68,20 @@ def without_prefixes(value: Any) -> Any:
     Raises:
         UnsupportedParameterError: One is a `data:` URI of something else than base64.
     """
-    if not isinstance(value, list):
-        return value
-    return [_without_prefix(text) if isinstance(text, str) else text for text in value]
+    return list(map(_without_prefix, value)) if isinstance(value, list) else value
 
 
-def _without_prefix(text: str) -> str:
-    if text[: len(_DATA)].lower() != _DATA:
+def _without_prefix(text: Any) -> Any:
+    if not isinstance(text, str) or text[: len(_DATA)].lower() != _DATA:
         return text
     head, _, encoded = text.partition(",")
     if not head.lower().endswith(";base64"):
-        raise UnsupportedParameterError(INLINE_FIELD, "A picture in it is not valid base64.")
+        raise _not_base64()
     return encoded
+
+
+def _not_base64() -> UnsupportedParameterError:
+    return UnsupportedParameterError(INLINE_FIELD, "A picture in it is not valid base64.")
 
 
 def check_pictures(
@@ -118,25 +121,18 @@ def check_vendor_pictures(body: Mapping[str, Any], key: ReqKey) -> None:
         raise UnsupportedParameterError(
             INLINE_FIELD, f"Send {LIST_FIELD} or {INLINE_FIELD}; both together are refused."
         )
-    count = sum(len(value) if isinstance(value, list) else 1 for value in written.values())
-    fewest, most = key.images
-    if not fewest <= count <= most:
+    count = _count(written.values())
+    if count not in key.picture_counts:
         raise UnsupportedParameterError(
             next(iter(written), key.picture_fields[0]),
             f"The number of pictures cannot be {count} here ({key.name}).",
-            allowed=range(fewest, most + 1),
+            allowed=key.picture_counts,
         )
-    inline = [Image(content=_decode(text)) for text in written.get(INLINE_FIELD, ())]
-    _check_inline(inline, key.picture_limits, param=INLINE_FIELD)
-
-
-def _decode(text: str) -> bytes:
     try:
-        return decode_base64(text)
+        inline = [Image(content=decode_base64(text)) for text in written.get(INLINE_FIELD, ())]
     except ValueError:
-        raise UnsupportedParameterError(
-            INLINE_FIELD, "A picture in it is not valid base64."
-        ) from None
+        raise _not_base64() from None
+    _check_inline(inline, key.picture_limits, param=INLINE_FIELD)
 
 
 def _check_inline(images: Sequence[Image], limits: PictureLimits, *, param: str) -> None:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from vidgate.providers.base import ActionCapabilities, Capabilities, ModelCapabilities, Pace
-from vidgate.providers.jimeng.keys import KEYS, SLOW_PACE, ReqKey
+from vidgate.providers.base import ActionCapabilities, Capabilities, ModelCapabilities
+from vidgate.providers.jimeng.keys import KEYS, ReqKey
 
 __all__ = [
     "CAPABILITIES",
@@ -14,7 +14,6 @@ __all__ = [
     "LINK_LIFETIME",
     "family_names",
     "model_of_tier",
-    "pace_of",
     "picture_counts",
     "resolve",
 ]
@@ -62,9 +61,7 @@ _FAMILIES = (
             "jimeng_i2v_first_tail_v30_1080",
         ),
     ),
-    _Family(
-        aliases=("jimeng_v30_pro",), by_pictures=("jimeng_ti2v_v30_pro", "jimeng_ti2v_v30_pro")
-    ),
+    _Family(aliases=("jimeng_v30_pro",), by_pictures=("jimeng_ti2v_v30_pro",) * 2),
     _Family(by_pictures=("jimeng_vgfm_t2v_l20", "jimeng_vgfm_i2v_l20")),
 )
 """Motion and avatar keys are not in it: each is priced by itself and makes one thing."""
@@ -109,24 +106,16 @@ def picture_counts(model: str, key: ReqKey, *, pictures: int) -> tuple[int, ...]
     family = _FAMILY_OF.get(key.name)
     if family and key.name in family.by_pictures and family.resolves(model, pictures):
         return tuple(range(len(family.by_pictures)))
-    fewest, most = key.images
-    return tuple(range(fewest, most + 1))
+    return key.picture_counts
 
 
 def _keys_behind(name: str) -> list[tuple[ReqKey, int]]:
     """The keys that a name may stand for, each with a number of pictures it does so with."""
     family = _FAMILY_OF.get(name)
     if family is None or not (name in family.aliases or name == family.by_pictures[0]):
-        fewest, most = KEYS[name].images
-        return [(KEYS[name], pictures) for pictures in range(fewest, most + 1)]
+        return [(KEYS[name], pictures) for pictures in KEYS[name].picture_counts]
     keys = [(KEYS[key], pictures) for pictures, key in enumerate(family.by_pictures)]
     return [*keys, (KEYS[family.camera], 1)] if family.camera else keys
-
-
-def pace_of(key_name: str) -> Pace:
-    """How to follow a job of this key; one that we do not know may be as slow as any."""
-    key = KEYS.get(key_name)
-    return key.pace if key else SLOW_PACE
 
 
 def _action(key: ReqKey, pictures: int) -> ActionCapabilities:

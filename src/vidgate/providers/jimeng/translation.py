@@ -10,41 +10,10 @@ from vidgate.models.requests import Image, VideoRequest
 from vidgate.providers.base import Action, RunFacts, Translation
 from vidgate.providers.draft import Draft, refuse_zero
 from vidgate.providers.fields import OneOf
-from vidgate.providers.jimeng.fields import (
-    LABEL_FIELDS,
-    POLL_FIELD,
-    check_fields,
-    check_foreign,
-    label_text,
-    tier_of,
-)
-from vidgate.providers.jimeng.keys import (
-    ACTIONS,
-    FRAMES_PER_SECOND,
-    INLINE_FIELD,
-    KEYS,
-    LIST_FIELD,
-    NO_VIDEO_KEYS,
-    ReqKey,
-    calls_of,
-)
-from vidgate.providers.jimeng.media import (
-    check_pictures,
-    check_vendor_pictures,
-    count_pictures,
-    has_vendor_pictures,
-    without_prefixes,
-    write_pictures,
-)
-from vidgate.providers.jimeng.models import (
-    family_names,
-    model_of_tier,
-    pace_of,
-    picture_counts,
-    resolve,
-)
+from vidgate.providers.jimeng import fields, keys, media, models
+from vidgate.providers.jimeng.keys import ReqKey
 from vidgate.providers.sizes import SizeFit, exact_ratio, fit_size, told_lower
-from vidgate.providers.words import NEWAPI_ACTIONS
+from vidgate.providers.words import wanted_action
 
 __all__ = ["asked_model", "translate"]
 
@@ -81,33 +50,34 @@ def translate(request: VideoRequest) -> Translation:
     refuse_zero(request)
     named = _named(request)
     asked = _of_tier(named or request.model, request)
-    pictures = count_pictures(request, asked)
+    pictures = media.count_pictures(request, asked)
     wanted = _wanted_action(request)
-    if asked == named and named in KEYS:
+    if asked == named and named in keys.KEYS:
         key_name = named
     else:
-        key_name = resolve(asked, pictures=pictures, wants_camera=_wants_camera(request))
-    if key_name in NO_VIDEO_KEYS:
+        key_name = models.resolve(asked, pictures=pictures, wants_camera=_wants_camera(request))
+    if key_name in keys.NO_VIDEO_KEYS:
         raise UnsupportedParameterError(
-            "model", f"{key_name} makes no video.", allowed=(NO_VIDEO_KEYS[key_name],)
+            "model", f"{key_name} makes no video.", allowed=(keys.NO_VIDEO_KEYS[key_name],)
         )
 
-    key = KEYS.get(key_name)
+    key = keys.KEYS.get(key_name)
     draft = Draft(request, _vendor_fields(request, key), key_name)
     draft.body["req_key"] = key_name
     if request.metadata.get("req_key") and not named:
         draft.idle("req_key")
-    brings_pictures = has_vendor_pictures(request, key_name)
+    brings_pictures = media.has_vendor_pictures(request, key_name)
     images = () if brings_pictures else request.images
     draft.use("image")
     if key is None:
         action = wanted or _guess_action(request, pictures)
         _write_unknown(draft, images)
     else:
-        check_foreign(draft.over, key)
+        fields.check_foreign(draft.over, key)
         if not brings_pictures:
-            allowed = picture_counts("" if named == key_name else asked, key, pictures=pictures)
-            check_pictures(images, key, allowed, param=draft.name_of("images"))
+            told = "" if named == key_name else asked
+            allowed = models.picture_counts(told, key, pictures=pictures)
+            media.check_pictures(images, key, allowed, param=draft.name_of("images"))
         action = key.action_with(pictures)
         if wanted not in (None, action):
             raise UnsupportedParameterError(
@@ -118,11 +88,11 @@ def translate(request: VideoRequest) -> Translation:
         _write_known(draft, key, images, pictures)
     body = draft.finish()
     if key is not None:
-        check_fields(body, key, pictures=pictures, names=draft.names)
+        fields.check_fields(body, key, pictures=pictures, names=draft.names)
         if brings_pictures:
-            check_vendor_pictures(body, key)
+            media.check_vendor_pictures(body, key)
     return Translation(
-        endpoint=calls_of(key_name).submit,
+        endpoint=keys.calls_of(key_name).submit,
         body=body,
         facts=RunFacts(
             model=key_name,
@@ -130,7 +100,7 @@ def translate(request: VideoRequest) -> Translation:
             resolution=_resolution(body, key),
             action=action,
         ),
-        pace=pace_of(key_name),
+        pace=key.pace if key else keys.SLOW_PACE,
         details={"upstream_model": key_name, "action": action.value},
         ignored=tuple(sorted(draft.ignored, key=_IGNORED.index)),
         adjusted=tuple(draft.adjusted),
@@ -145,12 +115,29 @@ def asked_model(request: VideoRequest) -> str:
     Raises:
         UnsupportedParameterError: `req_key` is of another family than the model.
     """
-    return _of_tier(_named_model(request) or request.model, request)
+    named = _named(request)
+    if request.metadata.get("req_key") not in (None, "", named):
+        raise UnsupportedParameterError(
+            "metadata.req_key",
+            f"With the model {request.model} it can only name one of the same family.",
+            allowed=models.family_names(request.model),
+        )
+    return _of_tier(named or request.model, request)
+
+
+def _named(request: VideoRequest) -> str:
+    """The key or alias that `metadata.req_key` names, empty where it is of another family.
+
+    A channel may have moved the model to another one. The client's choice was judged before that;
+    the operator's word is the later one.
+    """
+    named = request.metadata.get("req_key")
+    return named if isinstance(named, str) and named in models.family_names(request.model) else ""
 
 
 def _of_tier(model: str, request: VideoRequest) -> str:
     # A camera template has one tier.
-    return model if _wants_camera(request) else model_of_tier(model, tier_of(request))
+    return model if _wants_camera(request) else models.model_of_tier(model, fields.tier_of(request))
 
 
 def _wants_camera(request: VideoRequest) -> bool:
@@ -158,72 +145,26 @@ def _wants_camera(request: VideoRequest) -> bool:
     return has_template or _wanted_action(request) is Action.CAMERA
 
 
-def _named_model(request: VideoRequest) -> str:
-    """The key or alias that `metadata.req_key` names, empty where it names none.
-
-    Raises:
-        UnsupportedParameterError: It is of another family than the model.
-    """
-    named = request.metadata.get("req_key")
-    if named is None or named == "":
-        return ""
-    allowed = family_names(request.model)
-    if not isinstance(named, str) or named not in allowed:
-        raise UnsupportedParameterError(
-            "metadata.req_key",
-            f"With the model {request.model} it can only name one of the same family.",
-            allowed=allowed,
-        )
-    return named
-
-
-def _named(request: VideoRequest) -> str:
-    """The same of a request whose model a channel may have moved to another family.
-
-    The client's choice was judged before that; the operator's word is the later one.
-    """
-    try:
-        return _named_model(request)
-    except UnsupportedParameterError:
-        return ""
+def _wanted_action(request: VideoRequest) -> Action | None:
+    return wanted_action(request.metadata, tuple(Action), param="metadata.action")
 
 
 def _vendor_fields(request: VideoRequest, key: ReqKey | None) -> dict[str, Any]:
     """What of `metadata` is laid over the body."""
-    taken = _NOT_SENT | LABEL_FIELDS if key else _NOT_SENT
-    fields = {name: value for name, value in request.metadata.items() if name not in taken}
-    if INLINE_FIELD in fields:
-        fields[INLINE_FIELD] = without_prefixes(fields[INLINE_FIELD])
+    taken = _NOT_SENT | fields.LABEL_FIELDS if key else _NOT_SENT
+    over = {name: value for name, value in request.metadata.items() if name not in taken}
+    if keys.INLINE_FIELD in over:
+        over[keys.INLINE_FIELD] = media.without_prefixes(over[keys.INLINE_FIELD])
     if key is None:
-        return fields
-    label = label_text(request.metadata)
-    return {**fields, POLL_FIELD: label} if label else fields
-
-
-def _wanted_action(request: VideoRequest) -> Action | None:
-    """What `metadata.action` asks for, `None` where it is not given.
-
-    Raises:
-        UnsupportedParameterError: It is neither one of our words nor of new-api's.
-    """
-    word = request.metadata.get("action")
-    if word is None or word == "":
-        return None
-    if isinstance(word, str) and word in NEWAPI_ACTIONS:
-        return NEWAPI_ACTIONS[word]
-    if not isinstance(word, str) or word not in set(Action):
-        raise UnsupportedParameterError(
-            "metadata.action", "It names nothing that can be done.", allowed=tuple(Action)
-        )
-    return Action(word)
+        return over
+    label = fields.label_text(request.metadata)
+    return {**over, fields.POLL_FIELD: label} if label else over
 
 
 def _guess_action(request: VideoRequest, pictures: int) -> Action:
     """What a key that we do not know will do, going by what it is given."""
-    for name, action in _TELLING_FIELDS.items():
-        if request.metadata.get(name) is not None:
-            return action
-    return ACTIONS[min(pictures, 2)]
+    given = (one for name, one in _TELLING_FIELDS.items() if request.metadata.get(name) is not None)
+    return next(given, keys.ACTIONS[min(pictures, 2)])
 
 
 def _write_known(draft: Draft, key: ReqKey, images: Sequence[Image], pictures: int) -> None:
@@ -233,7 +174,7 @@ def _write_known(draft: Draft, key: ReqKey, images: Sequence[Image], pictures: i
         draft.prompt()
     elif not key.has_prompt and (request.prompt.strip() or draft.over.get("prompt")):
         draft.idle("prompt")
-    write_pictures(draft, images, as_list=LIST_FIELD in key.picture_fields)
+    media.write_pictures(draft, images, as_list=keys.LIST_FIELD in key.picture_fields)
     if key.has_seed or "seed" in draft.over:
         draft.seed(bounds=(-1, _LARGEST_SEED))
     if key.has_frames:
@@ -249,7 +190,7 @@ def _write_known(draft: Draft, key: ReqKey, images: Sequence[Image], pictures: i
 
 
 def _to_frames(seconds: float) -> int:
-    frames = FRAMES_PER_SECOND * float(seconds)
+    frames = keys.FRAMES_PER_SECOND * float(seconds)
     if not math.isfinite(frames):
         raise UnsupportedParameterError("duration", "It must be a number of seconds.")
     return round(frames) + 1
@@ -260,14 +201,16 @@ def _write_size(draft: Draft, key: ReqKey, pictures: int) -> None:
     chooses_tier = key.has_resolution and "output_resolution" in over
     has_picture = pictures > 0 or key.images[0] > 0
     ratios = key.picture_ratios if has_picture else key.text_ratios
-    fit = _fit_size(
-        request,
-        key,
-        tiers=() if chooses_tier else key.tiers,
-        ratios=() if "aspect_ratio" in over else ratios,
-    )
-    lower = told_lower(request, f"{over['output_resolution']}p") if chooses_tier else ""
-    fit = replace(fit, adjusted=lower or fit.adjusted)
+    tiers = () if chooses_tier else key.tiers
+    fits = () if "aspect_ratio" in over else ratios
+    exact = key.sizes.get((request.width or 0, request.height or 0)) if tiers else None
+    if exact:
+        fit = SizeFit(tier=key.tier, ratio=exact if exact in fits else None)
+    else:
+        fit = fit_size(request, tiers=tiers, ratios=fits, has_frame=not fits)
+    if chooses_tier:
+        lower = told_lower(request, f"{over['output_resolution']}p")
+        fit = replace(fit, adjusted=lower or fit.adjusted)
     if chooses_tier or "aspect_ratio" in over:
         draft.use("size")
     if over.get("aspect_ratio") and key.text_ratios and not ratios:
@@ -282,22 +225,12 @@ def _write_size(draft: Draft, key: ReqKey, pictures: int) -> None:
         draft.adjust("aspect_ratio=16:9")
 
 
-def _fit_size(
-    request: VideoRequest, key: ReqKey, *, tiers: tuple[str, ...], ratios: tuple[str, ...]
-) -> SizeFit:
-    if tiers and request.width is not None and request.height is not None:
-        exact = key.sizes.get((request.width, request.height))
-        if exact:
-            return SizeFit(tier=key.tier, ratio=exact if exact in ratios else None)
-    return fit_size(request, tiers=tiers, ratios=ratios, has_frame=not ratios)
-
-
 def _write_unknown(draft: Draft, images: Sequence[Image]) -> None:
     """Say everything in the words that most known keys share; the provider judges."""
     request = draft.request
     draft.use("size")
     draft.prompt()
-    write_pictures(draft, images)
+    media.write_pictures(draft, images)
     draft.seed()
     draft.duration("frames", write=_to_frames)
     if request.width and request.height:
@@ -324,14 +257,12 @@ def _seconds(body: dict[str, Any], key: ReqKey | None) -> float | None:
     if "frames" not in body:
         return None
     frames = _to_float(body["frames"])
-    return (min(frames, _MOST_FRAMES) - 1) / FRAMES_PER_SECOND if frames > 1 else None
+    return (min(frames, _MOST_FRAMES) - 1) / keys.FRAMES_PER_SECOND if frames > 1 else None
 
 
 def _to_float(value: Any) -> float:
     """Read a number, also one in text and one without end, which is billed as the most; else 0."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        return 0
     try:
-        return float(value)
-    except (ValueError, OverflowError):
+        return 0 if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
         return 0
