@@ -30,7 +30,6 @@ from typing_extensions import override
 from vidgate.models.channels import ChannelAccess
 from vidgate.models.outcomes import Found, Outcome, Rejected, Submission, UpstreamRef
 from vidgate.models.requests import VideoRequest
-from vidgate.models.tasks import FollowUp, TaskSnapshot
 from vidgate.providers.base import (
     Call,
     Callback,
@@ -47,14 +46,7 @@ from vidgate.providers.base import (
     Translation,
 )
 from vidgate.providers.keyed import Keyed
-from vidgate.providers.vidu.answers import (
-    PAGE_SIZE,
-    to_cancel_answer,
-    to_found,
-    to_outcome,
-    to_probe_answer,
-    to_submission,
-)
+from vidgate.providers.vidu import answers
 from vidgate.providers.vidu.callbacks import check_signature
 from vidgate.providers.vidu.choosing import model_to_permit
 from vidgate.providers.vidu.follow_ups import OBJECT_FIELDS, to_follow_up
@@ -114,25 +106,17 @@ class Vidu(Keyed, FollowsUp, Finds, Cancels, Tests, CallsBack):
         example=_EXAMPLE,
     )
 
-    @override
-    def effective_model(self, request: VideoRequest) -> str:
-        return model_to_permit(request)
-
-    # Following up
-
-    @override
-    def follow_up(
-        self, kind: FollowUp, source: TaskSnapshot, request: VideoRequest
-    ) -> VideoRequest:
-        return to_follow_up(kind, source, request)
+    effective_model = staticmethod(model_to_permit)
+    follow_up = staticmethod(to_follow_up)
+    native_answer = staticmethod(to_native)
 
     @override
     def translate(self, request: VideoRequest) -> Translation:
-        return translate_words(
-            request,
-            to_vocabulary(request),
-            lambda heard: to_translation(heard, map_retired_models=self.map_retired_models),
-        )
+        return translate_words(request, to_vocabulary(request), self._translate)
+
+    def _translate(self, request: VideoRequest) -> Translation:
+        model, maps = self.live_model(request.model), self.map_retired_models
+        return to_translation(request, model, map_retired_models=maps)
 
     @override
     def submit(
@@ -142,7 +126,7 @@ class Vidu(Keyed, FollowsUp, Finds, Cancels, Tests, CallsBack):
         if ids.callback_url is not None:
             body["callback_url"] = ids.callback_url
         sent = self.call("POST", channel, translation.endpoint, body)
-        return self.question(sent, to_submission)
+        return self.question(sent, answers.to_submission)
 
     @override
     def poll(
@@ -151,7 +135,7 @@ class Vidu(Keyed, FollowsUp, Finds, Cancels, Tests, CallsBack):
         ref = refs[0]
         job_id = quote(ref.id, safe="")
         sent = self.call("GET", channel, f"{_TASKS}/{job_id}/creations")
-        return self.question(sent, lambda answer: {ref: to_outcome(answer, ref, now)})
+        return self.question(sent, lambda answer: {ref: answers.to_outcome(answer, ref, now)})
 
     @override
     def find(
@@ -164,21 +148,23 @@ class Vidu(Keyed, FollowsUp, Finds, Cancels, Tests, CallsBack):
             query["pager.page_token"] = str(page["token"])
         else:
             query["pager.page"] = str(page.get("page", 0))
-        query["pager.pagesz"] = str(PAGE_SIZE)
+        query["pager.pagesz"] = str(answers.PAGE_SIZE)
         sent = self.call("GET", channel, f"{_TASKS}?{urlencode(query)}")
         correlation = lost.ids.correlation
-        return self.question(sent, lambda answer: to_found(answer, correlation, since, page))
+        return self.question(
+            sent, lambda answer: answers.to_found(answer, correlation, since, page)
+        )
 
     @override
     def cancel(self, ref: UpstreamRef, channel: ChannelAccess, now: datetime) -> Call[CancelAnswer]:
         job_id = quote(ref.id, safe="")
         sent = self.call("POST", channel, f"{_TASKS}/{job_id}/cancel", {"id": ref.id})
-        return self.question(sent, to_cancel_answer)
+        return self.question(sent, answers.to_cancel_answer)
 
     @override
     def test(self, channel: ChannelAccess, now: datetime) -> Call[ProbeAnswer]:
         sent = self.call("GET", channel, _CREDITS)
-        return self.question(sent, to_probe_answer)
+        return self.question(sent, answers.to_probe_answer)
 
     @override
     def check_callback(
@@ -186,7 +172,3 @@ class Vidu(Keyed, FollowsUp, Finds, Cancels, Tests, CallsBack):
     ) -> None:
         # The vendor signs with the key that made the job, and knows no other secret.
         check_signature(callback, channel.credential.get_secret_value())
-
-    @override
-    def native_answer(self, task: TaskSnapshot) -> dict[str, Any]:
-        return to_native(task)

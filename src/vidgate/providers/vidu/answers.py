@@ -37,17 +37,8 @@ from vidgate.providers.answers import (
     without_video,
 )
 from vidgate.providers.base import CancelAnswer, ProbeAnswer
-from vidgate.providers.vidu.faults import (
-    KNOWN_CODES,
-    MAY_EXIST,
-    UNCERTAIN_CODES,
-    ErrorBody,
-    read_error,
-    status_of,
-    to_fault,
-    to_job_fault,
-    unclear,
-)
+from vidgate.providers.vidu import faults
+from vidgate.providers.vidu.faults import ErrorBody
 
 __all__ = [
     "PAGE_SIZE",
@@ -83,23 +74,27 @@ def to_submission(answer: Answer) -> Submission | Rejected:
     Raises:
         ProviderProtocolError: A job may exist.
     """
-    body, status, is_success = answer.body or {}, status_of(answer), answer.response.is_success
+    body, status, is_success = (
+        answer.body or {},
+        faults.status_of(answer),
+        answer.response.is_success,
+    )
     job_id = to_id(body.get("task_id"), _UPSTREAM_ID)
     if is_success and job_id is not None:
         # A job that is "failed" from the start exists all the same, and the poll says why.
         cost = _credits(body.get("credits"))
         return Submission(UpstreamRef(job_id), seed=to_seed(body.get("seed")), cost=cost)
     may_exist = is_success and (body.get("task_id") or body.get("id"))
-    if may_exist or status in MAY_EXIST or not httpx.codes.is_client_error(status):
+    if may_exist or status in faults.MAY_EXIST or not httpx.codes.is_client_error(status):
         raise answer.unclear("no certain refusal")
-    error = read_error(answer)
+    error = faults.read_error(answer)
     code = error.code if error else ""
-    if not is_success and status in NO_SUCH_PLACE and code not in KNOWN_CODES:
+    if not is_success and status in NO_SUCH_PLACE and code not in faults.KNOWN_CODES:
         return Rejected(answer.not_the_api())
-    if error is None or code in UNCERTAIN_CODES:
-        raise unclear(answer, error)
+    if error is None or code in faults.UNCERTAIN_CODES:
+        raise faults.unclear(answer, error)
     is_elsewhere = code == "NotFound"
-    return Rejected(answer.not_the_api(code) if is_elsewhere else to_fault(error, answer))
+    return Rejected(answer.not_the_api(code) if is_elsewhere else faults.to_fault(error, answer))
 
 
 # Poll
@@ -112,11 +107,11 @@ def to_outcome(answer: Answer, ref: UpstreamRef, asked_at: datetime) -> Outcome:
         ProviderProtocolError: We could not ask.
     """
     if not answer.response.is_success:
-        error = read_error(answer)
+        error = faults.read_error(answer)
         if answer.status == httpx.codes.NOT_FOUND and error and error.code == "TaskNotFound":
             fault = Fault(FaultKind.NOT_FOUND, code=error.code, message=error.message)
             return Failed(fault, doubtful=True)
-        raise unclear(answer, error)
+        raise faults.unclear(answer, error)
     body = answer.body or {}
     state = body.get("state")
     if not isinstance(state, str) or not state:
@@ -140,10 +135,12 @@ def _by_state(answer: Answer, body: Mapping[str, Any], state: str, asked_at: dat
         case "failed":
             code = answer.words(body.get("err_code"), limit=100)
             message = answer.words(body.get("err_msg"))
-            return Failed(to_job_fault(ErrorBody(code or "failed", message)))
+            return Failed(faults.to_job_fault(ErrorBody(code or "failed", message)))
         case "canceled" | "cancelled":
             return Failed(Fault(FaultKind.CANCELLED, code=state, message="cancelled"))
-    return Unreadable(f"The state {answer.words(state, limit=60)!r} is unknown.", is_new_word=True)
+        case _:
+            told = answer.words(state, limit=60)
+            return Unreadable(f"The state {told!r} is unknown.", is_new_word=True)
 
 
 def _finished(body: Mapping[str, Any], asked_at: datetime) -> Outcome:
@@ -208,16 +205,16 @@ def to_cancel_answer(answer: Answer) -> CancelAnswer:
         if answer.response.content and is_error:
             raise answer.unclear("no clear answer to a cancellation")
         return CancelAnswer.ACCEPTED
-    error = read_error(answer)
-    if error is None or not answer.response.is_client_error or answer.status in MAY_EXIST:
-        raise unclear(answer, error)
+    error = faults.read_error(answer)
+    if error is None or not answer.response.is_client_error or answer.status in faults.MAY_EXIST:
+        raise faults.unclear(answer, error)
     if error.code in _NO_SUCH_JOB:
         return CancelAnswer.UNKNOWN
-    kind = to_fault(error, answer).kind
+    kind = faults.to_fault(error, answer).kind
     if kind is FaultKind.CANCELLED:
         return CancelAnswer.ACCEPTED
-    if kind in COULD_NOT_ASK or error.code in UNCERTAIN_CODES:
-        raise unclear(answer, error)
+    if kind in COULD_NOT_ASK or error.code in faults.UNCERTAIN_CODES:
+        raise faults.unclear(answer, error)
     return CancelAnswer.TOO_LATE
 
 
@@ -240,7 +237,7 @@ def to_found(answer: Answer, correlation: str, since: datetime, page: Mapping[st
         ProviderProtocolError: It does not say.
     """
     if not answer.response.is_success or answer.body is None:
-        error = None if answer.response.is_success else read_error(answer)
+        error = None if answer.response.is_success else faults.read_error(answer)
         raise answer.unclear(error.code if error else "no listing")
     jobs = answer.body.get("tasks")
     if not isinstance(jobs, list) or not all(isinstance(job, dict) for job in jobs):
@@ -330,7 +327,7 @@ def to_probe_answer(answer: Answer) -> ProbeAnswer:
     status, where = answer.status, answer.address
     if answer.response.is_success:
         return _read_credits(answer)
-    error = read_error(answer)
+    error = faults.read_error(answer)
     if error is None:
         return ProbeAnswer.bad(
             f"{where} answers {status}, and not in Vidu's form; check that the base URL is "
@@ -339,7 +336,7 @@ def to_probe_answer(answer: Answer) -> ProbeAnswer:
     if status == httpx.codes.NOT_FOUND:
         return ProbeAnswer.good(f"{_NO_CREDITS} {where} answers {status}: check the base URL.")
     return ProbeAnswer.bad(
-        _SENTENCES.get(status) or probe_sentence(answer, to_fault(error, answer).kind)
+        _SENTENCES.get(status) or probe_sentence(answer, faults.to_fault(error, answer).kind)
     )
 
 

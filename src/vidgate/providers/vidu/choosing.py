@@ -9,21 +9,10 @@ from vidgate.models.requests import VideoRequest
 from vidgate.providers.base import Action, ActionCapabilities
 from vidgate.providers.vidu import endpoints
 from vidgate.providers.vidu.endpoints import Endpoint
-from vidgate.providers.vidu.models import (
-    KEY_FRAMES,
-    MODELS,
-)
+from vidgate.providers.vidu.models import KEY_FRAMES, MODELS, successor_of
 from vidgate.providers.words import NEWAPI_ACTIONS
 
 __all__ = ["Choice", "choose", "model_to_permit"]
-
-_BY_COUNT = (
-    endpoints.TEXT,
-    endpoints.FIRST_FRAME,
-    endpoints.FIRST_LAST_FRAME,
-    endpoints.REFERENCES,
-)
-"""By the number of pictures; from the last on they are references."""
 
 _BY_MODEL: Mapping[str, Endpoint] = {
     endpoint.model: endpoint for endpoint in endpoints.ENDPOINTS.values() if endpoint.model
@@ -42,10 +31,6 @@ _BY_WORD: Mapping[str, Endpoint] = {
     **endpoints.ENDPOINTS,
 }
 """What `metadata.action` may say: new-api's words, our own, and the endpoints by name."""
-
-_ALLOWED_WORDS = tuple(
-    dict.fromkeys(endpoint.action.value for endpoint in endpoints.ENDPOINTS.values())
-)
 
 
 _STORY_PICTURES: Mapping[str, tuple[int, int]] = {"one_shot": (3, 10)}
@@ -74,37 +59,35 @@ class Choice:
     capabilities: ActionCapabilities | None
 
 
-def choose(
-    request: VideoRequest, metadata: Mapping[str, Any], *, map_retired_models: bool
-) -> Choice:
+def choose(request: VideoRequest, model: str, *, map_retired_models: bool) -> Choice:
     """Choose by the model, by what the request carries, or as `metadata.action` says.
 
     Args:
         request: As it came.
-        metadata: Its vendor fields, but for those that are ours.
-        map_retired_models: Whether a retired model or endpoint runs as its successor.
+        model: The one that is asked for, or runs in place of it.
+        map_retired_models: Whether a retired endpoint runs as its successor.
 
     Raises:
         UnsupportedParameterError: A known model has no such endpoint, or takes another number of
             pictures there; or `metadata.action` says something that does not exist.
     """
-    model = _live_model(request.model, map_retired_models=map_retired_models)
+    metadata, images = request.metadata, len(request.images)
     told = model
     if model != request.model:
         told = f"{model} (which runs in place of the retired {request.model})"
     word = _told_endpoint(metadata, map_retired_models=map_retired_models)
-    endpoint = _endpoint(model, word, metadata, len(request.images))
+    endpoint = _endpoint(model, word, metadata, images)
     known = MODELS.get(endpoint.model or model)
     choice = Choice(
         model=endpoint.model or model,
-        told=told if not endpoint.model else endpoint.model,
+        told=endpoint.model or told,
         endpoint=endpoint,
         capabilities=known.actions.get(endpoint.action) if known else None,
     )
     # Where the sources contradict each other, and the client says so itself, the provider judges.
     is_uncertain = word is not None and (choice.model, endpoint.action) in _UNCERTAIN
     if known is not None and not is_uncertain:
-        _check(choice, len(request.images), metadata, is_told=word is not None)
+        _check(choice, images, metadata, is_told=word is not None)
     return choice
 
 
@@ -115,37 +98,26 @@ def model_to_permit(request: VideoRequest) -> str:
         UnsupportedParameterError: `metadata.action` says something that does not exist.
     """
     word = _told_endpoint(request.metadata, map_retired_models=True)
-    model = _live_model(request.model, map_retired_models=True)
+    model = successor_of(request.model)
     endpoint = _endpoint(model, word, request.metadata, len(request.images))
     # The name is the client's own where it is that which means the endpoint, retired or not.
     return request.model if model in _BY_MODEL else endpoint.model or request.model
-
-
-def _live_model(model: str, *, map_retired_models: bool) -> str:
-    known = MODELS.get(model)
-    if known is None or known.successor is None:
-        return model
-    if not map_retired_models:
-        raise UnsupportedParameterError(
-            "model", f"Vidu has retired {model}.", allowed=(known.successor,)
-        )
-    return known.successor
 
 
 def _told_endpoint(metadata: Mapping[str, Any], *, map_retired_models: bool) -> Endpoint | None:
     word = metadata.get("action")
     if word is None or word == "":
         return None
-    if isinstance(word, str) and (successor := endpoints.RETIRED_ENDPOINTS.get(word)) is not None:
-        if not map_retired_models:
-            raise UnsupportedParameterError(
-                "action", f"Vidu has retired the endpoint {word}.", allowed=(successor,)
-            )
-        word = successor
-    endpoint = _BY_WORD.get(word) if isinstance(word, str) else None
+    word = word if isinstance(word, str) else ""
+    successor = endpoints.RETIRED_ENDPOINTS.get(word)
+    if successor is not None and not map_retired_models:
+        raise UnsupportedParameterError(
+            "action", f"Vidu has retired the endpoint {word}.", allowed=(successor,)
+        )
+    endpoint = _BY_WORD.get(successor or word)
     if endpoint is None:
         raise UnsupportedParameterError(
-            "action", "Vidu has no such action.", allowed=_ALLOWED_WORDS
+            "action", "Vidu has no such action.", allowed=[action.value for action in _BY_ACTION]
         )
     if word == Action.EFFECT and metadata.get("story") and not metadata.get("template"):
         return endpoints.STORY
@@ -188,16 +160,10 @@ def _by_pictures(model: str, metadata: Mapping[str, Any], images: int) -> Endpoi
     if "images" in metadata:
         named = metadata["images"]
         images = len(named) if isinstance(named, list) else int(bool(named))
-    endpoint = _BY_COUNT[min(images, len(_BY_COUNT) - 1)]
-    known = MODELS.get(model)
-    if (
-        known is not None
-        and endpoint.action not in known.actions
-        and endpoint is not endpoints.TEXT
-        and Action.REFERENCES in known.actions
-    ):
-        return endpoints.REFERENCES
-    return endpoint
+    endpoint = endpoints.MAIN[min(images, len(endpoints.MAIN) - 1)]
+    has = MODELS[model].actions if model in MODELS else {}
+    lacks_it = endpoint is not endpoints.TEXT and endpoint.action not in has
+    return endpoints.REFERENCES if lacks_it and Action.REFERENCES in has else endpoint
 
 
 # How many pictures
@@ -213,7 +179,7 @@ def _check(choice: Choice, images: int, metadata: Mapping[str, Any], *, is_told:
         is_told: Whether the client chose the endpoint itself, and not by the number of pictures.
     """
     endpoint = choice.endpoint
-    is_by_count = endpoint in _BY_COUNT and not is_told
+    is_by_count = endpoint in endpoints.MAIN and not is_told
     if choice.capabilities is None:
         is_generic = "images" not in metadata and not any(
             map(metadata.get, endpoints.REFERENCE_FIELDS)
@@ -266,7 +232,7 @@ def _limits(choice: Choice, metadata: Mapping[str, Any], own: tuple[int, int]) -
 def _numbers(choice: Choice) -> list[int]:
     """Every number of pictures from which the model makes a video, whichever the endpoint."""
     known = MODELS[choice.model].actions
-    takes = [known[endpoint.action] for endpoint in _BY_COUNT if endpoint.action in known]
+    takes = [known[endpoint.action] for endpoint in endpoints.MAIN if endpoint.action in known]
     return sorted({n for one in takes for n in range(one.images[0], one.images[1] + 1)})
 
 

@@ -16,6 +16,7 @@ __all__ = [
     "FIRST_FRAME",
     "FIRST_LAST_FRAME",
     "LIP_SYNC",
+    "MAIN",
     "MULTIFRAME",
     "REFERENCES",
     "REFERENCE_FIELDS",
@@ -141,12 +142,11 @@ STORY = Endpoint(
     required=(("story",), *_PICTURES),
 )
 
+MAIN = (TEXT, FIRST_FRAME, FIRST_LAST_FRAME, REFERENCES)
+"""By the number of pictures; from the last on they are references."""
+
 ENDPOINTS: Mapping[str, Endpoint] = {
-    endpoint.name: endpoint
-    for endpoint in (
-        *(TEXT, FIRST_FRAME, FIRST_LAST_FRAME, REFERENCES, MULTIFRAME),
-        *(EXTEND, UPSCALE, LIP_SYNC, TEMPLATE, STORY),
-    )
+    one.name: one for one in (*MAIN, MULTIFRAME, EXTEND, UPSCALE, LIP_SYNC, TEMPLATE, STORY)
 }
 """By name."""
 

@@ -38,9 +38,6 @@ from vidgate.providers.vidu.endpoints import Endpoint
 
 __all__ = ["FIELDS", "FORMS", "idle_fields", "judge", "rename_subjects"]
 
-_MAIN = (endpoints.TEXT, endpoints.FIRST_FRAME, endpoints.FIRST_LAST_FRAME, endpoints.REFERENCES)
-"""Where the provider judges what an unknown model needs."""
-
 # What a field may say at an endpoint, whatever the model
 
 _CORNER = OneOf(("top_left", "top_right", "bottom_right", "bottom_left"))
@@ -104,7 +101,7 @@ _AUTOMATIC_RATIO_FAMILY = "viduq3"
 
 def _checks(model: str, endpoint: Endpoint, takes: ActionCapabilities) -> Mapping[str, Check]:
     checks = dict(_CHECKS.get(endpoint.name, {}))
-    if endpoint in _MAIN:
+    if endpoint in endpoints.MAIN:
         lacks: dict[str, tuple[str, ...]]
         lacks = {name: () for name, lacking in _LACKS.items() if model in lacking}
         lacks |= {name: (own,) for name, own in _ALONE.items() if model != own}
@@ -214,7 +211,7 @@ _RULES: Mapping[str, tuple[Rule, ...]] = {
 
 
 def _rules(model: str, endpoint: Endpoint, takes: ActionCapabilities) -> Iterator[Rule]:
-    if endpoint in _MAIN:
+    if endpoint in endpoints.MAIN:
         yield Rule(
             "videos",
             lambda body: body.get("subjects") and body.get("videos"),
@@ -347,23 +344,19 @@ def judge(body: Body, choice: Choice, names: Mapping[str, str], *, as_written: b
     items = settings if isinstance(settings, list) else []
     for fields in (body, *(item for item in items if isinstance(item, Mapping))):
         refuse_misspelled(fields, _FOLDED, whose="Vidu spells it")
-    form = FORMS.get((choice.model, choice.endpoint.name))
-    if form is not None or choice.endpoint not in _MAIN:
-        _refuse_missing(body, choice.endpoint)
+    name = choice.endpoint.name
+    form = FORMS.get((choice.model, name))
+    if form is not None or choice.endpoint not in endpoints.MAIN:  # else the provider judges
+        for group in choice.endpoint.required:
+            if not any(map(body.get, group)):
+                raise UnsupportedParameterError(
+                    group[0], f"Vidu's {name} needs {' or '.join(group)}."
+                )
     if form is None:
         return
     form.judge(body, told=choice.told, names=names)
-    name = choice.endpoint.name
     passed = FIELDS.documented if as_written else _idle(body, choice)
     FIELDS.refuse_foreign(body, name, told=f"Vidu's {name}", passed=passed - _BILLED)
-
-
-def _refuse_missing(body: Body, endpoint: Endpoint) -> None:
-    for group in endpoint.required:
-        if not any(map(body.get, group)):
-            raise UnsupportedParameterError(
-                group[0], f"Vidu's {endpoint.name} needs {' or '.join(group)}."
-            )
 
 
 def rename_subjects(body: dict[str, Any]) -> dict[str, Any]:
@@ -371,12 +364,11 @@ def rename_subjects(body: dict[str, Any]) -> dict[str, Any]:
     subjects = body.get("subjects")
     if not isinstance(subjects, list):
         return body
-    return {**body, "subjects": [_with_name(subject) for subject in subjects]}
+    return {**body, "subjects": list(map(_with_name, subjects))}
 
 
 def _with_name(subject: Any) -> Any:
-    if not isinstance(subject, Mapping) or "name" in subject:
-        return subject
-    if not isinstance(subject.get("id"), str):
+    is_old = isinstance(subject, Mapping) and isinstance(subject.get("id"), str)
+    if not is_old or "name" in subject:
         return subject
     return {"name" if key == "id" else key: value for key, value in subject.items()}

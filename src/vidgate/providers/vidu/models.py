@@ -57,6 +57,7 @@ __all__ = [
     "automatic_duration",
     "default_tier",
     "family_of",
+    "successor_of",
     "tiers_at",
 ]
 
@@ -304,6 +305,11 @@ def default_tier(model: str, duration: float | None) -> str | None:
 
 def _is_narrowed(model: str, duration: float | None) -> bool:
     return model in OLDEST and duration == _OLDEST_LONG_SECONDS
+
+
+def successor_of(model: str) -> str:
+    """The model that runs: of one that the vendor gave up, the one in its place."""
+    return _RETIRED.get(model, model)
 
 
 def family_of(model: str) -> Family | None:

@@ -37,15 +37,15 @@ _LARGEST_SEED = 2**31 - 1
 """From 0, which means any. The vendor prints no bound; those who do print this one."""
 
 
-def to_translation(request: VideoRequest, *, map_retired_models: bool) -> Translation:
-    """Put a request in Vidu's words.
+def to_translation(request: VideoRequest, model: str, *, map_retired_models: bool) -> Translation:
+    """Put a request in Vidu's words, for the model that runs.
 
     Raises:
         UnsupportedParameterError: A field has a value that a known model cannot honour, a picture
             one that Vidu does not take, the endpoint lacks a field that it needs, or the body is
             too large.
     """
-    choice = choose(request, request.metadata, map_retired_models=map_retired_models)
+    choice = choose(request, model, map_retired_models=map_retired_models)
     endpoint, takes = choice.endpoint, choice.capabilities
     if not models.automatic_duration(choice.model, endpoint.action):
         refuse_zero(request, takes.durations if takes else ())
@@ -64,15 +64,13 @@ def to_translation(request: VideoRequest, *, map_retired_models: bool) -> Transl
 
     draft.idle(*idle_fields(body, choice))
     facts = _to_facts(choice.model, endpoint, body)
-    details: dict[str, Any] = {"action": endpoint.action.value}
-    if facts.off_peak:
-        details["off_peak"] = True
+    off_peak = {"off_peak": True} if facts.off_peak else {}
     return Translation(
         endpoint=endpoint.path,
         body=body,
         facts=facts,
         pace=_to_pace(endpoint, facts),
-        details=details,
+        details={"action": endpoint.action.value, **off_peak},
         ignored=draft.ignored,
         adjusted=tuple(draft.adjusted),
         names=draft.names,
@@ -88,7 +86,9 @@ def _write(draft: Draft, choice: Choice) -> None:
         pictures = to_pictures(images, endpoint, param=draft.name_of("image"))
         is_list = endpoint.picture_field == "images"
         draft.put("image", endpoint.picture_field, pictures if is_list else pictures[0])
-    if _takes_prompt(draft.over, endpoint):
+    # Where there is a recording, or a text of the vendor's field, it is that which speaks.
+    is_spoken = endpoint is endpoints.LIP_SYNC and any(map(draft.over.get, ("audio_url", "text")))
+    if endpoint.prompt_field and not is_spoken:
         is_needed = takes is not None and endpoint in (endpoints.TEXT, endpoints.REFERENCES)
         if is_needed and "prompt" not in draft.over and not draft.request.prompt.strip():
             raise UnsupportedParameterError(
@@ -99,14 +99,6 @@ def _write(draft: Draft, choice: Choice) -> None:
         draft.duration()
     if takes is None or takes.seed:
         draft.seed(bounds=None if takes is None else (0, _LARGEST_SEED))
-
-
-def _takes_prompt(over: Mapping[str, Any], endpoint: Endpoint) -> bool:
-    if (
-        endpoint is endpoints.LIP_SYNC
-    ):  # spoken; where there is a recording, it is that which speaks
-        return not over.get("audio_url") and not over.get("text")
-    return bool(endpoint.prompt_field)
 
 
 def _write_frames(draft: Draft, choice: Choice) -> None:
@@ -223,11 +215,9 @@ def _to_facts(model: str, endpoint: Endpoint, body: Mapping[str, Any]) -> RunFac
     """Read what will be run out of the body that is sent, `metadata` included."""
     family = models.family_of(model)
     duration = _duration(model, endpoint, body, family.seconds if family else None)
-    resolution = (
-        models.UPSCALE_TIER
-        if endpoint is endpoints.UPSCALE
-        else models.default_tier(model, duration)
-    )
+    resolution = models.default_tier(model, duration)
+    if endpoint is endpoints.UPSCALE:
+        resolution = models.UPSCALE_TIER
     asked = body.get(endpoint.tier_field or "resolution")
     if isinstance(asked, str) and asked.strip():
         resolution = _LABEL_BY_FOLDED.get(asked.strip().casefold(), asked.strip())

@@ -37,7 +37,8 @@ _TYPES: Mapping[str, str] = {
 def to_native(task: TaskSnapshot) -> dict[str, Any]:
     """Write it, with our ids for the vendor's."""
     payload = task.echo.get("payload")
-    action = str(task.details.get("action", ""))
+    action = task.details.get("action")
+    action = action if isinstance(action, str) else ""
     code = "" if task.error is None else _CODES.get(task.error.code, _FAULT)
     if task.status is TaskStatus.CANCELLED:
         code = _CODES["cancelled"]
