@@ -267,11 +267,12 @@ class Answer:
         return Fault(FaultKind.FAULT, code, told[:MESSAGE_CHARACTERS], _NOT_THE_API)
 
 
-_PROBED: Final = {
+_THROTTLES: Final = "{who} is reached but throttles at the moment; try again later."
+_PROBED: Final[Mapping[FaultKind | None, str]] = {
     FaultKind.CREDENTIAL: "{who} refuses the key.",
     FaultKind.BALANCE: "The key is right, but no credits are left, or the quota is used up.",
-    FaultKind.RATE: "{who} is reached but throttles at the moment; try again later.",
-    FaultKind.CONCURRENCY: "{who} is reached but throttles at the moment; try again later.",
+    FaultKind.RATE: _THROTTLES,
+    FaultKind.CONCURRENCY: _THROTTLES,
     FaultKind.FAULT: "{who} is reached but fails at the moment; try again later.",
 }
 """What a channel's operator is told of a fault that is not the question's."""
@@ -284,9 +285,8 @@ def probe_sentence(answer: Answer, kind: FaultKind | None) -> str:
         answer: It.
         kind: What its error means, `None` where it has none.
     """
-    sentence = _PROBED.get(kind) if kind is not None else None
-    told = sentence or "{who} answers {status}."
-    return told.format(who=answer.who, status=answer.status)
+    sentence = _PROBED.get(kind, "{who} answers {status}.")
+    return sentence.format(who=answer.who, status=answer.status)
 
 
 # Single values, each `None` where there is nothing that can be one

@@ -196,15 +196,8 @@ class Items:
                         check.refuse(f"{name}.{key}", member[key], told)
 
 
-class _Bounds(Protocol):
-    @property
-    def least(self) -> float: ...
-    @property
-    def most(self) -> float: ...
-
-
 def _refuse_beyond(
-    name: str, measured: float | None, bounds: _Bounds, unit: str, told: str
+    name: str, measured: float | None, bounds: "Within | Length | Items", unit: str, told: str
 ) -> None:
     if measured is not None and not bounds.least <= measured <= bounds.most:
         raise UnsupportedParameterError(

@@ -172,18 +172,15 @@ def check_picture(image: Image, limits: PictureLimits, *, param: str = "image") 
 def _check_size(width: int, height: int, limits: PictureLimits, param: str) -> None:
     short, long = sorted((width, height))
     told = f"The picture in {param} has {width}x{height} pixels;"
+    says = ""
     if limits.shortest_side is not None and short < limits.shortest_side:
-        raise UnsupportedParameterError(
-            param, f"{told} each side must have at least {limits.shortest_side}."
-        )
-    if limits.longest_side is not None and long > limits.longest_side:
-        raise UnsupportedParameterError(
-            param, f"{told} each side may have at most {limits.longest_side}."
-        )
-    if limits.longest_ratio is not None and long > short * limits.longest_ratio:
-        raise UnsupportedParameterError(
-            param, f"{told} one side may be at most {limits.longest_ratio:g} times the other."
-        )
+        says = f"each side must have at least {limits.shortest_side}."
+    elif limits.longest_side is not None and long > limits.longest_side:
+        says = f"each side may have at most {limits.longest_side}."
+    elif limits.longest_ratio is not None and long > short * limits.longest_ratio:
+        says = f"one side may be at most {limits.longest_ratio:g} times the other."
+    if says:
+        raise UnsupportedParameterError(param, f"{told} {says}")
 
 
 def write_picture(image: Image, limits: PictureLimits, *, param: str = "image") -> str:

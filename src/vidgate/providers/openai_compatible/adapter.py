@@ -61,11 +61,7 @@ from vidgate.providers.base import (
     Translation,
 )
 from vidgate.providers.keyed import Keyed
-from vidgate.providers.openai_compatible.answers import (
-    to_outcome,
-    to_probe_answer,
-    to_submission,
-)
+from vidgate.providers.openai_compatible import answers
 from vidgate.providers.openai_compatible.bodies import to_content
 from vidgate.providers.openai_compatible.follow_ups import OBJECT_FIELDS, to_follow_up
 from vidgate.providers.openai_compatible.translation import VIDEOS, VOCABULARY, to_translation
@@ -107,7 +103,7 @@ class OpenAICompatible(Keyed, FollowsUp, Tests, ServesContent):
         own = {"Content-Type": content_type, "Idempotency-Key": ids.correlation}
         url, headers = _base(channel) + translation.endpoint, {**self.headers(channel), **own}
         sent = httpx.Request("POST", url, headers=headers, content=content)
-        return self.question(sent, to_submission)
+        return self.question(sent, answers.to_submission)
 
     @override
     def poll(
@@ -115,12 +111,12 @@ class OpenAICompatible(Keyed, FollowsUp, Tests, ServesContent):
     ) -> Call[Mapping[UpstreamRef, Outcome]]:
         ref = refs[0]
         sent = httpx.Request("GET", _job_url(ref, channel), headers=self.headers(channel))
-        return self.question(sent, lambda answer: {ref: to_outcome(answer, ref)})
+        return self.question(sent, lambda answer: {ref: answers.to_outcome(answer, ref)})
 
     @override
     def test(self, channel: ChannelAccess, now: datetime) -> Call[ProbeAnswer]:
         sent = httpx.Request("GET", f"{_base(channel)}/models", headers=self.headers(channel))
-        return self.question(sent, to_probe_answer)
+        return self.question(sent, answers.to_probe_answer)
 
     @override
     def content(

@@ -35,17 +35,8 @@ from vidgate.providers.answers import (
     to_url,
 )
 from vidgate.providers.base import ProbeAnswer
-from vidgate.providers.openai_compatible.faults import (
-    JOB_ID,
-    ErrorBody,
-    is_refusal,
-    is_refused_for_certain,
-    read_error,
-    says_no_such_job,
-    to_fault,
-    to_follow_up_fault,
-    to_job_fault,
-)
+from vidgate.providers.openai_compatible import faults
+from vidgate.providers.openai_compatible.faults import ErrorBody
 from vidgate.providers.openai_compatible.follow_ups import is_follow_up
 
 __all__ = ["to_outcome", "to_probe_answer", "to_submission"]
@@ -105,12 +96,12 @@ def to_submission(answer: Answer) -> Submission | Rejected:
     Raises:
         ProviderProtocolError: A job may exist.
     """
-    error = read_error(answer, answer.body)
+    error = faults.read_error(answer, answer.body)
     response = answer.response
     if response.is_success:
         return _accepted(answer, error)
     follows = is_follow_up(answer.sent.url.path)
-    read = to_follow_up_fault if follows else to_fault
+    read = faults.to_follow_up_fault if follows else faults.to_fault
     told = error.told if error is not None else ""
     # A conflict with the video's state, and not with another call of ours.
     is_conflict = answer.status == httpx.codes.CONFLICT and "in progress" not in told
@@ -123,8 +114,8 @@ def to_submission(answer: Answer) -> Submission | Rejected:
             return Rejected(read(error, answer))
         if answer.status in _CERTAIN_WITHOUT_WORDS:
             return Rejected(read(ErrorBody(), answer))
-    if response.is_server_error and error and is_refused_for_certain(error, answer):
-        return Rejected(to_fault(error, answer))
+    if response.is_server_error and error and faults.is_refused_for_certain(error, answer):
+        return Rejected(faults.to_fault(error, answer))
     raise answer.unclear("no certain refusal")
 
 
@@ -133,8 +124,8 @@ def _accepted(answer: Answer, error: ErrorBody | None) -> Submission | Rejected:
     if (found := _submitted_id(body)) is not None:
         # A job that is "failed" from the start exists all the same, and the poll says why.
         return Submission(ref=UpstreamRef(found))
-    if error is not None and is_refusal(error, body):
-        return Rejected(to_fault(error, answer))
+    if error is not None and faults.is_refusal(error, body):
+        return Rejected(faults.to_fault(error, answer))
     raise answer.unclear("a success without an id")
 
 
@@ -145,7 +136,7 @@ def _submitted_id(body: Mapping[str, Any]) -> str | None:
     candidates += [layer.get(name) for layer in inner for name in ("task_id", "id")]
     if body.get("code") == "success":
         candidates.append(body.get("data"))
-    return next((found for value in candidates if (found := to_id(value, JOB_ID))), None)
+    return next((found for value in candidates if (found := to_id(value, faults.JOB_ID))), None)
 
 
 # Poll
@@ -164,8 +155,8 @@ def to_outcome(answer: Answer, ref: UpstreamRef) -> Outcome:
     words = list(_status_words(body or {}))
     if is_success and body is not None and words:
         return _by_status(answer, body, ref, words)
-    error = read_error(answer, body)
-    if error is not None and says_no_such_job(error, answer):
+    error = faults.read_error(answer, body)
+    if error is not None and faults.says_no_such_job(error, answer):
         code = error.code or "not_found"
         fault = Fault(FaultKind.NOT_FOUND, code=code, message=error.message)
         return Failed(fault, doubtful=True)
@@ -193,7 +184,9 @@ def _by_status(
 def _ended(answer: Answer, body: Mapping[str, Any], word: str, ref: UpstreamRef) -> Outcome:
     # "success" and "failed" alone may be about the call.
     is_about_a_job = any(
-        to_id(layer.get(name), JOB_ID) for layer in _layers(body) for name in ("id", "task_id")
+        to_id(layer.get(name), faults.JOB_ID)
+        for layer in _layers(body)
+        for name in ("id", "task_id")
     )
     if not is_about_a_job and (word not in _DONE or _find_url(answer, body) is None):
         return Unreadable("The answer ends something, but names no job.")
@@ -217,10 +210,10 @@ def _fault(answer: Answer, body: Mapping[str, Any], word: str) -> Fault:
         return Fault(_ENDED[word], code=word, message=word)
     for layer in _layers(body):
         if layer.get("error"):
-            return to_job_fault(read_error(answer, {"error": layer["error"]}), word)
+            return faults.to_job_fault(faults.read_error(answer, {"error": layer["error"]}), word)
     reasons = (layer.get("fail_reason") for layer in _layers(body))
     message = next((text for reason in reasons if (text := answer.words(reason))), "")
-    return to_job_fault(ErrorBody(code=word, message=message), word)
+    return faults.to_job_fault(ErrorBody(code=word, message=message), word)
 
 
 # The video
@@ -336,6 +329,6 @@ def to_probe_answer(answer: Answer) -> ProbeAnswer:
             "The server answers but lists no models, so that the key could not be checked; the "
             f"first video will tell. {where} answers {status}: check the base URL."
         )
-    error = read_error(answer, body)
-    kind = to_fault(error, answer).kind if error else None
+    error = faults.read_error(answer, body)
+    kind = faults.to_fault(error, answer).kind if error else None
     return ProbeAnswer.bad(probe_sentence(answer, kind))
