@@ -5,7 +5,7 @@ import re
 import pytest
 
 from vidgate.models.outcomes import Failed, Fault, FaultKind
-from vidgate.providers.jimeng.answers import _MODERATION, ServiceReply, to_fault
+from vidgate.providers.jimeng.answers import _MODERATION, Reply, to_fault
 from vidgate.providers.kling.answers import read_legacy_job
 from vidgate.providers.vidu.faults import _CODES, ErrorBody, to_job_fault
 from vidgate.services.attempts.faults import UNKNOWN_OUTCOME, to_task_error
@@ -49,5 +49,5 @@ def test_nor_in_the_words_of_the_vendor(message: str) -> None:
     assert isinstance(outcome, Failed)
     assert outcome.fault.message == message
     assert outcome.fault.safe_message == "Kling failed."
-    refusal = ServiceReply(50411, message, message, {})
+    refusal = Reply(50411, 50411, message, message)
     assert to_fault(FaultKind.CONTENT_POLICY, refusal).safe_message == _MODERATION[50411]

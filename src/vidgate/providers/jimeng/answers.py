@@ -3,9 +3,9 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any
 
 import httpx
 
@@ -38,9 +38,8 @@ from vidgate.providers.jimeng.models import LINK_LIFETIME
 __all__ = [
     "PROBE_BODY",
     "SUCCESS",
-    "GatewayError",
     "Question",
-    "ServiceReply",
+    "Reply",
     "answer_of",
     "read_cancel",
     "read_kind",
@@ -122,28 +121,26 @@ Some are called retryable; that would be a new job, so it is left to the client.
 Source: https://www.volcengine.com/docs/85621/1777001, /1829013, read 2026-11-20
 """
 
-_MODERATION_BROKEN = frozenset({50520, 50521, 50522})
-"""The moderation itself failed."""
-
 _SERVER_ERRORS = frozenset({5, 505})
 """The hundreds of codes of the service's own failures, and of HTTP's."""
 _FAILED_INSIDE = re.compile(r"internal|timeout|timed out|unavailable|unknown", re.IGNORECASE)
 
-_KINDS: Mapping[int, FaultKind] = {
+_KINDS: Mapping[int | str, FaultKind | None] = {
+    **{word: kind for word, (_, kind) in _GATEWAY_CODES.items()},
     **dict.fromkeys(_MODERATION, FaultKind.CONTENT_POLICY),
-    **dict.fromkeys(_MODERATION_BROKEN, FaultKind.FAULT),
+    **dict.fromkeys((50520, 50521, 50522), FaultKind.FAULT),  # the moderation itself failed
     **dict.fromkeys(_BAD_INPUT, FaultKind.BAD_PARAMETER),
     **dict.fromkeys(_NOT_OPENED, FaultKind.MODEL_UNAVAILABLE),
     **_TOO_MANY,
+    **dict.fromkeys(_INTERNAL, None),
 }
-"""Codes of the service after which no job exists, or the one that did has failed."""
+"""What codes mean. No job exists, or the one that did has failed; `None`: nobody can tell."""
 
 _BAD_SENTENCE = "Invalid Input Parameters"
 """How the service begins a sentence of which the rest tells more."""
 
 _ADVICE = re.compile(r"\bagain\b|retry|resubmit|重试|重新提交", re.IGNORECASE)
 
-_KEY_FIELD = "req_key"
 _FIELDS = re.compile(
     r"\b(req_key|prompt|seed|frames|aspect_ratio|image_urls?|binary_data_base64|template_id"
     r"|camera_strength|video_url|audio_url|mask_url|output_resolution|pe_fast_mode"
@@ -153,38 +150,32 @@ _FIELDS = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class GatewayError:
-    """The gateway refused the call.
+class Reply:
+    """What the gateway says, or the service behind it.
 
     Attributes:
-        code: Its word, or its number as text where there is no word.
-        word: The word of the table, empty where the code is not in it.
-        kind: `None` where the service may have seen the call, or the code is unknown.
-    """
-
-    code: str
-    word: str
-    kind: FaultKind | None
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceReply:
-    """The service's own envelope.
-
-    Attributes:
+        code: The gateway's word, or its number as text where it has no word; the service's number.
+        key: The same as the tables have it, empty for an unknown one of the gateway.
         message: For the operator.
-        sentence: The same for clients, empty where it might tell too much.
-        data: Empty where it was null or no object.
+        sentence: The service's for clients, empty where it might tell too much.
+        data: The service's, empty where it was null or no object.
     """
 
-    code: int
+    code: int | str
+    key: int | str
     message: str
-    sentence: str
-    data: Mapping[str, Any]
+    sentence: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def kind(self) -> FaultKind | None:
+        """What its code means; `None` where a job may exist, or the code is unknown."""
+        return _KINDS.get(self.key)
 
-Reply: TypeAlias = GatewayError | ServiceReply
+    @property
+    def is_gateways(self) -> bool:
+        """Whether the gateway refused the call."""
+        return isinstance(self.code, str)
 
 
 def answer_of(sent: httpx.Request, response: httpx.Response) -> Answer:
@@ -219,11 +210,16 @@ def read_reply(answer: Answer) -> Reply:
         if envelope.get("Error"):
             return _read_gateway_error(answer, envelope)
         if isinstance(body.get("Result"), dict):
-            return _read_service_reply(answer, body["Result"])
-    return _read_service_reply(answer, body)
+            body = body["Result"]
+    code, data = _whole_number(body.get("code")), body.get("data")
+    if code is None:
+        raise _unread(answer)
+    message = _message(answer, body.get("message"), body.get("request_id"))
+    sentence = to_safe_sentence(body.get("message"), *answer.secrets)
+    return Reply(code, code, message, sentence, data if isinstance(data, dict) else {})
 
 
-def _read_gateway_error(answer: Answer, envelope: Mapping[str, Any]) -> GatewayError:
+def _read_gateway_error(answer: Answer, envelope: Mapping[str, Any]) -> Reply:
     error = envelope["Error"]
     if not isinstance(error, dict):
         raise _unread(answer)
@@ -233,17 +229,7 @@ def _read_gateway_error(answer: Answer, envelope: Mapping[str, Any]) -> GatewayE
     word = code if code in _GATEWAY_CODES else _GATEWAY_WORDS.get(number or 0, "")
     if code == "None":
         raise _unread(answer)
-    return GatewayError(code, word, _GATEWAY_CODES[word][1] if word else None, message)
-
-
-def _read_service_reply(answer: Answer, body: Mapping[str, Any]) -> ServiceReply:
-    code = _whole_number(body.get("code"))
-    if code is None:
-        raise _unread(answer)
-    data = body.get("data")
-    message = _message(answer, body.get("message"), body.get("request_id"))
-    sentence = to_safe_sentence(body.get("message"), *answer.secrets)
-    return ServiceReply(code, message, sentence, data if isinstance(data, dict) else {})
+    return Reply(code, word, message)
 
 
 def _whole_number(value: Any) -> int | None:
@@ -266,32 +252,22 @@ def _message(answer: Answer, message: Any, request_id: Any) -> str:
 
 def _to_refusal(answer: Answer, req_key: str, reply: Reply) -> FaultKind | None:
     """What a refusal is, `None` where a job may exist."""
-    if isinstance(reply, GatewayError):
-        if reply.word:
-            return reply.kind
-        is_theirs = _FAILED_INSIDE.search(reply.code) is not None
-    else:
-        kind = _service_refusal(req_key, reply)
-        if kind is not None or reply.code in _INTERNAL:
-            return kind
-        # One that nobody documents may be of a failure on their side: a job may exist.
-        is_theirs = _FAILED_INSIDE.search(reply.message) is not None
-        is_theirs |= reply.code // 100 in _SERVER_ERRORS
+    if reply.kind is FaultKind.BAD_PARAMETER:
+        fields = _fields_in(reply.message)
+        # A service without the field's name may tell the key that it was given.
+        is_key = fields[0] == "req_key" if fields else req_key in reply.message
+        return FaultKind.MODEL_UNAVAILABLE if is_key else reply.kind
+    if reply.key in _KINDS:
+        return reply.kind
+    # One that nobody documents may be of a failure on their side: a job may exist.
+    told = reply.code if isinstance(reply.code, str) else reply.message
+    is_theirs = _FAILED_INSIDE.search(told) is not None
+    is_theirs |= isinstance(reply.code, int) and reply.code // 100 in _SERVER_ERRORS
     if answer.status == httpx.codes.TOO_MANY_REQUESTS:
         return FaultKind.RATE
     response = answer.response
     is_refusal = response.is_client_error or (response.is_success and not is_theirs)
     return FaultKind.FAULT if is_refusal else None
-
-
-def _service_refusal(req_key: str, reply: ServiceReply) -> FaultKind | None:
-    kind = _KINDS.get(reply.code)
-    if kind is FaultKind.BAD_PARAMETER:
-        fields = _fields_in(reply.message)
-        # A service without the field's name may tell the key that it was given.
-        is_key = fields[0] == _KEY_FIELD if fields else req_key in reply.message
-        return FaultKind.MODEL_UNAVAILABLE if is_key else kind
-    return kind
 
 
 def to_fault(kind: FaultKind, reply: Reply, retry_after: float | None = None) -> Fault:
@@ -301,12 +277,11 @@ def to_fault(kind: FaultKind, reply: Reply, retry_after: float | None = None) ->
     where nothing in it could be of ours.
     """
     safe_message, fields = "", []
-    sentence = reply.sentence if isinstance(reply, ServiceReply) else ""
-    if kind is FaultKind.CONTENT_POLICY and isinstance(reply, ServiceReply):
-        safe_message = _with_sentence(_MODERATION[reply.code], sentence)
+    if kind is FaultKind.CONTENT_POLICY and isinstance(reply.code, int):
+        safe_message = _with_sentence(_MODERATION[reply.code], reply.sentence)
     if kind is FaultKind.BAD_PARAMETER:
         fields = _fields_in(reply.message)
-        sentence = sentence.removeprefix(_BAD_SENTENCE).lstrip(": ")
+        sentence = reply.sentence.removeprefix(_BAD_SENTENCE).lstrip(": ")
         if fields:
             what = f"The provider refused the value of {', '.join(fields)}."
             safe_message = _with_sentence(what, "" if sentence in fields else sentence)
@@ -382,14 +357,14 @@ def read_submission(answer: Answer, question: Question) -> Submission | Rejected
         # Whoever counts requests refused this one, also where it did so in HTML.
         wait = answer.retry_after_seconds
         return Rejected(Fault(FaultKind.RATE, "429", "", retry_after_seconds=wait))
-    if isinstance(reply, ServiceReply) and reply.code == SUCCESS:
+    if reply.code == SUCCESS:
         task_id = to_id(reply.data.get("task_id"), _TASK_ID)
         if task_id is None:
             raise ProviderProtocolError("Jimeng accepted the job and gave no task id.")
         return Submission(UpstreamRef(task_id, write_kind(question)))
 
     kind = _to_refusal(answer, question.req_key, reply)
-    if kind is None or (isinstance(reply, ServiceReply) and "task_id" in reply.data):
+    if kind is None or "task_id" in reply.data:
         raise _unclear(answer, reply)
     if answer.status in NO_SUCH_PLACE and kind is FaultKind.FAULT:
         return Rejected(answer.not_the_api(str(reply.code)))
@@ -409,11 +384,11 @@ def read_poll(answer: Answer, asked_at: datetime) -> Outcome:
     if is_busy or answer.status >= httpx.codes.INTERNAL_SERVER_ERROR:
         raise _unread(answer)
     reply = read_reply(answer)
-    if isinstance(reply, GatewayError) or reply.code in _COULD_NOT_ASK:
+    if reply.is_gateways or reply.code in _COULD_NOT_ASK:
         raise _unclear(answer, reply)
     if reply.code == SUCCESS:
         return _read_status(answer, reply.data, asked_at)
-    kind = None if reply.code == _AMBIGUOUS else _KINDS.get(reply.code)
+    kind = None if reply.code == _AMBIGUOUS else reply.kind
     if kind is None:
         return Unreadable(f"code {reply.code} {reply.message}".rstrip())
     return Failed(to_fault(kind, reply), doubtful=kind is FaultKind.FAULT)
@@ -472,14 +447,12 @@ def read_cancel(answer: Answer) -> CancelAnswer:
     if answer.status >= httpx.codes.INTERNAL_SERVER_ERROR:
         raise _unread(answer)
     reply = read_reply(answer)
-    if isinstance(reply, ServiceReply):
-        if reply.code == SUCCESS:
-            word = reply.data.get("status")
-            return _CANCEL_WORDS.get(word if isinstance(word, str) else "", CancelAnswer.ACCEPTED)
-        is_definite = reply.code in _BAD_INPUT or answer.status == httpx.codes.BAD_REQUEST
-        if is_definite and reply.code not in _COULD_NOT_ASK:
-            return CancelAnswer.TOO_LATE
-    elif reply.word == _NO_SUCH_ACTION:
+    if reply.code == SUCCESS:
+        word = reply.data.get("status")
+        return _CANCEL_WORDS.get(word if isinstance(word, str) else "", CancelAnswer.ACCEPTED)
+    is_bad = answer.status == httpx.codes.BAD_REQUEST and not reply.is_gateways
+    is_definite = is_bad or reply.code in _BAD_INPUT or reply.key == _NO_SUCH_ACTION
+    if is_definite and reply.code not in _COULD_NOT_ASK:
         return CancelAnswer.TOO_LATE
     raise _unclear(answer, reply)
 
@@ -525,16 +498,16 @@ def read_probe(answer: Answer) -> ProbeAnswer:
         reply = read_reply(answer)
     except ProviderProtocolError:
         return ProbeAnswer.bad(_read_nobody(answer))
-    if isinstance(reply, ServiceReply):
+    if not reply.is_gateways:
         return _probed(reply, answer.status)
-    if reply.word and reply.kind is None:
+    if reply.key in _KINDS and reply.kind is None:
         return ProbeAnswer.bad(f"{_FAILED} ({reply.code}).")
-    sentence = _GATEWAY_SENTENCES.get(reply.word, "The provider refused the call")
+    sentence = _GATEWAY_SENTENCES.get(str(reply.key), "The provider refused the call")
     where = f": {answer.address}" if sentence == _NO_SUCH_API else ""
     return ProbeAnswer.bad(f"{sentence}{where} ({reply.code}).")
 
 
-def _probed(reply: ServiceReply, status: int) -> ProbeAnswer:
+def _probed(reply: Reply, status: int) -> ProbeAnswer:
     if reply.code in _TOO_MANY:
         return ProbeAnswer.good("The key is right; the account is at its limit at the moment.")
     if reply.code in _INTERNAL or status >= httpx.codes.INTERNAL_SERVER_ERROR:
