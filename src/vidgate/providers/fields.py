@@ -256,10 +256,12 @@ class Form:
     Attributes:
         checks: By the vendor's field.
         rules: Held against the body after the checks, in their order.
+        first: Rules that are held against it before them.
     """
 
     checks: Mapping[str, Check] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
+    first: tuple[Rule, ...] = ()
 
     def judge(self, body: Body, *, told: str, names: Mapping[str, str] = {}) -> None:
         """Refuse what is known to be refused, ignored or misread.
@@ -273,10 +275,14 @@ class Form:
         Raises:
             UnsupportedParameterError: It names the field, and what is allowed.
         """
+        self._hold(self.first, body, told, names)
         for name, check in self.checks.items():
             if is_given(body.get(name)):
                 check.refuse(names.get(name, name), body[name], told)
-        for rule in self.rules:
+        self._hold(self.rules, body, told, names)
+
+    def _hold(self, rules: Iterable[Rule], body: Body, told: str, names: Mapping[str, str]) -> None:
+        for rule in rules:
             if rule.broken(body):
                 raise UnsupportedParameterError(
                     names.get(rule.field, rule.field),
