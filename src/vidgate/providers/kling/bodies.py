@@ -6,14 +6,10 @@ Legacy bodies are flat; those of the new generation have `prompt` or `contents`,
 Source: the pages under https://kling.ai/document-api/api/video/, read 2026-09-20.
 """
 
-from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any, ClassVar
-
-from typing_extensions import override
+from typing import Any, Final
 
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.providers.base import Action, RunFacts
@@ -34,35 +30,22 @@ from vidgate.providers.kling.models import (
     Traits,
 )
 
-__all__ = [
-    "FACE_FIELDS",
-    "NEW_SHAPES",
-    "SHAPES",
-    "Generic",
-    "Inputs",
-    "Shape",
-    "to_duration",
-    "to_word",
-]
+__all__ = ["FACE_FIELDS", "Generic", "Inputs", "Shape", "to_duration", "to_word"]
 
 _DEFAULT_DURATION_SECONDS = 5
 """On every endpoint that has a duration, when none is asked for."""
 
 _MEBIBYTE = 1024 * 1024
-_PICTURE_BYTES = 10 * _MEBIBYTE
-"""The largest inline picture, decoded, of the legacy API."""
-_LARGER_PICTURE_BYTES = 50 * _MEBIBYTE
-"""The same, of the new one."""
+_PICTURE_MEBIBYTES = {False: 10, True: 50}
+"""The largest inline picture, decoded, of the legacy API and of the new one."""
 
-_SOUNDS = MappingProxyType(
-    {"on": True, "true": True, "native": True, "off": False, "false": False, "original": False}
-    | {"": False}
-)
+_SOUNDS: Final = {
+    **dict.fromkeys(("on", "true", "native"), True),
+    **dict.fromkeys(("off", "false", "original", ""), False),
+}
 """Whether sound is made, by `sound` or `settings.audio`; the client's own video's is not."""
 
-_LEGACY_TYPES: Mapping[Any, str] = MappingProxyType(
-    {"first_frame": "first_frame", "end_frame": "last_frame"}
-)
+_LEGACY_TYPES: Final = {"first_frame": "first_frame", "end_frame": "last_frame"}
 """Of pictures in `image_list`, by those of `contents`."""
 
 _MOTION_FIELDS = ("video_url", "image", "image_url")
@@ -73,6 +56,15 @@ FACE_FIELDS = (
     *("sound_insert_time", "sound_volume", "original_audio_volume"),
 )
 """Of an entry of `face_choose`; a client may give them beside it, since there is one entry."""
+
+_ACTIONS: Final = {
+    Product.MOTION: Action.MOTION,
+    Product.AVATAR: Action.AVATAR,
+    Product.LIP_SYNC: Action.LIP_SYNC,
+    Product.EFFECTS: Action.EFFECT,
+    Product.MULTI_ELEMENTS: Action.EDIT,
+}
+"""Of products that do one thing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,32 +101,84 @@ class Inputs:
     has_sound: bool = False
 
 
-class Shape(ABC):
+@dataclass(frozen=True, slots=True)
+class Shape:
     """One shape of body, with the names that its tier, its sound and its duration have there."""
 
-    max_image_bytes: ClassVar[int] = _PICTURE_BYTES
-    has_duration: ClassVar[bool] = True
-    has_prompt: ClassVar[bool] = True
-    tier_field: ClassVar[str] = "mode"
-    sound_field: ClassVar[str] = "sound"
-    duration_field: ClassVar[str] = "duration"
+    product: Product
+    is_new: bool
 
-    @abstractmethod
+    @property
+    def max_image_bytes(self) -> int:
+        """Of a decoded picture."""
+        return _PICTURE_MEBIBYTES[self.is_new] * _MEBIBYTE
+
+    @property
+    def has_duration(self) -> bool:
+        """Whether it has a field for the length."""
+        return self.product not in (Product.MOTION, Product.AVATAR, Product.EFFECTS)
+
+    @property
+    def has_prompt(self) -> bool:
+        """Whether it has a field for the prompt."""
+        return self.product not in (Product.LIP_SYNC, Product.EFFECTS)
+
+    @property
+    def tier_field(self) -> str:
+        """What it calls the tier."""
+        return "resolution" if self.is_new else "mode"
+
+    @property
+    def duration_field(self) -> str:
+        """What it calls the length."""
+        return "sound_end_time" if self.product is Product.LIP_SYNC else "duration"
+
     def write(self, over: Mapping[str, Any], generic: Generic, traits: Traits) -> dict[str, Any]:
         """Write the prompt and the pictures, with the client's own fields laid over them.
 
         Raises:
             UnsupportedParameterError: Fields have no place in such a body.
         """
+        if self.is_new:
+            write = _new_motion if self.product is Product.MOTION else _new_clip
+            return write(over, generic, traits)
+        if self.product is Product.LIP_SYNC:
+            return _lip_sync(over)
+        body: dict[str, Any] = {}
+        if self.product not in PRODUCT_NAMES:
+            body["model_name"] = traits.name
+        if generic.prompt:
+            body["prompt"] = generic.prompt
+        if generic.pictures:
+            body |= _pictures(self.product, generic, over)
+        return merge(body, over)
 
-    @abstractmethod
     def count(self, body: Mapping[str, Any]) -> Counter[str]:
         """Count what the new generation has in `contents`, by its types."""
+        if self.is_new:
+            return Counter(str(entry.get("type")) for entry in objects(body.get("contents")))
+        kinds = Counter(element=len(objects(body.get("element_list"))))
+        if self.product is Product.FRAMES:
+            kinds["first_frame"] = 1 if body.get("image") else 0
+            kinds["last_frame"] = 1 if body.get("image_tail") else 0
+            kinds["voice"] = len(objects(body.get("voice_list")))
+        elif self.product is Product.OMNI:
+            for image in objects(body.get("image_list")):
+                kinds[_LEGACY_TYPES.get(str(image.get("type")), "refer_image")] += 1
+            for video in objects(body.get("video_list")):
+                is_base = video.get("refer_type", "base") == "base"
+                kinds["base_video" if is_base else "feature_video"] += 1
+        return +kinds
 
     def inputs(self, body: Mapping[str, Any], traits: Traits) -> Inputs:
         """Read what there is to work with."""
+        if self.product in _ACTIONS:
+            has_length = self.product is not Product.MULTI_ELEMENTS
+            action = _ACTIONS[self.product]
+            return Inputs(action=action, gives_shape=True, gives_length=has_length)
         kinds = self.count(body)
         first, last, edits = (kinds[kind] for kind in ("first_frame", "last_frame", "base_video"))
+        references = kinds.total() - kinds["prompt"]
         if not traits.is_omni:
             is_text = not (first or last or body.get("contents"))
             frames = Action.FIRST_LAST_FRAME if last else Action.FIRST_FRAME
@@ -143,10 +187,10 @@ class Shape(ABC):
             action = Action.EDIT
         elif first and last:
             action = Action.FIRST_LAST_FRAME
+        elif first and references == 1:
+            action = Action.FIRST_FRAME
         else:
-            references = kinds.total() - kinds["prompt"]
             action = Action.REFERENCES if references else Action.TEXT
-            action = Action.FIRST_FRAME if first and references == 1 else action
         # Beside a video to refer to, the new generation wants none.
         has_shape = first or edits or (traits.is_path_model and kinds["feature_video"])
         return Inputs(
@@ -159,26 +203,36 @@ class Shape(ABC):
 
     def settings(self, over: Mapping[str, Any]) -> Mapping[str, Any]:
         """The client's fields among which tier, ratio, sound and duration stand."""
-        return over
+        if self.product is Product.LIP_SYNC:
+            has_end = "face_choose" in over or over.get("sound_end_time") is not None
+            return {"sound_end_time": ...} if has_end else {}
+        return settings_of(over) if self.is_new else over
 
     def place(self, body: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
         """Write tier, ratio and duration, none of which the client wrote itself."""
-        return {**body, **settings}
-
-    def to_vendor_duration(self, seconds: float, over: Mapping[str, Any]) -> int | float | str:  # noqa: ARG002 - of a sound it is the end
-        """Write a duration."""
-        return str(seconds)
+        if self.is_new:
+            said = {"settings": {**settings, **settings_of(body)}} if settings else {}
+            return {**body, **said}
+        if self.product is Product.LIP_SYNC:
+            faces = body.get("face_choose")
+            said = {"face_choose": [{**faces[0], **settings}]} if settings and faces else {}
+            return {**body, **said}
+        must = {"mode": MODE_OF_TIER["720p"]} if self.product is Product.MOTION else {}
+        return {**must, **body, **settings}
 
     def facts(self, body: Mapping[str, Any], inputs: Inputs, traits: Traits) -> RunFacts:
         """Read what is run."""
+        if self.product is Product.LIP_SYNC:
+            return RunFacts(model=traits.name, sound=True, action=inputs.action)
+        if self.product is Product.EFFECTS:
+            return _facts_of_effect(body, inputs, traits)
         said, default = self.settings(body), traits.default_tier or ""
-        word = to_word(said.get(self.tier_field))
-        mode = None if traits.is_path_model else word or MODE_OF_TIER.get(default)
-        tier = word or default if traits.is_path_model else TIER_OF_MODE.get(mode or "")
-        kinds = self.count(body)
+        word, kinds = to_word(said.get(self.tier_field)), self.count(body)
+        mode = None if self.is_new else word or MODE_OF_TIER.get(default)
+        tier = word or default if self.is_new else TIER_OF_MODE.get(mode or "")
         return RunFacts(
             model=traits.name,
-            duration_seconds=to_duration(said.get(self.duration_field), inputs),
+            duration_seconds=to_duration(said.get("duration"), inputs),
             resolution=tier or None,
             mode=mode,
             sound=traits.has_sound_always or self._has_sound(body),
@@ -188,298 +242,122 @@ class Shape(ABC):
         )
 
     def _has_sound(self, body: Mapping[str, Any]) -> bool | None:
-        return _SOUNDS.get(to_word(self.settings(body).get(self.sound_field)))
+        field = "audio" if self.is_new else "sound"
+        return _SOUNDS.get(to_word(self.settings(body).get(field)))
 
 
 # Flat bodies
 
 
-class _Flat(Shape):
-    @override
-    def write(self, over: Mapping[str, Any], generic: Generic, traits: Traits) -> dict[str, Any]:
-        body: dict[str, Any] = {}
-        if traits.product not in PRODUCT_NAMES:
-            body["model_name"] = traits.name
-        if generic.prompt:
-            body["prompt"] = generic.prompt
-        if generic.pictures:
-            body |= self._pictures(generic)
-        return merge(body, over)
+def _pictures(product: Product, generic: Generic, over: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the generic pictures.
 
-    @override
-    def count(self, body: Mapping[str, Any]) -> Counter[str]:
-        return Counter(element=len(objects(body.get("element_list"))))
-
-    @abstractmethod
-    def _pictures(self, generic: Generic) -> dict[str, Any]: ...
-
-
-class _Frames(_Flat):
-    """`text2video` and `image2video`."""
-
-    @override
-    def _pictures(self, generic: Generic) -> dict[str, Any]:
-        return dict(zip(("image", "image_tail"), generic.pictures, strict=False))
-
-    @override
-    def count(self, body: Mapping[str, Any]) -> Counter[str]:
-        return super().count(body) + Counter(
-            first_frame=bool(body.get("image")),
-            last_frame=bool(body.get("image_tail")),
-            voice=len(objects(body.get("voice_list"))),
-        )
-
-
-class _Omni(_Flat):
-    """`omni-video`.
-
-    Every picture is a plain reference, unless `metadata.action` says that they are frames, or
-    `metadata` has an `image_list` of its own.
+    For an omni model every one is a plain reference, unless `metadata.action` says that they are
+    frames, or `metadata` has an `image_list` of its own.
     """
-
-    @override
-    def _pictures(self, generic: Generic) -> dict[str, Any]:
-        if not generic.as_frames:
-            return {"image_list": [{"image_url": picture} for picture in generic.pictures]}
-        roles = zip(generic.pictures, ("first_frame", "end_frame"), strict=False)
-        return {"image_list": [{"image_url": picture, "type": role} for picture, role in roles]}
-
-    @override
-    def count(self, body: Mapping[str, Any]) -> Counter[str]:
-        kinds = super().count(body)
-        for image in objects(body.get("image_list")):
-            kinds[_LEGACY_TYPES.get(str(image.get("type")), "refer_image")] += 1
-        for video in objects(body.get("video_list")):
-            is_base = video.get("refer_type", "base") == "base"
-            kinds["base_video" if is_base else "feature_video"] += 1
-        return kinds
-
-
-class _Product(_Flat):
-    """What the bodies of a single action have in common."""
-
-    action: ClassVar[Action]
-    image_field: ClassVar[str] = "image"
-    gives_length: ClassVar[bool] = True
-
-    @override
-    def _pictures(self, generic: Generic) -> dict[str, Any]:
-        return {self.image_field: generic.pictures[0]}
-
-    @override
-    def inputs(self, body: Mapping[str, Any], traits: Traits) -> Inputs:
-        return Inputs(action=self.action, gives_shape=True, gives_length=self.gives_length)
+    first, *others = pictures = generic.pictures
+    match product:
+        case Product.FRAMES:
+            return dict(zip(("image", "image_tail"), pictures, strict=False))
+        case Product.OMNI:
+            roles = ("first_frame", "end_frame") if generic.as_frames else ()
+            types = [{"type": role} for role in roles] or [{}] * len(pictures)
+            pairs = zip(pictures, types, strict=False)
+            return {"image_list": [{"image_url": picture, **kind} for picture, kind in pairs]}
+        case Product.EFFECTS:
+            brought = over.get("input")
+            has_own = isinstance(brought, Mapping) and brought.keys() & {"image", "images"}
+            images = {"images": [*pictures]} if others else {"image": first}
+            return {} if has_own else {"input": images}
+        case Product.MULTI_ELEMENTS:
+            return {"image_list": [{"image": picture} for picture in pictures]}
+        case _:
+            return {"image_url" if product is Product.MOTION else "image": first}
 
 
-class _Motion(_Product):
-    """`motion-control`, whose `mode` must be said."""
-
-    has_duration = False
-    action = Action.MOTION
-    image_field = "image_url"
-
-    @override
-    def place(self, body: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-        return {"mode": MODE_OF_TIER["720p"], **body, **settings}
-
-
-class _Avatar(_Product):
-    """`avatar/image2video`: as long as the sound that it speaks."""
-
-    has_duration = False
-    action = Action.AVATAR
-
-
-class _LipSync(_Product):
-    """`advanced-lip-sync`; without a session the faces of the video are found first.
+def _lip_sync(over: Mapping[str, Any]) -> dict[str, Any]:
+    """Write an `advanced-lip-sync`; without a session the faces of the video are found first.
 
     Then the body carries `video_id` or `video_url` too, which are for the first step.
     """
-
-    has_prompt = False
-    action = Action.LIP_SYNC
-    duration_field = "sound_end_time"
-
-    @override
-    def write(self, over: Mapping[str, Any], generic: Generic, traits: Traits) -> dict[str, Any]:
-        if "face_choose" in over:
-            return merge({}, over)
-        face = {name: over[name] for name in FACE_FIELDS if over.get(name) is not None}
-        if over.get("session_id"):
-            # Without the first step nobody tells where the face begins.
-            face.setdefault("sound_insert_time", 0)
-        body = {name: value for name, value in over.items() if name not in FACE_FIELDS}
-        return merge({"face_choose": [{"sound_start_time": 0, **face}]}, body)
-
-    @override
-    def settings(self, over: Mapping[str, Any]) -> Mapping[str, Any]:
-        has_end = "face_choose" in over or over.get("sound_end_time") is not None
-        return {"sound_end_time": ...} if has_end else {}
-
-    @override
-    def place(self, body: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-        faces = body.get("face_choose")
-        return (
-            {**body, "face_choose": [{**faces[0], **settings}]} if settings and faces else {**body}
-        )
-
-    @override
-    def to_vendor_duration(self, seconds: float, over: Mapping[str, Any]) -> int | float | str:
-        start = over.get("sound_start_time")
-        return round(seconds * 1000) + (start if isinstance(start, int) else 0)
-
-    @override
-    def facts(self, body: Mapping[str, Any], inputs: Inputs, traits: Traits) -> RunFacts:
-        return RunFacts(model=traits.name, sound=True, action=self.action)
+    if "face_choose" in over:
+        return merge({}, over)
+    face = {name: over[name] for name in FACE_FIELDS if over.get(name) is not None}
+    if over.get("session_id"):
+        # Without the first step nobody tells where the face begins.
+        face.setdefault("sound_insert_time", 0)
+    body = {name: value for name, value in over.items() if name not in FACE_FIELDS}
+    return merge({"face_choose": [{"sound_start_time": 0, **face}]}, body)
 
 
-class _Effects(_Product):
-    """`effects`: scenes come and go weekly, so their names are not judged."""
-
-    has_duration = False
-    has_prompt = False
-    action = Action.EFFECT
-
-    @override
-    def write(self, over: Mapping[str, Any], generic: Generic, traits: Traits) -> dict[str, Any]:
-        brought = over.get("input")
-        has_pictures = isinstance(brought, Mapping) and bool(brought.keys() & {"image", "images"})
-        body = self._pictures(generic) if generic.pictures and not has_pictures else {}
-        return merge(body, over)
-
-    @override
-    def _pictures(self, generic: Generic) -> dict[str, Any]:
-        first, *others = generic.pictures
-        return {"input": {"images": [first, *others]} if others else {"image": first}}
-
-    @override
-    def facts(self, body: Mapping[str, Any], inputs: Inputs, traits: Traits) -> RunFacts:
-        brought = body.get("input")
-        brought = brought if isinstance(brought, Mapping) else {}
-        mode = to_word(brought.get("mode")) or None
-        asked = brought.get("duration")
-        length = to_duration(asked, Inputs(action=self.action)) if is_given(asked) else None
-        return RunFacts(
-            model=traits.name,
-            # Only older clients say one, and a short one may be read by nobody but the bill.
-            duration_seconds=None if length is None else max(length, _DEFAULT_DURATION_SECONDS),
-            resolution=TIER_OF_MODE.get(mode or ""),
-            mode=mode,
-            action=self.action,
-        )
-
-
-class _MultiElements(_Product):
-    """`multi-elements`: the last step; the client chose the objects in a session of its own."""
-
-    action = Action.EDIT
-    gives_length = False
-
-    @override
-    def _pictures(self, generic: Generic) -> dict[str, Any]:
-        return {"image_list": [{"image": picture} for picture in generic.pictures]}
+def _facts_of_effect(body: Mapping[str, Any], inputs: Inputs, traits: Traits) -> RunFacts:
+    brought = body.get("input")
+    brought = brought if isinstance(brought, Mapping) else {}
+    mode, asked = to_word(brought.get("mode")) or None, brought.get("duration")
+    length = to_number(asked) if is_given(asked) else None
+    return RunFacts(
+        model=traits.name,
+        # Only older clients say one, and a short one may be read by nobody but the bill.
+        duration_seconds=None if length is None else max(length, _DEFAULT_DURATION_SECONDS),
+        resolution=TIER_OF_MODE.get(mode or ""),
+        mode=mode,
+        action=inputs.action,
+    )
 
 
 # Bodies of the new generation
 
 
-class _New(Shape):
-    """`prompt` from text alone, `contents` on every other endpoint.
+def _new_clip(over: Mapping[str, Any], generic: Generic, traits: Traits) -> dict[str, Any]:
+    """Write `prompt` from text alone, `contents` on every other endpoint.
 
     Pictures for an omni model are plain references called `image_1`, `image_2` …, so that the
     prompt can say `@image_1`; unless `metadata.action` says that they are frames, or `metadata`
     has `contents` of its own.
     """
-
-    max_image_bytes = _LARGER_PICTURE_BYTES
-    tier_field = "resolution"
-    sound_field = "audio"
-
-    @override
-    def write(self, over: Mapping[str, Any], generic: Generic, traits: Traits) -> dict[str, Any]:
-        fields = dict(over)
-        removes_prompt = "prompt" in fields and fields["prompt"] is None
-        words = fields.pop("prompt", None)
-        if is_given(words) and "contents" in fields:
-            raise UnsupportedParameterError("prompt", "Put the prompt in `contents`.")
-        entries = to_contents(fields, generic.pictures, traits, as_frames=generic.as_frames)
-        if "contents" in fields:
-            return merge({}, fields)
-        if words is None:
-            words = "" if removes_prompt else generic.prompt
-        words = to_references(words)
-        if entries or traits.is_omni:
-            # The vendor takes a text of no characters, and nobody has seen it take no text.
-            return merge({"contents": [{"type": "prompt", "text": words}, *entries]}, fields)
-        return merge({"prompt": words} if is_given(words) else {}, fields)
-
-    @override
-    def settings(self, over: Mapping[str, Any]) -> Mapping[str, Any]:
-        return settings_of(over)
-
-    @override
-    def place(self, body: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-        if not settings:
-            return dict(body)
-        return {**body, "settings": {**settings, **settings_of(body)}}
-
-    @override
-    def to_vendor_duration(self, seconds: float, over: Mapping[str, Any]) -> int | float | str:
-        return seconds
-
-    @override
-    def count(self, body: Mapping[str, Any]) -> Counter[str]:
-        return Counter(str(entry.get("type")) for entry in objects(body.get("contents")))
+    fields = dict(over)
+    removes_prompt = "prompt" in fields and fields["prompt"] is None
+    words = fields.pop("prompt", None)
+    if is_given(words) and "contents" in fields:
+        raise UnsupportedParameterError("prompt", "Put the prompt in `contents`.")
+    entries = to_contents(fields, generic.pictures, traits, as_frames=generic.as_frames)
+    if "contents" in fields:
+        return merge({}, fields)
+    if words is None:
+        words = "" if removes_prompt else generic.prompt
+    words = to_references(words)
+    if entries or traits.is_omni:
+        # The vendor takes a text of no characters, and nobody has seen it take no text.
+        return merge({"contents": [{"type": "prompt", "text": words}, *entries]}, fields)
+    return merge({"prompt": words} if is_given(words) else {}, fields)
 
 
-class _NewMotion(_New):
-    """`motion-control` of the new generation, which is given in the legacy words too."""
-
-    has_duration = False
-
-    @override
-    def write(self, over: Mapping[str, Any], generic: Generic, traits: Traits) -> dict[str, Any]:
-        given = {name: over[name] for name in _MOTION_FIELDS if is_given(over.get(name))}
-        others = (*_MOTION_FIELDS, "image_tail", "prompt")
-        fields = {name: value for name, value in over.items() if name not in others}
-        if is_given(over.get("image_tail")):
-            raise UnsupportedParameterError(
-                "image_tail", "Motion control has no `image_tail`; give one picture as `image_url`."
-            )
-        if {"image", "image_url"} <= given.keys():
-            raise UnsupportedParameterError("image", "Give one picture, as `image_url`.")
-        words = over.get("prompt")
-        if "contents" in fields:
-            for name in (*(["prompt"] if is_given(words) else []), *given):
-                raise UnsupportedParameterError(name, f"Put `{name}` in `contents`, with the rest.")
-            return merge({"settings": {}}, fields)
-        pictures = (given.get("image_url"), given.get("image"), *generic.pictures)
-        media = {"image": next(filter(None, pictures), None), "video": given.get("video_url")}
-        entries = [
-            {"type": "prompt", "text": to_references(generic.prompt if words is None else words)},
-            *({"type": kind, "url": url} for kind, url in media.items() if url is not None),
-        ]
-        return merge({"contents": entries, "settings": {}}, fields)
-
-    @override
-    def inputs(self, body: Mapping[str, Any], traits: Traits) -> Inputs:
-        return Inputs(action=Action.MOTION, gives_shape=True, gives_length=True)
+def _new_motion(over: Mapping[str, Any], generic: Generic, traits: Traits) -> dict[str, Any]:  # noqa: ARG001 - as clips are written
+    """Write `motion-control`, which is given in the legacy words too."""
+    given = {name: over[name] for name in _MOTION_FIELDS if is_given(over.get(name))}
+    others = (*_MOTION_FIELDS, "image_tail", "prompt")
+    fields = {name: value for name, value in over.items() if name not in others}
+    if is_given(over.get("image_tail")):
+        raise UnsupportedParameterError(
+            "image_tail", "Motion control has no `image_tail`; give one picture as `image_url`."
+        )
+    if {"image", "image_url"} <= given.keys():
+        raise UnsupportedParameterError("image", "Give one picture, as `image_url`.")
+    words = over.get("prompt")
+    if "contents" in fields:
+        for name in (*(["prompt"] if is_given(words) else []), *given):
+            raise UnsupportedParameterError(name, f"Put `{name}` in `contents`, with the rest.")
+        return merge({"settings": {}}, fields)
+    pictures = (given.get("image_url"), given.get("image"), *generic.pictures)
+    media = {"image": next(filter(None, pictures), None), "video": given.get("video_url")}
+    entries = [
+        {"type": "prompt", "text": to_references(generic.prompt if words is None else words)},
+        *({"type": kind, "url": url} for kind, url in media.items() if url is not None),
+    ]
+    return merge({"contents": entries, "settings": {}}, fields)
 
 
-SHAPES: Mapping[Product, Shape] = MappingProxyType(
-    {
-        Product.FRAMES: _Frames(),
-        Product.OMNI: _Omni(),
-        Product.MOTION: _Motion(),
-        Product.LIP_SYNC: _LipSync(),
-        Product.AVATAR: _Avatar(),
-        Product.EFFECTS: _Effects(),
-        Product.MULTI_ELEMENTS: _MultiElements(),
-    }
-)
-NEW_SHAPES: Mapping[Product, Shape] = MappingProxyType(
-    {Product.FRAMES: _New(), Product.OMNI: _New(), Product.MOTION: _NewMotion()}
-)
+# Single values
 
 
 def to_word(value: Any) -> str:

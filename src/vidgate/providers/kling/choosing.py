@@ -9,7 +9,7 @@ from typing import Any
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import VideoRequest
 from vidgate.providers.base import Action
-from vidgate.providers.kling.bodies import NEW_SHAPES, SHAPES, Shape
+from vidgate.providers.kling.bodies import Shape
 from vidgate.providers.kling.generations import is_given, objects
 from vidgate.providers.kling.models import (
     GONE_FIELDS,
@@ -113,7 +113,7 @@ class Choice:
     @property
     def shape(self) -> Shape:
         """The shape of the body."""
-        return (NEW_SHAPES if self.traits.is_path_model else SHAPES)[self.product]
+        return Shape(self.product, self.traits.is_path_model)
 
     @property
     def as_frames(self) -> bool:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from vidgate.exceptions import UnsupportedParameterError
+from vidgate.providers.base import Action
 from vidgate.providers.fields import to_number
 from vidgate.providers.kling.models import MODE_OF_TIER, TIER_OF_MODE, Product, Traits
 
@@ -237,7 +238,7 @@ def _is_offered(traits: Traits, value: str, product: Product) -> bool:
     tiers = {
         tier
         for action, offered in traits.actions.items()
-        if (action.value == Product.MOTION.value) is (product is Product.MOTION)
+        if (action is Action.MOTION) is (product is Product.MOTION)
         for tier in offered.tiers
     }
     return value not in MODE_OF_TIER or not tiers or value in tiers

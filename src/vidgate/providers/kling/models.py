@@ -72,17 +72,17 @@ RETIRED = (
 
 
 class Product(StrEnum):
-    """Each has its own shape of body."""
+    """Each has its own shape of body; the value is what messages call it."""
 
-    FRAMES = "frames"
+    FRAMES = "text2video and image2video"
     """From words, a first frame, or a first and a last one."""
-    OMNI = "omni"
+    OMNI = "omni-video"
     """Words, frames and references alike."""
-    MOTION = "motion"
-    LIP_SYNC = "lip_sync"
-    AVATAR = "avatar"
-    EFFECTS = "effects"
-    MULTI_ELEMENTS = "multi_elements"
+    MOTION = "motion control"
+    LIP_SYNC = "the lip-sync"
+    AVATAR = "the avatar"
+    EFFECTS = "the effects"
+    MULTI_ELEMENTS = "multi-elements"
 
 
 PRODUCT_NAMES = MappingProxyType(

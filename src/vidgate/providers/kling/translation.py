@@ -206,13 +206,20 @@ def _write_duration(
     draft: Draft, choice: Choice, over: Mapping[str, Any], durations: Sequence[int]
 ) -> None:
     """Write a length; that of a sound is in milliseconds, so that it need not be whole."""
-    shape, seconds = choice.shape, draft.request.duration_seconds
+    seconds, start = draft.request.duration_seconds, over.get("sound_start_time")
+    begin = start if isinstance(start, int) else 0
     is_sound = choice.product is Product.LIP_SYNC
     is_within = is_sound and seconds is not None and durations[0] <= seconds <= durations[-1]
+
+    def write(asked: float) -> int | float | str:
+        if is_sound:
+            return round(asked * 1000) + begin
+        return asked if choice.traits.is_path_model else str(asked)
+
     draft.duration(
-        shape.duration_field,
+        choice.shape.duration_field,
         allowed=durations if is_sound and not is_within else (),
-        write=lambda asked: shape.to_vendor_duration(asked, over),
+        write=write,
     )
 
 
