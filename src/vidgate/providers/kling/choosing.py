@@ -20,7 +20,7 @@ from vidgate.providers.kling.models import (
     TRAITS,
     Product,
     Traits,
-    unknown_actions,
+    unknown_traits,
 )
 
 __all__ = [
@@ -313,10 +313,4 @@ def _unknown(
         is_path_model = _PATH_MODEL.fullmatch(model) is not None
     has_video = not is_path_model and bool(objects(over.get("video_list")))
     is_omni = wants_omni or model.endswith("-omni") or has_video
-    product = Product.OMNI if is_omni else Product.FRAMES
-    return Traits(
-        name=model,
-        product=product,
-        actions=unknown_actions(model, product=product, is_path_model=is_path_model),
-        is_known=False,
-    )
+    return unknown_traits(model, is_omni=is_omni, is_path_model=is_path_model)

@@ -35,7 +35,7 @@ __all__ = [
     "Product",
     "Traits",
     "pace_of",
-    "unknown_actions",
+    "unknown_traits",
 ]
 
 LEGACY_ROOT = "/v1/"
@@ -157,7 +157,7 @@ class Traits:
 
 Actions: TypeAlias = dict[Action, ActionCapabilities]
 
-_OMNI_VIDEO = "/v1/videos/omni-video"
+_LEGACY_NAME = "kling-v"
 
 _ONLY_1080P = ("1080p",)
 _TO_1080P = ("720p", "1080p")
@@ -165,12 +165,10 @@ _TO_4K = ("720p", "1080p", "4k")
 _3_TO_15 = tuple(range(3, 16))
 _3_TO_10 = tuple(range(3, 11))
 _5_OR_10 = (5, 10)
-_SILENT_1080P = (_ONLY_1080P, False)
-"""Of videos between two frames."""
 _NATIVE_OR_OFF = ("native", "off")
 _EVERY_AUDIO = ("native", "original", "off")
 """Also of 3.0 Turbo, whose page has no such field: the server was seen to take it."""
-_2_TO_60 = tuple(range(2, 61))
+_SPOKEN = tuple(range(2, 61))
 """Of a lip-sync: the part of the sound that is spoken."""
 
 _PROMPT = 2500
@@ -178,11 +176,15 @@ _LONG_PROMPT = 3072
 """The new endpoints of 3.0, 3.0 Omni and 3.0 Turbo from text."""
 
 
-def _endpoints(model: str, *, is_path_model: bool) -> tuple[str, str, str]:
-    """Where text, frames and motion control go."""
+def _endpoints(model: str, *, is_path_model: bool) -> tuple[str, str, str, str]:
+    """Where text, frames, motion control and an omni model's requests go."""
     if is_path_model:
-        return f"/text-to-video/{model}", f"/image-to-video/{model}", f"/motion-control/{model}"
-    return "/v1/videos/text2video", "/v1/videos/image2video", "/v1/videos/motion-control"
+        paths = ("text-to-video", "image-to-video", "motion-control", "omni-video")
+        text, frames, motion, omni = (f"/{path}/{model}" for path in paths)
+    else:
+        paths = ("text2video", "image2video", "motion-control", "omni-video")
+        text, frames, motion, omni = (f"/v1/videos/{path}" for path in paths)
+    return text, frames, motion, omni
 
 
 def _frames(
@@ -190,18 +192,20 @@ def _frames(
     durations: tuple[int, ...],
     tiers: tuple[str, ...],
     *,
-    last: tuple[tuple[str, ...], bool] = ((), False),
+    last: tuple[str, ...] = (),
+    last_sound: bool = False,
     sound: bool = False,
     characters: tuple[int, int] = (_PROMPT, _PROMPT),
     motion: bool = False,
-) -> Actions:
+    **traits: Any,
+) -> Traits:
     """From words or frames; tiers and sound beside a last frame, and how long prompts may be.
 
     The length of motion control is that of the video that is copied: at most 30 s, 10 s in the
     picture's pose.
     """
-    is_path_model = "." in model
-    to_text, to_frames, to_motion = _endpoints(model, is_path_model=is_path_model)
+    is_path_model = not model.startswith(_LEGACY_NAME)
+    to_text, to_frames, to_motion, _ = _endpoints(model, is_path_model=is_path_model)
     text = ActionCapabilities(
         endpoint=to_text,
         durations=durations,
@@ -215,35 +219,32 @@ def _frames(
         text, endpoint=to_frames, ratios=(), images=(1, 1), prompt_characters=characters[1]
     )
     actions = {Action.TEXT: text, Action.FIRST_FRAME: first}
-    tiers, sound = last
-    if tiers:
-        actions[Action.FIRST_LAST_FRAME] = replace(first, tiers=tiers, images=(2, 2), sound=sound)
+    if last:
+        both = replace(first, tiers=last, images=(2, 2), sound=last_sound)
+        actions[Action.FIRST_LAST_FRAME] = both
     if motion:
         actions[Action.MOTION] = ActionCapabilities(
-            endpoint=to_motion,
-            tiers=_TO_1080P,
-            images=(1, 1),
-            prompt_characters=_PROMPT,
+            endpoint=to_motion, tiers=_TO_1080P, images=(1, 1), prompt_characters=_PROMPT
         )
-    return actions
+    return Traits(name=model, actions=actions, **traits)
 
 
 def _omni(
-    endpoint: str,
+    model: str,
     durations: tuple[int, ...],
     tiers: tuple[str, ...],
     *,
-    text: tuple[int, ...] = (),
-    first_frame: tuple[int, ...] = (),
-    edit: tuple[int, ...] = (),
+    own: Mapping[Action, tuple[int, ...]],
     sound: bool = False,
     characters: int = _PROMPT,
-) -> Actions:
+    **traits: Any,
+) -> Traits:
     """All on one endpoint; pictures are references unless the request says that they are frames.
 
-    The legacy endpoint has no use for a duration when it edits; of the new one nobody has said.
-    Some have durations of their own for texts, first frames and edits.
+    Some have durations of their `own` for texts, first frames and edits. The legacy endpoint has no
+    use for one when it edits; of the new one nobody has said.
     """
+    *_, endpoint = _endpoints(model, is_path_model=not model.startswith(_LEGACY_NAME))
     every = ActionCapabilities(
         endpoint=endpoint,
         durations=durations,
@@ -251,126 +252,88 @@ def _omni(
         prompt_characters=characters,
         sound=sound,
     )
-    return {
-        Action.TEXT: replace(every, durations=text or durations, ratios=RATIOS),
-        Action.FIRST_FRAME: replace(every, durations=first_frame or durations, images=(1, 1)),
+    beside_video = (0, OMNI_IMAGES_BESIDE_VIDEO)
+    actions = {
+        Action.TEXT: replace(every, ratios=RATIOS),
+        Action.FIRST_FRAME: replace(every, images=(1, 1)),
         Action.FIRST_LAST_FRAME: replace(every, images=(2, 2)),
         Action.REFERENCES: replace(every, ratios=RATIOS, images=(1, OMNI_IMAGES)),
-        Action.EDIT: replace(
-            every, durations=edit, images=(0, OMNI_IMAGES_BESIDE_VIDEO), sound=False
-        ),
+        Action.EDIT: replace(every, durations=(), images=beside_video, sound=False),
     }
+    actions |= {one: replace(actions[one], durations=seconds) for one, seconds in own.items()}
+    return Traits(name=model, product=Product.OMNI, actions=actions, **traits)
 
 
-_TURBO_PACE: Mapping[str, Any] = {
+_2_6: Mapping[str, Any] = {
+    "last": _ONLY_1080P,
+    "sound": True,
+    "motion": True,
+    "sound_tiers": _ONLY_1080P,
+}
+_2_5_TURBO: Mapping[str, Any] = {
+    "last": _ONLY_1080P,
     "first_ask": timedelta(seconds=20),
     "earliest": timedelta(seconds=30),
     "usual": timedelta(seconds=60),
 }
+_3: Mapping[str, Any] = {"sound": True, "has_shot_field": True}
+_3_FRAMES = {**_3, "last": _TO_4K, "last_sound": True, "motion": True}
+_O1 = {Action.FIRST_FRAME: _5_OR_10}
 
 
-def _only(product: Product, action: Action, takes: ActionCapabilities, **more: Any) -> Traits:
+def _only(product: Product, action: Action, takes: ActionCapabilities, **traits: Any) -> Traits:
     """A product without models, which does one thing."""
-    return Traits(name=PRODUCT_NAMES[product], product=product, actions={action: takes}, **more)
+    return Traits(name=PRODUCT_NAMES[product], product=product, actions={action: takes}, **traits)
 
 
 _TRAITS = (
-    Traits(
-        name="kling-v3",
-        actions=_frames("kling-v3", _3_TO_15, _TO_4K, last=(_TO_4K, True), sound=True, motion=True),
-        has_shot_field=True,
-    ),
-    Traits(
-        name="kling-v2-6",
-        actions=_frames(
-            "kling-v2-6", _5_OR_10, _TO_1080P, last=_SILENT_1080P, sound=True, motion=True
-        ),
-        sound_tiers=_ONLY_1080P,
-    ),
-    Traits(
-        name="kling-v2-5-turbo",
-        actions=_frames("kling-v2-5-turbo", _5_OR_10, _TO_1080P, last=_SILENT_1080P),
-        **_TURBO_PACE,
-    ),
-    Traits(
-        name="kling-v3-omni",
-        product=Product.OMNI,
-        actions=_omni(_OMNI_VIDEO, _3_TO_15, _TO_4K, sound=True),
-        default_tier="1080p",
-        has_shot_field=True,
-    ),
-    Traits(
-        name="kling-video-o1",
-        product=Product.OMNI,
-        actions=_omni(_OMNI_VIDEO, _3_TO_10, _TO_1080P, text=_5_OR_10, first_frame=_5_OR_10),
+    _frames("kling-v3", _3_TO_15, _TO_4K, **_3_FRAMES),
+    _frames("kling-v2-6", _5_OR_10, _TO_1080P, **_2_6),
+    _frames("kling-v2-5-turbo", _5_OR_10, _TO_1080P, **_2_5_TURBO),
+    _omni("kling-v3-omni", _3_TO_15, _TO_4K, own={}, default_tier="1080p", **_3),
+    _omni(
+        *("kling-video-o1", _3_TO_10, _TO_1080P),
+        own={**_O1, Action.TEXT: _5_OR_10},
         default_tier="1080p",
     ),
-    Traits(
-        name="kling-3.0-turbo",
-        actions=_frames(
-            "kling-3.0-turbo", _3_TO_15, _TO_1080P, sound=True, characters=(_LONG_PROMPT, _PROMPT)
-        ),
+    _frames(
+        *("kling-3.0-turbo", _3_TO_15, _TO_1080P),
+        sound=True,
+        characters=(_LONG_PROMPT, _PROMPT),
         has_sound_always=True,
         first_ask=timedelta(seconds=20),
         earliest=timedelta(seconds=28),
         audios=_EVERY_AUDIO,
     ),
-    Traits(
-        name="kling-3.0",
-        actions=_frames(
-            *("kling-3.0", _3_TO_15, _TO_4K),
-            last=(_TO_4K, True),
-            sound=True,
-            motion=True,
-            characters=(_LONG_PROMPT, _LONG_PROMPT),
-        ),
+    _frames(
+        *("kling-3.0", _3_TO_15, _TO_4K),
+        characters=(_LONG_PROMPT, _LONG_PROMPT),
         audios=_NATIVE_OR_OFF,
-        has_shot_field=True,
+        **_3_FRAMES,
     ),
-    Traits(
-        name="kling-2.6",
-        actions=_frames(
-            "kling-2.6", _5_OR_10, _TO_1080P, last=_SILENT_1080P, sound=True, motion=True
-        ),
-        sound_tiers=_ONLY_1080P,
-        audios=_NATIVE_OR_OFF,
-    ),
-    Traits(
-        name="kling-2.5-turbo",
-        actions=_frames("kling-2.5-turbo", _5_OR_10, _TO_1080P, last=_SILENT_1080P),
-        **_TURBO_PACE,
-    ),
-    Traits(
-        name="kling-3.0-omni",
-        product=Product.OMNI,
-        actions=_omni(
-            *("/omni-video/kling-3.0-omni", _3_TO_15, _TO_4K),
-            edit=_3_TO_15,
-            sound=True,
-            characters=_LONG_PROMPT,
-        ),
+    _frames("kling-2.6", _5_OR_10, _TO_1080P, audios=_NATIVE_OR_OFF, **_2_6),
+    _frames("kling-2.5-turbo", _5_OR_10, _TO_1080P, **_2_5_TURBO),
+    _omni(
+        *("kling-3.0-omni", _3_TO_15, _TO_4K),
+        own={Action.EDIT: _3_TO_15},
+        characters=_LONG_PROMPT,
         earliest=timedelta(seconds=83),
         audios=_EVERY_AUDIO,
-        has_shot_field=True,
+        **_3,
     ),
-    Traits(
-        name="kling-o1",
-        product=Product.OMNI,
-        actions=_omni(
-            "/omni-video/kling-o1", _3_TO_10, _TO_1080P, first_frame=_5_OR_10, edit=_3_TO_10
-        ),
+    _omni(
+        *("kling-o1", _3_TO_10, _TO_1080P),
+        own={**_O1, Action.EDIT: _3_TO_10},
         audios=("original", "off"),
     ),
     _only(
-        Product.LIP_SYNC,
-        Action.LIP_SYNC,
-        ActionCapabilities(endpoint=ADVANCED_LIP_SYNC, durations=_2_TO_60, sound=True),
+        *(Product.LIP_SYNC, Action.LIP_SYNC),
+        ActionCapabilities(endpoint=ADVANCED_LIP_SYNC, durations=_SPOKEN, sound=True),
         default_tier=None,
         has_sound_always=True,
     ),
     _only(
-        Product.AVATAR,
-        Action.AVATAR,
+        *(Product.AVATAR, Action.AVATAR),
         ActionCapabilities(
             endpoint="/v1/videos/avatar/image2video",
             tiers=_TO_1080P,
@@ -381,14 +344,12 @@ _TRAITS = (
         has_sound_always=True,
     ),
     _only(
-        Product.EFFECTS,
-        Action.EFFECT,
+        *(Product.EFFECTS, Action.EFFECT),
         ActionCapabilities(endpoint="/v1/videos/effects", images=(1, 2)),
         default_tier=None,
     ),
     _only(
-        Product.MULTI_ELEMENTS,
-        Action.EDIT,
+        *(Product.MULTI_ELEMENTS, Action.EDIT),
         ActionCapabilities(
             endpoint="/v1/videos/multi-elements",
             durations=_5_OR_10,
@@ -404,22 +365,17 @@ TRAITS = MappingProxyType({traits.name: traits for traits in _TRAITS})
 """By name."""
 
 
-def unknown_actions(model: str, *, product: Product, is_path_model: bool) -> Actions:
+def unknown_traits(model: str, *, is_omni: bool, is_path_model: bool) -> Traits:
     """Where a model we do not know is sent: the vendor judges its values."""
-    if product is Product.OMNI:
-        endpoint = f"/omni-video/{model}" if is_path_model else _OMNI_VIDEO
-        actions = _omni(endpoint, (), (), sound=True)
-        return {
-            action: replace(offered, ratios=(), prompt_characters=None)
-            for action, offered in actions.items()
-        }
-    text, frames, motion = _endpoints(model, is_path_model=is_path_model)
-    return {
-        Action.TEXT: ActionCapabilities(endpoint=text),
-        Action.FIRST_FRAME: ActionCapabilities(endpoint=frames, images=(1, 1)),
-        Action.FIRST_LAST_FRAME: ActionCapabilities(endpoint=frames, images=(2, 2)),
-        Action.MOTION: ActionCapabilities(endpoint=motion, images=(1, 1)),
+    text, frames, motion, omni = _endpoints(model, is_path_model=is_path_model)
+    like, paths = TRAITS["kling-v3"], {Action.TEXT: text, Action.MOTION: motion}
+    if is_omni:
+        like, paths, frames = TRAITS["kling-v3-omni"], {}, omni
+    actions = {
+        action: ActionCapabilities(endpoint=paths.get(action, frames), images=takes.images)
+        for action, takes in like.actions.items()
     }
+    return Traits(name=model, product=like.product, actions=actions, is_known=False)
 
 
 # What Kling offers
