@@ -18,7 +18,6 @@ choose. Result URLs live for 30 days.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -59,6 +58,7 @@ from vidgate.providers.base import (
     Translation,
 )
 from vidgate.providers.kling.answers import (
+    NOT_SERVED,
     Envelope,
     Job,
     answer_of,
@@ -77,6 +77,7 @@ from vidgate.providers.kling.direct_calls import (
 )
 from vidgate.providers.kling.fields import VOCABULARY
 from vidgate.providers.kling.follow_ups import follow_up
+from vidgate.providers.kling.generations import objects
 from vidgate.providers.kling.lip_sync import first_step, second_step
 from vidgate.providers.kling.models import ADVANCED_LIP_SYNC, CAPABILITIES, IDENTIFY_FACE
 from vidgate.providers.kling.signing import bearer, check_callback, check_credential, has_api_key
@@ -150,10 +151,8 @@ class Kling(Provider, FollowsUp, Finds, Tests, CallsBack, AnswersDirectly):
         sent = _request(IDENTIFY_FACE, channel, now, is_new=False, body=search)
 
         def read(response: httpx.Response) -> Rejected | Call[Submission | Rejected]:
-            envelope = _envelope_of_submit(sent, response)
-            chosen = (
-                envelope if isinstance(envelope, Rejected) else second_step(following, envelope)
-            )
+            said = _envelope_of_submit(sent, response)
+            chosen = said if isinstance(said, Rejected) else second_step(following, said)
             return chosen if isinstance(chosen, Rejected) else submit(chosen)
 
         return Call(sent, read)
@@ -235,35 +234,35 @@ def _is_new(path: str) -> bool:
     return _NEW_PATH.search(path) is not None
 
 
+def _kind(endpoint: str) -> str:
+    return _NEW_KIND if _is_new(endpoint) else endpoint
+
+
 # Answers
 
 
 def _read_submission(
     sent: httpx.Request, response: httpx.Response, endpoint: str
 ) -> Submission | Rejected:
-    is_new = _is_new(endpoint)
     envelope = _envelope_of_submit(sent, response)
     if isinstance(envelope, Rejected):
         return envelope
     data = envelope.data if isinstance(envelope.data, Mapping) else {}
-    if not envelope.is_accepted:
-        fault = envelope.refusal()
-        if fault is None or any(job_id(data.get(name)) for name in ("id", "task_id")):
-            raise envelope.error("and may have made a job")
-        is_nowhere = envelope.status in NO_SUCH_PLACE
-        if is_nowhere and envelope.code == _NO_SUCH_METHOD and is_new:
-            # The model is in the path, so no path means no model.
-            gone = "Kling does not serve this model here."
-            return Rejected(
-                replace(fault, kind=FaultKind.MODEL_UNAVAILABLE, safe_message=gone, param="")
-            )
-        if is_nowhere and not envelope.is_known:
-            return Rejected(envelope.answer.not_the_api())
-        return Rejected(fault)
-    identifier = job_id(data.get("id" if is_new else "task_id"))
-    if identifier is None:
-        raise envelope.error("accepted a job and gave no id")
-    return Submission(UpstreamRef(identifier, _NEW_KIND if is_new else endpoint))
+    if envelope.is_accepted:
+        identifier = job_id(data.get("id" if _is_new(endpoint) else "task_id"))
+        if identifier is None:
+            raise envelope.error("accepted a job and gave no id")
+        return Submission(UpstreamRef(identifier, _kind(endpoint)))
+    fault = envelope.refusal()
+    if fault is None or any(job_id(data.get(name)) for name in ("id", "task_id")):
+        raise envelope.error("and may have made a job")
+    is_nowhere = envelope.status in NO_SUCH_PLACE
+    if is_nowhere and envelope.code == _NO_SUCH_METHOD and _is_new(endpoint):
+        # The model is in the path, so no path means no model.
+        return Rejected(envelope.fault(FaultKind.MODEL_UNAVAILABLE, NOT_SERVED))
+    if is_nowhere and not envelope.is_known:
+        return Rejected(envelope.answer.not_the_api())
+    return Rejected(fault)
 
 
 def _envelope_of_submit(sent: httpx.Request, response: httpx.Response) -> Envelope | Rejected:
@@ -276,51 +275,37 @@ def _envelope_of_submit(sent: httpx.Request, response: httpx.Response) -> Envelo
 
 
 def _read_poll(envelope: Envelope, refs: Sequence[UpstreamRef]) -> Mapping[UpstreamRef, Outcome]:
-    if refs[0].kind == _NEW_KIND:
-        jobs = {job.id: job for job in _new_jobs(envelope)}
-    elif envelope.says_no_such_task:
+    in_list = refs[0].kind == _NEW_KIND
+    if not in_list and envelope.says_no_such_task:
         fault = Fault(FaultKind.NOT_FOUND, str(envelope.code), envelope.message)
         return dict.fromkeys(refs, Failed(fault, doubtful=True))
-    else:
-        job = _legacy_job(envelope)
-        jobs = {job.id: job}
+    jobs = {job.id: job for job in _jobs(envelope, in_list=in_list)}
     missing = Unreadable("The job is missing from the answer.")
     return {ref: jobs[ref.id].outcome() if ref.id in jobs else missing for ref in refs}
 
 
 def _read_find(envelope: Envelope, lost: LostSubmit, *, in_list: bool) -> Found:
-    if in_list:
-        jobs = _new_jobs(envelope)
-        if not envelope.data:
-            return Found(None)
-    elif envelope.says_no_such_task:
+    if not in_list and envelope.says_no_such_task:
         return Found(None)
-    else:
-        jobs = [_legacy_job(envelope)]
+    jobs = _jobs(envelope, in_list=in_list)
+    if in_list and not envelope.data:
+        return Found(None)
     # One that does not repeat our id is ours when it is the only answer to it.
     ours = [job for job in jobs if job.external_id == lost.ids.correlation] or [
         job for job in jobs if not job.external_id and len(jobs) == 1
     ]
     if len(ours) != 1 or ours[0].id is None:
         raise envelope.error("about another job")
-    kind = _NEW_KIND if _is_new(lost.endpoint) else lost.endpoint
-    return Found(UpstreamRef(ours[0].id, kind))
+    return Found(UpstreamRef(ours[0].id, _kind(lost.endpoint)))
 
 
-def _new_jobs(envelope: Envelope) -> list[Job]:
-    _require_answer(envelope)
-    if not isinstance(envelope.data, list):
-        raise envelope.error("and its list of jobs is not a list")
-    return [read_new_job(entry) for entry in envelope.data if isinstance(entry, Mapping)]
-
-
-def _legacy_job(envelope: Envelope) -> Job:
-    _require_answer(envelope)
-    if not isinstance(envelope.data, Mapping):
-        raise envelope.error("and its job is not an object")
-    return read_legacy_job(envelope.data)
-
-
-def _require_answer(envelope: Envelope) -> None:
+def _jobs(envelope: Envelope, *, in_list: bool) -> list[Job]:
+    data = envelope.data
     if not envelope.is_accepted or envelope.status >= httpx.codes.BAD_REQUEST:
         raise envelope.error("and could not be asked")
+    if in_list and isinstance(data, list):
+        return [read_new_job(entry) for entry in objects(data)]
+    if not in_list and isinstance(data, Mapping):
+        return [read_legacy_job(data)]
+    is_other = "list of jobs is not a list" if in_list else "job is not an object"
+    raise envelope.error(f"and its {is_other}")

@@ -8,9 +8,8 @@ https://kling.ai/document-api/api/video/, read 2026-09-20.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeAlias
 
@@ -39,8 +38,11 @@ from vidgate.providers.answers import (
     to_words,
     without_video,
 )
+from vidgate.providers.kling.generations import objects
+from vidgate.providers.kling.models import LINK_LIFETIME
 
 __all__ = [
+    "NOT_SERVED",
     "Envelope",
     "Job",
     "answer_of",
@@ -108,9 +110,11 @@ _ACCOUNT = re.compile(r"\b(access|ak|sk|host|ip|key|pack|uid|user)\b", re.IGNORE
 
 _REVIEWED = "Kling's content review refused the prompt, a picture or the video."
 
+NOT_SERVED = "Kling does not serve this model here."
+
 _SENTENCES = {
     FaultKind.CONTENT_POLICY: _REVIEWED,
-    FaultKind.MODEL_UNAVAILABLE: "Kling does not serve this model here.",
+    FaultKind.MODEL_UNAVAILABLE: NOT_SERVED,
     FaultKind.CONCURRENCY: "Kling has no free slot at the moment.",
     FaultKind.RATE: "Kling was asked too often.",
 }
@@ -148,21 +152,11 @@ class Envelope:
         return self.code in _FAULTS
 
     @property
-    def is_calm(self) -> bool:
-        """Whether nothing says that the vendor is overloaded or broken."""
-        return self.status < httpx.codes.INTERNAL_SERVER_ERROR and self.status not in (
-            httpx.codes.REQUEST_TIMEOUT,
-            httpx.codes.TOO_MANY_REQUESTS,
-        )
-
-    @property
     def says_no_such_task(self) -> bool:
-        """Whether the legacy API says that it has no such job."""
-        return (
-            self.is_calm
-            and self.code == _INVALID_VALUE
-            and _NO_SUCH_TASK.search(self.message) is not None
-        )
+        """Whether the legacy API says that it has no such job, and is neither busy nor broken."""
+        is_calm = self.status < 500 and self.status not in (408, 429)  # noqa: PLR2004 - HTTP's
+        is_missing = self.code == _INVALID_VALUE and _NO_SUCH_TASK.search(self.message)
+        return is_calm and bool(is_missing)
 
     def error(self, reason: str) -> ProviderProtocolError:
         """The error for an answer that says nothing certain."""
@@ -262,7 +256,6 @@ Cost: TypeAlias = tuple[str, str]
 _UNITS = "units"
 _BALANCE = "balance"
 
-_RESULT_LIFETIME = timedelta(days=30)
 _JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 _AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")
 
@@ -306,26 +299,25 @@ class Job:
         if self.videos is None:
             return Unreadable("The results of a finished job are not a list.")
         for video in self.videos:
-            url = to_url(video.get("url"))
-            if url:
+            if url := to_url(video.get("url")):
                 return Succeeded(self._result(url, video))
         return without_video("no_url", "The job is finished and has no video.")
 
     def _fault(self) -> Fault:
-        is_policy = _POLICY.search(self.message) is not None
-        words = "" if _ADVICE.search(self.message) else self.message
-        if is_policy:
+        if _POLICY.search(self.message):
             return Fault(FaultKind.CONTENT_POLICY, _FAILED, self.message, _REVIEWED)
+        words = "" if _ADVICE.search(self.message) else self.message
         return Fault(FaultKind.FAULT, _FAILED, self.message, _sentence("Kling failed", words))
 
     def _result(self, url: str, video: Mapping[str, Any]) -> VideoResult:
+        changed_at, (cost, cost_unit) = to_time(self.updated_at), self.cost or (None, None)
         return VideoResult(
             url=url,
             watermarked_url=to_url(video.get("watermark_url")),
-            expires_at=_expires_at(url, self.updated_at),
+            expires_at=link_ends_at(url) or (changed_at and changed_at + LINK_LIFETIME),
             duration_seconds=to_measure(video.get("duration")),
-            cost=None if self.cost is None else self.cost[0],
-            cost_unit=None if self.cost is None else self.cost[1],
+            cost=cost,
+            cost_unit=cost_unit,
             upstream_id=job_id(video.get("id")),
         )
 
@@ -361,41 +353,27 @@ def read_legacy_job(data: Mapping[str, Any]) -> Job:
 
 def _objects(value: Any) -> list[Mapping[str, Any]] | None:
     """The objects of a list; none of it where there is no list, `None` where it is no list."""
-    if value is None or value == {}:
-        return []
-    if not isinstance(value, list):
-        return None
-    return [item for item in value if isinstance(item, Mapping)]
-
-
-def _expires_at(url: str, updated_at: Any) -> datetime | None:
-    """What the signed URL says, else 30 days after the last change."""
-    changed_at = to_time(updated_at)
-    return link_ends_at(url) or (changed_at and changed_at + _RESULT_LIFETIME)
+    return objects(value) if isinstance(value, list) or value in (None, {}) else None
 
 
 def _amount(value: Any) -> str | None:
     """A price in units, which Kling writes as text."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        value = str(value)
-    return value if isinstance(value, str) and _AMOUNT.fullmatch(value) else None
+    text = str(value) if isinstance(value, str | int | float) else ""
+    return text if _AMOUNT.fullmatch(text) else None
 
 
 def _billed(billing: Any) -> Cost | None:
     """What `billing` adds up to: in units, else in the one currency that it is in."""
-    entries = _objects(billing) or []
+    entries = objects(billing)
     units = [entry for entry in entries if entry.get("charge_type") == "unit"]
-    if units:
-        return _total(units, _UNITS)
     cash = [entry for entry in entries if entry.get("charge_type") == "cash"]
     currencies = {to_words(entry.get("currency")) for entry in cash}
-    return _total(cash, currencies.pop() or _BALANCE) if len(currencies) == 1 else None
-
-
-def _total(entries: Sequence[Mapping[str, Any]], unit: str) -> Cost | None:
-    amounts = [_amount(entry.get("amount")) for entry in entries]
+    if not units and len(currencies) != 1:
+        return None
+    amounts = [_amount(entry.get("amount")) for entry in units or cash]
     if None in amounts:
         return None
+    unit = _UNITS if units else currencies.pop() or _BALANCE
     return str(sum((Decimal(amount) for amount in amounts if amount), Decimal(0))), unit[:20]
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "GONE_FIELDS",
     "IDENTIFY_FACE",
     "LEGACY_ROOT",
+    "LINK_LIFETIME",
     "MODE_OF_TIER",
     "OMNI_IMAGES",
     "OMNI_IMAGES_BESIDE_VIDEO",
@@ -380,7 +381,7 @@ def unknown_traits(model: str, *, is_omni: bool, is_path_model: bool) -> Traits:
 
 # What Kling offers
 
-_LINK_LIFETIME = timedelta(days=30)
+LINK_LIFETIME = timedelta(days=30)
 """Of a result's URL. Source: the model pages under https://kling.ai/document-api/api/video/, read
 2026-09-20."""
 
@@ -392,7 +393,7 @@ def _listed(traits: Traits, name: str, successor: str | None = None) -> ModelCap
         successor=successor,
         earliest=traits.earliest,
         usual=traits.usual,
-        link_lifetime=_LINK_LIFETIME,
+        link_lifetime=LINK_LIFETIME,
     )
 
 

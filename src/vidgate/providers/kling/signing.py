@@ -28,6 +28,7 @@ from vidgate.providers.base import Callback
 
 __all__ = ["bearer", "check_callback", "check_credential", "has_api_key"]
 
+_HS256 = HMACAlgorithm(HMACAlgorithm.SHA256)
 _HEADER = {"alg": "HS256", "typ": "JWT"}
 _TOKEN_SECONDS = 1800
 _TOKEN_SKEW_SECONDS = 5
@@ -35,8 +36,6 @@ _TOKEN_SKEW_SECONDS = 5
 
 _CREDENTIAL = re.compile(r"[!-{}~]+(\|[!-~]+)?")
 """Printable, without spaces; what is after the first bar is the secret."""
-
-_CANNOT_SIGN = "The secret of Kling's ACCESS|SECRET cannot sign."
 
 
 def check_credential(credential: str) -> None:
@@ -53,10 +52,10 @@ def check_credential(credential: str) -> None:
     _, bar, secret = credential.partition("|")
     if bar:
         try:
-            HMACAlgorithm(HMACAlgorithm.SHA256).prepare_key(secret)
+            _HS256.prepare_key(secret)
         except jwt.PyJWTError:
             # Its own message is not repeated: it may quote the key.
-            raise ConfigurationError(_CANNOT_SIGN) from None
+            raise ConfigurationError("The secret of Kling's ACCESS|SECRET cannot sign.") from None
 
 
 def has_api_key(credential: SecretStr) -> bool:
@@ -84,24 +83,16 @@ def bearer(credential: SecretStr, now: datetime, *, is_new: bool) -> str:
             "This model needs an API key of Kling's: an access key with its secret opens the "
             "legacy models only. Give the channel an API key."
         )
-    return _sign(key, int(now.timestamp()))
-
-
-def _sign(credential: str, second: int) -> str:
-    access_key, _, secret = credential.partition("|")
-    claims = {
-        "iss": access_key,
-        "exp": second + _TOKEN_SECONDS,
-        "nbf": second - _TOKEN_SKEW_SECONDS,
-    }
-    # Not by `jwt.encode`, which warns of every secret of under 32 bytes: Kling chose its length.
-    algorithm = HMACAlgorithm(HMACAlgorithm.SHA256)
-    key = algorithm.prepare_key(secret)  # which can sign: the credential was checked
+    access_key, _, secret = key.partition("|")
+    second = int(now.timestamp())
+    times = {"exp": second + _TOKEN_SECONDS, "nbf": second - _TOKEN_SKEW_SECONDS}
     signed = b".".join(
         base64url_encode(json.dumps(part, separators=(",", ":")).encode())
-        for part in (_HEADER, claims)
+        for part in (_HEADER, {"iss": access_key, **times})
     )
-    return b".".join((signed, base64url_encode(algorithm.sign(signed, key)))).decode()
+    # Not by `jwt.encode`, which warns of every secret of under 32 bytes: Kling chose its length.
+    signature = _HS256.sign(signed, _HS256.prepare_key(secret))
+    return b".".join((signed, base64url_encode(signature))).decode()
 
 
 # Callbacks
@@ -131,24 +122,21 @@ def check_callback(callback: Callback, secret: SecretStr | None) -> None:
     age = callback.received_at.timestamp() - int(timestamp)
     if abs(age) > _TOLERANCE.total_seconds():
         raise CallbackRefusedError("The callback is more than five minutes old, or ahead.")
-    expected = _expected(callback, identifier, int(timestamp), secret).encode()
+    key = _key(secret)
+    try:
+        # The package's own check knows no clock but the machine's.
+        expected = Webhook(key).sign(
+            identifier, datetime.fromtimestamp(int(timestamp), UTC), callback.body.decode()
+        )
+    except UnicodeError:
+        raise CallbackRefusedError("The callback is not written in UTF-8.") from None
     # Every one is compared, so that the time taken does not tell which one is right.
     matches = [
-        hmac.compare_digest(expected, signature.encode(errors="replace"))
+        hmac.compare_digest(expected.encode(), signature.encode(errors="replace"))
         for signature in signatures
     ]
     if not any(matches):
         raise CallbackRefusedError("The callback's signature does not hold.")
-
-
-def _expected(callback: Callback, identifier: str, second: int, secret: SecretStr) -> str:
-    """What a right signature is. The package's own check knows no clock but the machine's."""
-    key = _key(secret)
-    at = datetime.fromtimestamp(second, UTC)
-    try:
-        return Webhook(key).sign(identifier, at, callback.body.decode())
-    except UnicodeError:
-        raise CallbackRefusedError("The callback is not written in UTF-8.") from None
 
 
 def _key(secret: SecretStr) -> bytes:

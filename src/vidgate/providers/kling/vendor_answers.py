@@ -4,30 +4,21 @@ Source: the query sections of https://kling.ai/document-api/api/video/, read 202
 """
 
 from datetime import datetime
-from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from vidgate.models.outcomes import VideoResult
 from vidgate.models.tasks import TaskSnapshot, TaskStatus
 
-__all__ = [
-    "envelope",
-    "legacy_created",
-    "legacy_entry",
-    "new_created",
-    "new_entry",
-]
+__all__ = ["envelope", "legacy_created", "legacy_entry", "new_created", "new_entry"]
 
-_LEGACY_WORDS = MappingProxyType(
-    {
-        TaskStatus.QUEUED: "submitted",
-        TaskStatus.IN_PROGRESS: "processing",
-        TaskStatus.SUCCEEDED: "succeed",
-        TaskStatus.FAILED: "failed",
-        TaskStatus.CANCELLED: "failed",
-    }
-)
-_NEW_WORDS = MappingProxyType({**_LEGACY_WORDS, TaskStatus.SUCCEEDED: "succeeded"})
+_LEGACY_WORDS: Final = {
+    TaskStatus.QUEUED: "submitted",
+    TaskStatus.IN_PROGRESS: "processing",
+    TaskStatus.SUCCEEDED: "succeed",
+    TaskStatus.FAILED: "failed",
+    TaskStatus.CANCELLED: "failed",
+}
+_NEW_WORDS: Final = {**_LEGACY_WORDS, TaskStatus.SUCCEEDED: "succeeded"}
 
 _EXTERNAL_ID = "external_task_id"
 _UNITS = "units"
@@ -42,13 +33,23 @@ def envelope(data: Any, request_id: str) -> dict[str, Any]:
 
 def legacy_created(task: TaskSnapshot) -> dict[str, Any]:
     """Write a task as the legacy POST that made it answers it."""
-    return _legacy(task, "submitted", task.created_at)
+    echo = task.echo
+    return {
+        "task_id": task.public_id,
+        "task_status": "submitted",
+        "task_info": {_EXTERNAL_ID: echo[_EXTERNAL_ID]} if _EXTERNAL_ID in echo else {},
+        "created_at": _milliseconds(task.created_at),
+        "updated_at": _milliseconds(task.created_at),
+    }
 
 
 def legacy_entry(task: TaskSnapshot) -> dict[str, Any]:
     """Write a task as the legacy generation shows it."""
-    entry = _legacy(task, _LEGACY_WORDS[task.status], _changed_at(task))
-    entry["task_status_msg"] = _message(task)
+    entry = legacy_created(task) | {
+        "task_status": _LEGACY_WORDS[task.status],
+        "updated_at": _changed_at(task),
+        "task_status_msg": _message(task),
+    }
     if task.status is TaskStatus.SUCCEEDED:
         videos = _videos(task)
         entry["task_result"] = {"videos": [video for video, _ in videos]}
@@ -58,25 +59,26 @@ def legacy_entry(task: TaskSnapshot) -> dict[str, Any]:
     return entry
 
 
-def _legacy(task: TaskSnapshot, status: str, changed_at: datetime) -> dict[str, Any]:
-    info = {name: value for name, value in task.echo.items() if name == _EXTERNAL_ID}
-    return {
-        "task_id": task.public_id,
-        "task_status": status,
-        "task_info": info,
-        "created_at": _milliseconds(task.created_at),
-        "updated_at": _milliseconds(changed_at),
-    }
-
-
 def new_created(task: TaskSnapshot) -> dict[str, Any]:
     """Write a task as the POST of the new generation that made it answers it."""
-    return _new(task, "submitted", "", task.created_at)
+    echo = task.echo
+    return {
+        "id": task.public_id,
+        "status": "submitted",
+        "message": "",
+        "create_time": _milliseconds(task.created_at),
+        "update_time": _milliseconds(task.created_at),
+        **({"external_id": echo[_EXTERNAL_ID]} if _EXTERNAL_ID in echo else {}),
+    }
 
 
 def new_entry(task: TaskSnapshot) -> dict[str, Any]:
     """Write a task as `/tasks` of the new generation shows it."""
-    entry = _new(task, _NEW_WORDS[task.status], _message(task), _changed_at(task))
+    entry = new_created(task) | {
+        "status": _NEW_WORDS[task.status],
+        "message": _message(task),
+        "update_time": _changed_at(task),
+    }
     if task.status is TaskStatus.SUCCEEDED:
         videos = _videos(task)
         entry["outputs"] = [{"type": "video", **video} for video, _ in videos]
@@ -84,23 +86,9 @@ def new_entry(task: TaskSnapshot) -> dict[str, Any]:
     return entry
 
 
-def _new(task: TaskSnapshot, status: str, message: str, changed_at: datetime) -> dict[str, Any]:
-    external_id = {"external_id": task.echo[_EXTERNAL_ID]} if _EXTERNAL_ID in task.echo else {}
-    return {
-        "id": task.public_id,
-        "status": status,
-        "message": message,
-        "create_time": _milliseconds(task.created_at),
-        "update_time": _milliseconds(changed_at),
-        **external_id,
-    }
-
-
 def _message(task: TaskSnapshot) -> str:
-    message = task.error.message if task.error else ""
-    if task.status is TaskStatus.CANCELLED:
-        return message or "The task was cancelled."
-    return message
+    otherwise = "The task was cancelled." if task.status is TaskStatus.CANCELLED else ""
+    return (task.error.message if task.error else "") or otherwise
 
 
 def _videos(task: TaskSnapshot) -> list[tuple[dict[str, Any], VideoResult]]:
@@ -128,8 +116,8 @@ def _bill(result: VideoResult) -> dict[str, Any]:
     return bill
 
 
-def _changed_at(task: TaskSnapshot) -> datetime:
-    return task.finished_at or task.started_at or task.created_at
+def _changed_at(task: TaskSnapshot) -> int:
+    return _milliseconds(task.finished_at or task.started_at or task.created_at)
 
 
 def _milliseconds(moment: datetime) -> int:
