@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
 from vidgate.api.strict_json import parse_object
 from vidgate.exceptions import BodyTooLargeError, MalformedBodyError
@@ -20,6 +21,8 @@ READ: dict[str, bytes] = {
     "characters in two halves": b'{"a":"data:,A' + b"\\ud83d\\ude00" * 200_000 + b'"}',
     "characters of several bytes": b'{"a":"data:,A' + "é\U0001f600".encode() * 250_000 + b'"}',
     "backslashes": b'{"a":"data:,' + b"\\\\" * 700_000 + b'"}',
+    "quotes in a string": b'{"a":"' + b"A " * 300_000 + b'\\"' * 300_000 + b'"}',
+    "backslashes before a quote": b'{"a":"' + b"\\" * 1_200_000 + b'\\"A"}',
     "JSON in a string": b'{"a":"{\\"url\\":\\"data:,' + LONG + b'\\"}"}',
     "a long word": b'{"b":"' + b"word " * 1000 + b'","a":"' + LONG + b'"}',
     "a long key": b'{"' + b"k " * 5000 + b'"' + b" " * 100 + b':1,"a":"' + LONG + b'"}',
@@ -32,6 +35,27 @@ def test_the_same_value(name: str) -> None:
     body = READ[name]
     assert len(body) > 1024 * 1024
     assert parse_object(bytearray(body)) == json.loads(body)
+
+
+class Watched(bytearray):
+    """A body that counts the bytes which are taken out of it to be looked at."""
+
+    taken = 0
+
+    @override
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, slice):
+            self.taken += len(range(*key.indices(len(self))))
+        return super().__getitem__(key)
+
+
+@pytest.mark.parametrize("name", READ)
+def test_a_body_is_looked_at_a_few_times(name: str) -> None:
+    body = Watched(READ[name])
+
+    parse_object(body)
+
+    assert body.taken < 5 * len(body)
 
 
 NOT_JSON: dict[str, bytes] = {

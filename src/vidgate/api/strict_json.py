@@ -175,7 +175,7 @@ def _cut(body: _Body) -> _Cut:
     beside = start = copied = 0
     opening: int | None = None
     while True:
-        end = body.find(b'"', start)
+        end = _find(body, b'"', start)
         if end < 0:
             beside += len(body) - start
         elif opening is None or not _is_inline(body, start, end):
@@ -202,13 +202,12 @@ def _cut(body: _Body) -> _Cut:
 
 def _is_escaped(body: _Body, start: int, quote: int) -> bool:
     """Whether a quote belongs to the string that begins at `start`."""
-    count, end = 0, quote
+    end, size = quote, 1
     while end > start and body[end - 1] == _BACKSLASH:
-        piece = body[max(start, end - PIECE_BYTES) : end]
-        found = len(piece) - len(piece.rstrip(b"\\"))
-        count += found
-        end -= found
-    return count % 2 == 1
+        piece = body[max(start, end - size) : end]  # as much as was found, again: mostly one
+        end -= len(piece) - len(piece.rstrip(b"\\"))
+        size = min(2 * size, PIECE_BYTES)
+    return (quote - end) % 2 == 1
 
 
 def _is_key(body: _Body, end: int) -> bool:
@@ -331,6 +330,14 @@ def _look(body: _Body) -> tuple[int, int]:
         if values > MOST_VALUES or levels > _MAX_LEVELS:
             break
     return values, levels
+
+
+def _find(body: _Body, character: bytes, start: int) -> int:
+    for begin in range(start, len(body), PIECE_BYTES):
+        place = body.find(character, begin, begin + PIECE_BYTES)
+        if place >= 0:
+            return place
+    return -1
 
 
 def _count(body: _Body, character: bytes, end: int | None = None) -> int:
