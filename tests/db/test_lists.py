@@ -13,6 +13,7 @@ from vidgate.db.engine import Database, Statement
 from vidgate.db.tasks import TaskStore
 from vidgate.models.ids import first_id
 from vidgate.models.tasks import TaskQuery, TaskStatus
+from vidgate.services.views.reading import TaskReader
 
 BUSY, SMALL, EMPTY = (UUID(int=number) for number in (1, 2, 3))
 MANY, FEW = 200_000, 5
@@ -127,6 +128,31 @@ async def rows_read(database: Database) -> int:
 async def scans(database: Database) -> int:
     await database.fetch_value(FLUSH)
     return int(await database.fetch_value(SCANS))
+
+
+DEEP = 20_000
+
+
+async def test_a_numbered_page_reads_what_it_shows(database: Database) -> None:
+    for statement in FILL:
+        binds = {"few": FEW, "small": SMALL, "busy": BUSY, "start": START, "many": DEEP}
+        await database.execute(statement, **{name: binds[name] for name in statement.names})
+    await database.execute(Statement(text("ANALYZE")))
+    reader = TaskReader(TaskStore(database), monotonic=lambda: 0.0)
+    for numbered in (
+        TaskQuery(origin="kling", actions=("text2video",), slim=True, limit=30),
+        TaskQuery(origin="kling", created_from=START, limit=30),
+        TaskQuery(origin="kling", statuses=(TaskStatus.FAILED, TaskStatus.SUCCEEDED), limit=30),
+    ):
+        # A jump pays for its number; whatever follows on it does not.
+        jump = await reader.page(BUSY, replace(numbered, offset=DEEP - 90))
+        before = await rows_read(database)
+        following = await reader.page(BUSY, replace(numbered, offset=DEEP - 60))
+        read = await rows_read(database) - before
+
+        assert jump.tasks[-1].id > following.tasks[0].id
+        assert len(following.tasks) == 30
+        assert read < READ_AT_MOST, (numbered, read)
 
 
 async def test_a_page_reads_what_it_shows(crowd: Database) -> None:

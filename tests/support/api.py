@@ -288,6 +288,9 @@ class FakeReader:
         tasks = tasks[query.offset :]
         return TaskPage(tasks=tuple(tasks[: query.limit]), has_more=len(tasks) > query.limit)
 
+    def page_ended(self, account_id: UUID, query: TaskQuery, last: TaskSnapshot) -> None:
+        """A page by its number is found by it."""
+
     async def remove(self, public_id: str, account_id: UUID) -> None:
         view = await self.read(public_id, account_id)
         if not view.snapshot.status.is_final:

@@ -267,6 +267,24 @@ async def test_a_creation_that_is_nobodys(gateway: Gateway, named: str) -> None:
     assert await gateway.engine.operator.attempts.work(gateway.engine.clock.now()) == (0, 0, None)
 
 
+async def test_numbered_pages_leave_nothing_out_where_one_is_cut(gateway: Gateway) -> None:
+    ids = [
+        (await gateway.made("text2video", payload=str(number) * 900_000))["task_id"]
+        for number in range(7)
+    ]
+    query = {"pager.pagesz": 5, "pager.page": 0}
+    found = []
+    while True:
+        answer = (await gateway.client.get(f"{BASE}/tasks", params=query)).json()
+        found += [task["id"] for task in answer["tasks"]]
+        if not answer["next_page_token"]:
+            break
+        query["pager.page"] += 1
+
+    assert found == ids[::-1]
+    assert query["pager.page"] == 1
+
+
 async def test_list(gateway: Gateway) -> None:
     made = [await gateway.made("text2video", payload=str(number)) for number in range(3)]
     ids = [one["task_id"] for one in made]

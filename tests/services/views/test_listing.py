@@ -66,6 +66,28 @@ async def test_pages_add_up_to_the_list(engine: Engine) -> None:
     assert await page(engine, after=tasks[1].public_id, newest_first=False, limit=1) == ["boat 2"]
 
 
+async def test_numbered_pages_go_on_where_the_last_one_ended(engine: Engine) -> None:
+    await make(engine)
+    whole = await page(engine, limit=2)
+
+    await engine.create(MODELS["kling"], "boat 5")
+    whole += await page(engine, limit=2, offset=2)
+    whole += await page(engine, limit=2, offset=4)
+
+    assert whole == ["boat 4", "boat 3", "boat 2", "boat 1", "boat 0"]
+    assert await page(engine, limit=2) == ["boat 5", "boat 4"]
+    assert await page(engine, limit=2, offset=4) == ["boat 1", "boat 0"]
+    assert await page(engine, limit=2, offset=2) == ["boat 3", "boat 2"]
+    assert await page(engine, limit=2, offset=3) == ["boat 2", "boat 1"]
+
+
+async def test_a_part_without_a_number_says_nothing_of_pages(engine: Engine) -> None:
+    tasks = await make(engine)
+    await page(engine, limit=2, after=tasks[3].public_id)
+
+    assert await page(engine, limit=2, offset=2) == ["boat 2", "boat 1"]
+
+
 async def test_a_list_is_filtered(engine: Engine) -> None:
     await make(engine, 2)
     await engine.create(MODELS["vidu"], "a sea", user="u1")

@@ -11,6 +11,7 @@ from vidgate.models.ids import parse_public_id, public_id
 from vidgate.models.tasks import TaskPage, TaskQuery, TaskSnapshot
 from vidgate.services.views.cache import TaskView, ViewCache
 from vidgate.services.views.content_links import ContentLinks
+from vidgate.services.views.page_ends import PageEnds
 
 __all__ = ["TaskReader", "TaskView"]
 
@@ -37,6 +38,7 @@ class TaskReader:
         self._monotonic = monotonic
         self._refreshed = float("-inf")
         self._views = ViewCache()
+        self._page_ends = PageEnds(monotonic)
 
     def cached(self, public_id: str, account_id: UUID) -> TaskView | None:
         """The state if memory has it; costs no await. `None` says nothing about the task."""
@@ -75,8 +77,25 @@ class TaskReader:
         """
         after = await self._place(query.after, account_id, param="after")
         before = await self._place(query.before, account_id, param="before")
-        page = await self._tasks.page(account_id, query, after=after, before=before)
+        wanted = query
+        if query.offset:
+            after, offset = self._page_ends.before(account_id, query)
+            wanted = replace(query, offset=offset)
+        page = await self._tasks.page(account_id, wanted, after=after, before=before)
+        if page.has_more:
+            self.page_ended(account_id, query, page.tasks[-1])
         return replace(page, tasks=tuple(self._publish(task) for task in page.tasks))
+
+    def page_ended(self, account_id: UUID, query: TaskQuery, last: TaskSnapshot) -> None:
+        """Let the next numbered page begin behind this task, with which a page was cut.
+
+        Args:
+            account_id: Whose.
+            query: What was asked for; nothing is remembered of a part that has no number.
+            last: The last task that was shown.
+        """
+        if query.after is None and query.before is None:
+            self._page_ends.add(account_id, query, last.id)
 
     async def _place(self, name: str | None, account_id: UUID, *, param: str) -> UUID | None:
         """Where a task stands in its account's list."""

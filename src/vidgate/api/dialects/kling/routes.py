@@ -197,7 +197,9 @@ def _add_legacy(endpoint: Legacy) -> None:
         name=f"kling_list_{name}",
         summary=f"Kling: list tasks, {endpoint.title}",
         description=(
-            "Newest first. Tasks are listed by what they make, not by the path they were made at."
+            "Newest first. Tasks are listed by what they make, not by the path they were made at. "
+            "A page goes on where the one before it ended, if that was asked for within the last "
+            "five minutes; asked for alone, a late page takes time."
         ),
         tags=list(tags),
         responses=answer_of(

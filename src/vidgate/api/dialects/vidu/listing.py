@@ -39,7 +39,10 @@ PARAMETERS: Mapping[str, tuple[str, str]] = {
     "created_at.to": ("string", "The latest moment of creation."),
     "task_ids[]": ("array", "These tasks alone."),
     "states[]": ("array", "`created`, `queueing`, `processing`, `success`, `failed`."),
-    "pager.page": ("integer", "From 0."),
+    "pager.page": (
+        "integer",
+        "From 0. Goes on where the page before it ended, within five minutes; alone, it takes time.",
+    ),
     "pager.pagesz": ("integer", "From 1 to 100; 10 by default."),
     "pager.page_token": ("string", "`next_page_token` of the answer before."),
 }

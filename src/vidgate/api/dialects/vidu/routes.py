@@ -188,6 +188,8 @@ async def vidu_list_tasks(
     listing = read_listing(request.query_params, services.clock.now())
     tasks, has_more = await _listed(services, caller, listing)
     part = write_part(tasks, lambda task: write_listed(task, _native(services, task)))
+    if part.is_cut and listing.task_ids is None:
+        services.reader.page_ended(caller.account_id, listing.query, tasks[len(part.names) - 1])
     token = part.names[-1] if part.names and (has_more or part.is_cut) else ""
     return _answer({"next_page_token": token, "tasks": part.entries})
 
