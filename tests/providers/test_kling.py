@@ -39,6 +39,7 @@ from vidgate.models.requests import Image, VideoRequest
 from vidgate.models.tasks import OutputSnapshot, TaskError, TaskSnapshot, TaskStatus
 from vidgate.providers.base import Action, Call, LostSubmit, SubmitIds
 from vidgate.providers.kling import Kling
+from vidgate.services.attempts.faults import to_request_error
 
 DATA = Path(__file__).parents[1] / "data"
 HOST = "https://api-singapore.klingai.com"
@@ -833,6 +834,22 @@ def test_a_refusal_is_told_by_its_code(name: str, kind: FaultKind, path: str) ->
     assert rejected.fault.kind is kind
     assert rejected.fault.code == str(body["code"])
     assert rejected.fault.message == body["message"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [f"error_{code}" for code in (*range(1000, 1005), *range(1100, 1103), 1304)],
+)
+@pytest.mark.parametrize("path", [IMAGE, "/text-to-video/kling-3.0"])
+def test_what_is_wrong_with_the_account_is_the_operators_business(name: str, path: str) -> None:
+    rejected = read_submission(name, path)
+
+    assert isinstance(rejected, Rejected)
+    error = to_request_error(rejected.fault)
+    assert (error.code, error.message) == (
+        "upstream_account_error",
+        "The provider does not serve this deployment at the moment; tell its operator.",
+    )
 
 
 @pytest.mark.parametrize(

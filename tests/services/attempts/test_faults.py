@@ -3,6 +3,8 @@
 import re
 
 import pytest
+from tests.support.engine import Engine
+from tests.support.upstreams import MODELS, Upstream, refusal, refusals
 
 from vidgate.models.outcomes import Failed, Fault, FaultKind
 from vidgate.providers.jimeng.answers import _MODERATION, Reply, to_fault
@@ -18,6 +20,21 @@ def sentences() -> list[str]:
     faults += [to_job_fault(ErrorBody(code, "")) for code in _CODES]
     faults += [Fault(FaultKind.CONTENT_POLICY, "x", "y", text) for text in _MODERATION.values()]
     return sorted({to_task_error(fault, has_job=True).message for fault in faults})
+
+
+@pytest.mark.parametrize(("name", "kind"), refusals(FaultKind.CREDENTIAL, FaultKind.BALANCE))
+async def test_an_account_is_told_alike_by_every_provider(
+    engine: Engine, name: str, kind: FaultKind
+) -> None:
+    await engine.channel(name)
+    Upstream(engine.router, name).on_submit = [refusal(name, kind)]
+
+    error = await engine.refused(MODELS[name])
+
+    assert (error.code, error.message) == (
+        "upstream_account_error",
+        "The provider does not serve this deployment at the moment; tell its operator.",
+    )
 
 
 @pytest.mark.parametrize("sentence", sentences())

@@ -63,7 +63,6 @@ _SENTENCES = {
         "upstream_model_unavailable",
         "The provider does not offer this model any more, or not to this deployment; use another.",
     ),
-    # A client must not learn whether it is the operator's key or the operator's money.
     FaultKind.CREDENTIAL: (
         "upstream_account_error",
         "The provider does not serve this deployment at the moment; tell its operator.",
@@ -98,6 +97,10 @@ _SENTENCES = {
     ),
 }
 
+_OF_THE_OPERATOR = frozenset({FaultKind.CREDENTIAL, FaultKind.BALANCE})
+"""What no provider has a sentence of its own for: a client must not learn whether it is the
+operator's key or the operator's money."""
+
 _OF_JOBS = {
     FaultKind.CONCURRENCY: "The provider had no room to make the video.",
     FaultKind.RATE: "The provider was too busy to make the video.",
@@ -130,7 +133,9 @@ def to_task_error(fault: Fault, *, has_job: bool = False) -> TaskError:
     code, sentence = _SENTENCES[fault.kind]
     if has_job:
         sentence = _OF_JOBS.get(fault.kind, sentence)
-    return TaskError(code, fault.safe_message or sentence)
+    if fault.kind not in _OF_THE_OPERATOR:
+        sentence = fault.safe_message or sentence
+    return TaskError(code, sentence)
 
 
 def to_unknown_outcome(code: str | None) -> TaskError:

@@ -41,7 +41,7 @@ PARAMETERS: Mapping[str, tuple[str, str]] = {
     "states[]": ("array", "`created`, `queueing`, `processing`, `success`, `failed`."),
     "pager.page": (
         "integer",
-        "From 0. Goes on where the page before it ended, within five minutes; alone, it takes time.",
+        "From 0. Goes on where the page before it ended, within 5 minutes; alone, it takes time.",
     ),
     "pager.pagesz": ("integer", "From 1 to 100; 10 by default."),
     "pager.page_token": ("string", "`next_page_token` of the answer before."),
