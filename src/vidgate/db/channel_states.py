@@ -56,6 +56,9 @@ _now = bindparam("now", type_=_TIME)
 _channel_id = bindparam("channel_id", type_=Uuid)
 _this = channel_states.c.channel_id == _channel_id
 _state = channel_states.c.state
+_this_probe = and_(
+    _this, _state == "half_open", channel_states.c.probe_at == bindparam("probe", type_=_TIME)
+)
 
 _ALL = Statement(select(*_HEALTH))
 
@@ -94,7 +97,7 @@ _REOPEN = Statement(
         openings=channel_states.c.openings + 1,
         probe_at=_now + _pause(channel_states.c.openings),
     )
-    .where(_this, _state == "half_open")
+    .where(_this_probe)
     .returning(*_HEALTH)
 )
 _PROBE = Statement(
@@ -110,7 +113,7 @@ _PROBE = Statement(
 _UNUSED = Statement(
     update(channel_states)
     .values(state="open", probe_at=bindparam("again_at", type_=_TIME))
-    .where(_this, _state == "half_open")
+    .where(_this_probe)
     .returning(*_HEALTH)
 )
 # Only for the key that it has now: one that was replaced says nothing of it any more.
@@ -148,9 +151,7 @@ _well = {
     "probe_at": null(),
     "notice_at": _now,
 }
-_CLOSE = Statement(
-    update(channel_states).values(_well).where(_this, _state == "half_open").returning(*_HEALTH)
-)
+_CLOSE = Statement(update(channel_states).values(_well).where(_this_probe).returning(*_HEALTH))
 _PUT_BACK = Statement(
     update(channel_states).values(_well).where(_this, _state != "ok").returning(*_HEALTH)
 )
@@ -252,21 +253,36 @@ class ChannelStateStore:
         """Give a channel that did well no work for a while."""
         return await self._change(_OPEN, channel_id=channel_id, reason=reason, now=now)
 
-    async def reopen(self, channel_id: UUID, reason: str, now: datetime) -> ChannelHealth | None:
-        """Likewise after a probe that failed, for twice as long."""
-        return await self._change(_REOPEN, channel_id=channel_id, reason=reason, now=now)
+    async def reopen(
+        self, channel_id: UUID, reason: str, now: datetime, *, probe: datetime
+    ) -> ChannelHealth | None:
+        """Likewise after a probe that failed, for twice as long.
+
+        Args:
+            channel_id: The channel.
+            reason: Why, in words.
+            now: Database time.
+            probe: Until when the probe was, which tells it from those before and after it.
+        """
+        return await self._change(
+            _REOPEN, channel_id=channel_id, reason=reason, now=now, probe=probe
+        )
 
     async def probe(self, channel_id: UUID, now: datetime, until: datetime) -> ChannelHealth | None:
         """Take the one probe that is due; if nothing comes of it, another may from `until` on."""
         return await self._change(_PROBE, channel_id=channel_id, now=now, until=until)
 
-    async def give_probe_back(self, channel_id: UUID, again_at: datetime) -> ChannelHealth | None:
-        """Let somebody else probe, as there was nothing to send."""
-        return await self._change(_UNUSED, channel_id=channel_id, again_at=again_at)
+    async def give_probe_back(
+        self, channel_id: UUID, again_at: datetime, *, probe: datetime
+    ) -> ChannelHealth | None:
+        """Let somebody else probe, as nothing came of this one."""
+        return await self._change(_UNUSED, channel_id=channel_id, again_at=again_at, probe=probe)
 
-    async def close(self, channel_id: UUID, now: datetime) -> ChannelHealth | None:
+    async def close(
+        self, channel_id: UUID, now: datetime, *, probe: datetime
+    ) -> ChannelHealth | None:
         """Give a channel work again whose probe went well."""
-        return await self._change(_CLOSE, channel_id=channel_id, now=now)
+        return await self._change(_CLOSE, channel_id=channel_id, now=now, probe=probe)
 
     async def take_out(
         self,

@@ -12,11 +12,18 @@ from sqlalchemy import text
 from tests.support.engine import Engine, open_engine
 from tests.support.upstreams import MODELS, Upstream, refusal, refusals
 
-from vidgate.constants import BREAKER_FAULTS, LEARNED_QUIET
+from vidgate.constants import BREAKER_FAULTS, BREAKER_PAUSE, LEARNED_QUIET
 from vidgate.db.engine import Statement
-from vidgate.exceptions import NoChannelError, RequestError
+from vidgate.exceptions import (
+    NoChannelError,
+    NotSentError,
+    ProviderProtocolError,
+    RequestError,
+    UnansweredError,
+)
+from vidgate.models.attempts import Attempt
 from vidgate.models.channels import Channel, ChannelHealth, ChannelState
-from vidgate.models.outcomes import FaultKind
+from vidgate.models.outcomes import Fault, FaultKind, Rejected, Submission, UpstreamRef
 from vidgate.models.tasks import TaskStatus
 
 MODEL = MODELS["kling"]
@@ -48,12 +55,16 @@ async def attempts_to_create(engine: Engine, count: int, **members: Any) -> None
             await engine.create(MODEL, **members)
 
 
-async def broken(engine: Engine, failure: Any = None) -> tuple[Channel, Upstream]:
+async def broken(
+    engine: Engine, failure: Any = None, *, name: str = "kling"
+) -> tuple[Channel, Upstream]:
     """A channel whose provider has just failed too often."""
-    channel = await engine.channel("kling")
-    fake = Upstream(engine.router, "kling")
+    channel = await engine.channel(name)
+    fake = Upstream(engine.router, name)
     fake.on_submit = [failure or httpx.ConnectError("refused")]
-    await attempts_to_create(engine, BREAKER_FAULTS)
+    for _ in range(BREAKER_FAULTS):
+        with suppress(RequestError):
+            await engine.create(MODELS[name])
     assert (await health(engine, channel)).state is ChannelState.OPEN
     for task in await engine.all_tasks():
         await engine.operator.attempts.cancel_waiting(task.id, [0], now=engine.clock.now())
@@ -128,6 +139,116 @@ async def test_a_lost_probe_is_followed_by_another(engine: Engine, other: Engine
 
     assert len(theirs.submits) == 1
     assert (await other.task(waiting)).status is TaskStatus.IN_PROGRESS
+
+
+def refused(kind: FaultKind) -> Rejected:
+    return Rejected(Fault(kind, "1", "No."))
+
+
+ANSWERS = [
+    ("accepted", Submission(UpstreamRef("1")), ChannelState.OK),
+    ("bad parameter", refused(FaultKind.BAD_PARAMETER), ChannelState.OK),
+    ("content policy", refused(FaultKind.CONTENT_POLICY), ChannelState.OK),
+    ("model unavailable", refused(FaultKind.MODEL_UNAVAILABLE), ChannelState.OK),
+    ("too many", refused(FaultKind.CONCURRENCY), ChannelState.OK),
+    ("too often", refused(FaultKind.RATE), ChannelState.OK),
+    ("not found", refused(FaultKind.NOT_FOUND), ChannelState.OK),
+    ("expired", refused(FaultKind.EXPIRED), ChannelState.OK),
+    ("cancelled", refused(FaultKind.CANCELLED), ChannelState.OK),
+    ("credential", refused(FaultKind.CREDENTIAL), ChannelState.CREDENTIAL),
+    ("balance", refused(FaultKind.BALANCE), ChannelState.BALANCE),
+    ("its own failure", refused(FaultKind.FAULT), ChannelState.OPEN),
+    ("5xx, html, garbage", ProviderProtocolError("502"), ChannelState.OPEN),
+    ("time-out, reset", UnansweredError("slow"), ChannelState.OPEN),
+    ("not reached", NotSentError("refused"), ChannelState.OPEN),
+]
+"""What each answer to a probe makes of its channel."""
+
+
+def test_every_kind_of_refusal_is_in_the_table() -> None:
+    told = [one.fault.kind for _, one, _ in ANSWERS if isinstance(one, Rejected)]
+    assert sorted(told) == sorted(FaultKind)
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"), [pytest.param(*row[1:], id=row[0]) for row in ANSWERS]
+)
+async def test_what_the_answer_to_a_probe_makes_of_a_channel(
+    engine: Engine, answer: object, expected: ChannelState
+) -> None:
+    channel, fake = await broken(engine)
+    waiting = await engine.create(MODEL)
+    breaker = engine.services.worker._breaker
+    told: list[Attempt] = []
+
+    async def probed(request: httpx.Request) -> Any:
+        [attempt] = await engine.attempts(waiting)
+        await breaker.note(attempt, answer)
+        told.append(attempt)
+        return fake.accept(request)
+
+    fake.on_submit = [probed]
+    await engine.tick(seconds=5)
+
+    found = await health(engine, channel)
+    assert len(told) == 1
+    assert found.state is expected
+    is_shut = expected is ChannelState.OPEN
+    assert (found.probe_at == engine.clock.now() + 2 * BREAKER_PAUSE) is is_shut
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), refusals(FaultKind.CONTENT_POLICY, FaultKind.BAD_PARAMETER)
+)
+async def test_a_prompt_that_is_refused_closes_it(
+    engine: Engine, name: str, kind: FaultKind
+) -> None:
+    channel, fake = await broken(engine, name=name)
+    waiting = [await engine.create(MODELS[name]) for _ in range(2)]
+
+    fake.on_submit = [refusal(name, kind), fake.accept]
+    await engine.tick(seconds=5)
+    assert (await health(engine, channel)).state is ChannelState.OK
+    await engine.tick(seconds=1)
+
+    states = sorted([(await engine.task(one)).status for one in waiting])
+    assert states == [TaskStatus.FAILED, TaskStatus.IN_PROGRESS]
+
+
+async def test_a_late_answer_from_before_decides_nothing(engine: Engine) -> None:
+    channel, fake = await broken(engine)
+    await engine.create(MODEL)
+    [attempt] = await engine.attempts(await engine.create(MODEL))
+    early = replace(attempt, sent_at=engine.clock.now())
+    breaker = engine.services.worker._breaker
+
+    async def probed(request: httpx.Request) -> Any:
+        await breaker.note(early, UnansweredError("slow"))
+        await breaker.note(early, Submission(UpstreamRef("1")))
+        assert (await health(engine, channel)).state is ChannelState.HALF_OPEN
+        return fake.accept(request)
+
+    fake.on_submit = [probed]
+    await engine.tick(seconds=5)
+
+    assert (await health(engine, channel)).state is ChannelState.OK
+
+
+async def test_a_probe_that_is_not_sent_is_followed_by_another_at_once(engine: Engine) -> None:
+    channel, fake = await broken(engine)
+    discarded, waiting = await engine.create(MODEL), await engine.create(MODEL)
+    [attempt] = await engine.attempts(discarded)
+    await engine.operator.attempts.discard(attempt.task_id, [0], now=engine.clock.now())
+    fake.on_submit = [fake.accept]
+
+    await engine.tick(seconds=5)
+    assert fake.submits == []
+    found = await health(engine, channel)
+    assert found.state is ChannelState.OPEN
+    await engine.tick(seconds=1)
+
+    assert (await health(engine, channel)).state is ChannelState.OK
+    assert (await engine.task(waiting)).status is TaskStatus.IN_PROGRESS
 
 
 async def test_a_probe_with_nothing_to_send_is_given_back(engine: Engine) -> None:

@@ -269,11 +269,27 @@ class Worker:
         """See by one submit how an open channel does, if it is time to."""
         if not await self._breaker.take_probe(channel):
             return
-        if not await self._start_waiting(channel, channel.max_concurrency, 1):
+        for attempt, lease in await self._first_waiting(channel, channel.max_concurrency, 1):
+            self._submit(attempt, self._run_probe(channel, attempt, lease))
+            return
+        await self._breaker.give_probe_back(channel)
+
+    async def _run_probe(self, channel: Channel, attempt: Attempt, lease: Lease) -> None:
+        try:
+            await self._submitter.run(attempt, lease)
+        finally:
             await self._breaker.give_probe_back(channel)
 
     async def _start_waiting(self, channel: Channel, cap: int | None, room: int) -> int:
-        started = await self._attempts.start_waiting(
+        started = await self._first_waiting(channel, cap, room)
+        for attempt, lease in started:
+            self._submit(attempt, self._submitter.run(attempt, lease))
+        return len(started)
+
+    async def _first_waiting(
+        self, channel: Channel, cap: int | None, room: int
+    ) -> list[tuple[Attempt, Lease]]:
+        return await self._attempts.start_waiting(
             channel.id,
             credential_id=channel.credential_id,
             max_concurrency=cap,
@@ -282,9 +298,6 @@ class Worker:
             now=self._clock.now(),
             limit=room,
         )
-        for attempt, lease in started:
-            self._submit(attempt, self._submitter.run(attempt, lease))
-        return len(started)
 
     def _submit(self, attempt: Attempt, work: Coroutine[Any, Any, object]) -> None:
         self._submitting[attempt.channel_id] += 1

@@ -2,7 +2,8 @@
 
 from collections import defaultdict, deque
 from datetime import datetime, timedelta
-from typing import Final
+from enum import Enum, auto
+from typing import Final, assert_never
 from uuid import UUID
 
 import structlog
@@ -27,6 +28,38 @@ __all__ = ["Breaker"]
 
 _log = structlog.get_logger(__name__)
 
+
+class _Says(Enum):
+    """What an answer to a submit says of the channel."""
+
+    WORKS = auto()
+    """The provider judged the request: it closes a breaker, whatever the verdict was."""
+    IS_FULL = auto()
+    """Likewise, and it takes no more at once than it has."""
+    FAILS = auto()
+    IS_OUT = auto()
+    """Nothing but the operator makes it work."""
+
+
+_REFUSALS: Final = {
+    FaultKind.BAD_PARAMETER: _Says.WORKS,
+    FaultKind.CONTENT_POLICY: _Says.WORKS,
+    FaultKind.MODEL_UNAVAILABLE: _Says.WORKS,
+    FaultKind.RATE: _Says.WORKS,
+    FaultKind.NOT_FOUND: _Says.WORKS,
+    FaultKind.EXPIRED: _Says.WORKS,
+    FaultKind.CANCELLED: _Says.WORKS,
+    FaultKind.CONCURRENCY: _Says.IS_FULL,
+    FaultKind.FAULT: _Says.FAILS,
+    FaultKind.CREDENTIAL: _Says.IS_OUT,
+    FaultKind.BALANCE: _Says.IS_OUT,
+}
+"""What a refusal says, by its kind.
+
+Everything else is an acceptance, which says that it works, or no answer that can be read as one: a
+time-out, a connection that was not made or broke, a 5xx, a page of HTML. Those say that it fails.
+"""
+
 _OUT: Final = {
     FaultKind.CREDENTIAL: ChannelState.CREDENTIAL,
     FaultKind.BALANCE: ChannelState.BALANCE,
@@ -47,6 +80,7 @@ class Breaker:
         self._directory = directory
         self._clock = clock
         self._seen: defaultdict[UUID, deque[tuple[datetime, bool]]] = defaultdict(deque)
+        self._probes: dict[UUID, datetime] = {}  # until when those of this process are
 
     async def note(self, attempt: Attempt, answer: object) -> None:
         """Learn from how a submit was answered.
@@ -65,17 +99,20 @@ class Breaker:
     async def _note(self, attempt: Attempt, answer: object) -> None:
         channel = await self._directory.channel(attempt.channel_id)
         fault = answer.fault if isinstance(answer, Rejected) else None
-        if fault is not None and fault.kind in _OUT:
-            await self._take_out(attempt, channel, fault)
-            return
-        if fault is not None and fault.kind is FaultKind.CONCURRENCY:
-            await self._lower(attempt, channel)
-        is_fault = isinstance(answer, UpstreamError)
-        if is_fault or (fault is not None and fault.kind is FaultKind.FAULT):
-            reason = str(answer) if fault is None else _in_words(fault)
-            await self._faulted(channel, mask(reason))
-        else:
-            await self._answered(channel)
+        match _says(answer):
+            case _Says.IS_OUT:
+                assert fault is not None  # noqa: S101 - only a refusal says so
+                await self._take_out(attempt, channel, fault)
+            case _Says.IS_FULL:
+                await self._lower(attempt, channel)
+                await self._answered(attempt, channel)
+            case _Says.FAILS:
+                reason = str(answer) if fault is None else _in_words(fault)
+                await self._faulted(attempt, channel, mask(reason))
+            case _Says.WORKS:
+                await self._answered(attempt, channel)
+            case never:
+                assert_never(never)
 
     async def _take_out(self, attempt: Attempt, channel: Channel, fault: Fault) -> None:
         now, state = self._clock.now(), _OUT[fault.kind]
@@ -98,11 +135,11 @@ class Breaker:
             )
             self._directory.note(channel.id, health)
 
-    async def _faulted(self, channel: Channel, reason: str) -> None:
+    async def _faulted(self, attempt: Attempt, channel: Channel, reason: str) -> None:
         now = self._clock.now()
         health: ChannelHealth | None = None
-        if channel.health.state is ChannelState.HALF_OPEN:
-            health = await self._states.reopen(channel.id, reason, now)
+        if (probe := self._decided(attempt)) is not None:
+            health = await self._states.reopen(channel.id, reason, now, probe=probe)
         elif self._is_too_much(channel.id, now):
             health = await self._states.open(channel.id, reason, now)
             self._seen.pop(channel.id, None)
@@ -110,14 +147,24 @@ class Breaker:
             _log.error("A channel gets no work for a while", channel=channel.name, reason=reason)
             self._directory.note(channel.id, health)
 
-    async def _answered(self, channel: Channel) -> None:
+    async def _answered(self, attempt: Attempt, channel: Channel) -> None:
         now = self._clock.now()
         self._remember(channel.id, now, is_fault=False)
-        if channel.health.state is ChannelState.HALF_OPEN:
-            health = await self._states.close(channel.id, now)
+        if (probe := self._decided(attempt)) is not None:
+            health = await self._states.close(channel.id, now, probe=probe)
             if health is not None:
                 _log.info("A channel gets work again", channel=channel.name)
                 self._directory.note(channel.id, health)
+
+    def _decided(self, attempt: Attempt) -> datetime | None:
+        """End the probe that a submit was; `None` if it was none.
+
+        What was sent before the probe decides nothing: it tells how the channel was.
+        """
+        probe = self._probes.get(attempt.channel_id)
+        if probe is None or attempt.sent_at is None or attempt.sent_at < probe - BREAKER_PROBE:
+            return None
+        return self._probes.pop(attempt.channel_id)
 
     def _is_too_much(self, channel_id: UUID, now: datetime) -> bool:
         seen = self._remember(channel_id, now, is_fault=True)
@@ -136,19 +183,28 @@ class Breaker:
     # For those who send what waits
 
     async def take_probe(self, channel: Channel) -> bool:
-        """Whether one submit may be sent to an open channel now, to see how it does."""
+        """Whether one submit may be sent to an open channel now, to see how it does.
+
+        It is given back when that submit is over.
+        """
         now = self._clock.now()
         health = channel.health
         if health.probe_at is None or health.probe_at > now:
             return False
         taken = await self._states.probe(channel.id, now, now + BREAKER_PROBE)
-        if taken is not None:
-            self._directory.note(channel.id, taken)
-        return taken is not None
+        if taken is None:
+            return False
+        self._directory.note(channel.id, taken)
+        self._probes[channel.id] = now + BREAKER_PROBE
+        return True
 
     async def give_probe_back(self, channel: Channel) -> None:
-        """Take note that nothing was sent."""
-        health = await self._states.give_probe_back(channel.id, self._clock.now() + _UNUSED)
+        """Let another probe follow soon, unless an answer has decided: nothing was sent then."""
+        probe = self._probes.pop(channel.id, None)
+        if probe is None:
+            return
+        again_at = self._clock.now() + _UNUSED
+        health = await self._states.give_probe_back(channel.id, again_at, probe=probe)
         if health is not None:
             self._directory.note(channel.id, health)
 
@@ -165,6 +221,12 @@ class Breaker:
 
 _REMEMBERED: Final = 1000
 """Answers of one channel at the most."""
+
+
+def _says(answer: object) -> _Says:
+    if isinstance(answer, Rejected):
+        return _REFUSALS[answer.fault.kind]
+    return _Says.FAILS if isinstance(answer, UpstreamError) else _Says.WORKS
 
 
 def _in_words(fault: Fault) -> str:
