@@ -210,7 +210,7 @@ ERRORS: list[tuple[RequestError, int, str, str | None]] = [
     (IdempotencyError("no"), 422, "Conflict", None),
     (OverloadedError("no"), 429, "SystemThrottling", None),
     (StorageUnavailableError("no"), 429, "SystemThrottling", None),
-    (UpstreamRefusedError("no"), 500, "InternalServiceFailure", None),
+    (UpstreamRefusedError("no"), 429, "SystemThrottling", None),
     (UpstreamRefusedError("no", code="upstream_busy"), 429, "SystemThrottling", None),
     (UpstreamRefusedError("no", code="upstream_account_error"), 400, "ModelUnavailable", None),
     (InternalError("no"), 500, "InternalServiceFailure", None),
@@ -231,7 +231,7 @@ def test_errors(error: RequestError, status: int, reason: str, fields: str | Non
 async def test_an_error_of_the_services(api: Api) -> None:
     api.services.task_creator.error = UpstreamRefusedError("The provider failed.")
     answer = await api.client.post(f"{BASE}/text2video", json=GOOD)
-    assert answer.status_code == 500
+    assert answer.status_code == 429
     assert answer.headers["x-should-retry"] == "false"
     trace = answer.json()["metadata"]["trace_id"]
     assert trace == answer.headers["x-request-id"]

@@ -52,6 +52,7 @@ _REFUSALS: Mapping[str, tuple[int, int]] = {
     "upstream_model_unavailable": _ACCESS_DENIED,
     "upstream_account_error": _ACCESS_DENIED,
     "upstream_busy": (429, 50430),
+    "upstream_unavailable": (429, 50430),
 }
 """What the service says where every channel refused, by our code. No job exists, and none of these
 leaves that open, as every answer of 500 and above does.

@@ -18,14 +18,17 @@ _QUOTA_CODE = 1102
 """A resource pack that is used up."""
 
 _GONE = (404, 1203)
+_LATER = (429, 1302)
 _REFUSALS = MappingProxyType(
     {
         "no_channel": _GONE,
         "upstream_model_unavailable": _GONE,
         "upstream_account_error": (403, 1103),
-        "upstream_busy": (429, 1302),
-        "upstream_unavailable": (429, 1302),
-        "overloaded": (429, 1302),
+        "upstream_busy": _LATER,
+        "upstream_error": _LATER,
+        "upstream_refused": _LATER,
+        "upstream_unavailable": _LATER,
+        "overloaded": _LATER,
     }
 )
 """The HTTP status and number where we are certain, by our code, that there is no job.

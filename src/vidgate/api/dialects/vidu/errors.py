@@ -39,14 +39,17 @@ _BY_STATUS: Mapping[int, tuple[int, str]] = {
     405: (405, "BadRequest"),
     409: (409, "Conflict"),
     413: (413, "BadRequest"),
+    416: (416, "BadRequest"),
     422: (422, "Conflict"),
     429: (429, "TooManyRequests"),
+    502: (429, "SystemThrottling"),
     503: (429, "SystemThrottling"),
+    504: (429, "SystemThrottling"),
 }
 """What the error's own code does not decide.
 
-With a 503 we have created nothing. A 500 would leave that open: clients look for the job first, and
-do not simply ask again.
+With a 503 we have created nothing, and with a 502 nobody has. A 500 would leave that open: clients
+look for the job first, and do not simply ask again.
 """
 
 _FAILURE = (500, "InternalServiceFailure")
