@@ -55,6 +55,27 @@ async def test_all_tasks_are_told_with_the_body_of_the_get(
     await until(lambda: engine.services.feeds._accounts == {})
 
 
+async def test_progress_is_told_as_the_stream_of_the_task_tells_it(
+    engine: Engine, kling: Upstream, client: httpx.AsyncClient
+) -> None:
+    name = await made(engine)
+    async with (
+        listen(client, PATH) as all_tasks,
+        listen(client, f"/v1/video/generations/{name}/events") as one_task,
+    ):
+        begun = await one_task.next()
+        kling.on_poll = ["running", "succeeded"]
+        await engine.tick(minutes=1)
+        told = [await stream.next() for stream in (all_tasks, one_task)]
+        await engine.tick(minutes=1)
+        ended = [await stream.next() for stream in (all_tasks, one_task)]
+
+    assert begun is not None
+    assert begun.data["progress"] == 0
+    assert [event and event.data["progress"] for event in told] == [50, 50]
+    assert [event and event.data["progress"] for event in ended] == [100, 100]
+
+
 async def test_who_comes_back_hears_what_was_missed(
     engine: Engine, kling: Upstream, client: httpx.AsyncClient
 ) -> None:

@@ -357,7 +357,16 @@ _release = (
 )
 _released = (
     update(attempts)
-    .values({name: _release.c[name] for name in RELEASED} | _unleased)
+    .values(
+        {name: _release.c[name] for name in RELEASED}
+        | {
+            "progressed_at": case(
+                (attempts.c.progress.is_distinct_from(_release.c.progress), _release.c.now),
+                else_=attempts.c.progressed_at,
+            )
+        }
+        | _unleased
+    )
     .where(
         attempts.c.id == func.any(bindparam("attempt_id", type_=ARRAY(Uuid))),
         attempts.c.id == _release.c.attempt_id,

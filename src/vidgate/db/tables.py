@@ -365,6 +365,7 @@ attempts = Table(
     Column("ref_kind", Text),
     Column("pace", JSONB, nullable=False),
     Column("progress", Integer),
+    _time("progressed_at"),
     Column("tries", Integer, nullable=False, server_default=text("0")),
     Column("polls", Integer, nullable=False, server_default=text("0")),
     Column("misses", Integer, nullable=False, server_default=text("0")),
@@ -441,6 +442,14 @@ attempts = Table(
         postgresql_where=text("status = 'pending'"),
     ),
     Index("attempts_overdue_idx", "deadline_at", postgresql_where=text("status = 'pending'")),
+    # Progress is told in the order in which it was made.
+    Index(
+        "attempts_progress_idx",
+        "account_id",
+        "progressed_at",
+        "id",
+        postgresql_where=text("status = 'running' AND progressed_at IS NOT NULL"),
+    ),
     # How long the latest jobs of each kind took.
     Index(
         "attempts_history_idx",

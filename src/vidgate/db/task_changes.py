@@ -5,11 +5,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ARRAY, DateTime, Integer, Uuid, any_, bindparam, func, select, tuple_
+from sqlalchemy import (
+    ARRAY,
+    DateTime,
+    Integer,
+    Uuid,
+    and_,
+    any_,
+    bindparam,
+    exists,
+    func,
+    select,
+    true,
+    tuple_,
+)
 
 from vidgate.db.engine import Database, Record, Statement
-from vidgate.db.tables import tasks
-from vidgate.db.tasks import TaskStore
+from vidgate.db.tables import attempts, tasks
+from vidgate.db.tasks import TaskStore, progress_now
 from vidgate.models.tasks import TaskSnapshot
 
 __all__ = ["TaskChange", "TaskChangeStore"]
@@ -23,38 +36,98 @@ _changed_at = func.greatest(
     tasks.c.amended_at,
     type_=_TIME,
 )
-_changes = select(
-    tasks.c.id, tasks.c.account_id, tasks.c.revision, _changed_at.label("changed_at")
-).where(tasks.c.removed_at.is_(None))
+_columns = (tasks.c.id, tasks.c.account_id, tasks.c.revision, progress_now.label("progress"))
+_is_there = tasks.c.removed_at.is_(None)
 _of_accounts = tasks.c.account_id == any_(bindparam("account_ids", type_=ARRAY(Uuid)))
-_SINCE = Statement(
-    _changes.where(_of_accounts, _changed_at > bindparam("since", type_=_TIME)).order_by(
-        _changed_at, tasks.c.id
+_since = bindparam("since", type_=_TIME)
+
+# Progress is no revision: it is found at the jobs that make it.
+_of_task = attempts.alias("of_task")
+_progressed_at = (
+    select(func.max(_of_task.c.progressed_at))
+    .where(_of_task.c.task_id == tasks.c.id, _of_task.c.status == "running")
+    .scalar_subquery()
+)
+_makes_progress = and_(attempts.c.status == "running", attempts.c.progressed_at.is_not(None))
+_changes = select(*_columns, func.greatest(_changed_at, _progressed_at).label("changed_at")).where(
+    _is_there
+)
+_progressed = (
+    select(attempts.c.task_id)
+    .where(
+        _makes_progress,
+        attempts.c.account_id == any_(bindparam("account_ids", type_=ARRAY(Uuid))),
+        attempts.c.progressed_at > _since,
     )
+    .scalar_subquery()
+)
+_SINCE = Statement(
+    _changes.where(_of_accounts, _changed_at > _since)
+    .union(_changes.where(_of_accounts, tasks.c.id == any_(func.array(_progressed))))
+    .order_by("changed_at", "id")
 )
 _AMONG = Statement(
     _changes.where(tasks.c.id == any_(bindparam("ids", type_=ARRAY(Uuid))), _of_accounts).order_by(
-        _changed_at, tasks.c.id
+        "changed_at", tasks.c.id
     )
 )
-_PAGE = Statement(
-    _changes.where(
-        tasks.c.account_id == bindparam("account_id", type_=Uuid),
-        tuple_(_changed_at, tasks.c.id)
-        > tuple_(bindparam("at", type_=_TIME), bindparam("id", type_=Uuid)),
+
+_after = tuple_(bindparam("at", type_=_TIME), bindparam("id", type_=Uuid))
+_limit = bindparam("limit", type_=Integer)
+_account_id = bindparam("account_id", type_=Uuid)
+_page_of_tasks = (
+    select(*_columns, _changed_at.label("changed_at"))
+    .where(
+        _is_there,
+        tasks.c.account_id == _account_id,
+        tuple_(_changed_at, tasks.c.id) > _after,
+        func.coalesce(_progressed_at <= _changed_at, true()),
     )
     .order_by(_changed_at, tasks.c.id)
-    .limit(bindparam("limit", type_=Integer))
+    .limit(_limit)
+    .subquery("page_of_tasks")
+)
+# Of the jobs of one task it is the latest whose progress counts.
+_later = attempts.alias("later")
+_page_of_progress = (
+    select(*_columns, attempts.c.progressed_at.label("changed_at"))
+    .select_from(attempts.join(tasks, tasks.c.id == attempts.c.task_id))
+    .where(
+        _is_there,
+        attempts.c.account_id == _account_id,
+        _makes_progress,
+        tuple_(attempts.c.progressed_at, attempts.c.task_id) > _after,
+        attempts.c.progressed_at > _changed_at,
+        ~exists().where(
+            _later.c.task_id == attempts.c.task_id,
+            _later.c.status == "running",
+            tuple_(_later.c.progressed_at, _later.c.id)
+            > tuple_(attempts.c.progressed_at, attempts.c.id),
+        ),
+    )
+    .order_by(attempts.c.progressed_at, attempts.c.task_id)
+    .limit(_limit)
+    .subquery("page_of_progress")
+)
+_PAGE = Statement(
+    select(_page_of_tasks)
+    .union_all(select(_page_of_progress))
+    .order_by("changed_at", "id")
+    .limit(_limit)
 )
 
 
 @dataclass(frozen=True, slots=True)
 class TaskChange:
-    """A task, and when it last changed."""
+    """A task, and when it last changed.
+
+    Attributes:
+        version: Of its state, as `TaskSnapshot` has it while the task is unfinished.
+    """
 
     id: UUID
     account_id: UUID
-    revision: int
+    version: tuple[int, int]
     changed_at: datetime
 
 
@@ -97,4 +170,5 @@ class TaskChangeStore:
 
 
 def _to_change(row: Record) -> TaskChange:
-    return TaskChange(row["id"], row["account_id"], row["revision"], row["changed_at"])
+    version = (row["revision"], row["progress"])
+    return TaskChange(row["id"], row["account_id"], version, row["changed_at"])

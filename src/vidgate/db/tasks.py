@@ -84,7 +84,7 @@ from vidgate.models.tasks import (
 )
 from vidgate.models.webhooks import EventType
 
-__all__ = ["NewTask", "TaskStore"]
+__all__ = ["NewTask", "TaskStore", "progress_now"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,8 +244,8 @@ _known = (
     .table_valued(column("id", Uuid), column("revision", Integer), column("progress", Integer))
     .render_derived("known")
 )
-# As `_progress` has it.
-_progress_now = (
+# As `_progress` has it, of an unfinished task.
+progress_now = (
     select(
         func.least(
             99,
@@ -283,7 +283,7 @@ _newer = (
             and_(
                 _unfinished,
                 tasks.c.revision == _known.c.revision,
-                _progress_now > _known.c.progress,
+                progress_now > _known.c.progress,
             ),
         )
     )

@@ -134,13 +134,55 @@ async def test_what_changed_since_comes_once_in_its_order(
     kling.on_poll = ["succeeded", "running"]
     since = engine.clock.now()
     await engine.tick(minutes=1)
+    progressed = engine.clock.now()
+    engine.clock.advance(minutes=1)
+    last = (await engine.create(MODELS["kling"])).snapshot.public_id
 
     everything = [name async for name, _ in feed.past(since - timedelta(hours=1))]
     lately = [name async for name, _ in feed.past(since)]
+    latest = [name async for name, _ in feed.past(progressed + timedelta(seconds=30))]
 
-    assert sorted(everything) == sorted(tasks)
-    assert everything[-1] == lately[0]
-    assert len(lately) == 1
+    assert sorted(everything) == sorted([*tasks, last])
+    assert lately == everything
+    assert latest == [last]
+
+
+async def test_progress_is_told_and_no_ask_without_it(
+    engine: Engine, feeds: Feeds, feed: Feed, kling: Upstream, seconds: Seconds
+) -> None:
+    created = await engine.create(MODELS["kling"])
+    name = created.snapshot.public_id
+    kling.on_poll = ["queued", "queued", "running", "running", "succeeded"]
+    told = []
+    seconds.now += 2
+    await feeds.round()
+    assert await heard(feed) == [name]
+    for _ in range(5):
+        await engine.tick(minutes=1)
+        seconds.now += 2
+        await feeds.round()
+        progress = (await engine.task(created)).progress
+        told.append((progress, await heard(feed)))
+
+    assert told == [(10, [name]), (10, []), (50, [name]), (50, []), (100, [name])]
+
+
+async def test_progress_that_was_missed_comes_once(
+    engine: Engine, feed: Feed, kling: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = {
+        (await engine.create(MODELS["kling"], n=count)).snapshot.public_id for count in (1, 2, 3)
+    }
+    engine.clock.advance(minutes=10)
+    since = engine.clock.now()
+    kling.on_poll = ["running"]
+    await engine.tick(minutes=1)
+    monkeypatch.setattr("vidgate.services.views.feeds.WAITERS_BATCH", 2)
+
+    missed = [name async for name, _ in feed.past(since)]
+
+    assert len(missed) == 3
+    assert set(missed) == names
 
 
 async def test_pages_leave_nothing_out(

@@ -17,6 +17,7 @@ from vidgate.services.views.reading import TaskReader
 __all__ = ["Feed", "Feeds"]
 
 _FIRST = UUID(int=0)
+_NOTHING = (-1, -1)
 
 _Named: TypeAlias = tuple[str, datetime]
 """The public id of a task that changed, and when it did."""
@@ -95,11 +96,11 @@ class _Account:
     """An account that somebody listens to.
 
     Attributes:
-        seen: The changes of late that were told: their revisions and times.
+        seen: The changes of late that were told: their versions and times.
     """
 
     feeds: set[Feed] = field(default_factory=set)
-    seen: dict[UUID, tuple[int, datetime]] = field(default_factory=dict)
+    seen: dict[UUID, tuple[tuple[int, int], datetime]] = field(default_factory=dict)
 
 
 class Feeds:
@@ -155,7 +156,7 @@ class Feeds:
                 past = await self._changes.since([account_id], self._known_until - CACHE_WINDOW)
                 for change in past:
                     if change.changed_at <= feed.began_at:
-                        account.seen.setdefault(change.id, (change.revision, change.changed_at))
+                        account.seen.setdefault(change.id, (change.version, change.changed_at))
             yield feed
         finally:
             account.feeds.discard(feed)
@@ -214,15 +215,15 @@ class Feeds:
         account = self._accounts.get(change.account_id)
         if account is None:
             return False  # nobody listens any more
-        revision, _ = account.seen.get(change.id, (-1, None))
-        return change.revision > revision
+        version, _ = account.seen.get(change.id, (_NOTHING, None))
+        return change.version > version
 
     async def _warm(self, changes: Sequence[TaskChange], read_at: float) -> None:
         """Read for all who listen what each of them would read next."""
         wanted = []
         for change in changes:
             view = self._reader.cached(public_id("task_", change.id), change.account_id)
-            if view is None or view.snapshot.revision < change.revision:
+            if view is None or view.snapshot.version < change.version:
                 wanted.append(change.id)
         for first in range(0, len(wanted), WAITERS_BATCH):
             part = wanted[first : first + WAITERS_BATCH]
@@ -233,7 +234,7 @@ class Feeds:
         account = self._accounts.get(change.account_id)
         if account is None:
             return
-        account.seen[change.id] = (change.revision, change.changed_at)
+        account.seen[change.id] = (change.version, change.changed_at)
         for feed in account.feeds:
             feed.add(public_id("task_", change.id), change.changed_at)
 
