@@ -54,6 +54,8 @@ __all__ = [
     "POLL_PROMPT",
     "PROBE_TIMEOUT",
     "QUEUE_WAIT_MOST",
+    "READS_AT_ONCE",
+    "READS_BATCH",
     "SUBMITS_PER_CHANNEL",
     "SUBMIT_TRIES",
     "UNCLEAR_DEADLINE",
@@ -327,6 +329,13 @@ WAITERS_BATCH = 200
 
 WAITERS_PER_TOKEN = 1000
 """Waits and streams of one token at once in one process, so that it cannot fill the memory."""
+
+READS_BATCH = 200
+"""Tasks read by one statement for as many who each ask for one."""
+
+READS_AT_ONCE = 2
+"""Such statements under way in one process: a connection that hangs delays only half of them, and
+the rest of the pool is for others."""
 
 FEED_MOST = 1000
 """Changed tasks that are kept, as names, for one listener; with more it has to come again."""

@@ -166,7 +166,7 @@ class TaskChangeStore:
 
     async def snapshots(self, ids: Sequence[UUID]) -> list[TaskSnapshot]:
         """Read tasks as they stand."""
-        return await self._tasks.newer(dict.fromkeys(ids, (-1, -1)), limit=len(ids))
+        return list((await self._tasks.snapshots(ids)).values())
 
 
 def _to_change(row: Record) -> TaskChange:

@@ -685,6 +685,14 @@ class TaskStore:
         rows = await self._database.fetch(_SNAPSHOT, task_id=task_id)
         return _to_snapshot(rows) if rows else None
 
+    async def snapshots(self, ids: Sequence[UUID]) -> dict[UUID, TaskSnapshot]:
+        """Read tasks as they stand, by one statement; those that do not exist are missing."""
+        if len(ids) == 1:
+            found = await self.snapshot(ids[0])
+            return {} if found is None else {ids[0]: found}
+        read = await self.newer(dict.fromkeys(ids, (-1, -1)), limit=len(ids))
+        return {snapshot.id: snapshot for snapshot in read}
+
     async def newer(
         self, known: Mapping[UUID, tuple[int, int]], *, limit: int
     ) -> list[TaskSnapshot]:

@@ -1,5 +1,6 @@
 """What clients read: never another's, never back in time, never older than two seconds."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -145,9 +146,8 @@ async def test_a_state_never_goes_back_in_time(
     class Lagging:
         """Answers with the newer state first, as two reads that cross do."""
 
-        async def snapshot(self, task_id: UUID) -> TaskSnapshot:
-            del task_id
-            return states.pop(0)
+        async def snapshots(self, ids: Sequence[UUID]) -> dict[UUID, TaskSnapshot]:
+            return {ids[0]: states.pop(0)}
 
     reader = TaskReader(
         Lagging(),  # type: ignore[arg-type] # all it asks for

@@ -12,6 +12,7 @@ from vidgate.models.tasks import TaskPage, TaskQuery, TaskSnapshot
 from vidgate.services.views.cache import TaskView, ViewCache
 from vidgate.services.views.content_links import ContentLinks
 from vidgate.services.views.page_ends import PageEnds
+from vidgate.services.views.shared_reads import SharedReads
 
 __all__ = ["TaskReader", "TaskView"]
 
@@ -34,6 +35,7 @@ class TaskReader:
         links: ContentLinks | None = None,
     ) -> None:
         self._tasks = tasks
+        self._reads = SharedReads(tasks)
         self._links = links
         self._monotonic = monotonic
         self._refreshed = float("-inf")
@@ -63,7 +65,7 @@ class TaskReader:
         task_id = parse_public_id("task_", public_id)
         # Taken before the read: what happens during it makes the view older, never younger.
         now = self._monotonic()
-        snapshot = await self._tasks.snapshot(task_id) if task_id else None
+        snapshot = await self._reads.read(task_id) if task_id else None
         if snapshot is None or snapshot.account_id != account_id or snapshot.removed:
             raise _not_found(public_id)
         return self._remember(public_id, TaskView(self._publish(snapshot), now))
