@@ -1,10 +1,14 @@
 """How soon clients hear of the end of their tasks, and what waiting for it costs.
 
-With 1,000 and with 5,000 waiters, of whose tasks 300 end over some 20 seconds: from the end as the
-database has it, taken just before the commit, to the answer of `?wait=` and to the webhook.
+With 1,000 and with 5,000 waiters, of whose tasks 300 end over 20 seconds: from the end as the
+database has it, taken just before the commit, to the answer of `?wait=` and to the webhook. The way
+is told in parts, so that the gateway's own is seen apart from what the load makes of it.
 
-The server is alone on one core; the load, PostgreSQL and the provider share the other. Everything
-is on 127.0.0.1 and ends by itself, after eight minutes or so. Run it by `make bench`.
+The gateway that is measured is a fresh one: what it takes more than idle are the waiters. The jobs
+that do not end are asked about in an hour. It is alone on one core; the load, PostgreSQL and the
+provider share the other. What other processes of the machine take of both is printed, since
+latencies are worth little where that is much. Everything is on 127.0.0.1 and ends by itself, after
+four minutes or so. Run it by `make bench`.
 """
 
 import asyncio
@@ -14,14 +18,17 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
 
 import asyncpg
 import uvloop
+from lag import cpu_seconds
 from load import put_load
 from run import (
     LOAD_CORE,
@@ -45,17 +52,27 @@ ENDS = 300
 """Tasks that end. The others run on: what is measured is the news, not how fast tasks can end."""
 
 ENDS_OVER = 20.0
-SUBMITS_PER_SECOND = 60.0
-"""At the least: the first job must not end before the last waiter waits."""
+COMING_PER_SECOND = 200
+"""Waiters: so many ask anew in every second of a minute later."""
 
 POLL_PACE = "3"
-"""5,000 jobs, asked about as often as Kling's are, alone keep a core two thirds busy."""
+"""No job is asked about before it is put off."""
 
-PATIENCE = 90.0
+PATIENCE = 60.0
 WAIT = 60
 ANSWERED_AT_ONCE = 0.5
+TICK_SECONDS = 0.01
+DONE = ["0", "0", "0", "1"]
+"""Jobs are done at once: they end when they are asked about."""
+
 PATH = "/v1/video/generations"
 _END = b"\r\n\r\n"
+_PUT_OFF = "UPDATE attempts SET due_at = due_at + interval '1 hour' WHERE due_at IS NOT NULL"
+_LET_END = """
+    UPDATE attempts SET due_at = now() + chosen.number * CAST($1 AS interval)
+    FROM (SELECT id, row_number() OVER (ORDER BY id) AS number FROM attempts) AS chosen
+    WHERE attempts.id = chosen.id AND chosen.number % $2 = 0
+"""
 _ENDS = """
     SELECT id, callback_url, CAST(extract(epoch FROM finished_at) AS double precision) AS at
     FROM tasks WHERE finished_at IS NOT NULL
@@ -133,10 +150,35 @@ class Receiver(asyncio.Protocol):
         self._transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What clients heard, in seconds since the epoch, and what it cost.
+
+    Attributes:
+        memory: What all waiters took together, in MiB.
+        ends: By task, the end as it is stored.
+        hooked: Likewise by the path of its webhook.
+        answers: By task, when its waiter was answered.
+        webhooks: By path, when it came.
+        gateway: Seconds of its core that the gateway took while tasks ended, by second.
+        others: Likewise of both cores that processes of others took.
+        late: How late the load itself was with what it had to do, sorted.
+    """
+
+    memory: float
+    ends: Mapping[str, float]
+    hooked: Mapping[str, float]
+    answers: Mapping[str, float]
+    webhooks: Mapping[str, float]
+    gateway: float
+    others: float
+    late: Sequence[float]
+
+
 async def listen(
-    url: str, port: int, hooks: int, pid: int, tasks: Mapping[str, str]
-) -> tuple[float, list[float], list[float]]:
-    """Wait for every task.
+    url: str, port: int, hooks: int, pid: int, tasks: Mapping[str, str], *, every: int
+) -> Heard:
+    """Wait for every task, of which some end.
 
     Args:
         url: Of the database.
@@ -144,16 +186,17 @@ async def listen(
         hooks: The port for webhooks.
         pid: The gateway's process.
         tasks: Whose token knows each.
-
-    Returns:
-        What all waiters took together, in MiB, and how late the answers and the webhooks were.
+        every: Which of them end: each of that number.
     """
     loop = asyncio.get_running_loop()
     received: dict[str, float] = {}
     await loop.create_server(lambda: Receiver(received), "127.0.0.1", hooks, backlog=1024)
+    connection = await asyncpg.connect(url)
     before = resident_mib(pid)
     answers = {task: loop.create_future() for task in tasks}
-    for task, token in tasks.items():
+    began = time.monotonic()
+    for number, (task, token) in enumerate(tasks.items()):
+        await asyncio.sleep(began + number / COMING_PER_SECOND - time.monotonic())
         question = request("GET", f"{PATH}/{task}?wait={WAIT}", token)
         waiter = Waiter(question, answers[task])
         await loop.create_connection(lambda waiter=waiter: waiter, "127.0.0.1", port)
@@ -161,50 +204,98 @@ async def listen(
     memory = resident_mib(pid) - before
     if early := sum(done.done() for done in answers.values()):
         print(f"{early} waiters were answered before everybody waited", flush=True)
-    expected = len(tasks) // (len(tasks) // ENDS)
-    until = time.time() + lasts(len(tasks)) + ENDS_OVER + PATIENCE
-    while time.time() < until and (  # noqa: ASYNC110 - of another process
+    late: list[float] = []
+    ticking = asyncio.create_task(tick(late))
+    expected = len(tasks) // every
+    machine, gateway, began = busy_seconds(), cpu_seconds(pid), time.monotonic()
+    ours = sum(cpu_seconds(one) for one in family())
+    between = timedelta(seconds=ENDS_OVER / len(tasks))
+    await connection.execute(_LET_END, between, every)
+    await asyncio.sleep(ENDS_OVER)
+    took = time.monotonic() - began
+    gateway = (cpu_seconds(pid) - gateway) / took
+    ours = sum(cpu_seconds(one) for one in family()) - ours
+    others = (busy_seconds() - machine - ours) / took
+    ticking.cancel()
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until and (  # noqa: ASYNC110 - of another process
         len(received) < expected or sum(done.done() for done in answers.values()) < expected
     ):
-        await asyncio.sleep(1)
-    connection = await asyncpg.connect(url)
+        await asyncio.sleep(0.5)
     rows = await connection.fetch(_ENDS)
     await connection.close()
-    ends = {public_id("task_", row["id"]): row["at"] for row in rows}
-    hooked = {urlsplit(row["callback_url"]).path: row["at"] for row in rows}
     over = {task: done for task, done in answers.items() if done.done()}
     heard = {task: done.result() for task, done in over.items() if done.exception() is None}
     for reason in {f"{done.exception()}" for task, done in over.items() if task not in heard}:
         print(reason, flush=True)
     print(f"{len(heard)} answers and {len(received)} webhooks of {expected} came", flush=True)
-    return (
+    return Heard(
         memory,
-        sorted(at - ends[task] for task, at in heard.items()),
-        sorted(at - hooked[hook] for hook, at in received.items()),
+        {public_id("task_", row["id"]): row["at"] for row in rows},
+        {urlsplit(row["callback_url"]).path: row["at"] for row in rows},
+        heard,
+        received,
+        gateway,
+        others,
+        sorted(late),
     )
 
 
-def lasts(waiters: int) -> float:
-    """The seconds that the first job takes."""
-    return waiters / SUBMITS_PER_SECOND
+async def tick(late: list[float]) -> None:
+    """Note how late this process is with what is due: so much of a latency is its own."""
+    while True:
+        due = time.monotonic() + TICK_SECONDS
+        await asyncio.sleep(TICK_SECONDS)
+        late.append(time.monotonic() - due)
 
 
-def say(name: str, lags: Sequence[float]) -> None:
-    median, late = (lags[len(lags) * share // 100] * 1000 for share in (50, 99))
+def family() -> Iterator[int]:
+    """This process and all that it has started, PostgreSQL with its connections among them."""
+    parents: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError, ValueError):
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            parents.setdefault(int(fields[1]), []).append(int(entry.name))
+    left = [os.getpid(), *POSTGRES]
+    while left:
+        one = left.pop()
+        yield one
+        left += parents.get(one, [])
+
+
+POSTGRES: list[int] = []
+"""The server's process, which is no child of ours."""
+
+
+def busy_seconds() -> float:
+    """What all processes of the machine have taken of its cores."""
+    user, nice, system, _, _, interrupts, soft = map(
+        int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:8]
+    )
+    return (user + nice + system + interrupts + soft) / os.sysconf("SC_CLK_TCK")
+
+
+def say(name: str, lags: Iterable[float]) -> None:
+    found = sorted(lags)
+    if not found:
+        print(f"{name:<44}     none", flush=True)
+        return
+    median, late = (found[len(found) * share // 100] * 1000 for share in (50, 99))
     print(f"{name:<44}{median:>8.0f} ms{late:>8.0f} ms", flush=True)
 
 
 def measure(waiters: int) -> None:
-    least = lasts(waiters)
+    every = max(1, waiters // ENDS)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vidgate-bench-")))
         folder.chmod(0o755)
         server = EmbeddedServer.start(folder / "data")
         stack.callback(server.release)
-        upstream, port, hooks = free_port(), free_port(), free_port()
-        slow = [sys.executable, "slow.py", str(upstream)]
-        slow += [str(least), str(least + ENDS_OVER), "0", str(waiters // ENDS)]
-        stack.enter_context(process(slow, LOAD_CORE))
+        POSTGRES[:] = [
+            int((folder / "data" / "postgres" / "postmaster.pid").read_text().split("\n", 1)[0])
+        ]
+        upstream, port, hooks, told = free_port(), free_port(), free_port(), folder / "told.json"
+        stack.enter_context(process([sys.executable, "slow.py", str(upstream), *DONE], LOAD_CORE))
         variables = {
             "VIDGATE_DATABASE_URL": server.url,
             "VIDGATE_AUTO_MIGRATE": "true",
@@ -217,9 +308,9 @@ def measure(waiters: int) -> None:
         command_line(variables, "migrate")
         channel = ["add", "k", "--provider", "kling", "--key", "bench-key"]
         command_line(variables, "channel", *channel, "--base-url", f"http://127.0.0.1:{upstream}")
-        serve = [sys.executable, "-m", "vidgate", "serve", "--port", str(port)]
+        gateway = [sys.executable, "told.py", str(told), "serve", "--port", str(port)]
         tasks: dict[str, str] = {}
-        with process(serve, SERVER_CORE, **variables) as running:
+        with process(gateway, **variables):
             wait_for(f"http://127.0.0.1:{port}/readyz")
             for first in range(0, waiters, PER_TOKEN):
                 made = command_line(variables, "token", "create", "--name", str(first), "--json")
@@ -227,16 +318,43 @@ def measure(waiters: int) -> None:
                 numbers = range(first, min(first + PER_TOKEN, waiters))
                 posts = [request("POST", PATH, token, order(number, hooks)) for number in numbers]
                 report = put_load(
-                    port, posts, seconds=least, connections=32, once=True, keep_bodies=True
+                    port, posts, seconds=60, connections=32, once=True, keep_bodies=True
                 )
                 tasks |= {json.loads(body)["id"]: token for body in report.bodies}
-            memory, answers, webhooks = uvloop.run(
-                listen(server.url, port, hooks, running.pid, tasks)
-            )
+                asyncio.run(put_off(server.url))
+        with process(gateway, SERVER_CORE, **variables) as running:
+            wait_for(f"http://127.0.0.1:{port}/readyz")
+            task, token = next(iter(tasks.items()))
+            first_wait = request("GET", f"{PATH}/{task}?wait=1", token)
+            put_load(port, [first_wait], seconds=5, connections=1, once=True)
+            heard = uvloop.run(listen(server.url, port, hooks, running.pid, tasks, every=every))
+        hinted, written, sent = json.loads(told.read_text())
+    ends, answers = heard.ends, heard.answers
     print(f"{len(tasks):,} waiters{'':<32}{'median':>11}{'p99':>11}")
-    say("the end is stored -> waiters are answered", answers)
-    say("the end is stored -> webhooks are received", webhooks)
-    print(f"memory of the waiters: {memory:.0f} MiB", flush=True)
+    say(
+        "the end is stored -> waiters are answered", (at - ends[one] for one, at in answers.items())
+    )
+    say("  stored -> known to the gateway", (hinted[one] - ends[one] for one in answers))
+    say("  known -> answer written", (written[one] - hinted[one] for one in answers))
+    say("  written -> read by the client", (at - written[one] for one, at in answers.items()))
+    webhooks, hooked = heard.webhooks, heard.hooked
+    say(
+        "the end is stored -> webhooks are received",
+        (at - hooked[one] for one, at in webhooks.items()),
+    )
+    say("  stored -> sent", (sent[one] - hooked[one] for one in webhooks))
+    say("how late the load itself was", heard.late)
+    print(f"memory of the waiters: {heard.memory:.0f} MiB", end=", ")
+    print(f"{heard.memory * 1048.576 / len(tasks):.1f} kB each")
+    print(
+        f"gateway {heard.gateway:.2f} of its core, processes of others {heard.others:.2f} of both"
+    )
+
+
+async def put_off(url: str) -> None:
+    connection = await asyncpg.connect(url)
+    await connection.execute(_PUT_OFF)
+    await connection.close()
 
 
 def order(number: int, hooks: int) -> bytes:
