@@ -133,7 +133,7 @@ async def test_a_removed_task_is_not_told_of(
     kling.on_poll = ["succeeded"]
     removed, kept = await made(engine), await made(engine)
     await engine.tick(minutes=1)
-    await engine.services.reader.remove(removed, engine.caller.account_id)
+    await engine.services.reader.remove(removed, engine.caller.sight)
     async with listen(client, PATH, Last_Event_ID="0") as stream:
         event = await stream.next()
     assert event is not None

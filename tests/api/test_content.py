@@ -12,6 +12,7 @@ from tests.support.hosts import FILE, Exchange, Play, head, ranged, respond, who
 from tests.support.upstreams import Upstream
 
 from vidgate.api.content import read_range
+from vidgate.models.accounts import Sight
 from vidgate.providers.transport.downloads import Span
 
 SIZE = len(FILE)
@@ -646,7 +647,7 @@ async def test_only_what_succeeded_has_content(house: House) -> None:
     Upstream(house.engine.router, "kling", "full")
     await house.engine.create("kling-v2-6")
     waiting = (await house.engine.create("kling-v2-6")).snapshot
-    await house.engine.services.canceller.cancel(waiting.public_id, waiting.account_id)
+    await house.engine.services.canceller.cancel(waiting.public_id, Sight(waiting.account_id))
     stopped = await house.client.get(f"/v1/videos/{waiting.public_id}/content")
 
     assert [one.status_code for one in (before, after, stopped)] == [409] * 3

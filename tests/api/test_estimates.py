@@ -120,9 +120,9 @@ async def test_an_estimate_changes_neither_the_state_nor_its_bytes(
         for _ in range(3)
     ]
     name = made[-1]["id"]
-    before = full.services.reader.cached(name, full.caller.account_id)
+    before = full.services.reader.cached(name, full.caller.sight)
     first = (await client.get(f"{PATHS[0]}/{name}")).json()
-    view = full.services.reader.cached(name, full.caller.account_id)
+    view = full.services.reader.cached(name, full.caller.sight)
     assert view is not None
     pieces = view.encodings["newapi"]
     await full.operator.attempts.cancel_waiting(view.snapshot.id, [0], now=full.clock.now())

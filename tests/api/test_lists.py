@@ -12,6 +12,7 @@ from tests.support.upstreams import MODELS, Upstream
 
 from vidgate.constants import LIST_BYTES
 from vidgate.db.engine import Statement
+from vidgate.models.accounts import Sight
 from vidgate.models.tasks import TaskQuery
 
 FATTEN = Statement(
@@ -138,8 +139,8 @@ async def test_a_part_is_cut_before_it_is_held(engine: Engine) -> None:
     await engine.operator.database.execute(FATTEN, payload=1_000_000, prompt=1_000_000)
     account = engine.caller.account_id
 
-    page = await engine.services.reader.page(account, TaskQuery(limit=100))
-    slim = await engine.services.reader.page(account, TaskQuery(limit=100, slim=True))
+    page = await engine.services.reader.page(Sight(account), TaskQuery(limit=100))
+    slim = await engine.services.reader.page(Sight(account), TaskQuery(limit=100, slim=True))
 
     assert (len(page.tasks), page.has_more) == (3, True)
     assert (len(slim.tasks), slim.has_more) == (COUNT, False)

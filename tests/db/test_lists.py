@@ -11,6 +11,7 @@ from tests.db.test_attempts import NOW
 
 from vidgate.db.engine import Database, Statement
 from vidgate.db.tasks import TaskStore
+from vidgate.models.accounts import Sight
 from vidgate.models.ids import first_id
 from vidgate.models.tasks import TaskQuery, TaskStatus
 from vidgate.services.views.reading import TaskReader
@@ -169,7 +170,7 @@ async def test_a_page_reads_what_it_shows(crowd: Database) -> None:
         ):
             before = await rows_read(crowd)
             asked = replace(query, before="it" if "before" in place else None)
-            page = await store.page(account, asked, **place)
+            page = await store.page(Sight(account), asked, **place)
             reads[f"{name}, account {account.int}, {place}"] = await rows_read(crowd) - before
             if not name.startswith(("rare", "since, ", "until", "none")):
                 assert bool(page.tasks) == (account != EMPTY), (name, account, place)

@@ -200,7 +200,7 @@ async def test_what_is_unfinished_holds_its_month_back(
         await engine.services.worker.idle()
     if what == "followed":
         await engine.services.canceller.cancel(
-            created.snapshot.public_id, engine.caller.account_id, discard=True
+            created.snapshot.public_id, engine.caller.sight, discard=True
         )
     before = datetime(2031, 1, 31, tzinfo=UTC)
 

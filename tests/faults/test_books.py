@@ -36,6 +36,7 @@ ORDER = Order(
 TASK = TaskSnapshot(
     id=UUID(int=1),
     account_id=UUID(int=2),
+    token_id=UUID(int=2),
     revision=2,
     status=TaskStatus.SUCCEEDED,
     model="kling-v2-6",

@@ -73,6 +73,7 @@ def snapshot(status: TaskStatus, **more: Any) -> TaskSnapshot:
     return TaskSnapshot(
         id=UUID(int=1),
         account_id=UUID(int=2),
+        token_id=UUID(int=2),
         revision=1,
         status=status,
         model="jimeng_v30",

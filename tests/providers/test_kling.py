@@ -1298,6 +1298,7 @@ def snapshot(status: TaskStatus, **fields: Any) -> TaskSnapshot:
     return TaskSnapshot(
         id=UUID(int=7),
         account_id=UUID(int=1),
+        token_id=UUID(int=1),
         revision=1,
         status=status,
         model="kling-v3",

@@ -45,6 +45,7 @@ def task(status: TaskStatus, **members: Any) -> TaskSnapshot:
     return TaskSnapshot(
         id=new_id(),
         account_id=UUID(int=1),
+        token_id=UUID(int=1),
         revision=1,
         status=status,
         model="kling-v2-6",

@@ -695,6 +695,7 @@ def snapshot(status: TaskStatus, **members: Any) -> TaskSnapshot:
     return TaskSnapshot(
         id=new_id(),
         account_id=new_id(),
+        token_id=new_id(),
         revision=1,
         status=status,
         model="clip-1",

@@ -34,6 +34,7 @@ from vidgate.sandbox.settings import SandboxSettings
 SOURCE = TaskSnapshot(
     id=new_id(),
     account_id=new_id(),
+    token_id=new_id(),
     revision=1,
     status=TaskStatus.SUCCEEDED,
     model="clip-1",

@@ -696,6 +696,7 @@ def made(model: str, seconds: float | None = 6, **members: Any) -> TaskSnapshot:
     return TaskSnapshot(
         id=new_id(),
         account_id=new_id(),
+        token_id=new_id(),
         revision=3,
         status=TaskStatus.SUCCEEDED,
         model=members.pop("asked", model),

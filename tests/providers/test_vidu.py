@@ -1056,6 +1056,7 @@ def snapshot(status: TaskStatus, **fields: Any) -> TaskSnapshot:
     values: dict[str, Any] = {
         "id": UUID(int=1),
         "account_id": UUID(int=2),
+        "token_id": UUID(int=3),
         "revision": 1,
         "status": status,
         "model": "viduq1",

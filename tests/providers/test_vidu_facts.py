@@ -231,6 +231,7 @@ def test_native_type(action: Any, model: str | None, native_type: str) -> None:
     task = TaskSnapshot(
         id=UUID(int=1),
         account_id=UUID(int=2),
+        token_id=UUID(int=2),
         revision=1,
         status=TaskStatus.QUEUED,
         model="viduq2",

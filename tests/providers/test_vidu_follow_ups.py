@@ -23,6 +23,7 @@ RESULT = VideoResult(
 SOURCE = TaskSnapshot(
     id=new_id(),
     account_id=new_id(),
+    token_id=new_id(),
     revision=2,
     status=TaskStatus.SUCCEEDED,
     model="viduq1",

@@ -24,7 +24,7 @@ from vidgate.exceptions import (
     TaskNotFoundError,
 )
 from vidgate.main import create_app
-from vidgate.models.accounts import AccessKey, Caller, Token
+from vidgate.models.accounts import AccessKey, Caller, Sight, Token
 from vidgate.models.attempts import Attempt
 from vidgate.models.ids import new_id
 from vidgate.models.requests import IdempotencyClaim, VideoRequest
@@ -90,6 +90,7 @@ def build_task(**changes: Any) -> TaskSnapshot:
     members: dict[str, Any] = {
         "id": new_id(),
         "account_id": UUID(int=1),
+        "token_id": UUID(int=3),
         "revision": 0,
         "status": TaskStatus.QUEUED,
         "model": "kling-v1",
@@ -261,26 +262,26 @@ class FakeReader:
         self.views[task.public_id] = TaskView(task, 0.0)
         return task.public_id
 
-    def cached(self, public_id: str, account_id: UUID) -> TaskView | None:
+    def cached(self, public_id: str, sight: Sight) -> TaskView | None:
         view = self.views.get(public_id)
-        return view if view and view.snapshot.account_id == account_id else None
+        return view if view and sight.covers(view.snapshot) else None
 
-    async def read(self, public_id: str, account_id: UUID) -> TaskView:
+    async def read(self, public_id: str, sight: Sight) -> TaskView:
         self.reads += 1
         if self.error is not None:
             raise self.error
-        view = self.cached(public_id, account_id)
+        view = self.cached(public_id, sight)
         if view is None:
             raise TaskNotFoundError(f"There is no task {public_id[:40]!r}.")
         return view
 
-    async def page(self, account_id: UUID, query: TaskQuery) -> TaskPage:
+    async def page(self, sight: Sight, query: TaskQuery) -> TaskPage:
         """All it has, newest first, whatever is filtered by; `after` and `limit` hold."""
         self.queries.append(query)
         if self.error is not None:
             raise self.error
         tasks = [view.snapshot for view in self.views.values()]
-        tasks = [task for task in tasks if task.account_id == account_id]
+        tasks = [task for task in tasks if sight.covers(task)]
         tasks.sort(key=lambda task: task.id, reverse=query.newest_first)
         if query.after is not None:
             names = [task.public_id for task in tasks]
@@ -288,11 +289,11 @@ class FakeReader:
         tasks = tasks[query.offset :]
         return TaskPage(tasks=tuple(tasks[: query.limit]), has_more=len(tasks) > query.limit)
 
-    def page_ended(self, account_id: UUID, query: TaskQuery, last: TaskSnapshot) -> None:
+    def page_ended(self, sight: Sight, query: TaskQuery, last: TaskSnapshot) -> None:
         """A page by its number is found by it."""
 
-    async def remove(self, public_id: str, account_id: UUID) -> None:
-        view = await self.read(public_id, account_id)
+    async def remove(self, public_id: str, sight: Sight) -> None:
+        view = await self.read(public_id, sight)
         if not view.snapshot.status.is_final:
             raise ConflictError("The task is not finished.", code="task_not_finished")
         del self.views[public_id]
@@ -305,10 +306,10 @@ class FakeCanceller:
         self._reader = reader
 
     async def cancel(
-        self, public_id: str, account_id: UUID, *, output: int | None = None, discard: bool = False
+        self, public_id: str, sight: Sight, *, output: int | None = None, discard: bool = False
     ) -> TaskView:
         del output
-        view = await self._reader.read(public_id, account_id)
+        view = await self._reader.read(public_id, sight)
         if view.snapshot.status is not TaskStatus.QUEUED and not discard:
             raise ConflictError("It runs already.", code="cannot_cancel")
         view.snapshot = replace(view.snapshot, status=TaskStatus.CANCELLED)
@@ -345,9 +346,9 @@ class FakeContent:
     """Has no videos."""
 
     async def find(
-        self, public_id: str, account_id: UUID, variant: Variant, *, index: int | None = None
+        self, public_id: str, sight: Sight, variant: Variant, *, index: int | None = None
     ) -> ContentSource:
-        del account_id, variant, index
+        del sight, variant, index
         raise TaskNotFoundError(f"There is no task {public_id[:40]!r}.")
 
     async def find_sealed(self, sealed: str) -> ContentSource:

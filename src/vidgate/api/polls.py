@@ -115,7 +115,7 @@ async def answer_poll(
 
     Raises:
         InvalidParameterError: The wait that is asked for is none.
-        TaskNotFoundError: There is no such task, or it is another account's.
+        TaskNotFoundError: There is no such task, or it is out of sight.
         TooManyWaitersError: The token waits too often already.
         DatabaseUnavailableError: It could not be read.
     """
@@ -125,9 +125,9 @@ async def answer_poll(
     if wait:
         view = await _wait(scope, receive, task_id, seconds=wait, seen=seen)
     else:
-        account_id = caller_of(scope).account_id
-        cached = services.reader.cached(task_id, account_id)
-        view = cached or await services.reader.read(task_id, account_id)
+        sight = caller_of(scope).sight
+        cached = services.reader.cached(task_id, sight)
+        view = cached or await services.reader.read(task_id, sight)
     until, head = view.head or (0.0, [])
     if until < time.monotonic():
         head = _make_head(view, services.clock.now())

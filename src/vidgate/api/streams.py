@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final, TypeAlias
-from uuid import UUID
 
 from starlette.types import Receive, Scope, Send
 
@@ -16,6 +15,7 @@ from vidgate.api.polls import REQUEST_ID_DOCUMENTED, body_of
 from vidgate.api.waiting import until_gone
 from vidgate.constants import STREAM_COMMENT, STREAM_PATIENCE
 from vidgate.exceptions import DatabaseUnavailableError, InvalidParameterError, TaskNotFoundError
+from vidgate.models.accounts import Sight
 from vidgate.services.views.feeds import Feed
 from vidgate.services.views.reading import TaskView
 from vidgate.services.views.waiting import Watch
@@ -91,12 +91,12 @@ async def stream_task(
         write: Makes them.
 
     Raises:
-        TaskNotFoundError: There is no such task, or it is another account's.
+        TaskNotFoundError: There is no such task, or it is out of sight.
         TooManyWaitersError: The token listens too often already.
         DatabaseUnavailableError: It could not be read.
     """
     services, caller = services_of(scope), caller_of(scope)
-    view = await services.reader.read(task_id, caller.account_id)
+    view = await services.reader.read(task_id, caller.sight)
     task = view.snapshot
     known = last_event_id(scope)
     if task.status.is_final and known == write_version(task):
@@ -115,7 +115,7 @@ async def stream_task(
             await told.tell(view)
         if not task.status.is_final and not _is_head(scope):
             del view, task  # what they hold may be large, and this may take an hour
-            await _listen(receive, partial(told.follow, task_id, caller.account_id))
+            await _listen(receive, partial(told.follow, task_id, caller.sight))
         await sink.close()
 
 
@@ -145,7 +145,7 @@ class _TaskTeller:
         await self._sink.event(write_version(view.snapshot), body)
         return view.snapshot.status.is_final
 
-    async def follow(self, name: str, account_id: UUID, gone: asyncio.Future[Any]) -> None:
+    async def follow(self, name: str, sight: Sight, gone: asyncio.Future[Any]) -> None:
         """Send each state that is another than the last, until the final one."""
         while not (gone.done() or self._services.waiters.is_leaving):
             if not await self._watch.changed(STREAM_COMMENT.total_seconds(), gone):
@@ -153,7 +153,7 @@ class _TaskTeller:
                     await self._sink.write(_COMMENT)
                 continue
             try:
-                view = await self._services.reader.read(name, account_id)
+                view = await self._services.reader.read(name, sight)
             except DatabaseUnavailableError:
                 await asyncio.wait((gone,), timeout=_PAUSE_SECONDS)
                 continue
@@ -167,7 +167,7 @@ class _TaskTeller:
 async def stream_account(
     scope: Scope, receive: Receive, send: Send, *, dialect: str, write: WriteView
 ) -> None:
-    """Tell what happens to all tasks of the caller's account, for as long as it listens.
+    """Tell what happens to all tasks that the caller sees, for as long as it listens.
 
     Args:
         scope: Of the request.
@@ -185,7 +185,7 @@ async def stream_account(
     known = last_event_id(scope)
     since = None if known is None else _read_position(known)
     with services.places.take(caller.token.id, "events"):
-        async with services.feeds.open(caller.account_id) as feed:
+        async with services.feeds.open(caller.sight) as feed:
             sink = _EventSink(scope, send)
             # An id without an event: also who has heard nothing yet can go on from here.
             position = feed.began_at if since is None else since
@@ -194,12 +194,12 @@ async def stream_account(
                 sink, feed, scope, position=position, dialect=dialect, write=write
             )
             if not _is_head(scope):
-                await _listen(receive, partial(teller.follow, caller.account_id, since))
+                await _listen(receive, partial(teller.follow, caller.sight, since))
             await sink.close()
 
 
 class _AccountTeller:
-    """Tells what happens to the tasks of one account."""
+    """Tells what happens to the tasks in sight."""
 
     def __init__(
         self,
@@ -219,28 +219,26 @@ class _AccountTeller:
         self._dialect = dialect
         self._write = write
 
-    async def follow(
-        self, account_id: UUID, since: datetime | None, gone: asyncio.Future[Any]
-    ) -> None:
+    async def follow(self, sight: Sight, since: datetime | None, gone: asyncio.Future[Any]) -> None:
         """Send what has changed since then, and from then on each change."""
         try:
             if since is not None:
                 async for name, changed_at in self._feed.past(since):
                     if gone.done() or self._services.feeds.is_leaving:
                         return
-                    await self._tell(name, account_id, changed_at)
+                    await self._tell(name, sight, changed_at)
             while not (gone.done() or self._feed.is_lost or self._services.feeds.is_leaving):
                 found = await self._feed.next(STREAM_COMMENT.total_seconds(), gone)
                 if found is not None:
-                    await self._tell(found[0], account_id, found[1])
+                    await self._tell(found[0], sight, found[1])
                 elif not gone.done():
                     await self._sink.write(_COMMENT)
         except DatabaseUnavailableError:
             return  # the client comes again, and goes on from where it was
 
-    async def _tell(self, name: str, account_id: UUID, changed_at: datetime) -> None:
+    async def _tell(self, name: str, sight: Sight, changed_at: datetime) -> None:
         try:
-            view = await self._services.reader.read(name, account_id)
+            view = await self._services.reader.read(name, sight)
         except TaskNotFoundError:
             return  # its client has removed it meanwhile
         # A client with many tasks does not wait for a look at each.

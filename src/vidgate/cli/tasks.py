@@ -21,6 +21,7 @@ from vidgate.cli.output import JsonOption, complain, print_fields, print_json, p
 from vidgate.cli.running import ReasonOption, author, parse_moment, parse_span, with_operator
 from vidgate.cli.timeline import timeline
 from vidgate.exceptions import TaskNotFoundError
+from vidgate.models.accounts import Sight
 from vidgate.models.acts import Act
 from vidgate.models.ids import TASK_PREFIX, parse_public_id
 from vidgate.models.tasks import TaskFilter, TaskSnapshot, TaskStatus
@@ -205,7 +206,7 @@ def fetch_task(
         async with open_tools(
             replace(operator, settings=settings), webhook_bodies=WebhookBodies
         ) as tools:
-            with await tools.content.find(task_id, task.account_id, Variant.VIDEO) as source:
+            with await tools.content.find(task_id, Sight(task.account_id), Variant.VIDEO) as source:
                 stream = await source.open(None)
                 try:
                     with draft_of(path, force=force) as write:

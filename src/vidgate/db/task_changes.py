@@ -21,8 +21,10 @@ from sqlalchemy import (
 )
 
 from vidgate.db.engine import Database, Record, Statement
+from vidgate.db.sights import in_sight, sight_binds
 from vidgate.db.tables import attempts, tasks
 from vidgate.db.tasks import TaskStore, progress_now
+from vidgate.models.accounts import Sight
 from vidgate.models.tasks import TaskSnapshot
 
 __all__ = ["TaskChange", "TaskChangeStore"]
@@ -36,7 +38,13 @@ _changed_at = func.greatest(
     tasks.c.amended_at,
     type_=_TIME,
 )
-_columns = (tasks.c.id, tasks.c.account_id, tasks.c.revision, progress_now.label("progress"))
+_columns = (
+    tasks.c.id,
+    tasks.c.account_id,
+    tasks.c.token_id,
+    tasks.c.revision,
+    progress_now.label("progress"),
+)
 _is_there = tasks.c.removed_at.is_(None)
 _of_accounts = tasks.c.account_id == any_(bindparam("account_ids", type_=ARRAY(Uuid)))
 _since = bindparam("since", type_=_TIME)
@@ -74,12 +82,11 @@ _AMONG = Statement(
 
 _after = tuple_(bindparam("at", type_=_TIME), bindparam("id", type_=Uuid))
 _limit = bindparam("limit", type_=Integer)
-_account_id = bindparam("account_id", type_=Uuid)
 _page_of_tasks = (
     select(*_columns, _changed_at.label("changed_at"))
     .where(
         _is_there,
-        tasks.c.account_id == _account_id,
+        in_sight(tasks),
         tuple_(_changed_at, tasks.c.id) > _after,
         func.coalesce(_progressed_at <= _changed_at, true()),
     )
@@ -94,7 +101,8 @@ _page_of_progress = (
     .select_from(attempts.join(tasks, tasks.c.id == attempts.c.task_id))
     .where(
         _is_there,
-        attempts.c.account_id == _account_id,
+        attempts.c.account_id == bindparam("sight_account_id", type_=Uuid),
+        in_sight(tasks),
         _makes_progress,
         tuple_(attempts.c.progressed_at, attempts.c.task_id) > _after,
         attempts.c.progressed_at > _changed_at,
@@ -127,6 +135,7 @@ class TaskChange:
 
     id: UUID
     account_id: UUID
+    token_id: UUID
     version: tuple[int, int]
     changed_at: datetime
 
@@ -149,18 +158,18 @@ class TaskChangeStore:
         return [_to_change(row) for row in rows]
 
     async def page(
-        self, account_id: UUID, *, after: tuple[datetime, UUID], limit: int
+        self, sight: Sight, *, after: tuple[datetime, UUID], limit: int
     ) -> list[TaskChange]:
         """The changes that follow one, the oldest first.
 
         Args:
-            account_id: Whose.
+            sight: Which tasks there are.
             after: When that one was, and its task.
             limit: How many at most.
         """
         at, task_id = after
         rows = await self._database.fetch(
-            _PAGE, account_id=account_id, at=at, id=task_id, limit=limit
+            _PAGE, **sight_binds(sight), at=at, id=task_id, limit=limit
         )
         return [_to_change(row) for row in rows]
 
@@ -171,4 +180,4 @@ class TaskChangeStore:
 
 def _to_change(row: Record) -> TaskChange:
     version = (row["revision"], row["progress"])
-    return TaskChange(row["id"], row["account_id"], version, row["changed_at"])
+    return TaskChange(row["id"], row["account_id"], row["token_id"], version, row["changed_at"])

@@ -60,8 +60,10 @@ from vidgate.db.documents import (
 from vidgate.db.engine import Database, Json, Record, Statement
 from vidgate.db.ledger import give_back, reserve
 from vidgate.db.once import claim_key, is_acknowledged, release_key
+from vidgate.db.sights import in_sight, sight_binds
 from vidgate.db.tables import attempts, inputs, outputs, tasks
 from vidgate.exceptions import ChannelBusyError
+from vidgate.models.accounts import Sight
 from vidgate.models.acts import Act
 from vidgate.models.attempts import Attempt
 from vidgate.models.ids import TASK_PREFIX, first_id, public_id
@@ -181,6 +183,7 @@ _SNAPSHOT_COLUMNS = [
     for name in (
         "id",
         "account_id",
+        "token_id",
         "revision",
         "status",
         "model",
@@ -377,7 +380,7 @@ def _one_of(name: str, *columns: ColumnElement[Any]) -> ColumnElement[bool]:
 
 
 _matching = (
-    tasks.c.account_id == bindparam("account_id", type_=Uuid),
+    in_sight(tasks),
     tasks.c.removed_at.is_(None),
     _equal(tasks.c.model, "model"),
     _equal(tasks.c.end_user, "user"),
@@ -713,36 +716,36 @@ class TaskStore:
 
     async def page(
         self,
-        account_id: UUID,
+        sight: Sight,
         query: TaskQuery,
         *,
         after: UUID | None = None,
         before: UUID | None = None,
     ) -> TaskPage:
-        """List an account's tasks.
+        """List tasks.
 
         Args:
-            account_id: Whose.
+            sight: Which tasks there are.
             query: Which; its `after` and `before` were looked up.
             after: Behind which to begin.
             before: Ahead of which to end.
         """
         if not query.is_backwards:
-            return await self._walk(account_id, query, after=after, before=before)
+            return await self._walk(sight, query, after=after, before=before)
         # From there in the other direction.
         query = replace(query, newest_first=not query.newest_first)
-        page = await self._walk(account_id, query, after=before, before=None)
+        page = await self._walk(sight, query, after=before, before=None)
         return replace(page, tasks=page.tasks[::-1])
 
     async def _walk(
-        self, account_id: UUID, query: TaskQuery, *, after: UUID | None, before: UUID | None
+        self, sight: Sight, query: TaskQuery, *, after: UUID | None, before: UUID | None
     ) -> TaskPage:
         found: list[TaskSnapshot] = []
         size, wanted = 0, query.limit + 1  # one too many shows that something follows
         while True:
             # A few at once: nobody holds a connection, or memory, for a list of large tasks.
             limit = min(wanted - len(found), _LISTED_AT_ONCE)
-            rows = await self._listed(account_id, query, after=after, before=before, limit=limit)
+            rows = await self._listed(sight, query, after=after, before=before, limit=limit)
             part = [_to_snapshot(list(group)) for _, group in groupby(rows, lambda row: row["id"])]
             found += part
             size += int(rows[-1]["upto"]) if rows else 0
@@ -751,13 +754,13 @@ class TaskStore:
             after, query = part[-1].id, replace(query, offset=0)
             if size >= LIST_BYTES:
                 rest = replace(query, slim=True)
-                more = await self._listed(account_id, rest, after=after, before=before, limit=1)
+                more = await self._listed(sight, rest, after=after, before=before, limit=1)
                 return TaskPage(tasks=tuple(found), has_more=bool(more))
         return TaskPage(tasks=tuple(found[: query.limit]), has_more=len(found) > query.limit)
 
     async def _listed(
         self,
-        account_id: UUID,
+        sight: Sight,
         query: TaskQuery,
         *,
         after: UUID | None,
@@ -765,7 +768,7 @@ class TaskStore:
         limit: int,
     ) -> list[Record]:
         binds: dict[str, Any] = {
-            "account_id": account_id,
+            **sight_binds(sight),
             "after": after,
             "before": before,
             "offset": query.offset,
@@ -910,6 +913,7 @@ def _to_snapshot(rows: Sequence[Record]) -> TaskSnapshot:
     return TaskSnapshot(
         id=row["id"],
         account_id=row["account_id"],
+        token_id=row["token_id"],
         revision=row["revision"],
         status=status,
         model=row["model"],

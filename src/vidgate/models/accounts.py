@@ -3,15 +3,44 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Final, Protocol
 from uuid import UUID
 
 from pydantic import SecretStr
 
-__all__ = ["DEFAULT_ACCOUNT", "AccessKey", "Account", "Caller", "Token"]
+__all__ = ["DEFAULT_ACCOUNT", "AccessKey", "Account", "Caller", "Owned", "Sight", "Token"]
 
 DEFAULT_ACCOUNT: Final = "default"
 """The account of tokens for which none is named."""
+
+
+class Owned(Protocol):
+    """What is somebody's, such as a task."""
+
+    @property
+    def account_id(self) -> UUID:
+        """The account that owns it."""
+
+    @property
+    def token_id(self) -> UUID | None:
+        """The token that made it, `None` where no one token did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What somebody sees. Whatever is read, listed, changed or named for a caller is asked by it.
+
+    Attributes:
+        account_id: Nothing of another account's.
+        token_id: Only what this token made, `None` for all that is the account's.
+    """
+
+    account_id: UUID
+    token_id: UUID | None = None
+
+    def covers(self, owned: Owned) -> bool:
+        """Whether something is seen."""
+        return owned.account_id == self.account_id and self.token_id in (None, owned.token_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +92,13 @@ class Caller:
 
     @property
     def account_id(self) -> UUID:
-        """The account that owns what is made and may read what it owns."""
+        """The account that owns what is made."""
         return self.token.account_id
+
+    @property
+    def sight(self) -> Sight:
+        """What it sees."""
+        return Sight(self.token.account_id)
 
 
 @dataclass(frozen=True, slots=True)

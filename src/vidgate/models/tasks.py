@@ -155,6 +155,7 @@ class TaskSnapshot:
 
     id: UUID
     account_id: UUID
+    token_id: UUID
     revision: int
     status: TaskStatus
     model: str

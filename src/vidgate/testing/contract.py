@@ -403,6 +403,7 @@ class ProviderContract:
         task = TaskSnapshot(
             id=new_id(),
             account_id=new_id(),
+            token_id=new_id(),
             revision=3,
             status=status,
             model=self.situations.model,

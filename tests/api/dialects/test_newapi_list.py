@@ -85,7 +85,7 @@ async def test_each_filter(engine: Engine, client: httpx.AsyncClient) -> None:
     start = int(engine.clock.now().timestamp())
     first, second = await make(engine, 2)
     [theirs] = await make(engine, 1, user="u1")
-    await engine.services.canceller.cancel(second, engine.caller.account_id, discard=True)
+    await engine.services.canceller.cancel(second, engine.caller.sight, discard=True)
     fake = Upstream(engine.router, "kling")
     fake.on_poll = ["succeeded"]
 

@@ -207,7 +207,7 @@ async def test_every_call_goes_by_the_channels_proxy(engine: Engine) -> None:
     created = await engine.create(MODELS["vidu"])
     await engine.tick(seconds=6)
     engine.services.canceller._wait = 0
-    await engine.services.canceller.cancel(created.snapshot.public_id, engine.caller.account_id)
+    await engine.services.canceller.cancel(created.snapshot.public_id, engine.caller.sight)
     fake.on_poll = ["succeeded"]
     await engine.tick(minutes=2)
     task = await engine.task(created)

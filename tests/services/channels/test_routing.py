@@ -237,7 +237,7 @@ async def test_an_expired_token_creates_nothing(engine: Engine) -> None:
     assert (error.status, error.code) == (403, "token_expired")
     assert len(fake.submits) == 1
     view = await engine.services.reader.read(
-        created.snapshot.public_id, engine.caller.account_id
+        created.snapshot.public_id, engine.caller.sight
     )  # it may read all the same
     assert view.snapshot.id == created.snapshot.id
     assert isinstance(engine.caller, Caller)

@@ -19,6 +19,7 @@ from typing_extensions import override
 
 from vidgate.exceptions import ConfigurationError, NotSentError, RequestError
 from vidgate.logs import mask
+from vidgate.models.accounts import Sight
 from vidgate.models.channels import ChannelAccess
 from vidgate.models.ids import new_id
 from vidgate.models.outcomes import Outcome, Succeeded, UpstreamRef, VideoResult
@@ -111,7 +112,7 @@ async def test_what_cannot_be_renewed(
     house.host.plays = [respond(status)]
 
     source = await house.engine.services.content.find(
-        house.task.public_id, house.task.account_id, Variant.VIDEO
+        house.task.public_id, Sight(house.task.account_id), Variant.VIDEO
     )
     with pytest.raises(RequestError) as caught:
         await source.open(None)
@@ -171,14 +172,14 @@ async def test_nobody_makes_us_ask_again_and_again(house: House) -> None:
 
 
 async def test_a_new_link_is_seen_by_who_reads_the_task(house: House) -> None:
-    name, account = house.task.public_id, house.task.account_id
+    name, sight = house.task.public_id, Sight(house.task.account_id)
     reader = house.engine.services.reader
-    before = (await reader.read(name, account)).snapshot
+    before = (await reader.read(name, sight)).snapshot
     house.host.plays = [only("/new", 403)]
     house.upstream.on_poll = [house.renewed(f"{house.host.url}/new")]
 
     await house.get()
-    after = (await reader.read(name, account)).snapshot
+    after = (await reader.read(name, sight)).snapshot
 
     assert before.result is not None
     assert after.result is not None
@@ -277,7 +278,9 @@ def use_protected(house: House) -> None:
 
 
 async def published(house: House) -> str:
-    view = await house.engine.services.reader.read(house.task.public_id, house.task.account_id)
+    view = await house.engine.services.reader.read(
+        house.task.public_id, Sight(house.task.account_id)
+    )
     assert view.snapshot.result is not None
     assert not view.snapshot.result.protected
     return httpx.URL(view.snapshot.result.url).path

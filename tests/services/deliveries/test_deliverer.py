@@ -257,7 +257,7 @@ async def test_a_refused_task_is_not_told_and_a_removed_one_neither(
     created = await create(engine, f"{receiver.url}/removed")
     upstream.on_poll = ["succeeded"]
     await engine.tick(minutes=5)
-    await engine.services.reader.remove(created.snapshot.public_id, engine.caller.account_id)
+    await engine.services.reader.remove(created.snapshot.public_id, engine.caller.sight)
 
     await deliver(engine)
     await deliver(engine, days=1)

@@ -18,6 +18,7 @@ from vidgate.exceptions import (
     TaskNotFoundError,
     UpstreamRefusedError,
 )
+from vidgate.models.accounts import Sight
 from vidgate.models.attempts import Lease
 from vidgate.models.ids import new_id
 from vidgate.models.requests import Image
@@ -45,9 +46,7 @@ def vidu_cancel(engine: Engine, answer: Reply | Exception) -> respx.Route:
 
 
 async def cancel(engine: Engine, created: Created) -> TaskView:
-    return await engine.services.canceller.cancel(
-        created.snapshot.public_id, engine.caller.account_id
-    )
+    return await engine.services.canceller.cancel(created.snapshot.public_id, engine.caller.sight)
 
 
 async def refuse(engine: Engine, created: Created) -> RequestError:
@@ -113,7 +112,7 @@ async def test_another_accounts_task_is_none(engine: Engine) -> None:
     Upstream(engine.router, "vidu")
     created = await waiting(engine)
     with pytest.raises(TaskNotFoundError):
-        await engine.services.canceller.cancel(created.snapshot.public_id, uuid4())
+        await engine.services.canceller.cancel(created.snapshot.public_id, Sight(uuid4()))
     assert (await engine.task(created)).status is TaskStatus.QUEUED
 
 
@@ -149,7 +148,7 @@ async def test_whoever_is_first_wins(engine: Engine) -> None:
     engine.services.canceller._wait = 5
     vidu_cancel(engine, CONFLICT)
     for one in created:
-        await engine.services.reader.read(one.snapshot.public_id, engine.caller.account_id)
+        await engine.services.reader.read(one.snapshot.public_id, engine.caller.sight)
 
     answers, _ = await asyncio.gather(
         asyncio.gather(*(cancel(engine, one) for one in created), return_exceptions=True),
@@ -370,11 +369,13 @@ async def test_a_submit_under_way_is_waited_for(engine: Engine) -> None:
     [task] = await engine.all_tasks()
     account_id = engine.caller.account_id
     with pytest.raises(ConflictError, match="just being submitted"):
-        await engine.services.canceller.cancel(task.public_id, account_id)
+        await engine.services.canceller.cancel(task.public_id, Sight(account_id))
     assert not route.called
 
     engine.services.canceller._wait = 5
-    cancelling = asyncio.create_task(engine.services.canceller.cancel(task.public_id, account_id))
+    cancelling = asyncio.create_task(
+        engine.services.canceller.cancel(task.public_id, Sight(account_id))
+    )
     await asyncio.sleep(0.05)
     go_on.set()
     created = await creating

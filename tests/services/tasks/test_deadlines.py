@@ -78,7 +78,7 @@ async def test_what_cannot_be_cancelled_goes_on_and_says_so(engine: Engine) -> N
 
     await due(engine, minutes=10)
     task = (
-        await engine.services.reader.read(created.snapshot.public_id, engine.caller.account_id)
+        await engine.services.reader.read(created.snapshot.public_id, engine.caller.sight)
     ).snapshot
     fake.on_poll = ["succeeded"]
     await engine.tick(minutes=1)
@@ -112,7 +112,7 @@ async def test_a_removed_task_needs_nothing(engine: Engine) -> None:
     created = await made(engine, "kling")
     fake.on_poll = ["succeeded"]
     await engine.tick(minutes=1)
-    await engine.services.reader.remove(created.snapshot.public_id, engine.caller.account_id)
+    await engine.services.reader.remove(created.snapshot.public_id, engine.caller.sight)
 
     await due(engine, minutes=10)
 

@@ -37,7 +37,7 @@ def _impatient(engine: Engine) -> None:
 async def discard(engine: Engine, created: Created | str, output: int | None = None) -> TaskView:
     name = created if isinstance(created, str) else created.snapshot.public_id
     return await engine.services.canceller.cancel(
-        name, engine.caller.account_id, output=output, discard=True
+        name, engine.caller.sight, output=output, discard=True
     )
 
 
@@ -355,7 +355,7 @@ async def test_one_of_several_where_the_provider_can(engine: Engine) -> None:
     vidu_cancel(engine, Reply({}))
     created = await engine.create(MODELS["vidu"], n=2)
     await engine.services.canceller.cancel(
-        created.snapshot.public_id, engine.caller.account_id, output=1
+        created.snapshot.public_id, engine.caller.sight, output=1
     )
     calls = [str(call.request.url) for call in engine.router.calls if "cancel" in str(call.request)]
     second = (await engine.attempts(created))[1]

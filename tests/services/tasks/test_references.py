@@ -17,6 +17,7 @@ from vidgate.exceptions import (
     TaskNotFoundError,
     UnsupportedParameterError,
 )
+from vidgate.models.accounts import Sight
 from vidgate.models.outcomes import FaultKind
 from vidgate.models.requests import IdempotencyClaim, VideoRequest
 from vidgate.models.tasks import FollowUp, TaskSnapshot
@@ -312,7 +313,7 @@ async def test_a_follow_up_that_comes_again_needs_its_source_no_more(
     task = await finished(engine)
     once = IdempotencyClaim(key="k", fingerprint=b"f", lifetime=timedelta(minutes=15))
     first = await follow_up(engine, task.public_id, once)
-    await engine.services.reader.remove(task.public_id, task.account_id)
+    await engine.services.reader.remove(task.public_id, Sight(task.account_id))
 
     again = await follow_up(engine, task.public_id, once)
 

@@ -9,10 +9,12 @@ from uuid import UUID
 import pytest
 
 from vidgate.exceptions import NotFoundError
+from vidgate.models.accounts import Sight
 from vidgate.services.secrets import Purpose, SecretBox, read_secret_keys
 from vidgate.services.tasks.sessions import Sessions
 
-CHANNEL, ACCOUNT, OTHER = UUID(int=7), UUID(int=8), UUID(int=9)
+CHANNEL, OTHER = UUID(int=7), UUID(int=9)
+ACCOUNT = Sight(UUID(int=8))
 
 
 def key() -> str:
@@ -30,7 +32,7 @@ def sessions() -> Sessions:
 
 @pytest.mark.parametrize("session", ["930000000000000001", "x", "§ 🚤", "session_x", "9" * 500])
 def test_a_name_is_read_back(sessions: Sessions, session: str) -> None:
-    name = sessions.seal(session, channel_id=CHANNEL, account_id=ACCOUNT)
+    name = sessions.seal(session, channel_id=CHANNEL, sight=ACCOUNT)
 
     assert re.fullmatch(r"session_[A-Za-z0-9_=-]+", name)
     assert sessions.is_name(name)
@@ -40,10 +42,10 @@ def test_a_name_is_read_back(sessions: Sessions, session: str) -> None:
 
 def test_names_may_be_nested(sessions: Sessions) -> None:
     behind = Sessions(box(key()))
-    inner = behind.seal("9", channel_id=OTHER, account_id=OTHER)
-    outer = sessions.seal(inner, channel_id=CHANNEL, account_id=ACCOUNT)
+    inner = behind.seal("9", channel_id=OTHER, sight=Sight(OTHER))
+    outer = sessions.seal(inner, channel_id=CHANNEL, sight=ACCOUNT)
     opened, _ = sessions.open(outer, ACCOUNT, param="session_id")
-    assert behind.open(opened, OTHER, param="session_id") == ("9", OTHER)
+    assert behind.open(opened, Sight(OTHER), param="session_id") == ("9", OTHER)
 
 
 @pytest.mark.parametrize(
@@ -59,16 +61,15 @@ def test_what_is_not_of_our_form_is_no_name(sessions: Sessions, text: str) -> No
 
 
 def test_what_is_not_ours_to_give_is_not_found(sessions: Sessions) -> None:
-    name = sessions.seal("9", channel_id=CHANNEL, account_id=ACCOUNT)
-    other_purpose = sessions._box.encrypt(Purpose.CREDENTIAL, f"{CHANNEL.hex}{ACCOUNT.hex}9")
+    name = sessions.seal("9", channel_id=CHANNEL, sight=ACCOUNT)
+    content = f"{CHANNEL.hex}{ACCOUNT.account_id.hex}9"
+    other_purpose = sessions._box.encrypt(Purpose.CREDENTIAL, content)
     bad = {
         "cut": name[:-10],
         "short": "session_gAAAAA",
         "forged": name[:-20] + ("A" if name[-20] != "A" else "B") + name[-19:],
         "made up": "session_g" + "A" * 119,
-        "of another deployment": Sessions(box(key())).seal(
-            "9", channel_id=CHANNEL, account_id=ACCOUNT
-        ),
+        "of another deployment": Sessions(box(key())).seal("9", channel_id=CHANNEL, sight=ACCOUNT),
         "of another purpose": "session_" + other_purpose.decode(),
     }
     told = set()
@@ -78,7 +79,7 @@ def test_what_is_not_ours_to_give_is_not_found(sessions: Sessions) -> None:
             sessions.open(text, ACCOUNT, param="session_id")
         told.add((caught.value.message, caught.value.param, caught.value.code))
     with pytest.raises(NotFoundError) as caught:
-        sessions.open(name, OTHER, param="session_id")
+        sessions.open(name, Sight(OTHER), param="session_id")
 
     # The same whatever is wrong: nobody learns that it is somebody else's.
     told.add((caught.value.message, caught.value.param, caught.value.code))
@@ -88,7 +89,7 @@ def test_what_is_not_ours_to_give_is_not_found(sessions: Sessions) -> None:
 
 def test_a_name_outlives_a_rotation() -> None:
     old, new = key(), key()
-    name = Sessions(box(old)).seal("9", channel_id=CHANNEL, account_id=ACCOUNT)
+    name = Sessions(box(old)).seal("9", channel_id=CHANNEL, sight=ACCOUNT)
 
     assert Sessions(box(new, old)).open(name, ACCOUNT, param="s") == ("9", CHANNEL)
     with pytest.raises(NotFoundError):
@@ -107,7 +108,7 @@ def test_a_running_process_learns_of_a_rotation(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(time, "monotonic", lambda: now)
     running = Sessions(SecretBox(read))
     keys.insert(0, key())
-    elsewhere = Sessions(box(*keys)).seal("9", channel_id=CHANNEL, account_id=ACCOUNT)
+    elsewhere = Sessions(box(*keys)).seal("9", channel_id=CHANNEL, sight=ACCOUNT)
 
     assert running.open(elsewhere, ACCOUNT, param="s") == ("9", CHANNEL)
     assert reads == 2

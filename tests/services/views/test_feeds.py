@@ -12,6 +12,7 @@ from tests.support.upstreams import MODELS, Upstream
 from vidgate.constants import FEED_MOST
 from vidgate.db.task_changes import TaskChangeStore
 from vidgate.exceptions import DatabaseUnavailableError
+from vidgate.models.accounts import Sight
 from vidgate.models.ids import new_id
 from vidgate.services.views.feeds import Feed, Feeds
 from vidgate.services.views.reading import TaskReader
@@ -54,7 +55,7 @@ async def kling(engine: Engine) -> Upstream:
 @pytest.fixture
 async def feed(engine: Engine, feeds: Feeds, kling: Upstream) -> AsyncIterator[Feed]:
     del kling
-    async with feeds.open(engine.caller.account_id) as feed:
+    async with feeds.open(engine.caller.sight) as feed:
         await feeds.round()
         yield feed
 
@@ -99,11 +100,11 @@ async def test_one_who_begins_hears_nothing_of_before(
     del kling
     before = await engine.create(MODELS["kling"])
     engine.clock.advance(seconds=3)
-    async with feeds.open(engine.caller.account_id) as first:
+    async with feeds.open(engine.caller.sight) as first:
         await feeds.round()
         engine.clock.advance(seconds=1)
         after = await engine.create(MODELS["kling"])
-        async with feeds.open(engine.caller.account_id) as second:
+        async with feeds.open(engine.caller.sight) as second:
             seconds.now += 2
             await feeds.round()
             told = [await heard(first), await heard(second)]
@@ -114,7 +115,7 @@ async def test_one_who_begins_hears_nothing_of_before(
 async def test_another_account_hears_nothing(
     engine: Engine, feeds: Feeds, feed: Feed, seconds: Seconds
 ) -> None:
-    async with feeds.open(new_id()) as other:
+    async with feeds.open(Sight(new_id())) as other:
         name = (await engine.create(MODELS["kling"])).snapshot.public_id
         for _ in range(2):
             feeds.wake(name)
@@ -203,12 +204,12 @@ async def test_what_is_told_is_read_once_for_all(
     Upstream(engine.router, "kling")
     account = engine.caller.account_id
     async with AsyncExitStack() as stack:
-        several = [await stack.enter_async_context(feeds.open(account)) for _ in range(3)]
+        several = [await stack.enter_async_context(feeds.open(Sight(account))) for _ in range(3)]
         task = (await engine.create(MODELS["kling"])).snapshot
         feeds.wake(task.public_id)
         await feeds.round()
         assert [await heard(feed) for feed in several] == [[task.public_id]] * 3
-        assert reader.cached(task.public_id, account) is not None
+        assert reader.cached(task.public_id, Sight(account)) is not None
 
 
 async def test_one_who_does_not_listen_is_lost_and_keeps_nothing(feed: Feed) -> None:
@@ -254,7 +255,7 @@ async def test_lost_hints_are_made_up_for_at_once(engine: Engine, feeds: Feeds, 
 async def test_nobody_is_kept_after_the_last_one_went(
     engine: Engine, feeds: Feeds, seconds: Seconds
 ) -> None:
-    async with feeds.open(engine.caller.account_id):
+    async with feeds.open(engine.caller.sight):
         pass
     assert feeds._accounts == {}
     feeds.wake("task_0")

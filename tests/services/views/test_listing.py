@@ -7,14 +7,14 @@ from tests.support.engine import Engine, open_engine
 from tests.support.upstreams import MODELS, Upstream
 
 from vidgate.exceptions import ConflictError, TaskNotFoundError
-from vidgate.models.accounts import Caller
+from vidgate.models.accounts import Caller, Sight
 from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import TaskQuery, TaskSnapshot, TaskStatus
 
 
 async def page(engine: Engine, **query: object) -> list[str]:
     found = await engine.services.reader.page(
-        engine.caller.account_id,
+        engine.caller.sight,
         TaskQuery(**query),  # type: ignore[arg-type] # as each test asks
     )
     return [task.asked["prompt"] for task in found.tasks]
@@ -55,7 +55,7 @@ async def test_pages_add_up_to_the_list(engine: Engine) -> None:
     names = []
     query = TaskQuery(limit=2)
     while True:
-        found = await engine.services.reader.page(engine.caller.account_id, query)
+        found = await engine.services.reader.page(engine.caller.sight, query)
         names += [task.public_id for task in found.tasks]
         if not found.has_more:
             break
@@ -132,14 +132,14 @@ async def test_what_is_removed_is_gone_for_its_client_alone(engine: Engine) -> N
     ]
     await finish(engine)
     reader = engine.services.reader
-    assert (await reader.read(first.public_id, first.account_id)).snapshot.status.is_final
+    assert (await reader.read(first.public_id, Sight(first.account_id))).snapshot.status.is_final
 
-    await reader.remove(first.public_id, first.account_id)
+    await reader.remove(first.public_id, Sight(first.account_id))
 
-    assert reader.cached(first.public_id, first.account_id) is None
+    assert reader.cached(first.public_id, Sight(first.account_id)) is None
     for act in (reader.read, reader.remove):
         with pytest.raises(TaskNotFoundError):
-            await act(first.public_id, first.account_id)
+            await act(first.public_id, Sight(first.account_id))
     assert await page(engine) == ["boat 1"]
     assert await page(engine, after=second.public_id) == []
     assert await page(engine, after=first.public_id, newest_first=False) == ["boat 1"]
@@ -153,12 +153,12 @@ async def test_what_another_replica_has_just_removed_is_not_found(engine: Engine
     Upstream(engine.router, "kling").on_poll = ["failed"]
     await finish(engine)
     reader = engine.services.reader
-    view = await reader.read(task.public_id, task.account_id)
+    view = await reader.read(task.public_id, Sight(task.account_id))
     assert view.snapshot.status.is_final
     assert await engine.operator.tasks.remove(task.id)
 
     with pytest.raises(TaskNotFoundError):
-        await reader.remove(task.public_id, task.account_id)
+        await reader.remove(task.public_id, Sight(task.account_id))
 
 
 async def test_what_is_unfinished_is_not_removed(engine: Engine) -> None:
@@ -166,10 +166,10 @@ async def test_what_is_unfinished_is_not_removed(engine: Engine) -> None:
     reader = engine.services.reader
 
     with pytest.raises(ConflictError) as caught:
-        await reader.remove(task.public_id, task.account_id)
+        await reader.remove(task.public_id, Sight(task.account_id))
 
     assert caught.value.code == "task_not_finished"
-    assert (await reader.read(task.public_id, task.account_id)).snapshot.id == task.id
+    assert (await reader.read(task.public_id, Sight(task.account_id))).snapshot.id == task.id
 
 
 async def test_somebody_elses_is_not_removed(engine: Engine) -> None:
@@ -177,7 +177,7 @@ async def test_somebody_elses_is_not_removed(engine: Engine) -> None:
     other = await other_caller(engine)
 
     with pytest.raises(TaskNotFoundError):
-        await engine.services.reader.remove(task.public_id, other.account_id)
+        await engine.services.reader.remove(task.public_id, Sight(other.account_id))
 
 
 async def test_a_removal_reaches_the_other_replicas(database_url: str) -> None:
@@ -189,14 +189,14 @@ async def test_a_removal_reaches_the_other_replicas(database_url: str) -> None:
         await finish(one)
         for engine in (one, other):
             await engine.services.reader.refresh()
-            await engine.services.reader.read(task.public_id, task.account_id)
+            await engine.services.reader.read(task.public_id, Sight(task.account_id))
 
-        await one.services.reader.remove(task.public_id, task.account_id)
-        known = other.services.reader.cached(task.public_id, task.account_id)
+        await one.services.reader.remove(task.public_id, Sight(task.account_id))
+        known = other.services.reader.cached(task.public_id, Sight(task.account_id))
         await other.services.reader.refresh()
 
         assert known is not None
-        assert other.services.reader.cached(task.public_id, task.account_id) is None
+        assert other.services.reader.cached(task.public_id, Sight(task.account_id)) is None
 
 
 async def test_after_a_gap_nothing_is_remembered(database_url: str) -> None:
@@ -204,11 +204,11 @@ async def test_after_a_gap_nothing_is_remembered(database_url: str) -> None:
         [task, *_] = await make(engine, 1)
         reader = engine.services.reader
         await reader.refresh()
-        await reader.read(task.public_id, task.account_id)
+        await reader.read(task.public_id, Sight(task.account_id))
         await reader.refresh()
-        assert reader.cached(task.public_id, task.account_id) is not None
+        assert reader.cached(task.public_id, Sight(task.account_id)) is not None
         reader._refreshed -= 11
 
         await reader.refresh()
 
-        assert reader.cached(task.public_id, task.account_id) is None
+        assert reader.cached(task.public_id, Sight(task.account_id)) is None

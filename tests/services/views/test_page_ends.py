@@ -7,10 +7,11 @@ from uuid import UUID
 import pytest
 from tests.support.clock import FixedClock
 
+from vidgate.models.accounts import Sight
 from vidgate.models.tasks import TaskQuery, TaskStatus
 from vidgate.services.views.page_ends import PageEnds
 
-ACCOUNT, OTHER = UUID(int=1), UUID(int=2)
+ACCOUNT, OTHER = Sight(UUID(int=1)), Sight(UUID(int=2))
 LAST, NEXT, DEEP = (UUID(int=number) for number in (10, 20, 30))
 QUERY = TaskQuery(limit=10)
 
@@ -107,7 +108,7 @@ def test_one_account_has_a_few_and_keeps_the_latest(ends: PageEnds) -> None:
 
 def test_there_are_as_many_accounts_as_there_is_room_for(ends: PageEnds) -> None:
     for number in range(1001):
-        ends.add(UUID(int=number), at(0), LAST)
+        ends.add(Sight(UUID(int=number)), at(0), LAST)
 
-    assert ends.before(UUID(int=0), at(10)) == (None, 10)
-    assert ends.before(UUID(int=1000), at(10)) == (LAST, 0)
+    assert ends.before(Sight(UUID(int=0)), at(10)) == (None, 10)
+    assert ends.before(Sight(UUID(int=1000)), at(10)) == (LAST, 0)

@@ -9,6 +9,7 @@ from tests.support.engine import Engine
 from tests.support.upstreams import MODELS, Upstream
 
 from vidgate.exceptions import TaskNotFoundError
+from vidgate.models.accounts import Sight
 from vidgate.models.ids import new_id, public_id
 from vidgate.models.tasks import TaskSnapshot, TaskStatus
 from vidgate.services.views.reading import TaskReader
@@ -44,36 +45,36 @@ async def test_a_state_is_remembered_for_two_seconds(
     engine: Engine, reader: TaskReader, seconds: Seconds
 ) -> None:
     fake, task = await made(engine)
-    name, account = task.public_id, task.account_id
-    assert reader.cached(name, account) is None
-    first = await reader.read(name, account)
+    name, sight = task.public_id, Sight(task.account_id)
+    assert reader.cached(name, sight) is None
+    first = await reader.read(name, sight)
     fake.on_poll = ["succeeded"]
     await engine.tick(minutes=1)
 
     seconds.now += 1.9
-    assert await reader.read(name, account) is first
+    assert await reader.read(name, sight) is first
     seconds.now += 0.2
-    assert reader.cached(name, account) is None
-    second = await reader.read(name, account)
+    assert reader.cached(name, sight) is None
+    second = await reader.read(name, sight)
 
     assert second.snapshot.status is TaskStatus.SUCCEEDED
     seconds.now += 10_000
-    assert reader.cached(name, account) is second  # final is final
+    assert reader.cached(name, sight) is second  # final is final
 
 
 async def test_a_hint_makes_it_read_anew(engine: Engine, reader: TaskReader) -> None:
     fake, task = await made(engine)
-    await reader.read(task.public_id, task.account_id)
+    await reader.read(task.public_id, Sight(task.account_id))
     fake.on_poll = ["succeeded"]
     await engine.tick(minutes=1)
 
     reader.evict(task.public_id)
     reader.evict("task_nonsense")
-    view = await reader.read(task.public_id, task.account_id)
+    view = await reader.read(task.public_id, Sight(task.account_id))
     reader.evict_all()
 
     assert view.snapshot.status is TaskStatus.SUCCEEDED
-    assert reader.cached(task.public_id, task.account_id) is view
+    assert reader.cached(task.public_id, Sight(task.account_id)) is view
 
 
 async def test_a_task_too_large_for_memory_is_read_anew_each_time(
@@ -83,23 +84,23 @@ async def test_a_task_too_large_for_memory_is_read_anew_each_time(
     Upstream(engine.router, "vidu")
     metadata = {"payload": "p" * 100_000}
     task = (await engine.create(MODELS["vidu"], metadata=metadata)).snapshot
-    first = await reader.read(task.public_id, task.account_id)
+    first = await reader.read(task.public_id, Sight(task.account_id))
 
     assert first.snapshot.echo == metadata
-    assert reader.cached(task.public_id, task.account_id) is None
+    assert reader.cached(task.public_id, Sight(task.account_id)) is None
     assert first.keep("newapi", b"{}") == (b"{}",)
-    assert (await reader.read(task.public_id, task.account_id)).snapshot == first.snapshot
+    assert (await reader.read(task.public_id, Sight(task.account_id))).snapshot == first.snapshot
 
 
 async def test_a_change_is_seen_at_once_by_the_process_that_made_it(engine: Engine) -> None:
     fake, task = await made(engine)
     reader = engine.services.reader
-    await reader.read(task.public_id, task.account_id)
+    await reader.read(task.public_id, Sight(task.account_id))
     fake.on_poll = ["succeeded"]
 
     await engine.tick(minutes=1)
 
-    view = await reader.read(task.public_id, task.account_id)
+    view = await reader.read(task.public_id, Sight(task.account_id))
     assert view.snapshot.status is TaskStatus.SUCCEEDED
 
 
@@ -107,22 +108,22 @@ async def test_another_account_sees_what_anybody_sees_of_nothing(
     engine: Engine, reader: TaskReader
 ) -> None:
     _, task = await made(engine)
-    await reader.read(task.public_id, task.account_id)
+    await reader.read(task.public_id, Sight(task.account_id))
     unknown = public_id("task_", new_id())
 
-    for name, account in [
-        (task.public_id, new_id()),
-        (unknown, task.account_id),
-        ("task_", task.account_id),
-        ("", task.account_id),
-        (task.public_id.upper(), task.account_id),
-        (task.public_id + "0", task.account_id),
-        ("x" * 100_000, task.account_id),
-        (task.public_id.replace("task_", "vg_"), task.account_id),
+    for name, sight in [
+        (task.public_id, Sight(new_id())),
+        (unknown, Sight(task.account_id)),
+        ("task_", Sight(task.account_id)),
+        ("", Sight(task.account_id)),
+        (task.public_id.upper(), Sight(task.account_id)),
+        (task.public_id + "0", Sight(task.account_id)),
+        ("x" * 100_000, Sight(task.account_id)),
+        (task.public_id.replace("task_", "vg_"), Sight(task.account_id)),
     ]:
-        assert reader.cached(name, account) is None
+        assert reader.cached(name, sight) is None
         with pytest.raises(TaskNotFoundError) as caught:
-            await reader.read(name, account)
+            await reader.read(name, sight)
         assert caught.value.code == "task_not_found"
         assert caught.value.message == f"There is no task {name[:40]!r}."
 
@@ -153,13 +154,13 @@ async def test_a_state_never_goes_back_in_time(
         Lagging(),  # type: ignore[arg-type] # all it asks for
         monotonic=seconds,
     )
-    first = await reader.read(task.public_id, task.account_id)
+    first = await reader.read(task.public_id, Sight(task.account_id))
     seconds.now += 5
-    second = await reader.read(task.public_id, task.account_id)
+    second = await reader.read(task.public_id, Sight(task.account_id))
 
     assert states == []
     assert second is first
-    assert reader.cached(task.public_id, task.account_id) is first
+    assert reader.cached(task.public_id, Sight(task.account_id)) is first
 
 
 async def test_progress_only_rises_and_ends_at_a_hundred(engine: Engine) -> None:

@@ -14,7 +14,7 @@ from tests.support.waiting import until
 
 from vidgate.constants import WAITERS_BATCH
 from vidgate.exceptions import DatabaseUnavailableError, TaskNotFoundError, TooManyWaitersError
-from vidgate.models.accounts import Caller
+from vidgate.models.accounts import Caller, Sight
 from vidgate.models.ids import new_id, public_id
 from vidgate.models.tasks import TaskSnapshot, TaskStatus
 from vidgate.services.metrics import Metrics
@@ -157,7 +157,7 @@ async def test_a_look_costs_one_question_and_keeps_states_fresh(
         await house.waiters.round()
 
     assert len(asked) == 5
-    assert house.reader.cached(first.public_id, first.account_id) is not None
+    assert house.reader.cached(first.public_id, Sight(first.account_id)) is not None
     for wait in waits:
         wait.cancel()
     await asyncio.gather(*waits, return_exceptions=True)

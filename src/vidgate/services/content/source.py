@@ -26,6 +26,7 @@ from vidgate.exceptions import (
     UnansweredError,
     VidgateError,
 )
+from vidgate.models.accounts import Sight
 from vidgate.models.ids import parse_public_id
 from vidgate.models.outcomes import VideoResult
 from vidgate.models.tasks import TaskSnapshot, TaskStatus
@@ -96,18 +97,18 @@ class Content:
         self._readers: Counter[UUID] = Counter()
 
     async def find(
-        self, public_id: str, account_id: UUID, variant: Variant, *, index: int | None = None
+        self, public_id: str, sight: Sight, variant: Variant, *, index: int | None = None
     ) -> "ContentSource":
-        """The content of an account's task.
+        """The content of a task.
 
         Args:
             public_id: Of the task.
-            account_id: Whose it must be.
+            sight: Of who asks.
             variant: What of the video.
             index: Which of several videos, from 0; `None` for the first that was made.
 
         Raises:
-            TaskNotFoundError: There is no such task, or it is another account's.
+            TaskNotFoundError: There is no such task in sight.
             ConflictError: It has not succeeded, or this video of it has not.
             NotFoundError: It has no such video, or its provider made nothing of that kind.
             OverloadedError: Too many are being read.
@@ -115,7 +116,7 @@ class Content:
         """
         task_id = parse_public_id("task_", public_id)
         snapshot = await self._tasks.snapshot(task_id) if task_id else None
-        if snapshot is None or snapshot.account_id != account_id or snapshot.removed:
+        if snapshot is None or not sight.covers(snapshot) or snapshot.removed:
             raise TaskNotFoundError(f"There is no task {public_id[:40]!r}.")
         if index is not None and index >= len(snapshot.outputs):
             raise NotFoundError(f"The task has no video {index}.", param="index")

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
-from uuid import UUID
 
 import structlog
 
@@ -18,6 +17,7 @@ from vidgate.exceptions import (
     UpstreamError,
     UpstreamRefusedError,
 )
+from vidgate.models.accounts import Sight
 from vidgate.models.attempts import Attempt
 from vidgate.models.outcomes import Pending, UpstreamRef
 from vidgate.models.tasks import AttemptStatus, TaskSnapshot, TaskStatus
@@ -76,13 +76,13 @@ class Canceller:
         self._wait = wait.total_seconds()
 
     async def cancel(
-        self, public_id: str, account_id: UUID, *, output: int | None = None, discard: bool = False
+        self, public_id: str, sight: Sight, *, output: int | None = None, discard: bool = False
     ) -> TaskView:
-        """Cancel an account's task; one that is cancelled already is answered as it is.
+        """Cancel a task; one that is cancelled already is answered as it is.
 
         Args:
             public_id: The task's.
-            account_id: Whose it must be.
+            sight: Of who asks.
             output: Which of its videos, from 0; `None` for all that are unfinished.
             discard: Whether to cancel also what runs on at its provider, and is charged: its
                 attempt is followed to the end, and what it makes is not given out.
@@ -92,14 +92,14 @@ class Canceller:
             the cancellation and has not confirmed it yet; the polls then tell how it ends.
 
         Raises:
-            TaskNotFoundError: There is no such task, or it is another account's.
+            TaskNotFoundError: There is no such task in sight.
             InvalidParameterError: It has no such output.
             ConflictError: It is finished (`task_finished`), or it cannot be cancelled
                 (`cannot_cancel`): it runs on and is charged.
             UpstreamRefusedError: The provider did not say whether it cancels.
             DatabaseUnavailableError: It could not be read or written.
         """
-        view = await self._reader.read(public_id, account_id)
+        view = await self._reader.read(public_id, sight)
         positions = _unfinished(view.snapshot, output)
         if not positions:
             return _ended(view, output)
@@ -256,7 +256,7 @@ class Canceller:
     async def _look(self, view: TaskView) -> TaskView:
         """Read the task as it is now."""
         self._reader.evict(view.snapshot.public_id)
-        return await self._reader.read(view.snapshot.public_id, view.snapshot.account_id)
+        return await self._reader.read(view.snapshot.public_id, Sight(view.snapshot.account_id))
 
     async def _hasten(self, running: Sequence[Attempt]) -> None:
         # Those that a worker holds are asked about at this moment, and by the next call again.

@@ -22,7 +22,7 @@ from vidgate.exceptions import (
     StorageUnavailableError,
     UnsupportedParameterError,
 )
-from vidgate.models.accounts import Caller
+from vidgate.models.accounts import Caller, Sight
 from vidgate.models.attempts import Attempt
 from vidgate.models.ids import public_id
 from vidgate.models.money import holds_for
@@ -154,7 +154,7 @@ class TaskCreator:
         """
         if once is not None and (repeated := await self._repeated(caller, once)) is not None:
             return repeated
-        task = await self._names.finished(source, caller.account_id, param="video")
+        task = await self._names.finished(source, caller.sight, param="video")
         provider = self._providers.get(task.provider or "")
         if provider is None:  # made by a newer version, or by one with more providers
             raise UnsupportedParameterError("video", "Nothing can be done with this video here.")
@@ -247,7 +247,7 @@ class TaskCreator:
         self._changes.changed(task.id)
         receipt = _receipt(once, begun.snapshot)
         try:
-            view = await self._reader.read(begun.snapshot.public_id, task.account_id)
+            view = await self._reader.read(begun.snapshot.public_id, Sight(task.account_id))
         except DatabaseUnavailableError:
             # Stored it is; what became of it meanwhile a poll will tell.
             return Created(begun.snapshot, receipt=receipt)
@@ -375,6 +375,7 @@ def _first_snapshot(plan: Plan, option: Option) -> TaskSnapshot:
     return TaskSnapshot(
         id=task.id,
         account_id=task.account_id,
+        token_id=task.token_id,
         revision=0,
         status=TaskStatus.QUEUED,
         model=task.model,

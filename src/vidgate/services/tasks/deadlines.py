@@ -14,6 +14,7 @@ from vidgate.exceptions import (
     TaskNotFoundError,
     UpstreamRefusedError,
 )
+from vidgate.models.accounts import Sight
 from vidgate.models.attempts import Lease
 from vidgate.models.ids import new_id, public_id
 from vidgate.services.tasks.cancelling import Canceller
@@ -93,7 +94,7 @@ class Deadlines:
     async def _cancel(self, one: Cancellation, lease: Lease, name: str) -> None:
         now = self._clock.now()
         try:
-            await self._canceller.cancel(name, one.account_id)
+            await self._canceller.cancel(name, Sight(one.account_id))
         except TaskNotFoundError:
             pass  # its client has removed it
         except UpstreamRefusedError:

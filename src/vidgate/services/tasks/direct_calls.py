@@ -99,7 +99,7 @@ class DirectCalls:
         check_model(caller, self._providers[provider].family(model), model)
         request = await self._names.resolve(
             VideoRequest(model=model, metadata=body, vendor_format=provider, work_bytes=work_bytes),
-            caller.account_id,
+            caller.sight,
         )
         channel, data = await self._first_answer(
             adapter, name, request, await self._channels(provider, request)
@@ -194,7 +194,7 @@ class DirectCalls:
 
         def note(field: str, value: Any) -> Any:
             if field in fields and isinstance(value, str) and self._sessions.is_name(value):
-                session, _ = self._sessions.open(value, caller.account_id, param=field)
+                session, _ = self._sessions.open(value, caller.sight, param=field)
                 known[session] = value
             return value
 
@@ -204,7 +204,7 @@ class DirectCalls:
             session = str(value)
             if session and session not in known:
                 known[session] = self._sessions.seal(
-                    session, channel_id=channel.id, account_id=caller.account_id
+                    session, channel_id=channel.id, sight=caller.sight
                 )
             return known.get(session, value)
 

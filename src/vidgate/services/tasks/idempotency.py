@@ -15,6 +15,7 @@ from vidgate.exceptions import (
     RepeatedRefusalError,
     RequestError,
 )
+from vidgate.models.accounts import Sight
 from vidgate.models.ids import public_id
 from vidgate.models.requests import IdempotencyClaim, Recognition
 from vidgate.models.tasks import AttemptStatus, TaskSnapshot, TaskStatus
@@ -93,7 +94,7 @@ class Repetitions:
         if kept.answer is not None:
             raise RepeatedRefusalError(**kept.answer)
         name = public_id("task_", first.task_id)
-        task = (await self._reader.read(name, account_id)).snapshot
+        task = (await self._reader.read(name, Sight(account_id))).snapshot
         if task.started_at is not None or task.status is TaskStatus.CANCELLED:
             return task
         if patient and await self._is_under_way(task):

@@ -141,7 +141,7 @@ class Planner:
         own = {*_MODEL_FIELDS, CALLBACK_URL, QUEUE_WAIT}
         metadata = {key: value for key, value in request.metadata.items() if key not in own}
         request = replace(request, model=model, metadata=metadata)
-        request = await self._names.resolve(request, caller.account_id)
+        request = await self._names.resolve(request, caller.sight)
         return Prepared(request, echo, callback_url, queue_wait)
 
     async def plan(self, caller: Caller, prepared: Prepared, *, dialect: str) -> Plan:

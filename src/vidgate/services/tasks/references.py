@@ -14,6 +14,7 @@ from vidgate.exceptions import (
     TaskNotFoundError,
     UnsupportedParameterError,
 )
+from vidgate.models.accounts import Sight
 from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import TaskSnapshot, TaskStatus
 from vidgate.providers.base import AnswersDirectly, Provider
@@ -50,17 +51,17 @@ class VideoNames:
             *(one.session_fields for one in providers.values() if isinstance(one, AnswersDirectly))
         )
 
-    async def finished(self, name: str, account_id: UUID, *, param: str) -> TaskSnapshot:
+    async def finished(self, name: str, sight: Sight, *, param: str) -> TaskSnapshot:
         """The task behind an id of ours, which has made a video.
 
         Raises:
-            TaskNotFoundError: There is no such task, or it is another account's.
+            TaskNotFoundError: There is no such task in sight.
             ConflictError: It has no video, or none yet.
             DatabaseUnavailableError: It could not be read.
         """
         found = _NAME.fullmatch(name)
         try:
-            task = (await self._reader.read(found["task"] if found else name, account_id)).snapshot
+            task = (await self._reader.read(found["task"] if found else name, sight)).snapshot
         except TaskNotFoundError as error:
             raise TaskNotFoundError(error.message, param=param) from None
         if task.status is not TaskStatus.SUCCEEDED:
@@ -74,11 +75,11 @@ class VideoNames:
             )
         return task
 
-    async def resolve(self, request: VideoRequest, account_id: UUID) -> VideoRequest:
+    async def resolve(self, request: VideoRequest, sight: Sight) -> VideoRequest:
         """Replace our ids in `metadata`, and pin the request to the channel that knows them.
 
         Raises:
-            NotFoundError: One is no task or session of the account's.
+            NotFoundError: One is no task or session in sight.
             ConflictError: One has made no video.
             UnsupportedParameterError: Its provider gave the video no id, or its channel does not
                 serve the model.
@@ -97,7 +98,7 @@ class VideoNames:
         upstream: dict[str, str] = {}
         channels: set[UUID] = set()
         for name, field in names.items():
-            upstream[name], channel_id = await self._look_up(name, field, account_id)
+            upstream[name], channel_id = await self._look_up(name, field, sight)
             channels.add(channel_id)
             if len(channels) > 1:
                 raise InvalidParameterError(
@@ -116,10 +117,10 @@ class VideoNames:
         metadata = await self._changed(request, lambda _, name: upstream[name])
         return replace(request, metadata=metadata, channel_id=channel_id)
 
-    async def _look_up(self, name: str, field: str, account_id: UUID) -> tuple[str, UUID]:
+    async def _look_up(self, name: str, field: str, sight: Sight) -> tuple[str, UUID]:
         if field in self._session_fields and self._sessions.is_name(name):
-            return self._sessions.open(name, account_id, param=field)
-        task = await self.finished(name, account_id, param=field)
+            return self._sessions.open(name, sight, param=field)
+        task = await self.finished(name, sight, param=field)
         found = _NAME.fullmatch(name)
         position = int(found["position"] or 0) if found else 0
         result = task.outputs[position].result if position < len(task.outputs) else None

@@ -14,7 +14,7 @@ from vidgate.db.clock import Clock
 from vidgate.db.repairs import Refusal, Repaired, RepairRefusedError, RepairStore
 from vidgate.db.tasks import TaskStore
 from vidgate.exceptions import ConflictError, InvalidParameterError, TaskNotFoundError
-from vidgate.models.accounts import Caller
+from vidgate.models.accounts import Caller, Sight
 from vidgate.models.acts import Act, Author
 from vidgate.models.attempts import Attempt
 from vidgate.models.ids import TASK_PREFIX, parse_public_id
@@ -97,7 +97,7 @@ class Repairs:
         if before.status.is_final:
             raise _refused(RepairRefusedError(Refusal.FINAL, before.status))
         view = await self._canceller.cancel(
-            public_id, before.account_id, output=output, discard=discard
+            public_id, Sight(before.account_id), output=output, discard=discard
         )
         after = view.snapshot
         await self._write("task.cancel", before, after.status.value, by)
@@ -111,7 +111,7 @@ class Repairs:
             ConflictError: It is not finished.
         """
         before = await self._snapshot(public_id)
-        await self._reader.remove(public_id, before.account_id)
+        await self._reader.remove(public_id, Sight(before.account_id))
         after = await self._snapshot(public_id)
         await self._write("task.delete", before, after.status.value, by, removed=True)
         return after

@@ -8,6 +8,7 @@ import re
 from uuid import UUID
 
 from vidgate.exceptions import NotFoundError
+from vidgate.models.accounts import Sight
 from vidgate.services.secrets import Purpose, SecretBox
 
 __all__ = ["Sessions"]
@@ -34,23 +35,23 @@ class Sessions:
         """Whether it has the form of our names."""
         return _NAME.fullmatch(text) is not None
 
-    def seal(self, session: str, *, channel_id: UUID, account_id: UUID) -> str:
+    def seal(self, session: str, *, channel_id: UUID, sight: Sight) -> str:
         """Make the name of a session.
 
         Args:
             session: The provider's own.
             channel_id: Which opened it.
-            account_id: Whose it is.
+            sight: Of who opened it: it is found by whoever has the same.
         """
-        text = f"{channel_id.hex}{account_id.hex}{session}"
+        text = f"{channel_id.hex}{sight.account_id.hex}{session}"
         return _PREFIX + self._box.encrypt(Purpose.SESSION, text).decode()
 
-    def open(self, name: str, account_id: UUID, *, param: str) -> tuple[str, UUID]:
+    def open(self, name: str, sight: Sight, *, param: str) -> tuple[str, UUID]:
         """The provider's own name of a session, and the channel that opened it.
 
         Args:
             name: In the form of ours.
-            account_id: Who asks.
+            sight: Of who asks.
             param: The field that it stands in.
 
         Raises:
@@ -59,7 +60,7 @@ class Sessions:
         sealed = name.removeprefix(_PREFIX).encode()
         text = self._box.decrypt_given(Purpose.SESSION, sealed) or ""
         channel, account = text[:_UUID_CHARACTERS], text[_UUID_CHARACTERS : 2 * _UUID_CHARACTERS]
-        if account != account_id.hex:
+        if account != sight.account_id.hex:
             raise NotFoundError(
                 f"There is no such session; send the {param} that the call which opened it "
                 "answered.",

@@ -1,4 +1,4 @@
-"""Clients that listen to all tasks of their account: woken by hints, looked after by one query."""
+"""Clients that listen to all their tasks: woken by hints, looked after by one query."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -11,6 +11,7 @@ from uuid import UUID
 from vidgate.constants import CACHE_WINDOW, FEED_MOST, WAITERS_BATCH, WAITERS_RECHECK
 from vidgate.db.clock import Clock
 from vidgate.db.task_changes import TaskChange, TaskChangeStore
+from vidgate.models.accounts import Sight
 from vidgate.models.ids import parse_public_id, public_id
 from vidgate.services.views.reading import TaskReader
 
@@ -28,15 +29,16 @@ class Feed:
 
     Attributes:
         began_at: Database time; what changes from then on is told.
+        sight: What it is told of.
         is_lost: Whether more has changed than is kept: the client has to come again.
     """
 
-    def __init__(self, feeds: "Feeds", changes: TaskChangeStore, account_id: UUID) -> None:
+    def __init__(self, feeds: "Feeds", changes: TaskChangeStore, sight: Sight) -> None:
         self.began_at = feeds.now()
+        self.sight = sight
         self.is_lost = False
         self._feeds = feeds
         self._changes = changes
-        self._account_id = account_id
         self._pending: dict[str, datetime] = {}
         self._woken: asyncio.Future[None] | None = None
 
@@ -49,7 +51,7 @@ class Feed:
         # What was committed then may have been dated a little earlier.
         last = (since - CACHE_WINDOW, _FIRST)
         while True:
-            page = await self._changes.page(self._account_id, after=last, limit=WAITERS_BATCH)
+            page = await self._changes.page(self.sight, after=last, limit=WAITERS_BATCH)
             for change in page:
                 yield public_id("task_", change.id), change.changed_at
             if len(page) < WAITERS_BATCH:
@@ -139,21 +141,23 @@ class Feeds:
         return self._clock.now()
 
     @asynccontextmanager
-    async def open(self, account_id: UUID) -> AsyncIterator[Feed]:
-        """Listen to an account meanwhile.
+    async def open(self, sight: Sight) -> AsyncIterator[Feed]:
+        """Listen to all tasks in sight meanwhile.
 
         Raises:
             DatabaseUnavailableError: It could not be read.
         """
         if not self._accounts:
             self._known_until = self._clock.now()
-        feed = Feed(self, self._changes, account_id)
-        account = self._accounts.setdefault(account_id, _Account())
+        feed = Feed(self, self._changes, sight)
+        account = self._accounts.setdefault(sight.account_id, _Account())
         account.feeds.add(feed)
         try:
             if len(account.feeds) == 1:
                 # The looks to come go back a little: what they find of before is not told.
-                past = await self._changes.since([account_id], self._known_until - CACHE_WINDOW)
+                past = await self._changes.since(
+                    [sight.account_id], self._known_until - CACHE_WINDOW
+                )
                 for change in past:
                     if change.changed_at <= feed.began_at:
                         account.seen.setdefault(change.id, (change.version, change.changed_at))
@@ -161,7 +165,7 @@ class Feeds:
         finally:
             account.feeds.discard(feed)
             if not account.feeds:
-                del self._accounts[account_id]
+                del self._accounts[sight.account_id]
 
     def wake(self, name: str) -> None:
         """Look at a task soon: it may have changed."""
@@ -222,7 +226,7 @@ class Feeds:
         """Read for all who listen what each of them would read next."""
         wanted = []
         for change in changes:
-            view = self._reader.cached(public_id("task_", change.id), change.account_id)
+            view = self._reader.cached(public_id("task_", change.id), Sight(change.account_id))
             if view is None or view.snapshot.version < change.version:
                 wanted.append(change.id)
         for first in range(0, len(wanted), WAITERS_BATCH):
@@ -236,7 +240,8 @@ class Feeds:
             return
         account.seen[change.id] = (change.version, change.changed_at)
         for feed in account.feeds:
-            feed.add(public_id("task_", change.id), change.changed_at)
+            if feed.sight.covers(change):
+                feed.add(public_id("task_", change.id), change.changed_at)
 
     def _forget(self, before: datetime) -> None:
         for account in self._accounts.values():

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from uuid import UUID
 
+from vidgate.models.accounts import Sight
 from vidgate.models.tasks import TaskQuery
 
 __all__ = ["PageEnds"]
@@ -12,10 +13,10 @@ __all__ = ["PageEnds"]
 _LIFETIME = 300.0
 """Seconds for a client to ask for the next page."""
 
-_ENDS_PER_ACCOUNT = 64
+_ENDS_PER_SIGHT = 64
 """Of all its lists together: each takes some 500 bytes."""
 
-_ACCOUNTS = 1000
+_SIGHTS = 1000
 
 
 class PageEnds:
@@ -32,17 +33,17 @@ class PageEnds:
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
-        self._ends: OrderedDict[UUID, OrderedDict[tuple[TaskQuery, int], tuple[UUID, float]]] = (
+        self._ends: OrderedDict[Sight, OrderedDict[tuple[TaskQuery, int], tuple[UUID, float]]] = (
             OrderedDict()
         )
 
-    def before(self, account_id: UUID, query: TaskQuery) -> tuple[UUID | None, int]:
+    def before(self, sight: Sight, query: TaskQuery) -> tuple[UUID | None, int]:
         """Find the nearest page before a part of a list.
 
         Returns:
             Its last task, `None` if none is known, and how many to leave out behind it.
         """
-        known, kind = self._ends.get(account_id, {}), _kind(query)
+        known, kind = self._ends.get(sight, {}), _kind(query)
         oldest = self._monotonic() - _LIFETIME
         places = [
             place
@@ -54,10 +55,10 @@ class PageEnds:
         place = max(places)
         return known[kind, place][0], query.offset - place
 
-    def add(self, account_id: UUID, query: TaskQuery, last: UUID) -> None:
+    def add(self, sight: Sight, query: TaskQuery, last: UUID) -> None:
         """Take note that a part of a list was answered up to this task."""
-        ends = self._ends.setdefault(account_id, OrderedDict())
-        self._ends.move_to_end(account_id)
+        ends = self._ends.setdefault(sight, OrderedDict())
+        self._ends.move_to_end(sight)
         kind, place = _kind(query), query.offset + query.limit
         earlier = ends.pop((kind, place), None)
         if earlier is not None and earlier[0] != last:
@@ -65,9 +66,9 @@ class PageEnds:
             for key in [key for key in ends if key[0] == kind and key[1] > place]:
                 del ends[key]
         ends[kind, place] = last, self._monotonic()
-        while len(ends) > _ENDS_PER_ACCOUNT:
+        while len(ends) > _ENDS_PER_SIGHT:
             ends.popitem(last=False)
-        while len(self._ends) > _ACCOUNTS:
+        while len(self._ends) > _SIGHTS:
             self._ends.popitem(last=False)
 
 

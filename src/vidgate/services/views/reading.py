@@ -7,6 +7,7 @@ from uuid import UUID
 from vidgate.constants import CACHE_WINDOW, VIEW_AGE
 from vidgate.db.tasks import TaskStore
 from vidgate.exceptions import ConflictError, TaskNotFoundError
+from vidgate.models.accounts import Sight
 from vidgate.models.ids import parse_public_id, public_id
 from vidgate.models.tasks import TaskPage, TaskQuery, TaskSnapshot
 from vidgate.services.views.cache import TaskView, ViewCache
@@ -42,83 +43,83 @@ class TaskReader:
         self._views = ViewCache()
         self._page_ends = PageEnds(monotonic)
 
-    def cached(self, public_id: str, account_id: UUID) -> TaskView | None:
+    def cached(self, public_id: str, sight: Sight) -> TaskView | None:
         """The state if memory has it; costs no await. `None` says nothing about the task."""
         view = self._views.get(public_id)
-        if view is None or view.snapshot.account_id != account_id:
+        if view is None or not sight.covers(view.snapshot):
             return None
         if view.snapshot.status.is_final and view.read_at > float("-inf"):
             return view
         age = self._monotonic() - view.read_at
         return view if age < VIEW_AGE.total_seconds() else None
 
-    async def read(self, public_id: str, account_id: UUID) -> TaskView:
-        """The state of an account's task.
+    async def read(self, public_id: str, sight: Sight) -> TaskView:
+        """The state of a task.
 
         Raises:
-            TaskNotFoundError: There is no such task, or it is another account's.
+            TaskNotFoundError: There is no such task in sight.
             DatabaseUnavailableError: It could not be read.
         """
-        view = self.cached(public_id, account_id)
+        view = self.cached(public_id, sight)
         if view is not None:
             return view
         task_id = parse_public_id("task_", public_id)
         # Taken before the read: what happens during it makes the view older, never younger.
         now = self._monotonic()
         snapshot = await self._reads.read(task_id) if task_id else None
-        if snapshot is None or snapshot.account_id != account_id or snapshot.removed:
+        if snapshot is None or not sight.covers(snapshot) or snapshot.removed:
             raise _not_found(public_id)
         return self._remember(public_id, TaskView(self._publish(snapshot), now))
 
-    async def page(self, account_id: UUID, query: TaskQuery) -> TaskPage:
-        """List an account's tasks.
+    async def page(self, sight: Sight, query: TaskQuery) -> TaskPage:
+        """List the tasks in sight.
 
         Raises:
-            TaskNotFoundError: `query.after` or `query.before` is no task of the account's.
+            TaskNotFoundError: `query.after` or `query.before` is no task in sight.
             DatabaseUnavailableError: They could not be read.
         """
-        after = await self._place(query.after, account_id, param="after")
-        before = await self._place(query.before, account_id, param="before")
+        after = await self._place(query.after, sight, param="after")
+        before = await self._place(query.before, sight, param="before")
         wanted = query
         if query.offset:
-            after, offset = self._page_ends.before(account_id, query)
+            after, offset = self._page_ends.before(sight, query)
             wanted = replace(query, offset=offset)
-        page = await self._tasks.page(account_id, wanted, after=after, before=before)
+        page = await self._tasks.page(sight, wanted, after=after, before=before)
         if page.has_more:
-            self.page_ended(account_id, query, page.tasks[-1])
+            self.page_ended(sight, query, page.tasks[-1])
         return replace(page, tasks=tuple(self._publish(task) for task in page.tasks))
 
-    def page_ended(self, account_id: UUID, query: TaskQuery, last: TaskSnapshot) -> None:
+    def page_ended(self, sight: Sight, query: TaskQuery, last: TaskSnapshot) -> None:
         """Let the next numbered page begin behind this task, with which a page was cut.
 
         Args:
-            account_id: Whose.
+            sight: Which tasks there are.
             query: What was asked for; nothing is remembered of a part that has no number.
             last: The last task that was shown.
         """
         if query.after is None and query.before is None:
-            self._page_ends.add(account_id, query, last.id)
+            self._page_ends.add(sight, query, last.id)
 
-    async def _place(self, name: str | None, account_id: UUID, *, param: str) -> UUID | None:
-        """Where a task stands in its account's list."""
+    async def _place(self, name: str | None, sight: Sight, *, param: str) -> UUID | None:
+        """Where a task stands in the list."""
         if name is None:
             return None
         task_id = parse_public_id("task_", name)
         known = await self._tasks.snapshot(task_id) if task_id else None
         # Also behind one that was removed meanwhile: a list is often deleted page by page.
-        if known is None or known.account_id != account_id:
+        if known is None or not sight.covers(known):
             raise _not_found(name, param=param)
         return task_id
 
-    async def remove(self, public_id: str, account_id: UUID) -> None:
+    async def remove(self, public_id: str, sight: Sight) -> None:
         """Take a final task from its client; the operator still sees it.
 
         Raises:
-            TaskNotFoundError: There is no such task, or it is another account's.
+            TaskNotFoundError: There is no such task in sight.
             ConflictError: It is not final.
             DatabaseUnavailableError: It could not be written.
         """
-        task = (await self.read(public_id, account_id)).snapshot
+        task = (await self.read(public_id, sight)).snapshot
         if not task.status.is_final:
             raise ConflictError(
                 "The task is not finished yet; wait for its end, or cancel it, then delete it.",

@@ -137,11 +137,11 @@ class Waiters:
             stop; `None` where nobody waits any more.
 
         Raises:
-            TaskNotFoundError: There is no such task, or it is another account's.
+            TaskNotFoundError: There is no such task, or it is out of sight.
             TooManyWaitersError: The token waits too often already.
             DatabaseUnavailableError: It could not be read.
         """
-        view = await self._reader.read(name, caller.account_id)
+        view = await self._reader.read(name, caller.sight)
         if seconds <= 0 or until(view.snapshot):
             return view
         seen, task_id = view.snapshot.version, view.snapshot.id
@@ -174,7 +174,7 @@ class Waiters:
             has_changed = await watch.changed(ends_at - loop.time(), gone)
             if gone.done():
                 return None
-            view = await self._reader.read(name, caller.account_id)
+            view = await self._reader.read(name, caller.sight)
             if not has_changed or until(view.snapshot):
                 return view
             watch.seen = view.snapshot.version

@@ -155,11 +155,11 @@ async def _answer_question(
 ) -> Response:
     async with bodies.read(with_signed_body(request), read_question) as task_id:
         pass
-    account_id = caller_of(request.scope).account_id
-    view = services.reader.cached(task_id, account_id)
+    sight = caller_of(request.scope).sight
+    view = services.reader.cached(task_id, sight)
     if view is None:
         try:
-            view = await services.reader.read(task_id, account_id)
+            view = await services.reader.read(task_id, sight)
         except TaskNotFoundError:
             return _write(_success({"status": "not_found"}), started)
     # Always 200: the question was answered, and what became of the task its code tells.

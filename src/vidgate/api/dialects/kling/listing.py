@@ -5,13 +5,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
-from uuid import UUID
 
 from starlette.datastructures import QueryParams
 
 from vidgate.api.dependencies import Services
 from vidgate.api.dialects.kling.endpoints import Legacy
 from vidgate.exceptions import InvalidParameterError, TaskNotFoundError
+from vidgate.models.accounts import Sight
 from vidgate.models.ids import parse_public_id
 from vidgate.models.tasks import TaskPage, TaskQuery, TaskSnapshot, TaskStatus
 
@@ -41,22 +41,22 @@ _STATUSES: Mapping[str, tuple[TaskStatus, ...]] = MappingProxyType(
 )
 
 
-async def find_one(services: Services, account_id: UUID, name: str) -> TaskSnapshot:
+async def find_one(services: Services, sight: Sight, name: str) -> TaskSnapshot:
     """Find a task by either id.
 
     Raises:
         TaskNotFoundError: It does not exist, or belongs to another account.
         DatabaseUnavailableError: It could not be read.
     """
-    task = await _by_id(services, account_id, name)
+    task = await _by_id(services, sight, name)
     if task is None and parse_public_id("task_", name) is None:
-        task = (await _by_external_ids(services, account_id, [name])).get(name)
+        task = (await _by_external_ids(services, sight, [name])).get(name)
     if task is None:
         raise TaskNotFoundError(f"Task not found by id/external id: {name[:100]}")
     return task
 
 
-async def find_many(services: Services, account_id: UUID, query: QueryParams) -> list[TaskSnapshot]:
+async def find_many(services: Services, sight: Sight, query: QueryParams) -> list[TaskSnapshot]:
     """Find up to 20 tasks, in the order asked for; those that do not exist are left out.
 
     Raises:
@@ -70,15 +70,15 @@ async def find_many(services: Services, account_id: UUID, query: QueryParams) ->
         )
     if bool(ids) == bool(external_ids):
         raise InvalidParameterError("Give either task_ids or external_task_ids.", param="task_ids")
-    found = [_slim(await _by_id(services, account_id, name)) for name in ids]
+    found = [_slim(await _by_id(services, sight, name)) for name in ids]
     if external_ids:
-        known = await _by_external_ids(services, account_id, external_ids)
+        known = await _by_external_ids(services, sight, external_ids)
         found = [known.get(name) for name in external_ids]
     return [task for task in found if task is not None]
 
 
 async def numbered_page(
-    services: Services, account_id: UUID, endpoint: Legacy, query: QueryParams
+    services: Services, sight: Sight, endpoint: Legacy, query: QueryParams
 ) -> TaskPage:
     """Read a page of an endpoint's list, or the one task that has the client's own id.
 
@@ -91,7 +91,7 @@ async def numbered_page(
         query.get("pageSize"), "pageSize", default=_DEFAULT_SIZE, least=1, most=_LARGEST_PAGE
     )
     if name := query.get(_EXTERNAL_ID):
-        found = await _by_external_ids(services, account_id, [name]) if number == 1 else {}
+        found = await _by_external_ids(services, sight, [name]) if number == 1 else {}
         return TaskPage(tasks=tuple(found.values()), has_more=False)
     asked = TaskQuery(
         origin="kling",
@@ -100,7 +100,7 @@ async def numbered_page(
         limit=size,
         slim=True,
     )
-    return await services.reader.page(account_id, asked)
+    return await services.reader.page(sight, asked)
 
 
 def page_query(fields: Mapping[str, Any], now: datetime) -> TaskQuery | None:
@@ -131,7 +131,7 @@ def page_query(fields: Mapping[str, Any], now: datetime) -> TaskQuery | None:
     )
 
 
-async def read_page(services: Services, account_id: UUID, query: TaskQuery) -> TaskPage:
+async def read_page(services: Services, sight: Sight, query: TaskQuery) -> TaskPage:
     """Read a part of the new generation's list.
 
     Raises:
@@ -139,16 +139,16 @@ async def read_page(services: Services, account_id: UUID, query: TaskQuery) -> T
         DatabaseUnavailableError: It could not be read.
     """
     try:
-        return await services.reader.page(account_id, query)
+        return await services.reader.page(sight, query)
     except TaskNotFoundError:
         raise _bad_cursor() from None
 
 
-async def _by_id(services: Services, account_id: UUID, name: str) -> TaskSnapshot | None:
-    view = services.reader.cached(name, account_id)
+async def _by_id(services: Services, sight: Sight, name: str) -> TaskSnapshot | None:
+    view = services.reader.cached(name, sight)
     if view is None:
         try:
-            view = await services.reader.read(name, account_id)
+            view = await services.reader.read(name, sight)
         except TaskNotFoundError:
             return None
     return view.snapshot
@@ -163,13 +163,13 @@ def _slim(task: TaskSnapshot | None) -> TaskSnapshot | None:
 
 
 async def _by_external_ids(
-    services: Services, account_id: UUID, names: Sequence[str]
+    services: Services, sight: Sight, names: Sequence[str]
 ) -> dict[str, TaskSnapshot]:
     found: dict[str, TaskSnapshot] = {}
     wanted = set(names)
     query = TaskQuery(limit=_SEARCHED, slim=True)
     for _ in range(_SEARCHES):
-        page = await services.reader.page(account_id, query)
+        page = await services.reader.page(sight, query)
         for task in page.tasks:
             name = task.echo.get(_EXTERNAL_ID)
             if isinstance(name, str) and name in wanted:

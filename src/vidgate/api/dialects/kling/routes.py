@@ -157,12 +157,12 @@ def _add_legacy(endpoint: Legacy) -> None:
         request: Request, caller: CallerDependency, services: ServicesDependency
     ) -> Response:
         task_id = request.path_params["task_id"]
-        return _answer(write_legacy_task(await find_one(services, caller.account_id, task_id)))
+        return _answer(write_legacy_task(await find_one(services, caller.sight, task_id)))
 
     async def list_tasks(
         request: Request, caller: CallerDependency, services: ServicesDependency
     ) -> Response:
-        page = await numbered_page(services, caller.account_id, endpoint, request.query_params)
+        page = await numbered_page(services, caller.sight, endpoint, request.query_params)
         return _answer(write_legacy_list(page))
 
     router.add_api_route(
@@ -320,7 +320,7 @@ for _name, _sentence in ABSENT.items():
 async def kling_retrieve_tasks(
     request: Request, caller: CallerDependency, services: ServicesDependency
 ) -> Response:
-    tasks = await find_many(services, caller.account_id, request.query_params)
+    tasks = await find_many(services, caller.sight, request.query_params)
     return _answer(write_tasks(tasks))
 
 
@@ -353,7 +353,7 @@ async def kling_list_tasks(
         query = page_query(fields, services.clock.now())
     page = TaskPage(tasks=(), has_more=False)
     if query is not None:
-        page = await read_page(services, caller.account_id, query)
+        page = await read_page(services, caller.sight, query)
     return _answer(write_page(page))
 
 

@@ -175,7 +175,7 @@ async def list_generations(
     request: Request, caller: CallerDependency, services: ServicesDependency
 ) -> Response:
     query = read_query(request.query_params)
-    page = await services.reader.page(caller.account_id, query)
+    page = await services.reader.page(caller.sight, query)
     write = partial(
         write_answer, providers=services.providers, has_envelope=services.settings.envelope
     )
@@ -208,7 +208,7 @@ async def cancel_generation(
 ) -> Response:
     output, discard = read_cancellation(request.query_params)
     view = await services.canceller.cancel(
-        request.path_params["task_id"], caller.account_id, output=output, discard=discard
+        request.path_params["task_id"], caller.sight, output=output, discard=discard
     )
     headers = poll_headers(view.snapshot, services.clock.now())
     body = fill_estimate(_encode_task(view, services), await estimate_of(services, view.snapshot))

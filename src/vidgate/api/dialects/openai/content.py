@@ -73,9 +73,7 @@ async def download_video(
     fields = FieldReader(Form({"index": request.query_params.get("index")}, is_text=True))
     index = fields.integer("index", least=0, most=_LAST)
     task_id: str = request.path_params["task_id"]
-    return ContentAnswer(
-        lambda: services.content.find(task_id, caller.account_id, variant, index=index)
-    )
+    return ContentAnswer(lambda: services.content.find(task_id, caller.sight, variant, index=index))
 
 
 def _read_variant(text: str | None) -> Variant:

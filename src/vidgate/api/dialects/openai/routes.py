@@ -235,7 +235,7 @@ async def extend_video(
 async def list_videos(
     request: Request, caller: CallerDependency, services: ServicesDependency
 ) -> Response:
-    page = await services.reader.page(caller.account_id, read_query(request.query_params))
+    page = await services.reader.page(caller.sight, read_query(request.query_params))
     return LinkedAnswer(encode(write_list(page, write_video)))
 
 
@@ -257,7 +257,7 @@ async def delete_video(
     request: Request, caller: ChangerDependency, services: ServicesDependency
 ) -> Response:
     video_id: str = request.path_params["video_id"]
-    await services.reader.remove(video_id, caller.account_id)
+    await services.reader.remove(video_id, caller.sight)
     return Response(encode(write_deleted(video_id)), media_type=_JSON)
 
 
@@ -346,7 +346,7 @@ async def _create_follow_up(
 async def _measures(services: Services, caller: Caller, video: VideoAsked) -> dict[str, str]:
     """The length and size that a video is made anew with, where nothing else is asked for."""
     try:
-        view = await services.reader.read(video.source, caller.account_id)
+        view = await services.reader.read(video.source, caller.sight)
     except TaskNotFoundError:  # as will be told, once it is clear that this is no repetition
         return {}
     return measures_of(view.snapshot)

@@ -146,7 +146,7 @@ for _endpoint in ENDPOINTS:
 async def vidu_retrieve_task(
     request: Request, caller: CallerDependency, services: ServicesDependency
 ) -> Response:
-    view = await services.reader.read(request.path_params["task_id"], caller.account_id)
+    view = await services.reader.read(request.path_params["task_id"], caller.sight)
     pieces = view.encodings.get(_DIALECT) or view.keep(
         _DIALECT, encode(_native(services, view.snapshot))
     )
@@ -189,7 +189,7 @@ async def vidu_list_tasks(
     tasks, has_more = await _listed(services, caller, listing)
     part = write_part(tasks, lambda task: write_listed(task, _native(services, task)))
     if part.is_cut and listing.task_ids is None:
-        services.reader.page_ended(caller.account_id, listing.query, tasks[len(part.names) - 1])
+        services.reader.page_ended(caller.sight, listing.query, tasks[len(part.names) - 1])
     token = part.names[-1] if part.names and (has_more or part.is_cut) else ""
     return _answer({"next_page_token": token, "tasks": part.entries})
 
@@ -213,7 +213,7 @@ async def vidu_list_tasks(
 async def vidu_cancel_task(
     request: Request, caller: ChangerDependency, services: ServicesDependency
 ) -> Response:
-    await services.canceller.cancel(request.path_params["task_id"], caller.account_id)
+    await services.canceller.cancel(request.path_params["task_id"], caller.sight)
     return _answer({})
 
 
@@ -243,7 +243,7 @@ async def _listed(
     try:
         if listing.task_ids is not None:
             return await _named(services, caller, listing, listing.task_ids)
-        page = await services.reader.page(caller.account_id, listing.query)
+        page = await services.reader.page(caller.sight, listing.query)
     except TaskNotFoundError:
         name = "pager.page_token"
         raise InvalidParameterError(
@@ -267,7 +267,7 @@ async def _named(
         if size > LIST_BYTES:
             return tasks, True
         try:
-            task = (await services.reader.read(task_id, caller.account_id)).snapshot
+            task = (await services.reader.read(task_id, caller.sight)).snapshot
         except TaskNotFoundError:
             continue
         if query.origin in (task.provider, task.dialect) and (
