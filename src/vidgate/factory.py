@@ -584,6 +584,7 @@ class _Parts:
         return Repetitions(
             store=OnceStore(self._operator.database),
             attempts=self._operator.attempts,
+            tasks=self._operator.tasks,
             reader=self.reader,
         )
 

@@ -101,6 +101,17 @@ def test_a_token_is_made_strict(cli: Cli) -> None:
     assert " strict " in cli("token", "list").out
 
 
+def test_a_token_sees_its_own_unless_told_otherwise(cli: Cli) -> None:
+    own = cli("token", "create", "--name", "app", "--json").json
+    every = cli("token", "create", "--name", "ops", "--sees", "account", "--json").json
+
+    assert (own["sees"], every["sees"]) == ("own", "account")
+    assert cli("token", "set", "app", "--sees", "account", "--json").json["sees"] == "account"
+    acts = cli("token", "show", "app", "--json").json["acts"]
+    assert (acts[-1]["before"], acts[-1]["after"]) == ({"sees": "own"}, {"sees": "account"})
+    assert cli("token", "set", "app", "--sees", "all").code == 2
+
+
 def test_a_token_of_an_unknown_account_is_refused(cli: Cli) -> None:
     said = cli("token", "create", "--name", "app", "--account", "nobody")
     assert said.sentence == "There is no account 'nobody'; `vidgate account list` shows them."

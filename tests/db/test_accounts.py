@@ -4,11 +4,12 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import Uuid, bindparam, text
 
 from vidgate.db.accounts import AccountStore
 from vidgate.db.clock import DatabaseClock
-from vidgate.db.engine import Database
-from vidgate.models.accounts import Account
+from vidgate.db.engine import Database, Statement
+from vidgate.models.accounts import Account, Caller, Sees, Sight
 from vidgate.models.ids import new_id
 
 
@@ -90,3 +91,19 @@ async def test_what_changed_lately_is_told(
 
     assert [(key_hash, token.revoked) for key_hash, token in changed] == [(b"h" * 32, True)]
     assert later == []
+
+
+async def test_a_token_of_before_sees_its_account(
+    store: AccountStore, account: Account, database: Database
+) -> None:
+    old = Statement(
+        text(
+            "INSERT INTO tokens (id, account_id, name, key_hash) VALUES (:id, :account, 't', 'h')"
+        ).bindparams(bindparam("id", type_=Uuid), bindparam("account", type_=Uuid))
+    )
+    await database.execute(old, id=new_id(), account=account.id)
+    made = await store.create_token(account_id=account.id, name="t", key_hash=b"k")
+
+    assert [token.sees for token in await store.tokens()] == [Sees.ACCOUNT, Sees.OWN]
+    assert made is not None
+    assert Caller(made).sight == Sight(account.id, made.id)

@@ -16,7 +16,7 @@ from vidgate.cli.running import (
     read_patterns,
     with_operator,
 )
-from vidgate.models.accounts import DEFAULT_ACCOUNT, Token
+from vidgate.models.accounts import DEFAULT_ACCOUNT, Sees, Token
 
 if TYPE_CHECKING:
     from vidgate.operators import OperatorContext
@@ -30,6 +30,8 @@ _Token = Annotated[
     typer.Argument(metavar="NAME_OR_ID", help="As `token list` shows it; never the key."),
 ]
 _NAME = "What it is for."
+
+_SEES = "What it sees: only what it made, or all that is its account's."
 
 _QUEUE_WAIT = (
     "How long its tasks may wait for a place, such as 10m, or 0 to refuse what cannot begin at "
@@ -79,6 +81,7 @@ def create_token(
         timedelta | None,
         typer.Option(parser=_parse_wait, metavar="SPAN", help=_QUEUE_WAIT),
     ] = None,
+    sees: Annotated[Sees, typer.Option(help=_SEES)] = Sees.OWN,
     reason: ReasonOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -96,6 +99,7 @@ def create_token(
             expires_at=expires_at,
             strict=strict,
             queue_wait=queue_wait,
+            sees=sees,
             by=author(reason),
         )
         document = await _document(operator, token)
@@ -131,6 +135,7 @@ def list_tokens(*, as_json: JsonOption = False) -> None:
                 "name",
                 "account",
                 "models",
+                "sees",
                 "strict",
                 "queue_wait_seconds",
                 "revoked",
@@ -173,6 +178,7 @@ def set_token(
         str | None,
         typer.Option(metavar="SPAN", help=f"{_QUEUE_WAIT[:-1]}, or `none` for that."),
     ] = None,
+    sees: Annotated[Sees | None, typer.Option(help=_SEES)] = None,
     reason: ReasonOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -189,6 +195,8 @@ def set_token(
         changes["strict"] = strict
     if queue_wait is not None:
         changes["queue_wait"] = None if queue_wait == NOTHING else _parse_wait(queue_wait)
+    if sees is not None:
+        changes["sees"] = sees
     if not changes:
         raise typer.BadParameter("say what to change; `--help` lists it")
 

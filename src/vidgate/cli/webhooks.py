@@ -11,7 +11,7 @@ from vidgate.cli.output import JsonOption, print_json, print_one, print_table, s
 from vidgate.cli.running import OverlapOption, ReasonOption, author, parse_moment, with_operator
 from vidgate.constants import WEBHOOK_OVERLAP
 from vidgate.exceptions import ConfigurationError
-from vidgate.models.accounts import DEFAULT_ACCOUNT
+from vidgate.models.accounts import DEFAULT_ACCOUNT, Sight
 from vidgate.models.ids import ENDPOINT_PREFIX, TASK_PREFIX, parse_public_id
 from vidgate.models.webhooks import DeliveryQuery, DeliveryStatus, EventType, WebhookEndpoint
 
@@ -54,7 +54,7 @@ def create_endpoint(
         else:
             owner = await provisioning.account(account)
         endpoint, secret = await services.webhook_endpoints.create(
-            owner.id, name=name, url=url, event_types=events or _FINAL, by=author(reason)
+            Sight(owner.id), name=name, url=url, event_types=events or _FINAL, by=author(reason)
         )
         return endpoint_document(endpoint, owner.name), secret
 
@@ -133,7 +133,7 @@ def set_endpoint(
         secret = None
         if is_changed:
             found = await endpoints.update(
-                found.account_id,
+                Sight(found.account_id),
                 found.public_id,
                 name=name,
                 url=url,
@@ -143,7 +143,7 @@ def set_endpoint(
             )
         if rotate:
             found, secret = await endpoints.rotate_secret(
-                found.account_id,
+                Sight(found.account_id),
                 found.public_id,
                 overlap=WEBHOOK_OVERLAP if overlap is None else overlap,
                 by=author(reason),
@@ -167,7 +167,7 @@ def delete_endpoint(
     async def delete(services: "Services") -> dict[str, Any]:
         found = await services.webhook_endpoints.find(endpoint)
         await services.webhook_endpoints.remove(
-            found.account_id, found.public_id, by=author(reason)
+            Sight(found.account_id), found.public_id, by=author(reason)
         )
         return await _document(services, found)
 
@@ -186,7 +186,7 @@ def try_endpoint(
     async def send(services: "Services") -> dict[str, Any]:
         found = await services.webhook_endpoints.find(endpoint)
         status = await services.webhook_endpoints.try_out(
-            found.account_id, found.public_id, event.value
+            Sight(found.account_id), found.public_id, event.value
         )
         return {
             "object": "webhook_endpoint.test",

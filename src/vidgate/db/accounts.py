@@ -26,7 +26,7 @@ from sqlalchemy.dialects.postgresql import insert
 from vidgate.db.acts import write_change
 from vidgate.db.engine import Database, Record, Statement, Transaction
 from vidgate.db.tables import access_keys, accounts, tokens
-from vidgate.models.accounts import Account, Token
+from vidgate.models.accounts import Account, Sees, Token
 from vidgate.models.acts import ITSELF, Author
 from vidgate.models.ids import new_id
 
@@ -43,6 +43,7 @@ _TOKEN_COLUMNS = [
         "models",
         "strict",
         "queue_wait",
+        "sees",
         "expires_at",
         "revoked_at",
         "created_at",
@@ -87,6 +88,7 @@ _CREATE_TOKEN = Statement(
         models=bindparam("models", type_=ARRAY(Text)),
         strict=bindparam("strict", type_=Boolean),
         queue_wait=bindparam("queue_wait", type_=Interval),
+        sees=bindparam("sees", type_=Text),
         expires_at=bindparam("expires_at", type_=_TIME),
     )
     .on_conflict_do_nothing()
@@ -116,6 +118,7 @@ _WRITE_TOKEN = Statement(
         models=bindparam("models", type_=ARRAY(Text)),
         strict=bindparam("strict", type_=Boolean),
         queue_wait=bindparam("queue_wait", type_=Interval),
+        sees=bindparam("sees", type_=Text),
         expires_at=bindparam("expires_at", type_=_TIME),
         revoked_at=case((bindparam("revoked", type_=Boolean), func.now())),
     )
@@ -225,6 +228,7 @@ class AccountStore:
         expires_at: datetime | None = None,
         strict: bool = False,
         queue_wait: timedelta | None = None,
+        sees: Sees = Sees.OWN,
         author: Author = ITSELF,
     ) -> Token | None:
         """Store a token; `None` if the same key is stored already, or the account is removed."""
@@ -241,6 +245,7 @@ class AccountStore:
                 expires_at=expires_at,
                 strict=strict,
                 queue_wait=queue_wait,
+                sees=sees.value,
             )
             if row is None:
                 return None
@@ -329,6 +334,7 @@ class AccountStore:
                     models=list(after.models),
                     strict=after.strict,
                     queue_wait=after.queue_wait,
+                    sees=after.sees.value,
                     expires_at=after.expires_at,
                     revoked=after.revoked,
                 )
@@ -352,5 +358,6 @@ def _to_token(row: Record | Mapping[str, Any]) -> Token:
     members: dict[str, Any] = dict(row)
     del members["key_hash"]
     members["models"] = tuple(members["models"])
+    members["sees"] = Sees(members["sees"])
     members["revoked"] = members.pop("revoked_at") is not None
     return Token(**members)

@@ -13,6 +13,7 @@ from sqlalchemy import (
     insert,
     literal,
     null,
+    or_,
     select,
     union_all,
 )
@@ -41,7 +42,7 @@ def announcement(changed: CTE, event: ColumnElement[str], *, is_final: bool) -> 
     The statement then has the bind `now`, and where it is final `told_at`: when to tell.
 
     Args:
-        changed: The tasks that changed: their `id`, `account_id` and `callback_url`.
+        changed: The tasks that changed: their `id`, `account_id`, `token_id` and `callback_url`.
         event: What happened to them.
         is_final: Whether the `callback_url` is told as well, which hears of the end alone.
     """
@@ -56,6 +57,10 @@ def announcement(changed: CTE, event: ColumnElement[str], *, is_final: bool) -> 
             changed.join(webhook_endpoints, webhook_endpoints.c.account_id == changed.c.account_id)
         )
         .where(
+            or_(
+                webhook_endpoints.c.token_id.is_(None),
+                webhook_endpoints.c.token_id == changed.c.token_id,
+            ),
             webhook_endpoints.c.removed_at.is_(None),
             webhook_endpoints.c.disabled_reason.is_(None),
             event == any_(webhook_endpoints.c.event_types),

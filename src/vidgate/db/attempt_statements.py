@@ -456,7 +456,7 @@ _task_starts = (
         outputs.c.position == _accepted.c.position,
         outputs.c.status == "queued",
     )
-    .returning(tasks.c.id, tasks.c.account_id, tasks.c.callback_url)
+    .returning(tasks.c.id, tasks.c.account_id, tasks.c.token_id, tasks.c.callback_url)
     .cte("task_starts")
 )
 _start_announced = announcement(
@@ -535,7 +535,7 @@ _finished = (
         tasks.c.id == bindparam("task_id", type_=Uuid),
         or_(tasks.c.status == "queued", tasks.c.status == "in_progress"),
     )
-    .returning(tasks.c.id, tasks.c.account_id, tasks.c.callback_url)
+    .returning(tasks.c.id, tasks.c.account_id, tasks.c.token_id, tasks.c.callback_url)
     .cte("finished")
 )
 _end_announced = announcement(_finished, bindparam("event", type_=Text), is_final=True)

@@ -50,6 +50,7 @@ __all__ = [
     "delivery_tries",
     "entries",
     "facts",
+    "former_keys",
     "idempotency_keys",
     "inputs",
     "metadata",
@@ -57,6 +58,7 @@ __all__ = [
     "price_books",
     "rates",
     "tasks",
+    "token_uses",
     "tokens",
     "turns",
     "webhook_endpoints",
@@ -111,6 +113,7 @@ accounts = Table(
     Column("id", Uuid, primary_key=True),
     Column("name", Text, nullable=False),
     Column("factor", Numeric, nullable=False, server_default=text("1"), comment="on every price"),
+    Column("channel_tags", ARRAY(Text), nullable=False, server_default=_EMPTY_LIST),
     _time("removed_at"),
     _created_at(),
     _updated_at(),
@@ -146,10 +149,30 @@ tokens = Table(
     Column("max_in_flight", Integer),
     Column("strict", Boolean, nullable=False, server_default=text("false")),
     Column("queue_wait", Interval, comment="null: as the deployment says"),
+    Column("sees", Text, nullable=False, server_default=text("'account'")),
+    Column("channel_tags", ARRAY(Text), nullable=False, server_default=_EMPTY_LIST),
     _time("expires_at"),
     _time("revoked_at"),
     _created_at(),
     _updated_at(),
+    CheckConstraint("sees IN ('own', 'account')", name="sees"),
+)
+
+former_keys = Table(
+    "former_keys",
+    metadata,
+    Column("key_hash", LargeBinary, primary_key=True),
+    Column("token_id", Uuid, ForeignKey("tokens.id"), nullable=False, index=True),
+    _time("expires_at", nullable=False),
+    comment="What a token's key was before; it works until then.",
+)
+
+token_uses = Table(
+    "token_uses",
+    metadata,
+    Column("token_id", Uuid, ForeignKey("tokens.id"), primary_key=True),
+    _time("used_at", nullable=False),
+    comment="To a minute; apart, so that nobody re-reads the token for it.",
 )
 
 access_keys = Table(
@@ -172,6 +195,7 @@ webhook_endpoints = Table(
     Column("name", Text, nullable=False),
     Column("url", Text, nullable=False),
     Column("event_types", ARRAY(Text), nullable=False),
+    Column("token_id", Uuid, comment="null: told of all that is the account's"),
     Column("disabled_reason", Text, comment="null while it is enabled"),
     Column("failing_since", DateTime(timezone=True), comment="of the first failure in a row"),
     _time("removed_at"),
@@ -224,6 +248,7 @@ channels = Table(
     Column("priority", Integer, nullable=False, server_default=text("0")),
     Column("weight", Integer, nullable=False, server_default=text("1")),
     Column("max_concurrency", Integer),
+    Column("tags", ARRAY(Text), nullable=False, server_default=_EMPTY_LIST),
     Column("on_unknown", Text, nullable=False, server_default=text("'fail'")),
     Column("enabled", Boolean, nullable=False, server_default=text("true")),
     Column("callback_secret", LargeBinary, comment="encrypted"),
@@ -304,6 +329,7 @@ tasks = Table(
     CheckConstraint(f"status IN {_TASK_STATUSES}", name="status"),
     # Each of a client's filters finds its tasks in the order of the list.
     Index("tasks_account_id_id_idx", "account_id", "id"),
+    Index("tasks_account_token_id_idx", "account_id", "token_id", "id"),
     Index("tasks_account_status_id_idx", "account_id", "status", "id"),
     Index("tasks_account_model_id_idx", "account_id", "model", "id"),
     Index(

@@ -165,7 +165,9 @@ _new_output = (
 _new_task = insert(tasks).values(
     {name: bindparam(name, type_=tasks.c[name].type) for name in _INSERTED} | {"status": "queued"}
 )
-_created = _new_task.returning(tasks.c.id, tasks.c.account_id, tasks.c.callback_url).cte("created")
+_created = _new_task.returning(
+    tasks.c.id, tasks.c.account_id, tasks.c.token_id, tasks.c.callback_url
+).cte("created")
 _INSERT = Statement(
     select(_created.c.id).add_cte(
         _new_output,

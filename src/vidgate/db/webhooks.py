@@ -24,7 +24,9 @@ from sqlalchemy.dialects.postgresql import insert
 
 from vidgate.db.acts import write_act, write_change
 from vidgate.db.engine import Database, Record, Statement, Transaction
+from vidgate.db.sights import in_sight, sight_binds
 from vidgate.db.tables import webhook_endpoints, webhook_secrets
+from vidgate.models.accounts import Sight
 from vidgate.models.acts import Act, Author
 from vidgate.models.ids import ACCOUNT_PREFIX, ENDPOINT_PREFIX, new_id, public_id
 from vidgate.models.webhooks import EventType, WebhookEndpoint
@@ -37,6 +39,7 @@ _COLUMNS = [
     for name in (
         "id",
         "account_id",
+        "token_id",
         "name",
         "url",
         "event_types",
@@ -56,6 +59,7 @@ _INSERT = Statement(
     .values(
         id=bindparam("endpoint_id", type_=Uuid),
         account_id=bindparam("account_id", type_=Uuid),
+        token_id=bindparam("token_id", type_=Uuid),
         name=bindparam("name", type_=Text),
         url=bindparam("url", type_=Text),
         event_types=bindparam("event_types", type_=ARRAY(Text)),
@@ -70,7 +74,7 @@ _position = tuple_(webhook_endpoints.c.created_at, webhook_endpoints.c.id)
 _PAGE = Statement(
     select(*_COLUMNS)
     .where(
-        _of_account,
+        in_sight(webhook_endpoints),
         _lives,
         or_(
             bindparam("after_id", type_=Uuid).is_(None),
@@ -105,7 +109,7 @@ _TOUCH = Statement(
 _REMOVE = Statement(
     update(webhook_endpoints)
     .values(removed_at=func.now(), updated_at=func.now())
-    .where(_this, _of_account, _lives)
+    .where(_this, _lives)
 )
 
 _endpoint = bindparam("endpoint_id", type_=Uuid)
@@ -153,7 +157,7 @@ class WebhookStore:
 
     async def create(
         self,
-        account_id: UUID,
+        sight: Sight,
         *,
         name: str,
         url: str,
@@ -162,21 +166,25 @@ class WebhookStore:
         most: int,
         author: Author | None = None,
     ) -> WebhookEndpoint | None:
-        """Store an endpoint and its encrypted secret; `None` if the account has `most` already."""
+        """Store an endpoint and its encrypted secret; `None` if the account has `most` already.
+
+        It is told of the tasks in sight.
+        """
         endpoint_id = new_id()
         async with self._database.transaction() as transaction:
-            [counted] = await transaction.fetch(_COUNT, account_id=account_id)
+            [counted] = await transaction.fetch(_COUNT, account_id=sight.account_id)
             if counted["count"] >= most:
                 return None
             [row] = await transaction.fetch(
                 _INSERT,
                 endpoint_id=endpoint_id,
-                account_id=account_id,
+                account_id=sight.account_id,
+                token_id=sight.token_id,
                 name=name,
                 url=url,
                 event_types=list(event_types),
             )
-            await _add_secret(transaction, account_id, endpoint_id, secret)
+            await _add_secret(transaction, sight.account_id, endpoint_id, secret)
             endpoint = _to_endpoint(row)
             if author is not None:
                 await write_change(transaction, author, "webhook.create", None, endpoint)
@@ -192,12 +200,12 @@ class WebhookStore:
         return [_to_endpoint(row) for row in await self._database.fetch(_EVERY)]
 
     async def page(
-        self, account_id: UUID, *, after: WebhookEndpoint | None, limit: int
+        self, sight: Sight, *, after: WebhookEndpoint | None, limit: int
     ) -> list[WebhookEndpoint]:
-        """The endpoints of an account, newest first, behind one of them."""
+        """The endpoints in sight, newest first, behind one of them."""
         rows = await self._database.fetch(
             _PAGE,
-            account_id=account_id,
+            **sight_binds(sight),
             after_at=after.created_at if after else None,
             after_id=after.id if after else None,
             limit=limit,
@@ -226,19 +234,15 @@ class WebhookStore:
                 await write_change(transaction, author, "webhook.set", before, changed)
         return changed
 
-    async def remove(
-        self, account_id: UUID, endpoint_id: UUID, author: Author | None = None
-    ) -> bool:
-        """Remove an endpoint; `False` if the account has no such one."""
+    async def remove(self, endpoint: WebhookEndpoint, author: Author | None = None) -> bool:
+        """Remove an endpoint; `False` if it was removed before."""
         async with self._database.transaction() as transaction:
-            changed = await transaction.execute(
-                _REMOVE, account_id=account_id, endpoint_id=endpoint_id
-            )
+            changed = await transaction.execute(_REMOVE, endpoint_id=endpoint.id)
             if changed and author is not None:
                 act = Act(
                     author=author,
                     name="webhook.delete",
-                    subject=public_id(ENDPOINT_PREFIX, endpoint_id),
+                    subject=endpoint.public_id,
                     before={"removed": False},
                     after={"removed": True},
                 )

@@ -2,16 +2,26 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Final, Protocol
 from uuid import UUID
 
 from pydantic import SecretStr
 
-__all__ = ["DEFAULT_ACCOUNT", "AccessKey", "Account", "Caller", "Owned", "Sight", "Token"]
+__all__ = ["DEFAULT_ACCOUNT", "AccessKey", "Account", "Caller", "Owned", "Sees", "Sight", "Token"]
 
 DEFAULT_ACCOUNT: Final = "default"
 """The account of tokens for which none is named."""
+
+
+class Sees(StrEnum):
+    """What a token sees."""
+
+    OWN = "own"
+    """What it made itself."""
+    ACCOUNT = "account"
+    """All that is its account's."""
 
 
 class Owned(Protocol):
@@ -66,6 +76,7 @@ class Token:
         expires_at: From then on it may read and not create; `None` for never.
         revoked: From then on it is unknown.
         queue_wait: How long its tasks may wait for a place, `None` as the deployment says.
+        sees: What of its account's it reads, lists, changes and names.
         strict: Whether what would be ignored or adjusted is an error, unless a request says not.
     """
 
@@ -77,6 +88,7 @@ class Token:
     revoked: bool = False
     strict: bool = False
     queue_wait: timedelta | None = None
+    sees: Sees = Sees.OWN
     created_at: datetime | None = None
 
     def permits(self, model: str) -> bool:
@@ -98,7 +110,8 @@ class Caller:
     @property
     def sight(self) -> Sight:
         """What it sees."""
-        return Sight(self.token.account_id)
+        sees_all = self.token.sees is Sees.ACCOUNT
+        return Sight(self.token.account_id, None if sees_all else self.token.id)
 
 
 @dataclass(frozen=True, slots=True)

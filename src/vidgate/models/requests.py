@@ -1,13 +1,14 @@
 """What a client asks for, in no provider's words."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import Enum, auto
 from typing import Any
 from uuid import UUID
 
 from vidgate.constants import HEAVY_BYTES
+from vidgate.models.accounts import Sight
 
 __all__ = ["IdempotencyClaim", "Image", "Recognition", "VideoRequest"]
 
@@ -118,7 +119,7 @@ class IdempotencyClaim:
     """By what a repeated request is recognised, so that nothing is made twice.
 
     Attributes:
-        key: Unique in its account.
+        key: Unique among what its client sees.
         fingerprint: Of the request: the same key with another one is an error.
         lifetime: How long it is remembered.
         frees_refused: Whether a request that was refused leaves the key free, as a name has it that
@@ -131,6 +132,12 @@ class IdempotencyClaim:
     lifetime: timedelta
     frees_refused: bool = False
     recognition: Recognition = Recognition.BY_KEY
+
+    def within(self, sight: Sight) -> "IdempotencyClaim":
+        """The claim among those of whoever sees the same: nobody else's key is met."""
+        if sight.token_id is None:
+            return self
+        return replace(self, key=f"{sight.token_id.hex}:{self.key}")
 
     @property
     def ends_with_answer(self) -> bool:

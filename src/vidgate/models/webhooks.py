@@ -56,6 +56,7 @@ class WebhookEndpoint:
     """Where an account wants to be told of its tasks.
 
     Attributes:
+        token_id: The one token whose tasks it is told of, `None` for all of the account.
         event_types: What it is told of.
         secret_hint: The end of the secret that signs; empty where it was not read.
         disabled_reason: Why nothing is sent any more, `None` while it is enabled.
@@ -70,6 +71,7 @@ class WebhookEndpoint:
     created_at: datetime
     updated_at: datetime
     secret_hint: str = ""
+    token_id: UUID | None = None
     disabled_reason: str | None = None
     failing_since: datetime | None = None
 

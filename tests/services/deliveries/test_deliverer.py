@@ -67,7 +67,7 @@ async def deliveries(engine: Engine, **filters: Any) -> list[Delivery]:
 
 async def endpoint(engine: Engine, url: str, *types: str) -> tuple[UUID, str]:
     made, secret = await engine.services.webhook_endpoints.create(
-        engine.caller.account_id,
+        engine.caller.sight,
         name="mine",
         url=url,
         event_types=list(types or ("video.completed", "video.failed", "video.cancelled")),
@@ -216,7 +216,7 @@ async def test_an_endpoint_that_is_gone_is_disabled(
 
     assert len(receiver.received) == 1
     [known], _ = await engine.services.webhook_endpoints.page(
-        engine.caller.account_id, after=None, limit=10
+        engine.caller.sight, after=None, limit=10
     )
     assert known.id == endpoint_id
     assert known.disabled_reason is not None
@@ -230,7 +230,7 @@ async def test_an_endpoint_that_only_failed_for_five_days_is_disabled(
     upstream.on_poll = ["succeeded"]
     for days in (0, 4, 2):
         [known], _ = await engine.services.webhook_endpoints.page(
-            engine.caller.account_id, after=None, limit=10
+            engine.caller.sight, after=None, limit=10
         )
         assert known.disabled_reason is None
         engine.clock.advance(days=days)
@@ -239,11 +239,11 @@ async def test_an_endpoint_that_only_failed_for_five_days_is_disabled(
         await deliver(engine)
 
     [known], _ = await engine.services.webhook_endpoints.page(
-        engine.caller.account_id, after=None, limit=10
+        engine.caller.sight, after=None, limit=10
     )
     assert known.disabled_reason is not None
     updated = await engine.services.webhook_endpoints.update(
-        engine.caller.account_id, known.public_id, url=f"{receiver.url}/good"
+        engine.caller.sight, known.public_id, url=f"{receiver.url}/good"
     )
     assert (updated.disabled_reason, updated.failing_since) == (None, None)
 

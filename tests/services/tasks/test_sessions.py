@@ -120,3 +120,12 @@ def test_a_running_process_learns_of_a_rotation(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(NotFoundError):
         running.open("session_gAAAAA", ACCOUNT, param="s")
     assert reads == 3
+
+
+def test_a_name_of_before_is_the_whole_accounts(sessions: Sessions) -> None:
+    content = f"{CHANNEL.hex}{ACCOUNT.account_id.hex}9"
+    name = "session_" + sessions._box.encrypt(Purpose.SESSION, content).decode()
+
+    assert sessions.open(name, ACCOUNT, param="session_id") == ("9", CHANNEL)
+    with pytest.raises(NotFoundError):
+        sessions.open(name, Sight(ACCOUNT.account_id, OTHER), param="session_id")

@@ -69,6 +69,27 @@ async def heard(feed: Feed) -> list[str]:
     return names
 
 
+async def test_who_sees_its_own_hears_of_its_own(engine: Engine, feeds: Feeds, feed: Feed) -> None:
+    del feed  # somebody listens already
+    _, key = await engine.operator.provisioning.create_token(name="other")
+    other = await engine.services.directory.authenticate(key)
+    assert other is not None
+    async with (
+        feeds.open(engine.caller.sight) as mine,
+        feeds.open(other.sight) as theirs,
+        feeds.open(Sight(other.account_id)) as every,
+    ):
+        began_at = mine.began_at
+        created = await engine.create(MODELS["kling"])
+        feeds.wake_all()
+        await feeds.round()
+
+        name = created.snapshot.public_id
+        assert [await heard(feed) for feed in (mine, theirs, every)] == [[name], [], [name]]
+        past = [[one async for one, _ in feed.past(began_at)] for feed in (mine, theirs, every)]
+        assert past == [[name], [], [name]]
+
+
 async def test_each_change_is_told_once_whoever_tells_of_it(
     engine: Engine, feeds: Feeds, feed: Feed, kling: Upstream, seconds: Seconds
 ) -> None:

@@ -10,7 +10,7 @@ from vidgate.db.accounts import AccountStore
 from vidgate.db.channels import ChannelStore
 from vidgate.db.engine import UniqueViolation
 from vidgate.exceptions import ConfigurationError
-from vidgate.models.accounts import DEFAULT_ACCOUNT, Account, Token
+from vidgate.models.accounts import DEFAULT_ACCOUNT, Account, Sees, Token
 from vidgate.models.acts import ITSELF, Author
 from vidgate.models.channels import Channel, ChannelChanges, NewChannel
 from vidgate.models.ids import (
@@ -157,6 +157,7 @@ class Provisioning:
         expires_at: datetime | None = None,
         strict: bool = False,
         queue_wait: timedelta | None = None,
+        sees: Sees = Sees.OWN,
         by: Author = ITSELF,
     ) -> tuple[Token, str]:
         """Make a token and its key, which is not kept and cannot be shown again.
@@ -178,6 +179,7 @@ class Provisioning:
             expires_at=expires_at,
             strict=strict,
             queue_wait=queue_wait,
+            sees=sees,
             author=by,
         )
         if token is None:  # 256 random bits do not repeat

@@ -17,6 +17,7 @@ from vidgate.exceptions import (
     InvalidParameterError,
     NotFoundError,
 )
+from vidgate.models.accounts import Sight
 from vidgate.models.acts import Author
 from vidgate.models.ids import (
     ENDPOINT_PREFIX,
@@ -42,7 +43,9 @@ _NAME_CHARACTERS: Final = 255
 
 
 class WebhookEndpoints:
-    """What an account may do with its endpoints, and its operator for it.
+    """What clients may do with the endpoints in sight, and their operator for them.
+
+    Who sees only what is its own is told only of that by its endpoints.
 
     What an operator does names its author, `by`, and is written down as an act.
 
@@ -69,14 +72,14 @@ class WebhookEndpoints:
 
     async def create(
         self,
-        account_id: UUID,
+        sight: Sight,
         *,
         name: str,
         url: str,
         event_types: Sequence[str],
         by: Author | None = None,
     ) -> tuple[WebhookEndpoint, str]:
-        """Make an endpoint.
+        """Make an endpoint, which is told of the tasks in sight.
 
         Returns:
             The endpoint and its secret, which is shown this once.
@@ -89,7 +92,7 @@ class WebhookEndpoints:
         types = _checked_types(event_types)
         secret = new_webhook_secret()
         made = await self._store.create(
-            account_id,
+            sight,
             name=name,
             url=url,
             event_types=types,
@@ -104,15 +107,15 @@ class WebhookEndpoints:
             )
         return replace(made, secret_hint=hint_of(secret)), secret
 
-    async def one(self, account_id: UUID, endpoint_id: str) -> WebhookEndpoint:
+    async def one(self, sight: Sight, endpoint_id: str) -> WebhookEndpoint:
         """One endpoint.
 
         Raises:
-            NotFoundError: The account has no such endpoint.
+            NotFoundError: There is no such endpoint in sight.
         """
         known = parse_public_id(ENDPOINT_PREFIX, endpoint_id)
         endpoint = await self._store.one(known) if known else None
-        if endpoint is None or endpoint.account_id != account_id:
+        if endpoint is None or not sight.covers(endpoint):
             raise NotFoundError(
                 f"There is no webhook endpoint {endpoint_id[:40]!r}.",
                 param="webhook_endpoint_id",
@@ -155,20 +158,20 @@ class WebhookEndpoints:
             )
 
     async def page(
-        self, account_id: UUID, *, after: str | None, limit: int
+        self, sight: Sight, *, after: str | None, limit: int
     ) -> tuple[list[WebhookEndpoint], bool]:
-        """The account's endpoints, newest first, and whether more follow.
+        """The endpoints in sight, newest first, and whether more follow.
 
         Raises:
-            NotFoundError: `after` is no endpoint of the account.
+            NotFoundError: `after` is no endpoint in sight.
         """
-        last = None if after is None else await self.one(account_id, after)
-        found = await self._store.page(account_id, after=last, limit=limit + 1)
+        last = None if after is None else await self.one(sight, after)
+        found = await self._store.page(sight, after=last, limit=limit + 1)
         return [await self._hinted(one) for one in found[:limit]], len(found) > limit
 
     async def update(
         self,
-        account_id: UUID,
+        sight: Sight,
         endpoint_id: str,
         *,
         name: str | None = None,
@@ -182,10 +185,10 @@ class WebhookEndpoints:
         With a `disabled_reason` it is disabled.
 
         Raises:
-            NotFoundError: The account has no such endpoint.
+            NotFoundError: There is no such endpoint in sight.
             InvalidParameterError: A value is impossible; it names the field.
         """
-        endpoint = await self.one(account_id, endpoint_id)
+        endpoint = await self.one(sight, endpoint_id)
         changed = replace(
             endpoint,
             name=endpoint.name if name is None else _checked_name(name),
@@ -202,18 +205,18 @@ class WebhookEndpoints:
             raise NotFoundError("The webhook endpoint was deleted.", param="webhook_endpoint_id")
         return replace(written, secret_hint=endpoint.secret_hint)
 
-    async def remove(self, account_id: UUID, endpoint_id: str, *, by: Author | None = None) -> None:
+    async def remove(self, sight: Sight, endpoint_id: str, *, by: Author | None = None) -> None:
         """Remove an endpoint; what is on its way to it is given up.
 
         Raises:
-            NotFoundError: The account has no such endpoint.
+            NotFoundError: There is no such endpoint in sight.
         """
-        endpoint = await self.one(account_id, endpoint_id)
-        await self._store.remove(account_id, endpoint.id, by)
+        endpoint = await self.one(sight, endpoint_id)
+        await self._store.remove(endpoint, by)
 
     async def rotate_secret(
         self,
-        account_id: UUID,
+        sight: Sight,
         endpoint_id: str,
         *,
         overlap: timedelta,
@@ -222,26 +225,26 @@ class WebhookEndpoints:
         """Give an endpoint a new secret; the old one signs beside it for `overlap`.
 
         Raises:
-            NotFoundError: The account has no such endpoint.
+            NotFoundError: There is no such endpoint in sight.
         """
-        endpoint = await self.one(account_id, endpoint_id)
+        endpoint = await self.one(sight, endpoint_id)
         secret, written = await self._secrets.rotate(
-            account_id, endpoint.id, overlap=overlap, by=by
+            endpoint.account_id, endpoint.id, overlap=overlap, by=by
         )
         return replace(written or endpoint, secret_hint=hint_of(secret)), secret
 
-    async def try_out(self, account_id: UUID, endpoint_id: str, event_type: str) -> int:
+    async def try_out(self, sight: Sight, endpoint_id: str, event_type: str) -> int:
         """Send a test event at once.
 
         Returns:
             The status that the endpoint answered.
 
         Raises:
-            NotFoundError: The account has no such endpoint.
+            NotFoundError: There is no such endpoint in sight.
             InvalidParameterError: There is no such event.
             ConflictError: The endpoint did not answer.
         """
-        endpoint = await self.one(account_id, endpoint_id)
+        endpoint = await self.one(sight, endpoint_id)
         [event] = _checked_types([event_type], param="event_type")
         now = self._clock.now()
         event_id = public_id(EVENT_PREFIX, new_id())
@@ -258,7 +261,7 @@ class WebhookEndpoints:
         sent = await self._sender.send(
             endpoint.url,
             body,
-            account_id=account_id,
+            account_id=endpoint.account_id,
             endpoint_id=endpoint.id,
             event_id=event_id,
             now=now,

@@ -194,16 +194,17 @@ class TaskCreator:
             return repeated
         prepared = await self._planner.prepare(caller, request, echo)
         plan = await self._planner.plan(caller, prepared, dialect=dialect)
+        mine = None if once is None else once.within(caller.sight)
         try:
-            begun = await asyncio.shield(self._spawn(self._begin(plan, once)))
+            begun = await asyncio.shield(self._spawn(self._begin(plan, mine)))
         except RepeatedError as error:
-            assert once is not None  # noqa: S101 - without a key nothing is a repetition
-            repeated = await self._repeat(caller, error.first, once)
+            assert mine is not None  # noqa: S101 - without a key nothing is a repetition
+            repeated = await self._repeat(caller, error.first, mine)
             # None: the other one was undone meanwhile, so that this is the first.
             return repeated or await self.create(
                 caller, request, dialect=dialect, echo=echo, once=once
             )
-        return await self._answer(plan.task, begun, once)
+        return await self._answer(plan.task, begun, mine)
 
     def delivered(self, created: Created) -> None:
         """Take note that a client has its answer."""
@@ -269,8 +270,12 @@ class TaskCreator:
 
     async def _repeated(self, caller: Caller, once: IdempotencyClaim) -> Created | None:
         """The answer to a repetition, or `None` for a first request."""
-        first = await self._repetitions.find(once, caller.account_id, self._clock.now())
-        return None if first is None else await self._repeat(caller, first, once)
+        mine = once.within(caller.sight)
+        now = self._clock.now()
+        first = await self._repetitions.find(mine, caller.account_id, now)
+        if first is None:
+            first = await self._repetitions.find_earlier(once, caller, now)
+        return None if first is None else await self._repeat(caller, first, mine)
 
     async def _repeat(
         self, caller: Caller, first: FirstUse, once: IdempotencyClaim

@@ -9,13 +9,14 @@ import structlog
 
 from vidgate.db.attempts import AttemptStore
 from vidgate.db.once import FirstUse, OnceStore, Receipt
+from vidgate.db.tasks import TaskStore
 from vidgate.exceptions import (
     DatabaseUnavailableError,
     IdempotencyError,
     RepeatedRefusalError,
     RequestError,
 )
-from vidgate.models.accounts import Sight
+from vidgate.models.accounts import Caller, Sight
 from vidgate.models.ids import public_id
 from vidgate.models.requests import IdempotencyClaim, Recognition
 from vidgate.models.tasks import AttemptStatus, TaskSnapshot, TaskStatus
@@ -40,8 +41,11 @@ class UndoneError(Exception):
 class Repetitions:
     """Knows what the first request of a key came to."""
 
-    def __init__(self, *, store: OnceStore, attempts: AttemptStore, reader: TaskReader) -> None:
+    def __init__(
+        self, *, store: OnceStore, attempts: AttemptStore, tasks: TaskStore, reader: TaskReader
+    ) -> None:
         self._store = store
+        self._tasks = tasks
         self._attempts = attempts
         self._reader = reader
         self._receipts: list[Receipt] = []
@@ -65,6 +69,28 @@ class Repetitions:
                 return None if first is None or _is_free(first, once, now) else first
             case _:
                 assert_never(once.recognition)
+
+    async def find_earlier(
+        self, once: IdempotencyClaim, caller: Caller, now: datetime
+    ) -> FirstUse | None:
+        """What the request repeats of the same token's, from when the token saw more, or less.
+
+        Raises:
+            DatabaseUnavailableError: It could not be read.
+        """
+        if once.recognition not in {Recognition.BY_KEY, Recognition.UNTIL_ANSWERED}:
+            return None  # they are found by what they ask, and by which token
+        token = caller.token
+        now_shared = caller.sight.token_id is None
+        before = Sight(token.account_id, token.id if now_shared else None)
+        first = await self.find(once.within(before), token.account_id, now)
+        if first is None or now_shared:
+            return first
+        try:
+            made_by, _ = await self._tasks.origin(first.task_id)
+        except KeyError:
+            return None
+        return first if made_by == token.id else None
 
     async def answer(
         self, first: FirstUse, once: IdempotencyClaim, account_id: UUID, *, patient: bool

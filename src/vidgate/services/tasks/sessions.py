@@ -2,9 +2,11 @@
 
 Nothing is stored: a name holds, encrypted, which channel opened the session, for whom, and what the
 provider calls it, so that every replica can read it. How long a session lives is the provider's.
+What only one token sees has the token in its name; others look as they always did.
 """
 
 import re
+from dataclasses import dataclass
 from uuid import UUID
 
 from vidgate.exceptions import NotFoundError
@@ -18,7 +20,19 @@ _NAME = re.compile(_PREFIX + "gAAAAA[A-Za-z0-9_=-]*")
 """Ours, or made to look like it: what is encrypted begins so until the year 2106. Providers' own
 are numbers, and clients that trace their calls have a `session_id` of their own for every model."""
 
-_UUID_CHARACTERS = 32
+_SEALED = re.compile(
+    r"(?P<channel>[0-9a-f]{32})(?P<account>[0-9a-f]{32})(?:@(?P<token>[0-9a-f]{32})@)?"
+    r"(?P<session>.*)",
+    re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Owner:
+    """Whose a session is."""
+
+    account_id: UUID
+    token_id: UUID | None
 
 
 class Sessions:
@@ -43,7 +57,8 @@ class Sessions:
             channel_id: Which opened it.
             sight: Of who opened it: it is found by whoever has the same.
         """
-        text = f"{channel_id.hex}{sight.account_id.hex}{session}"
+        token = f"@{sight.token_id.hex}@" if sight.token_id else ""
+        text = f"{channel_id.hex}{sight.account_id.hex}{token}{session}"
         return _PREFIX + self._box.encrypt(Purpose.SESSION, text).decode()
 
     def open(self, name: str, sight: Sight, *, param: str) -> tuple[str, UUID]:
@@ -55,16 +70,20 @@ class Sessions:
             param: The field that it stands in.
 
         Raises:
-            NotFoundError: It is no name that we made, or another account's.
+            NotFoundError: It is no name that we made, or out of sight.
         """
         sealed = name.removeprefix(_PREFIX).encode()
-        text = self._box.decrypt_given(Purpose.SESSION, sealed) or ""
-        channel, account = text[:_UUID_CHARACTERS], text[_UUID_CHARACTERS : 2 * _UUID_CHARACTERS]
-        if account != sight.account_id.hex:
+        found = _SEALED.fullmatch(self._box.decrypt_given(Purpose.SESSION, sealed) or "")
+        if found is None or not sight.covers(_owner(found)):
             raise NotFoundError(
                 f"There is no such session; send the {param} that the call which opened it "
                 "answered.",
                 param=param,
                 code="session_not_found",
             )
-        return text[2 * _UUID_CHARACTERS :], UUID(channel)
+        return found["session"], UUID(found["channel"])
+
+
+def _owner(sealed: re.Match[str]) -> _Owner:
+    token = sealed["token"]
+    return _Owner(UUID(sealed["account"]), None if token is None else UUID(token))

@@ -196,7 +196,7 @@ async def create_webhook_endpoint(
         for name in ("name", "url", "event_types"):
             if fields[name] is None:
                 raise InvalidParameterError(f"{name} is missing.", param=name)
-        endpoint, secret = await services.webhook_endpoints.create(caller.account_id, **fields)
+        endpoint, secret = await services.webhook_endpoints.create(caller.sight, **fields)
     return _answer(_write(endpoint) | {"signing_secret": secret})
 
 
@@ -241,7 +241,7 @@ async def list_webhook_endpoints(
     limit = fields.integer("limit", least=1, most=_MOST)
     after = fields.text("after", longest=_LONGEST) or None
     endpoints, has_more = await services.webhook_endpoints.page(
-        caller.account_id, after=after, limit=limit or _USUAL
+        caller.sight, after=after, limit=limit or _USUAL
     )
     data = [_write(endpoint) for endpoint in endpoints]
     return _answer(
@@ -265,7 +265,7 @@ async def list_webhook_endpoints(
 async def retrieve_webhook_endpoint(
     request: Request, caller: CallerDependency, services: ServicesDependency
 ) -> Response:
-    endpoint = await services.webhook_endpoints.one(caller.account_id, _id_in(request))
+    endpoint = await services.webhook_endpoints.one(caller.sight, _id_in(request))
     return _answer(_write(endpoint))
 
 
@@ -283,9 +283,7 @@ async def update_webhook_endpoint(
     bodies: BodiesDependency,
 ) -> Response:
     async with bodies.read(request, _read_endpoint) as fields:
-        endpoint = await services.webhook_endpoints.update(
-            caller.account_id, _id_in(request), **fields
-        )
+        endpoint = await services.webhook_endpoints.update(caller.sight, _id_in(request), **fields)
     return _answer(_write(endpoint))
 
 
@@ -305,7 +303,7 @@ async def update_webhook_endpoint(
 async def delete_webhook_endpoint(
     request: Request, caller: ChangerDependency, services: ServicesDependency
 ) -> Response:
-    await services.webhook_endpoints.remove(caller.account_id, _id_in(request))
+    await services.webhook_endpoints.remove(caller.sight, _id_in(request))
     return _answer({"id": _id_in(request), "object": "webhook_endpoint.deleted", "deleted": True})
 
 
@@ -333,7 +331,7 @@ async def rotate_webhook_secret(
 ) -> Response:
     async with bodies.read(request, _read_rotation) as keeps_old:
         endpoint, secret = await services.webhook_endpoints.rotate_secret(
-            caller.account_id,
+            caller.sight,
             _id_in(request),
             overlap=WEBHOOK_OVERLAP if keeps_old else timedelta(),
         )
@@ -371,9 +369,7 @@ async def test_webhook_endpoint(
 ) -> Response:
     endpoint_id = _id_in(request)
     async with bodies.read(request, _read_event_type) as event_type:
-        status = await services.webhook_endpoints.try_out(
-            caller.account_id, endpoint_id, event_type
-        )
+        status = await services.webhook_endpoints.try_out(caller.sight, endpoint_id, event_type)
     return _answer(
         {
             "object": "webhook_endpoint.test",
