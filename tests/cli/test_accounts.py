@@ -112,6 +112,30 @@ def test_a_token_sees_its_own_unless_told_otherwise(cli: Cli) -> None:
     assert cli("token", "set", "app", "--sees", "all").code == 2
 
 
+def test_a_token_may_be_used_from_some_networks_alone(cli: Cli) -> None:
+    made = cli(
+        *("token", "create", "app", "--addresses", " 10.0.0.0/8, 2001:db8::/32,192.0.2.7 "),
+        "--json",
+    ).json
+    assert made["addresses"] == ["10.0.0.0/8", "2001:db8::/32", "192.0.2.7/32"]
+    assert cli("token", "show", "app", "--json").json["addresses"] == made["addresses"]
+    changed = cli("token", "set", "app", "--addresses", "all", "--json").json
+    assert changed["addresses"] == []
+
+
+def test_what_is_no_network_is_refused(bare_cli: Cli) -> None:
+    for given, told in {
+        "10.0.0.1/8": "write one such as 10.0.0.0/8.",
+        "10.0.0.0/33": "'10.0.0.0/33' is no network",
+        "office": "'office' is no network",
+        "": "--addresses names no network",
+    }.items():
+        for command in (("create", "app"), ("set", "app")):
+            said = bare_cli("token", *command, "--addresses", given)
+            assert said.code == 2
+            assert told in said.err
+
+
 def test_a_token_of_an_unknown_account_is_refused(cli: Cli) -> None:
     said = cli("token", "create", "--name", "app", "--account", "nobody")
     assert said.sentence == "There is no account 'nobody'; `vidgate account list` shows them."

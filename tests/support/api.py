@@ -90,7 +90,7 @@ def build_task(**changes: Any) -> TaskSnapshot:
     members: dict[str, Any] = {
         "id": new_id(),
         "account_id": UUID(int=1),
-        "token_id": UUID(int=3),
+        "token_id": UUID(int=2),
         "revision": 0,
         "status": TaskStatus.QUEUED,
         "model": "kling-v1",
@@ -109,6 +109,7 @@ class FakeDirectory:
     Attributes:
         others: The accounts of other tokens, by their keys.
         strict: Whether the token is.
+        addresses: The networks it may be used from.
     """
 
     def __init__(self) -> None:
@@ -116,6 +117,7 @@ class FakeDirectory:
         self.account_id = UUID(int=1)
         self.is_up = True
         self.strict = False
+        self.addresses: tuple[str, ...] = ()
         self.access_keys: dict[str, SecretStr] = {}
 
     def known(self, key: str) -> Caller | None:
@@ -139,7 +141,13 @@ class FakeDirectory:
 
     @property
     def caller(self) -> Caller:
-        token = Token(id=UUID(int=2), account_id=self.account_id, name="test", strict=self.strict)
+        token = Token(
+            id=UUID(int=2),
+            account_id=self.account_id,
+            name="test",
+            strict=self.strict,
+            addresses=self.addresses,
+        )
         return Caller(token)
 
 
@@ -507,6 +515,7 @@ async def call(
     method: str = "POST",
     path: str = "/v1/video/generations",
     headers: Sequence[tuple[bytes, bytes]] = (),
+    client: tuple[str, int] | None = ("127.0.0.1", 1),
 ) -> list[dict[str, Any]]:
     """Call the application as a server would, with these messages to receive; what it sent."""
     sent: list[dict[str, Any]] = []
@@ -529,7 +538,7 @@ async def call(
         "query_string": b"",
         "root_path": "",
         "headers": [(b"authorization", f"Bearer {KEY}".encode()), *headers],
-        "client": ("127.0.0.1", 1),
+        "client": client,
         "server": ("gateway.test", 80),
     }
     await app(scope, receive, send)

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from vidgate.api.dependencies import Services, services_of
 from vidgate.exceptions import AuthenticationError
 from vidgate.models.accounts import Caller
+from vidgate.services.channels.permissions import check_address
 
 __all__ = ["AuthenticationLayer", "Scheme", "read_key"]
 
@@ -64,10 +65,14 @@ class AuthenticationLayer:
 
         Raises:
             AuthenticationError: It has no valid token.
+            PermissionDeniedError: The token may not be used from where it comes.
             DatabaseUnavailableError: The token could not be looked up.
         """
         if self._is_protected(scope):
-            scope["state"]["caller"] = await self._authenticate(scope)
+            caller = await self._authenticate(scope)
+            if caller.token.addresses:
+                check_address(caller, (scope.get("client") or (None,))[0])
+            scope["state"]["caller"] = caller
         await self._app(scope, receive, send)
 
     async def _authenticate(self, scope: Scope) -> Caller:

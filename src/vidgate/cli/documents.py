@@ -80,6 +80,7 @@ def token_document(token: Token, account_name: str) -> dict[str, Any]:
         "account": account_name,
         "account_id": public_id(ACCOUNT_PREFIX, token.account_id),
         "models": list(token.models),
+        "addresses": list(token.addresses),
         "sees": token.sees.value,
         "strict": token.strict,
         "queue_wait_seconds": _seconds(token.queue_wait),

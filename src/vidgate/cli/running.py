@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
@@ -32,6 +33,7 @@ __all__ = [
     "parse_span",
     "quiet",
     "read_key",
+    "read_networks",
     "read_patterns",
     "with_operator",
 ]
@@ -39,7 +41,7 @@ __all__ = [
 _T = TypeVar("_T")
 
 ALL = "all"
-"""Every model."""
+"""Every model, address or channel."""
 
 NOTHING = "none"
 """Takes away what an option would set."""
@@ -168,6 +170,34 @@ def read_patterns(given: str | None) -> tuple[str, ...]:
     if given is not None and not patterns:
         raise typer.BadParameter("--models names no model; write `all` for all of them.")
     return patterns
+
+
+def read_networks(given: str | None) -> tuple[str, ...]:
+    """Read networks with commas between; empty where the option was not given, or is `all`.
+
+    Raises:
+        typer.BadParameter: One is none, or none is named.
+    """
+    if given == ALL:
+        return ()
+    networks = []
+    for text in (part.strip() for part in (given or "").split(",") if part.strip()):
+        try:
+            networks.append(str(ip_network(text)))
+        except ValueError:
+            hint = _network_around(text)
+            raise typer.BadParameter(f"{text!r} is no network; write one such as {hint}.") from None
+    if given is not None and not networks:
+        raise typer.BadParameter("--addresses names no network; write `all` for everywhere.")
+    return tuple(dict.fromkeys(networks))
+
+
+def _network_around(text: str) -> str:
+    """What may have been meant."""
+    try:
+        return str(ip_network(text, strict=False))
+    except ValueError:
+        return "10.0.0.0/8 or 2001:db8::/32"
 
 
 def read_key(given: str) -> str:

@@ -13,6 +13,7 @@ from vidgate.cli.running import (
     ReasonOption,
     author,
     parse_span,
+    read_networks,
     read_patterns,
     with_operator,
 )
@@ -31,6 +32,7 @@ _Token = Annotated[
 ]
 _NAME = "What it is for."
 
+_ADDRESSES = "The networks it may be used from, such as '10.0.0.0/8,2001:db8::/32'"
 _SEES = "What it sees: only what it made, or all that is its account's."
 
 _QUEUE_WAIT = (
@@ -81,6 +83,9 @@ def create_token(
         timedelta | None,
         typer.Option(parser=_parse_wait, metavar="SPAN", help=_QUEUE_WAIT),
     ] = None,
+    addresses: Annotated[
+        str | None, typer.Option(metavar="NETWORKS", help=f"{_ADDRESSES}; without: everywhere.")
+    ] = None,
     sees: Annotated[Sees, typer.Option(help=_SEES)] = Sees.OWN,
     reason: ReasonOption = None,
     as_json: JsonOption = False,
@@ -88,7 +93,7 @@ def create_token(
     """Make a token and print its key, this once."""
     if (name is None) == (named is None):
         raise typer.BadParameter("give the token one name", param_hint="'NAME'")
-    patterns = read_patterns(models)
+    patterns, networks = read_patterns(models), read_networks(addresses)
     expires_at = None if expires_in is None else datetime.now(UTC) + expires_in
 
     async def create(operator: "OperatorContext") -> tuple[dict[str, Any], dict[str, str]]:
@@ -99,6 +104,7 @@ def create_token(
             expires_at=expires_at,
             strict=strict,
             queue_wait=queue_wait,
+            addresses=networks,
             sees=sees,
             by=author(reason),
         )
@@ -178,6 +184,9 @@ def set_token(
         str | None,
         typer.Option(metavar="SPAN", help=f"{_QUEUE_WAIT[:-1]}, or `none` for that."),
     ] = None,
+    addresses: Annotated[
+        str | None, typer.Option(metavar="NETWORKS", help=f"{_ADDRESSES}, or `all`.")
+    ] = None,
     sees: Annotated[Sees | None, typer.Option(help=_SEES)] = None,
     reason: ReasonOption = None,
     as_json: JsonOption = False,
@@ -195,6 +204,8 @@ def set_token(
         changes["strict"] = strict
     if queue_wait is not None:
         changes["queue_wait"] = None if queue_wait == NOTHING else _parse_wait(queue_wait)
+    if addresses is not None:
+        changes["addresses"] = read_networks(addresses)
     if sees is not None:
         changes["sees"] = sees
     if not changes:

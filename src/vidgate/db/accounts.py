@@ -41,6 +41,7 @@ _TOKEN_COLUMNS = [
         "name",
         "key_hash",
         "models",
+        "networks",
         "strict",
         "queue_wait",
         "sees",
@@ -86,6 +87,7 @@ _CREATE_TOKEN = Statement(
         name=bindparam("name", type_=Text),
         key_hash=bindparam("key_hash", type_=LargeBinary),
         models=bindparam("models", type_=ARRAY(Text)),
+        networks=bindparam("networks", type_=ARRAY(Text)),
         strict=bindparam("strict", type_=Boolean),
         queue_wait=bindparam("queue_wait", type_=Interval),
         sees=bindparam("sees", type_=Text),
@@ -116,6 +118,7 @@ _WRITE_TOKEN = Statement(
     .values(
         name=bindparam("name", type_=Text),
         models=bindparam("models", type_=ARRAY(Text)),
+        networks=bindparam("networks", type_=ARRAY(Text)),
         strict=bindparam("strict", type_=Boolean),
         queue_wait=bindparam("queue_wait", type_=Interval),
         sees=bindparam("sees", type_=Text),
@@ -225,6 +228,7 @@ class AccountStore:
         name: str,
         key_hash: bytes,
         models: Sequence[str] = (),
+        addresses: Sequence[str] = (),
         expires_at: datetime | None = None,
         strict: bool = False,
         queue_wait: timedelta | None = None,
@@ -242,6 +246,7 @@ class AccountStore:
                 name=name,
                 key_hash=key_hash,
                 models=list(models),
+                networks=list(addresses),
                 expires_at=expires_at,
                 strict=strict,
                 queue_wait=queue_wait,
@@ -332,6 +337,7 @@ class AccountStore:
                     id=after.id,
                     name=after.name,
                     models=list(after.models),
+                    networks=list(after.addresses),
                     strict=after.strict,
                     queue_wait=after.queue_wait,
                     sees=after.sees.value,
@@ -358,6 +364,7 @@ def _to_token(row: Record | Mapping[str, Any]) -> Token:
     members: dict[str, Any] = dict(row)
     del members["key_hash"]
     members["models"] = tuple(members["models"])
+    members["addresses"] = tuple(members.pop("networks"))
     members["sees"] = Sees(members["sees"])
     members["revoked"] = members.pop("revoked_at") is not None
     return Token(**members)

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -73,6 +75,7 @@ class Token:
 
     Attributes:
         models: Patterns of the models it may ask for; empty means every one.
+        addresses: Networks that it may be used from; empty means from everywhere.
         expires_at: From then on it may read and not create; `None` for never.
         revoked: From then on it is unknown.
         queue_wait: How long its tasks may wait for a place, `None` as the deployment says.
@@ -84,6 +87,7 @@ class Token:
     account_id: UUID
     name: str
     models: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
     expires_at: datetime | None = None
     revoked: bool = False
     strict: bool = False
@@ -94,6 +98,27 @@ class Token:
     def permits(self, model: str) -> bool:
         """Whether it may ask for this model."""
         return not self.models or any(fnmatchcase(model, name) for name in self.models)
+
+    def permits_address(self, address: str | None) -> bool:
+        """Whether it may be used from there; `None` for who has no address, as at a socket file."""
+        return not self.addresses or (
+            address is not None and _is_within(address, _networks(self.addresses))
+        )
+
+
+@lru_cache(maxsize=1024)
+def _networks(texts: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(text) for text in texts)
+
+
+def _is_within(text: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return False
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return any(address in network for network in networks)
 
 
 @dataclass(frozen=True, slots=True)

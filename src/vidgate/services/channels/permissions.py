@@ -5,7 +5,7 @@ from datetime import datetime
 from vidgate.exceptions import PermissionDeniedError
 from vidgate.models.accounts import Caller
 
-__all__ = ["check_model", "check_token"]
+__all__ = ["check_address", "check_model", "check_token"]
 
 
 def check_token(caller: Caller, now: datetime) -> None:
@@ -19,6 +19,24 @@ def check_token(caller: Caller, now: datetime) -> None:
         raise PermissionDeniedError(
             "This token has expired and may only read what exists; ask for a new one.",
             code="token_expired",
+        )
+
+
+def check_address(caller: Caller, address: str | None) -> None:
+    """Refuse a request from where the token may not be used.
+
+    Args:
+        caller: Who asks.
+        address: From where, as trusted proxies say; `None` where nobody knows.
+
+    Raises:
+        PermissionDeniedError: It is in none of the token's networks.
+    """
+    if not caller.token.permits_address(address):
+        raise PermissionDeniedError(
+            f"This token may not be used from {address or 'an unknown address'}; ask for one that "
+            "may.",
+            code="address_not_permitted",
         )
 
 
