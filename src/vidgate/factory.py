@@ -54,6 +54,7 @@ from vidgate.services.channels.channel_test import ChannelChecker
 from vidgate.services.channels.directory import Directory
 from vidgate.services.channels.notices import Notices
 from vidgate.services.channels.routing import Router
+from vidgate.services.channels.token_uses import TokenUses
 from vidgate.services.channels.upstream import Upstream
 from vidgate.services.content.link_renewal import LinkRenewer
 from vidgate.services.content.routes import ContentWays
@@ -121,6 +122,7 @@ _AUDIT_INTERVAL = timedelta(hours=1)
 
 _CLOCK_INTERVAL = timedelta(seconds=10)
 _NOTICE_INTERVAL = timedelta(seconds=1)
+_USES_INTERVAL = timedelta(seconds=5)
 _GAUGE_INTERVAL = timedelta(seconds=5)
 
 
@@ -138,6 +140,7 @@ class Services:
     providers: Mapping[str, Provider]
     field_meanings: FieldMeanings
     directory: Directory
+    token_uses: TokenUses
     prices: Prices
     task_creator: TaskCreator
     direct_calls: DirectCalls
@@ -320,6 +323,7 @@ def build_services(
         providers=operator.providers,
         field_meanings=parts.field_meanings,
         directory=parts.directory,
+        token_uses=parts.token_uses,
         prices=parts.prices,
         task_creator=parts.task_creator,
         direct_calls=parts.direct_calls,
@@ -425,6 +429,10 @@ class _Parts:
     @cached_property
     def directory(self) -> Directory:
         return _build_directory(self._operator, self._clock)
+
+    @cached_property
+    def token_uses(self) -> TokenUses:
+        return TokenUses(accounts=self._operator.accounts, monotonic=time.monotonic)
 
     @cached_property
     def _router(self) -> Router:
@@ -769,6 +777,7 @@ class _Parts:
     def loops(self) -> Iterator[Loop]:
         """Make the loops of this process; none of them runs yet."""
         yield Loop("directory", self.directory.refresh, CACHE_REFRESH)
+        yield Loop("token uses", self.token_uses.write, _USES_INTERVAL)
         if self.prices.are_on:
             yield Loop("prices", self.prices.refresh, CACHE_REFRESH)
         yield Loop("readers", self.reader.refresh, CACHE_REFRESH)

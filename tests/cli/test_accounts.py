@@ -112,6 +112,40 @@ def test_a_token_sees_its_own_unless_told_otherwise(cli: Cli) -> None:
     assert cli("token", "set", "app", "--sees", "all").code == 2
 
 
+def test_a_token_gets_another_key(cli: Cli) -> None:
+    made = cli("token", "create", "app", "--json").json
+    rotated = cli("token", "rotate", "app", "--overlap", "2h", "--reason", "leak", "--json").json
+
+    assert rotated["id"] == made["id"]
+    assert rotated["key"].startswith("sk-")
+    assert rotated["key"] != made["key"]
+    assert abs(rotated["old_key_ends_at"] - time.time() - 7200) < 60
+    shown = cli("token", "show", "app", "--json")
+    assert rotated["key"] not in shown.out
+    [act] = [one for one in shown.json["acts"] if one["act"] == "token.rotate"]
+    assert (act["before"], act["after"]["key"], act["reason"]) == (
+        {"key": "set"},
+        "changed",
+        "leak",
+    )
+    usual = cli("token", "rotate", "app", "--json").json["old_key_ends_at"]
+    assert abs(usual - time.time() - 86_400) < 60
+    at_once = cli("token", "rotate", "app", "--overlap", "none", "--json").json
+    assert at_once["old_key_ends_at"] <= time.time()
+    for span in ("0", "soon"):
+        assert cli("token", "rotate", "app", "--overlap", span).code == 2
+    cli("token", "revoke", "app")
+    said = cli("token", "rotate", made["id"])
+    assert said.sentence == "The token is revoked for good; create another."
+    assert cli("token", "rotate", "nobody").code == 1
+
+
+def test_a_token_tells_when_it_was_last_used(cli: Cli) -> None:
+    cli("token", "create", "app")
+    assert cli("token", "show", "app", "--json").json["last_used_at"] is None
+    assert cli("token", "list", "--json").json[0]["last_used_at"] is None
+
+
 def test_a_token_may_be_used_from_some_networks_alone(cli: Cli) -> None:
     made = cli(
         *("token", "create", "app", "--addresses", " 10.0.0.0/8, 2001:db8::/32,192.0.2.7 "),

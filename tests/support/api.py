@@ -389,12 +389,23 @@ class FakeWaiters:
         """Answer nobody."""
 
 
+class FakeTokenUses:
+    """Which tokens were used, in order."""
+
+    def __init__(self) -> None:
+        self.noted: list[UUID] = []
+
+    def note(self, token_id: UUID) -> None:
+        self.noted.append(token_id)
+
+
 @dataclass
 class FakeServices:
     """What the HTTP layer uses, all of it made up but for the numbers."""
 
     settings: Settings
     directory: FakeDirectory = field(default_factory=FakeDirectory)
+    token_uses: FakeTokenUses = field(default_factory=FakeTokenUses)
     task_creator: FakeSubmissions = field(default_factory=FakeSubmissions)
     direct_calls: FakeDirectCalls = field(default_factory=FakeDirectCalls)
     reader: FakeReader = field(default_factory=FakeReader)

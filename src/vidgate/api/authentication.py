@@ -72,6 +72,7 @@ class AuthenticationLayer:
             caller = await self._authenticate(scope)
             if caller.token.addresses:
                 check_address(caller, (scope.get("client") or (None,))[0])
+            services_of(scope).token_uses.note(caller.token.id)
             scope["state"]["caller"] = caller
         await self._app(scope, receive, send)
 

@@ -51,6 +51,10 @@ class _Directory(Protocol):
     async def access_key(self, access_key: str) -> AccessKey | None: ...
 
 
+class _TokenUses(Protocol):
+    def note(self, token_id: UUID) -> None: ...
+
+
 class _Clock(Protocol):
     def now(self) -> datetime: ...
 
@@ -156,6 +160,10 @@ class Services(Protocol):
     @property
     def directory(self) -> _Directory:
         """Knows the tokens."""
+
+    @property
+    def token_uses(self) -> _TokenUses:
+        """Notes which tokens are in use."""
 
     @property
     def clock(self) -> _Clock:

@@ -177,10 +177,12 @@ async def _ensure_token(operator: OperatorContext) -> str:
     """The demo's token, kept beside the database and made anew if it does not work any more."""
     key = read_demo_token(operator.settings.data_dir)
     if key is not None:
-        token = await operator.accounts.token_by_hash(hash_key(key))
+        found = await operator.accounts.token_by_hash(hash_key(key))
+        token, until = found or (None, None)
         now = datetime.now(UTC)
         if (
             token
+            and until is None
             and not token.revoked
             and not token.models
             and (token.expires_at is None or token.expires_at > now)

@@ -71,7 +71,9 @@ def act_document(act: Act) -> dict[str, Any]:
     }
 
 
-def token_document(token: Token, account_name: str) -> dict[str, Any]:
+def token_document(
+    token: Token, account_name: str, used_at: datetime | None = None
+) -> dict[str, Any]:
     """A token, without its key, which nobody knows any more."""
     return {
         "id": public_id(TOKEN_PREFIX, token.id),
@@ -86,6 +88,7 @@ def token_document(token: Token, account_name: str) -> dict[str, Any]:
         "queue_wait_seconds": _seconds(token.queue_wait),
         "revoked": token.revoked,
         "expires_at": _unix(token.expires_at),
+        "last_used_at": _unix(used_at),
         "created_at": _unix(token.created_at),
     }
 

@@ -30,6 +30,7 @@ __all__ = [
     "author",
     "load_settings",
     "parse_moment",
+    "parse_overlap",
     "parse_span",
     "quiet",
     "read_key",
@@ -126,14 +127,19 @@ def parse_span(text: str) -> timedelta:
     return span
 
 
-def _parse_overlap(text: str) -> timedelta:
+def parse_overlap(text: str) -> timedelta:
+    """Read a span such as 24h, or `none` for none.
+
+    Raises:
+        typer.BadParameter: It is neither.
+    """
     return timedelta() if text == NOTHING else parse_span(text)
 
 
 OverlapOption = Annotated[
     timedelta | None,
     typer.Option(
-        parser=_parse_overlap,
+        parser=parse_overlap,
         metavar="SPAN",
         help=f"How long the old secret signs too, or `{NOTHING}`; 24h if it is not said.",
     ),

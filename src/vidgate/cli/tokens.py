@@ -12,6 +12,7 @@ from vidgate.cli.running import (
     NOTHING,
     ReasonOption,
     author,
+    parse_overlap,
     parse_span,
     read_networks,
     read_patterns,
@@ -39,6 +40,19 @@ _QUEUE_WAIT = (
     "How long its tasks may wait for a place, such as 10m, or 0 to refuse what cannot begin at "
     "once; else as the deployment says."
 )
+
+
+_OVERLAP = timedelta(hours=24)
+"""For which an old key works, if it is not said."""
+
+_Overlap = Annotated[
+    timedelta | None,
+    typer.Option(
+        parser=parse_overlap,
+        metavar="SPAN",
+        help=f"How long the old key works too, or `{NOTHING}`; 24h if it is not said.",
+    ),
+]
 
 
 def _parse_wait(text: str) -> timedelta:
@@ -122,12 +136,13 @@ def create_token(
 
 @commands.command("list")
 def list_tokens(*, as_json: JsonOption = False) -> None:
-    """List the tokens, oldest first, revoked ones too."""
+    """List the tokens with their last use, oldest first, revoked ones too."""
 
     async def read(operator: "OperatorContext") -> list[dict[str, Any]]:
         names = {account.id: account.name for account in await operator.accounts.every_account()}
+        uses = await operator.accounts.uses()
         return [
-            token_document(token, names[token.account_id])
+            token_document(token, names[token.account_id], uses.get(token.id))
             for token in await operator.accounts.tokens()
         ]
 
@@ -146,6 +161,7 @@ def list_tokens(*, as_json: JsonOption = False) -> None:
                 "queue_wait_seconds",
                 "revoked",
                 "expires_at",
+                "last_used_at",
                 "created_at",
             ),
             documents,
@@ -154,7 +170,7 @@ def list_tokens(*, as_json: JsonOption = False) -> None:
 
 @commands.command("show")
 def show_token(token: _Token, *, as_json: JsonOption = False) -> None:
-    """Show a token without its key, and who changed what of it."""
+    """Show a token without its key, its last use, and who changed what of it."""
 
     async def read(operator: "OperatorContext") -> dict[str, Any]:
         document = await _document(operator, await operator.provisioning.token(token))
@@ -220,6 +236,32 @@ def set_token(
     print_one(with_operator(change), as_json=as_json)
 
 
+@commands.command("rotate")
+def rotate_token(
+    token: _Token,
+    *,
+    overlap: _Overlap = None,
+    reason: ReasonOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give a token a new key and print it, this once; the old one works for a while.
+
+    An access key that it has stays as it is.
+    """
+
+    async def rotate(operator: "OperatorContext") -> tuple[dict[str, Any], str, datetime]:
+        rotated, key, until = await operator.provisioning.rotate_token(
+            token, overlap=_OVERLAP if overlap is None else overlap, by=author(reason)
+        )
+        return await _document(operator, rotated), key, until
+
+    document, key, until = with_operator(rotate)
+    old_until = {"old_key_ends_at": int(until.timestamp())}
+    print_one({"id": document.pop("id"), "key": key, **old_until, **document}, as_json=as_json)
+    if not as_json:
+        say("The key cannot be shown again.")
+
+
 @commands.command("delete")
 @commands.command("revoke", hidden=True)
 def delete_token(
@@ -236,4 +278,5 @@ def delete_token(
 
 async def _document(operator: "OperatorContext", token: Token) -> dict[str, Any]:
     names = {account.id: account.name for account in await operator.accounts.every_account()}
-    return token_document(token, names[token.account_id])
+    used_at = (await operator.accounts.uses()).get(token.id)
+    return token_document(token, names[token.account_id], used_at)

@@ -1,6 +1,6 @@
 """Accounts and tokens."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,18 +17,20 @@ from sqlalchemy import (
     bindparam,
     case,
     func,
+    null,
     or_,
     select,
+    union_all,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
 
-from vidgate.db.acts import write_change
+from vidgate.db.acts import write_act, write_change
 from vidgate.db.engine import Database, Record, Statement, Transaction
-from vidgate.db.tables import access_keys, accounts, tokens
+from vidgate.db.tables import access_keys, accounts, former_keys, token_uses, tokens
 from vidgate.models.accounts import Account, Sees, Token
-from vidgate.models.acts import ITSELF, Author
-from vidgate.models.ids import new_id
+from vidgate.models.acts import ITSELF, Act, Author
+from vidgate.models.ids import TOKEN_PREFIX, new_id, public_id
 
 __all__ = ["AccountStore"]
 
@@ -97,9 +99,54 @@ _CREATE_TOKEN = Statement(
     .returning(*_TOKEN_COLUMNS)
 )
 _TOKENS = Statement(select(*_TOKEN_COLUMNS).order_by(tokens.c.created_at, tokens.c.id))
+_given = bindparam("key_hash", type_=LargeBinary)
 _TOKEN_BY_HASH = Statement(
-    select(*_TOKEN_COLUMNS).where(tokens.c.key_hash == bindparam("key_hash", type_=LargeBinary))
+    union_all(
+        select(*_TOKEN_COLUMNS, null().cast(_TIME).label("until")).where(
+            tokens.c.key_hash == _given
+        ),
+        select(*_TOKEN_COLUMNS, former_keys.c.expires_at.label("until"))
+        .select_from(former_keys.join(tokens, tokens.c.id == former_keys.c.token_id))
+        .where(former_keys.c.key_hash == _given, former_keys.c.expires_at > func.now()),
+    )
 )
+_IS_FORMER = Statement(select(former_keys.c.token_id).where(former_keys.c.key_hash == _given))
+_until = func.now() + bindparam("overlap", type_=Interval)
+_KEEP_KEY = Statement(
+    insert(former_keys)
+    .from_select(
+        ["key_hash", "token_id", "expires_at"],
+        select(tokens.c.key_hash, tokens.c.id, _until).where(
+            tokens.c.id == bindparam("id", type_=Uuid)
+        ),
+    )
+    .returning(former_keys.c.expires_at)
+)
+# Whoever changes a key wants those before it to end no later than that one.
+_END_KEYS = Statement(
+    update(former_keys)
+    .values(expires_at=_until)
+    .where(former_keys.c.token_id == bindparam("id", type_=Uuid), former_keys.c.expires_at > _until)
+)
+_NEW_KEY = Statement(
+    update(tokens).values(key_hash=_given).where(tokens.c.id == bindparam("id", type_=Uuid))
+)
+_new_use = insert(token_uses).from_select(
+    ["token_id", "used_at"],
+    select(
+        func.unnest(bindparam("token_ids", type_=ARRAY(Uuid))).column_valued("token_id"), func.now()
+    ),
+)
+_NOTE_USES = Statement(
+    _new_use.on_conflict_do_update(
+        index_elements=["token_id"],
+        set_={"used_at": _new_use.excluded.used_at},
+        # Several processes are asked with one token.
+        where=token_uses.c.used_at
+        <= _new_use.excluded.used_at - bindparam("spacing", type_=Interval),
+    )
+)
+_USES = Statement(select(token_uses.c.token_id, token_uses.c.used_at))
 _TOKEN = Statement(select(*_TOKEN_COLUMNS).where(tokens.c.id == bindparam("id", type_=Uuid)))
 _LOCK_TOKENS = Statement(
     select(*_TOKEN_COLUMNS)
@@ -235,9 +282,11 @@ class AccountStore:
         sees: Sees = Sees.OWN,
         author: Author = ITSELF,
     ) -> Token | None:
-        """Store a token; `None` if the same key is stored already, or the account is removed."""
+        """Store a token; `None` if the account is removed, or the key is or was a token's."""
         async with self._database.transaction() as transaction:
             if not await transaction.fetch_one(_SHARE_ACCOUNT, id=account_id):
+                return None
+            if await transaction.fetch_one(_IS_FORMER, key_hash=key_hash):
                 return None
             row = await transaction.fetch_one(
                 _CREATE_TOKEN,
@@ -262,10 +311,52 @@ class AccountStore:
         """Every token, revoked ones included, oldest first."""
         return [_to_token(row) for row in await self._database.fetch(_TOKENS)]
 
-    async def token_by_hash(self, key_hash: bytes) -> Token | None:
-        """The token whose key has this SHA-256, also a revoked one."""
+    async def token_by_hash(self, key_hash: bytes) -> tuple[Token, datetime | None] | None:
+        """The token whose key has this SHA-256, also a revoked one.
+
+        Returns:
+            The token, and until when that key works: `None` for the one that it has now.
+        """
         row = await self._database.fetch_one(_TOKEN_BY_HASH, key_hash=key_hash)
-        return _to_token(row) if row else None
+        if row is None:
+            return None
+        members = dict(row)
+        until = members.pop("until")
+        return _to_token(members), until
+
+    async def rotate_key(
+        self, token_id: UUID, key_hash: bytes, *, overlap: timedelta, author: Author = ITSELF
+    ) -> tuple[Token, datetime] | None:
+        """Give a token another key; what it had before works for `overlap` longer.
+
+        Returns:
+            The token and the end of its old key, or `None` if it is revoked or there is none.
+        """
+        async with self._database.transaction() as transaction:
+            rows = await transaction.fetch(_LOCK_TOKENS, id=token_id, account_id=None)
+            if not rows:
+                return None
+            await transaction.execute(_END_KEYS, id=token_id, overlap=overlap)
+            until: datetime = await transaction.fetch_value(_KEEP_KEY, id=token_id, overlap=overlap)
+            await transaction.execute(_NEW_KEY, id=token_id, key_hash=key_hash)
+            act = Act(
+                author=author,
+                name="token.rotate",
+                subject=public_id(TOKEN_PREFIX, token_id),
+                before={"key": "set"},
+                after={"key": "changed", "old_until": int(until.timestamp())},
+            )
+            await write_act(transaction, act)
+        return _to_token(rows[0]), until
+
+    async def note_uses(self, token_ids: Iterable[UUID], spacing: timedelta) -> None:
+        """Note that these tokens are in use, unless that was noted within `spacing`."""
+        # In one order, so that two who write at once wait for each other in the same one.
+        await self._database.execute(_NOTE_USES, token_ids=sorted(token_ids), spacing=spacing)
+
+    async def uses(self) -> dict[UUID, datetime]:
+        """When each token was last used, to a minute; those that never were are missing."""
+        return {row["token_id"]: row["used_at"] for row in await self._database.fetch(_USES)}
 
     async def create_access_key(self, token_id: UUID, access_key: str, secret: bytes) -> None:
         """Give a token a pair to sign with, its secret encrypted."""

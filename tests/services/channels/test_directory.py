@@ -2,8 +2,10 @@
 
 import base64
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
+from tests.support.clock import FixedClock
 from tests.support.engine import KEYS, SECRET_KEY
 
 from vidgate.db.accounts import AccountStore
@@ -277,6 +279,47 @@ async def test_a_changed_token_is_in_force_after_a_refresh(
     known = directory.known(key)
     assert known is not None
     assert known.token.models == ("only",)
+
+
+async def test_a_key_of_before_is_known_until_its_end(
+    directory: Directory, provisioning: Provisioning
+) -> None:
+    _, old = await provisioning.create_token(name="mine")
+    first = await directory.authenticate(old)
+    assert first is not None
+
+    _, new, until = await provisioning.rotate_token("mine", overlap=timedelta(hours=1))
+    await directory.refresh()
+
+    for key in (old, new):
+        caller = await directory.authenticate(key)
+        assert caller is not None
+        assert caller.token == first.token
+        assert directory.known(key) is caller
+    directory._clock = FixedClock(until)
+    await directory.refresh()
+    assert directory.known(old) is None
+    assert directory.known(new) is not None
+
+
+@pytest.mark.parametrize("ends", ["at once", "with its token"])
+async def test_a_key_of_before_ends(
+    directory: Directory, provisioning: Provisioning, ends: str
+) -> None:
+    _, old = await provisioning.create_token(name="mine")
+    _, new, _ = await provisioning.rotate_token("mine", overlap=timedelta(hours=1))
+    for key in (old, new):
+        assert await directory.authenticate(key) is not None
+
+    if ends == "at once":
+        await provisioning.rotate_token("mine", overlap=timedelta())
+    else:
+        await provisioning.revoke_token("mine")
+    await directory.refresh()
+
+    for key in (old, new):
+        assert directory.known(key) is None
+        assert await directory.authenticate(key) is None
 
 
 async def test_the_tokens_of_a_deleted_account_are_unknown_after_a_refresh(

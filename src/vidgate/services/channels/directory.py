@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from uuid import UUID
 
 from pydantic import SecretStr
@@ -13,7 +14,7 @@ from vidgate.db.channel_states import ChannelStateStore
 from vidgate.db.channels import ChannelStore
 from vidgate.db.clock import Clock
 from vidgate.exceptions import DatabaseUnavailableError
-from vidgate.models.accounts import AccessKey, Caller
+from vidgate.models.accounts import AccessKey, Caller, Token
 from vidgate.models.channels import Channel, ChannelAccess, ChannelHealth
 from vidgate.services.secrets import Purpose, SecretBox, hash_key
 
@@ -49,6 +50,7 @@ class Directory:
         self._clock = clock
         self._monotonic = monotonic
         self._tokens: dict[bytes, Caller] = {}
+        self._former: dict[bytes, datetime] = {}
         self._access_keys: dict[str, AccessKey] = {}
         self._by_id: dict[UUID, Channel] = {}
         self._credentials: dict[UUID, ChannelAccess] = {}
@@ -67,11 +69,7 @@ class Directory:
         started = self._monotonic()
         since = self._clock.now() - CACHE_WINDOW
         changed = await self._accounts.changed_tokens(since)
-        for key_hash, token in changed:
-            if token.revoked:
-                self._tokens.pop(key_hash, None)
-            elif key_hash in self._tokens:
-                self._tokens[key_hash] = Caller(token)
+        self._take_tokens(dict(changed))
         changed_ids = {token.id for _, token in changed}
         for access_key, known in list(self._access_keys.items()):
             if known.caller.token.id in changed_ids:
@@ -79,6 +77,7 @@ class Directory:
         if started - self._refreshed > CACHE_WINDOW.total_seconds():
             # More was missed than a refresh looks back.
             self._tokens.clear()
+            self._former.clear()
             self._access_keys.clear()
             await self._read_all()
         else:
@@ -91,6 +90,20 @@ class Directory:
         channel = self._by_id.get(channel_id)
         if channel is not None:
             self._by_id[channel_id] = replace(channel, health=health)
+
+    def _take_tokens(self, changed: Mapping[bytes, Token]) -> None:
+        """Take over what changed; a key that is not the token's own any more is looked up anew."""
+        now = self._clock.now()
+        gone = {key_hash for key_hash, until in self._former.items() if until <= now}
+        if changed:
+            ids = {token.id for token in changed.values()}
+            gone |= {key for key, known in self._tokens.items() if known.token.id in ids}
+        for key_hash in gone:
+            known = self._tokens.pop(key_hash, None)
+            self._former.pop(key_hash, None)
+            token = changed.get(key_hash)
+            if known is not None and token is not None and not token.revoked:
+                self._tokens[key_hash] = Caller(token)
 
     async def _read_all(self) -> None:
         channels = await self._channels.every()
@@ -121,9 +134,12 @@ class Directory:
         if caller is not None:
             return caller
         key_hash = hash_key(key)
-        token = await self._accounts.token_by_hash(key_hash)
-        if token is None or token.revoked:
+        found = await self._accounts.token_by_hash(key_hash)
+        if found is None or found[0].revoked:
             return None
+        token, until = found
+        if until is not None:
+            self._former[key_hash] = until
         caller = self._tokens[key_hash] = Caller(token)
         return caller
 

@@ -228,6 +228,26 @@ class Provisioning:
             raise ConfigurationError("The token is revoked for good; create another.")
         return changed
 
+    async def rotate_token(
+        self, name_or_id: str, *, overlap: timedelta, by: Author = ITSELF
+    ) -> tuple[Token, str, datetime]:
+        """Give a token another key; what it had before works for `overlap` longer.
+
+        Returns:
+            The token, its new key, which cannot be shown again, and the end of the old one.
+
+        Raises:
+            ConfigurationError: There is no such token, or it is revoked.
+        """
+        token = await self.token(name_or_id)
+        key = new_token_key()
+        rotated = await self._accounts.rotate_key(
+            token.id, hash_key(key), overlap=overlap, author=by
+        )
+        if rotated is None:
+            raise ConfigurationError("The token is revoked for good; create another.")
+        return rotated[0], key, rotated[1]
+
     async def revoke_token(self, name_or_id: str, by: Author = ITSELF) -> Token:
         """Make a token worthless, for good.
 
