@@ -111,3 +111,17 @@ async def test_an_empty_balance_is_told_in_the_dialects_shape(
     if name != "kling":
         assert answer.json()["error"]["code"] == "insufficient_quota"
         assert answer.json()["error"]["type"] == "insufficient_quota"
+
+
+@pytest.mark.parametrize("first", ["cheap", "dear"])
+async def test_the_dearest_of_what_may_serve_is_held(
+    engine: Engine, client: httpx.AsyncClient, first: str
+) -> None:
+    mapped = {"cheap": {}, "dear": {"kling-v2-6": "kling-v3"}}
+    for name, model_map in mapped.items():
+        await engine.channel("kling", name, model_map=model_map, priority=int(name == first))
+    Upstream(engine.router, "kling", host=first)
+
+    answer = await client.post("/v1/videos", json={"model": "kling-v2-6", "prompt": "a boat"})
+
+    assert answer.headers["X-Vidgate-Price"] == "0.42 USD"

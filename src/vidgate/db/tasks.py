@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
@@ -67,7 +67,7 @@ from vidgate.models.accounts import Sight
 from vidgate.models.acts import Act
 from vidgate.models.attempts import Attempt
 from vidgate.models.ids import TASK_PREFIX, first_id, public_id
-from vidgate.models.money import Hold, holds_for
+from vidgate.models.money import Hold, Quote, holds_for
 from vidgate.models.outcomes import VideoResult
 from vidgate.models.requests import IdempotencyClaim, VideoRequest
 from vidgate.models.spans import write_span
@@ -99,6 +99,8 @@ class NewTask:
         facts: What is run, as JSON.
         warnings: What is not done to the letter.
         factor: The account's on every price.
+        may_cost: What one of its videos costs at channels where it may come to run and does not
+            begin.
         is_heavy: Whether writing its JSON would hold up everybody else.
         resubmission: Why it repeats another one, `None` where it does not.
     """
@@ -122,8 +124,14 @@ class NewTask:
     cancel_after: timedelta | None = None
     created_at: datetime
     factor: Fraction = Fraction(1)
+    may_cost: Sequence[Quote] = ()
     is_heavy: bool = False
     resubmission: Resubmission | None = None
+
+    def holds(self, options: Iterable[Iterable[NewAttempt]]) -> list[Hold]:
+        """The money to be held for each output, by the attempts that it may begin with."""
+        prices = ([*(one.price for one in output), *self.may_cost] for output in options)
+        return holds_for(list(prices), self.factor)
 
 
 _TIME = DateTime(timezone=True)
@@ -586,7 +594,7 @@ class TaskStore:
             InsufficientQuotaError: The account cannot pay for it; nothing was stored.
             DatabaseUnavailableError: It may or may not have been stored.
         """
-        holds = _holds(task, options)
+        holds = task.holds(options)
         binds = await _bind(task, holds)
         async with self._database.transaction() as transaction:
             if once is not None:
@@ -647,7 +655,7 @@ class TaskStore:
     async def _abandon(
         self, task: NewTask, *options: Sequence[NewAttempt], once: IdempotencyClaim | None
     ) -> bool:
-        task_id, holds = task.id, _holds(task, options)
+        task_id, holds = task.id, task.holds(options)
         binds = await _bind(task, holds)
         async with self._database.transaction() as transaction:
             # The commit may still be under way at the server: a row of the same id waits for its
@@ -865,10 +873,6 @@ class TaskStore:
 
 def _to_request(text: str, inline: list[StoredInput]) -> VideoRequest:
     return read_request(json.loads(text), inline)
-
-
-def _holds(task: NewTask, options: Sequence[Sequence[NewAttempt]]) -> list[Hold]:
-    return holds_for([[one.price for one in output] for output in options], task.factor)
 
 
 async def _bind(task: NewTask, holds: Sequence[Hold]) -> dict[str, Any]:

@@ -25,7 +25,6 @@ from vidgate.exceptions import (
 from vidgate.models.accounts import Caller, Sight
 from vidgate.models.attempts import Attempt
 from vidgate.models.ids import public_id
-from vidgate.models.money import holds_for
 from vidgate.models.requests import IdempotencyClaim, VideoRequest
 from vidgate.models.spans import write_span
 from vidgate.models.tasks import (
@@ -375,8 +374,7 @@ def _receipt(
 
 def _first_snapshot(plan: Plan, option: Option) -> TaskSnapshot:
     task = plan.task
-    quotes = [[one.attempt.price for one in output] for output in plan.options]
-    holds = holds_for(quotes, task.factor)
+    holds = plan.holds
     return TaskSnapshot(
         id=task.id,
         account_id=task.account_id,

@@ -21,6 +21,7 @@ from vidgate.exceptions import (
 from vidgate.models.accounts import Caller
 from vidgate.models.channels import Channel
 from vidgate.models.ids import DatedIds
+from vidgate.models.money import Hold, Quote
 from vidgate.models.requests import VideoRequest
 from vidgate.providers.base import Provider, Translation
 from vidgate.providers.field_meanings import CALLBACK_URL, QUEUE_WAIT, FieldMeanings
@@ -80,6 +81,11 @@ class Plan:
     task: NewTask
     request: VideoRequest
     options: tuple[tuple[Option, ...], ...]
+
+    @property
+    def holds(self) -> list[Hold]:
+        """The money that storing it holds for each output; empty without prices."""
+        return self.task.holds([option.attempt for option in output] for output in self.options)
 
 
 class Planner:
@@ -151,7 +157,8 @@ class Planner:
             RequestError: There is no such channel, or none that the caller may use.
         """
         request = prepared.request
-        translated = await self._translated(request, await self._channels(caller, request))
+        channels = await self._channels(caller, request)
+        translated, may_cost = await self._translated(request, channels)
         channel, translation = translated[0]
         now = self._clock.now()
         if request.is_heavy:
@@ -178,6 +185,7 @@ class Planner:
             cancel_after=request.cancel_after,
             created_at=now,
             factor=self._prices.factor(caller.account_id),
+            may_cost=may_cost,
             is_heavy=request.is_heavy,
         )
 
@@ -227,28 +235,42 @@ class Planner:
 
     async def _translated(
         self, request: VideoRequest, channels: list[Channel]
-    ) -> list[tuple[Channel, Translation]]:
+    ) -> tuple[list[tuple[Channel, Translation]], tuple[Quote, ...]]:
         """Translate for the channels that can honour the request, as far as they may be needed.
 
-        One without a limit always has a slot, so those behind it are not asked for.
+        One without a limit always has a slot, so nothing is begun at those behind it. What is
+        refused may be moved there all the same: they are asked for their price, so that the same
+        request costs the same whichever channel comes first.
+
+        Returns:
+            The channels to begin at, and what it costs at the others.
         """
         translated: list[tuple[Channel, Translation]] = []
+        may_cost: list[Quote] = []
+        known: dict[tuple[str, str], Translation] = {}
         first: InvalidParameterError | None = None
+        is_enough = False
         for channel in channels:
-            provider = self._providers[channel.provider]
+            key = channel.provider, channel.model_map.get(request.model, request.model)
             try:
-                translation = await translate(provider, request, channel)
-                self._prices.quote(translation.facts)
+                if key not in known:
+                    provider = self._providers[channel.provider]
+                    known[key] = await translate(provider, request, channel)
+                quote = self._prices.quote(known[key].facts)
             except (UnsupportedParameterError, PriceMissingError) as error:
                 first = first or error
                 continue
-            translated.append((channel, translation))
-            if channel.cap is None:
+            if not is_enough:
+                translated.append((channel, known[key]))
+                is_enough = channel.cap is None
+            elif quote is not None:
+                may_cost.append(quote)
+            if is_enough and quote is None:
                 break
         if not translated:
             assert first is not None  # noqa: S101 - there is at least one channel
             raise first
-        return translated
+        return translated, tuple(may_cost)
 
 
 def _asked_model(request: VideoRequest) -> str:
