@@ -71,6 +71,7 @@ from vidgate.services.tasks.cancelling import Canceller
 from vidgate.services.tasks.creating import TaskCreator
 from vidgate.services.tasks.deadlines import Deadlines
 from vidgate.services.tasks.direct_calls import DirectCalls
+from vidgate.services.tasks.estimating import Estimator
 from vidgate.services.tasks.idempotency import Repetitions
 from vidgate.services.tasks.planning import Planner
 from vidgate.services.tasks.references import VideoNames
@@ -143,6 +144,7 @@ class Services:
     token_uses: TokenUses
     prices: Prices
     task_creator: TaskCreator
+    estimator: Estimator
     direct_calls: DirectCalls
     canceller: Canceller
     deadlines: Deadlines
@@ -326,6 +328,7 @@ def build_services(
         token_uses=parts.token_uses,
         prices=parts.prices,
         task_creator=parts.task_creator,
+        estimator=parts.estimator,
         direct_calls=parts.direct_calls,
         canceller=parts.canceller,
         deadlines=parts.deadlines,
@@ -638,6 +641,10 @@ class _Parts:
             repetitions=self._repetitions,
             submit_wait=self._settings.submit_wait,
         )
+
+    @cached_property
+    def estimator(self) -> Estimator:
+        return Estimator(planner=self._planner, estimates=self.estimates)
 
     @cached_property
     def direct_calls(self) -> DirectCalls:

@@ -24,6 +24,7 @@ from vidgate.services.deliveries.endpoints import WebhookEndpoints
 from vidgate.services.deliveries.webhook_secrets import WebhookSecrets
 from vidgate.services.metrics import Metrics
 from vidgate.services.tasks.creating import Created
+from vidgate.services.tasks.estimating import Preview
 from vidgate.services.views.estimates import Estimate
 from vidgate.services.views.feeds import Feeds
 from vidgate.services.views.reading import TaskView
@@ -83,6 +84,10 @@ class _Submissions(Protocol):
     ) -> Created: ...
 
     def delivered(self, created: Created) -> None: ...
+
+
+class _Estimator(Protocol):
+    async def preview(self, caller: Caller, request: VideoRequest, *, dialect: str) -> Preview: ...
 
 
 class _DirectCalls(Protocol):
@@ -172,6 +177,10 @@ class Services(Protocol):
     @property
     def task_creator(self) -> _Submissions:
         """Makes tasks."""
+
+    @property
+    def estimator(self) -> _Estimator:
+        """Tells what a request would cost."""
 
     @property
     def direct_calls(self) -> _DirectCalls:

@@ -1,7 +1,7 @@
 """What a client wants done about unused fields, and how they are reported."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -11,7 +11,7 @@ from vidgate.api.dependencies import caller_of
 from vidgate.api.idempotency import REPLAYED, REPLAYED_DOCUMENTED
 from vidgate.constants import WAIT_MOST
 from vidgate.models.money import format_amount
-from vidgate.models.tasks import TaskWarning, WarningCode
+from vidgate.models.tasks import TaskCost, TaskWarning, WarningCode
 from vidgate.services.tasks.creating import Created
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "is_strict",
     "preferred_wait",
     "tell_notes",
+    "write_notes",
 ]
 
 PREFER: Mapping[str, Any] = {
@@ -117,17 +118,21 @@ def is_strict(request: Request) -> bool:
 
 def tell_notes(created: Created) -> dict[str, str]:
     """The headers that name what was not done to the letter, what it costs, and a repetition."""
-    warnings = created.snapshot.warnings
+    notes = write_notes(created.snapshot.warnings, created.snapshot.cost)
+    return notes | REPLAYED if created.replayed else notes
+
+
+def write_notes(warnings: Sequence[TaskWarning], cost: TaskCost | None) -> dict[str, str]:
+    """The headers that name what is not done to the letter, and what it costs."""
     notes = {
         header: _join(_entry(warning) for warning in warnings if warning.code is code)
         for code, header in _HEADERS.items()
         if any(warning.code is code for warning in warnings)
     }
-    cost = created.snapshot.cost
     if cost is not None:
         amount = format_amount(cost.reserved_micros, shortest=True)
         notes[_PRICE] = f"{amount} {cost.currency}"
-    return notes | REPLAYED if created.replayed else notes
+    return notes
 
 
 def _entry(warning: TaskWarning) -> str:

@@ -53,6 +53,11 @@ _BUSY = Statement(
     .where(or_(attempts.c.status == "submitting", attempts.c.status == "running"))
     .group_by(attempts.c.channel_id)
 )
+_WAITING = Statement(
+    select(attempts.c.channel_id, func.count().label("jobs"))
+    .where(attempts.c.channel_id == func.any(_ids), attempts.c.status == "pending")
+    .group_by(attempts.c.channel_id)
+)
 
 
 def _first_kind(*conditions: ColumnElement[bool]) -> Select[tuple[Any, Any]]:
@@ -159,6 +164,11 @@ class EstimateStore:
     async def busy(self) -> dict[UUID, int]:
         """How many jobs each channel has."""
         return {row["channel_id"]: row["jobs"] for row in await self._database.fetch(_BUSY)}
+
+    async def waiting(self, channel_ids: Sequence[UUID]) -> dict[UUID, int]:
+        """How many jobs wait for each of these channels; what is missing has none."""
+        rows = await self._database.fetch(_WAITING, ids=list(channel_ids))
+        return {row["channel_id"]: row["jobs"] for row in rows}
 
     async def history(self) -> dict[tuple[UUID, str], History]:
         """How long the latest jobs took, by channel and model."""

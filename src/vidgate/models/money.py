@@ -28,6 +28,7 @@ __all__ = [
     "Rounding",
     "Tariff",
     "format_amount",
+    "format_units",
     "holds_for",
     "parse_amount",
     "parse_exact",
@@ -110,6 +111,13 @@ def format_amount(micros: int, *, shortest: bool = False) -> str:
     if shortest:
         digits = digits.rstrip("0").ljust(2, "0")
     return f"{'-' if micros < 0 else ''}{whole}.{digits}"
+
+
+def format_units(units: Fraction) -> str:
+    """Write a number of a provider's units as a decimal, without zeros behind it."""
+    number = Decimal(units.numerator) / Decimal(units.denominator)
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 class Per(StrEnum):

@@ -95,7 +95,7 @@ class Row:
 
     def describe(self) -> str:
         """Its conditions, for people."""
-        said = (f"{name} {'|'.join(sorted(values))}" for name, values in self.when.items())
+        said = (f"{name} {'|'.join(sorted(values))}" for name, values in sorted(self.when.items()))
         return ", ".join(said) or "every request"
 
 

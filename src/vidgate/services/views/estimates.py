@@ -114,6 +114,23 @@ class Estimates:
             self._looking = asyncio.create_task(self._look())
             await asyncio.shield(self._looking)
 
+    async def usual(self, channel_id: UUID, model: str) -> timedelta | None:
+        """How long half of the latest jobs of a model took, `None` where there were none."""
+        await self._remember(self._monotonic())
+        known = self._history.get((channel_id, model))
+        return known.p50 if known else None
+
+    async def waiting(self, channel_ids: Sequence[UUID]) -> int:
+        """How many wait for the first of these channels; 0 where another one has no line."""
+        waiting = await self._store.waiting(channel_ids)
+        lines = [waiting.get(one, 0) for one in channel_ids]
+        return lines[0] if all(lines) else 0
+
+    async def _remember(self, now: float) -> None:
+        if now - self._history_at > HISTORY_AGE.total_seconds():
+            self._history = await self._store.history()
+            self._history_at = now
+
     def _is_fresh(self, task_id: UUID) -> bool:
         known = self._known.get(task_id)
         if known is None:
@@ -131,9 +148,7 @@ class Estimates:
             wanted |= {one for one, it in self._known.items() if it.waits and it.asked_at > asked}
             if not wanted:
                 return
-            if started - self._history_at > HISTORY_AGE.total_seconds():
-                self._history = await self._store.history()
-                self._history_at = started
+            await self._remember(started)
             found: dict[UUID, list[LiveAttempt]] = {one: [] for one in wanted}
             for attempt in await self._store.live(list(wanted)):
                 found[attempt.task_id].append(attempt)

@@ -5,6 +5,7 @@ from typing import Any
 
 from vidgate.api.dependencies import NativeAnswers
 from vidgate.api.dialect import Dialect
+from vidgate.api.dialects.newapi.estimate import router as estimate_router
 from vidgate.api.dialects.newapi.routes import (
     events_route,
     poll_route,
@@ -27,7 +28,7 @@ def _write_event(
 DIALECT = Dialect(
     name="newapi",
     prefixes=("/v1",),
-    routers=(router,),
+    routers=(router, estimate_router),
     polls=(poll_route, task_events_route, events_route),
     write_event=_write_event,
 )

@@ -60,22 +60,34 @@ from vidgate.api.preferences import APPLIED_DOCUMENTED, NOTES_DOCUMENTED, PREFER
 from vidgate.api.ready_route import ReadyRoute
 from vidgate.api.schemas import FILE, FILES, error_answers, request_body
 from vidgate.api.streams import LAST_EVENT_ID, STREAM_ANSWERS, stream_account, stream_task
+from vidgate.api.video_requests import Asked
 from vidgate.api.waiting import wait_as_preferred
 from vidgate.api.writing import encode, write_list
 from vidgate.models.accounts import Caller
+from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import TaskSnapshot
 from vidgate.services.tasks.creating import Created
 from vidgate.services.views.reading import TaskView
 
-__all__ = ["POLL_PATH", "events_route", "poll_route", "router", "task_events_route", "write_answer"]
+__all__ = [
+    "FORM",
+    "POLL_PATH",
+    "TAG",
+    "events_route",
+    "poll_route",
+    "router",
+    "task_events_route",
+    "wanted",
+    "write_answer",
+]
 
 _DIALECT = "newapi"
 POLL_PATH = PATH + "/{task_id}"
 """What clients ask again and again; its successes are not worth a log line."""
 
-_TAG = "Video generations"
+TAG = "Video generations"
 
-_FORM = {
+FORM = {
     "metadata": {"type": "string", "description": "JSON, or member by member: `metadata[mode]`."},
     "image": FILE,
     "images": FILES,
@@ -104,7 +116,7 @@ router = APIRouter()
         "`GET /v1/video/generations/{task_id}`. With `Prefer: handling=strict` whatever would be "
         "ignored, adjusted or passed on unknown is an error."
     ),
-    tags=[_TAG],
+    tags=[TAG],
     dependencies=[TOKEN],
     responses={
         200: {
@@ -115,7 +127,7 @@ router = APIRouter()
         },
         **error_answers(400, 401, 403, 404, 405, 409, 413, 422, 429, 500, 502, 503),
     },
-    openapi_extra=request_body(GenerationRequest, form=_FORM)
+    openapi_extra=request_body(GenerationRequest, form=FORM)
     | {"parameters": [PREFER_WAIT, CANCEL_AFTER, PARAMETER]},
 )
 async def create_generation(
@@ -144,10 +156,14 @@ async def _create(
     read = partial(read_request, meanings=services.field_meanings, strict=is_strict(request))
     convert = with_once(request, read)
     async with bodies.read(request, convert) as (asked, once):
-        wanted = replace(
-            asked.request, ignored=asked.ignored, cancel_after=read_cancel_after(request)
+        return await services.task_creator.create(
+            caller, wanted(request, asked), dialect=_DIALECT, once=once
         )
-        return await services.task_creator.create(caller, wanted, dialect=_DIALECT, once=once)
+
+
+def wanted(request: Request, asked: Asked) -> VideoRequest:
+    """What is asked for, with what the request's headers say of it."""
+    return replace(asked.request, ignored=asked.ignored, cancel_after=read_cancel_after(request))
 
 
 @router.get(
@@ -158,7 +174,7 @@ async def _create(
         "is behind `last_id`, by `after`; with `before` alone it is the part that ends there, and "
         "`has_more` tells whether something precedes it. Tasks made meanwhile shift nothing."
     ),
-    tags=[_TAG],
+    tags=[TAG],
     dependencies=[TOKEN],
     responses={
         200: {
@@ -190,7 +206,7 @@ async def list_generations(
         "task ends once the provider confirms, which a GET tells, and at the provider's charge. A "
         "task that is cancelled already is answered as it is."
     ),
-    tags=[_TAG],
+    tags=[TAG],
     dependencies=[TOKEN],
     responses={
         200: {
@@ -269,7 +285,7 @@ def poll_route() -> ReadyRoute:
             "The task as it stands. `status` is `processing` until it is `succeeded` or `failed`; "
             "`Retry-After` says when asking again is worthwhile."
         ),
-        tags=[_TAG],
+        tags=[TAG],
         dependencies=[TOKEN],
         responses={
             200: {
@@ -298,7 +314,7 @@ def task_events_route() -> ReadyRoute:
             "final one, with which the stream ends. A comment every 15 seconds. Whoever connects "
             "again with the final state's `Last-Event-ID` is answered 204: nothing will follow."
         ),
-        tags=[_TAG],
+        tags=[TAG],
         dependencies=[TOKEN],
         responses={
             **STREAM_ANSWERS,
@@ -323,7 +339,7 @@ def events_route() -> ReadyRoute:
             "closed by itself. After a `Last-Event-ID` every task that has changed since comes "
             "once, as it stands; states in between may be missing, and one may come twice."
         ),
-        tags=[_TAG],
+        tags=[TAG],
         dependencies=[TOKEN],
         responses={**STREAM_ANSWERS, **error_answers(400, 401, 405, 429, 500, 503)},
     )
