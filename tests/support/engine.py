@@ -93,15 +93,27 @@ class Engine:
 
 @asynccontextmanager
 async def open_engine(
-    database_url: str, clock: FixedClock | None = None, **settings: Any
+    database_url: str,
+    clock: FixedClock | None = None,
+    *,
+    transport: httpx.AsyncBaseTransport | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Engine]:
-    """Open an engine on a migrated database; several may share one."""
+    """Open an engine on a migrated database; several may share one.
+
+    Args:
+        database_url: Where it is.
+        clock: Of the database, `None` for one of its own.
+        transport: What stands for the network, `None` for the router.
+        **settings: The operator's.
+    """
     clock = clock or FixedClock()
     router = respx.MockRouter(assert_all_called=False)
     configured = Settings(
         database_url=SecretStr(database_url), secret_key=SecretStr(SECRET_KEY), **settings
     )
-    client = UpstreamClient(transport_factory=lambda: httpx.MockTransport(router.async_handler))
+    network = transport or httpx.MockTransport(router.async_handler)
+    client = UpstreamClient(transport_factory=lambda: network)
     fetcher = GuardedFetcher(allowed_networks=configured.allowed_networks)
     async with open_operator_context(configured) as operator:
         services = build_services(
