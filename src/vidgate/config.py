@@ -179,6 +179,11 @@ class Settings(BaseSettings):
         default=True, title="Answer a task with the envelope of deployed new-api servers as well"
     )
 
+    newapi_pages: bool = Field(
+        default=True,
+        title="Answer /api/usage/token, /dashboard/billing, /api/status, /api/pricing as new-api",
+    )
+
     prices: str = Field(
         default=OFF,
         min_length=1,

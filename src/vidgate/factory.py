@@ -32,6 +32,7 @@ from vidgate.db.notifications import Listener, Notifier
 from vidgate.db.once import OnceStore
 from vidgate.db.repairs import RepairStore
 from vidgate.db.task_changes import TaskChangeStore
+from vidgate.db.usage import UsageStore
 from vidgate.db.webhooks import WebhookStore
 from vidgate.loops import Loop
 from vidgate.models.channels import ChannelState
@@ -67,6 +68,7 @@ from vidgate.services.deliveries.webhook_secrets import WebhookSecrets
 from vidgate.services.metrics import Metrics
 from vidgate.services.money.auditing import Auditor
 from vidgate.services.money.prices import Prices
+from vidgate.services.money.spending import Spending
 from vidgate.services.tasks.cancelling import Canceller
 from vidgate.services.tasks.creating import TaskCreator
 from vidgate.services.tasks.deadlines import Deadlines
@@ -145,6 +147,7 @@ class Services:
     prices: Prices
     task_creator: TaskCreator
     estimator: Estimator
+    spending: Spending
     direct_calls: DirectCalls
     canceller: Canceller
     deadlines: Deadlines
@@ -329,6 +332,7 @@ def build_services(
         prices=parts.prices,
         task_creator=parts.task_creator,
         estimator=parts.estimator,
+        spending=parts.spending,
         direct_calls=parts.direct_calls,
         canceller=parts.canceller,
         deadlines=parts.deadlines,
@@ -480,6 +484,14 @@ class _Parts:
     @cached_property
     def prices(self) -> Prices:
         return Prices(store=self._operator.prices, settings=self._settings)
+
+    @cached_property
+    def spending(self) -> Spending:
+        return Spending(
+            accounts=self._operator.accounts,
+            ledger=self._operator.ledger,
+            usage=UsageStore(self._operator.database),
+        )
 
     @cached_property
     def _auditor(self) -> Auditor:

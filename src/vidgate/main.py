@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import override
 
 import vidgate
-from vidgate.api import callbacks, catalogue, content, front_page, health
+from vidgate.api import accounts, callbacks, catalogue, content, front_page, health
 from vidgate.api.authentication import AuthenticationLayer
 from vidgate.api.bodies import BodyBudget, BodyReader
 from vidgate.api.context import ContextLayer
@@ -74,7 +74,7 @@ def create_app(
     polls = [make() for dialect in DIALECTS for make in dialect.polls]
     routers = [
         *(router for dialect in DIALECTS for router in dialect.routers),
-        *(part.router for part in (content, catalogue, callbacks, health, front_page)),
+        *(part.router for part in (content, catalogue, accounts, callbacks, health, front_page)),
     ]
     errors = ErrorWriter(
         {prefix: write for dialect in DIALECTS for prefix, write in dialect.errors.items()},

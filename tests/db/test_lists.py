@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -11,9 +11,11 @@ from tests.db.test_attempts import NOW
 
 from vidgate.db.engine import Database, Statement
 from vidgate.db.tasks import TaskStore
+from vidgate.db.usage import UsageStore
 from vidgate.models.accounts import Sight
 from vidgate.models.ids import first_id
 from vidgate.models.tasks import TaskQuery, TaskStatus
+from vidgate.models.usage import Grouping, UsageQuery
 from vidgate.services.views.reading import TaskReader
 
 BUSY, SMALL, EMPTY = (UUID(int=number) for number in (1, 2, 3))
@@ -181,3 +183,58 @@ async def test_a_page_reads_what_it_shows(crowd: Database) -> None:
         name: count for name, count in reads.items() if count >= READ_AT_MOST
     }
     assert await scans(crowd) == scanned
+
+
+async def test_use_is_counted_from_the_tasks_of_its_days(crowd: Database) -> None:
+    store = UsageStore(crowd)
+    last, first = NOW.date(), START.date()
+    reads: dict[tuple[int, date], int] = {}
+    counts: dict[tuple[int, date], int] = {}
+    for account in (BUSY, SMALL, EMPTY):
+        for since in (first, last, last + timedelta(days=1)):
+            query = UsageQuery(
+                account_id=account,
+                token_id=None,
+                since=since,
+                until=last + timedelta(days=7),
+                group_by=frozenset(Grouping),
+                limit=100,
+            )
+            before = await rows_read(crowd)
+            page = await store.page(query)
+            reads[account.int, since] = await rows_read(crowd) - before
+            counts[account.int, since] = sum(row.tasks for row in page.rows)
+
+    assert sum(counts.values()) > MANY
+    # A task and its output, each found by an index, unless most of what there is is asked for.
+    few = {key: read for key, read in reads.items() if counts[key] < MANY / 10}
+    assert len(few) >= 7
+    assert {key: read for key, read in few.items() if read > 6 * counts[key] + 50} == {}
+
+
+async def test_what_was_charged_is_read_from_an_index(crowd: Database) -> None:
+    await crowd.execute(
+        Statement(
+            text(
+                "INSERT INTO entries (from_book, to_book, micros, kind, account_id, token_id,"
+                " task_id, position, actor)"
+                " SELECT 'held:1', CASE WHEN n % 2 = 0 THEN 'revenue' ELSE 'account:1' END, n,"
+                " CASE WHEN n % 2 = 0 THEN 'settle' ELSE 'release' END,"
+                " CASE WHEN n <= 10 THEN CAST(:small AS uuid) ELSE CAST(:busy AS uuid) END,"
+                " CAST(:small AS uuid), gen_random_uuid(), 0, 'test'"
+                " FROM generate_series(1, 50000) AS n"
+            )
+        ),
+        small=SMALL,
+        busy=BUSY,
+    )
+    await crowd.execute(Statement(text("VACUUM ANALYZE entries")), timeout=120)
+    store = UsageStore(crowd)
+
+    before = await rows_read(crowd)
+    charged = await store.charged(SMALL, None)
+    of_token = await store.charged(SMALL, SMALL)
+
+    assert charged == of_token == 2 + 4 + 6 + 8 + 10
+    assert await store.charged(SMALL, BUSY) == 0
+    assert await rows_read(crowd) - before < 100

@@ -407,6 +407,9 @@ class FakeServices:
     directory: FakeDirectory = field(default_factory=FakeDirectory)
     token_uses: FakeTokenUses = field(default_factory=FakeTokenUses)
     task_creator: FakeSubmissions = field(default_factory=FakeSubmissions)
+    estimator: Any = None
+    prices: Any = None
+    spending: Any = None
     direct_calls: FakeDirectCalls = field(default_factory=FakeDirectCalls)
     reader: FakeReader = field(default_factory=FakeReader)
     estimates: FakeEstimates = field(default_factory=FakeEstimates)

@@ -23,6 +23,7 @@ from vidgate.services.content.source import ContentSource, Variant
 from vidgate.services.deliveries.endpoints import WebhookEndpoints
 from vidgate.services.deliveries.webhook_secrets import WebhookSecrets
 from vidgate.services.metrics import Metrics
+from vidgate.services.money.spending import Spending
 from vidgate.services.tasks.creating import Created
 from vidgate.services.tasks.estimating import Preview
 from vidgate.services.views.estimates import Estimate
@@ -133,7 +134,13 @@ class NativeAnswers(Protocol):
         """Write a task as the provider's own query would answer it, with our ids for its."""
 
 
+class _Prices(Protocol):
+    def usual(self, model: str) -> int | None: ...
+
+
 class _Catalogue(Protocol):
+    async def every(self) -> Sequence[ModelOffer]: ...
+
     async def models(self, caller: Caller) -> Sequence[ModelOffer]: ...
 
     async def model(self, caller: Caller, name: str) -> ModelOffer: ...
@@ -181,6 +188,14 @@ class Services(Protocol):
     @property
     def estimator(self) -> _Estimator:
         """Tells what a request would cost."""
+
+    @property
+    def prices(self) -> _Prices:
+        """Knows what models cost."""
+
+    @property
+    def spending(self) -> Spending:
+        """Knows what accounts have, and used."""
 
     @property
     def direct_calls(self) -> _DirectCalls:

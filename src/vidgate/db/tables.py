@@ -601,6 +601,14 @@ entries = Table(
         postgresql_where=text("reference IS NOT NULL"),
     ),
     Index("entries_account_id_idx", "account_id", "id"),
+    # What was charged in all, without a look at the rows themselves.
+    Index(
+        "entries_charged_idx",
+        "account_id",
+        "token_id",
+        postgresql_include=["micros"],
+        postgresql_where=text("kind IN ('settle', 'extra')"),
+    ),
     comment="Every movement of money, from book to book. A trigger refuses every change.",
 )
 

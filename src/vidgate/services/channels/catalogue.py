@@ -37,6 +37,15 @@ class ModelOffer:
     is_runnable: bool = True
     created_at: datetime | None = None
 
+    @property
+    def upstream_model(self) -> str:
+        """What runs for it at the channel that is tried first: mapped, and a successor's."""
+        target = (
+            self.channels[0].model_map.get(self.name, self.name) if self.channels else self.name
+        )
+        successor = self.capabilities.successor if self.capabilities else None
+        return successor or target
+
 
 class Catalogue:
     """The models that callers may ask for."""
@@ -58,6 +67,14 @@ class Catalogue:
         """
         offers = await self._offered()
         return [offer for offer in offers.values() if self._permits(caller, offer.name)]
+
+    async def every(self) -> list[ModelOffer]:
+        """What a channel serves, by name, whoever may ask for it.
+
+        Raises:
+            DatabaseUnavailableError: The channels could not be read.
+        """
+        return list((await self._offered()).values())
 
     async def model(self, caller: Caller, name: str) -> ModelOffer:
         """One of them, or one that no list names and a channel's pattern serves all the same.

@@ -1,6 +1,7 @@
 """The prices of the moment: the newest version of the book, as this process knows it."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
@@ -122,6 +123,26 @@ class Prices:
             PriceMissingError: It has no price, and is not free.
         """
         return None if self._quote is None else self._quote(facts)
+
+    def usual(self, model: str) -> int | None:
+        """What a usual video of a model costs, in millionths; `None` without prices.
+
+        It is as the book's defaults say; where a model has no such video, of pictures instead of
+        text, and else the dearest that it has.
+
+        Raises:
+            PriceMissingError: It has no price, and is not free.
+        """
+        pricing = self._pricing
+        if pricing is None:
+            return None
+        run = Run.of_request({"model": model}, pricing.book.defaults)
+        rows = pricing.book.rows(model)
+        for unknown in (frozenset(), frozenset({"action"}), run.conditions.keys()):
+            known = {name: one for name, one in run.conditions.items() if name not in unknown}
+            if any(row.matches(known) for row in rows):
+                return pricing.quote(replace(run, conditions=known)).micros()
+        return pricing.quote(run).micros()
 
     def factor(self, account_id: UUID) -> Fraction:
         """What an account's prices are multiplied by."""

@@ -5,6 +5,8 @@ from typing import Any
 
 from vidgate.api.dependencies import NativeAnswers
 from vidgate.api.dialect import Dialect
+from vidgate.api.dialects.newapi.account_pages import ALIASES, PREFIXES
+from vidgate.api.dialects.newapi.account_pages import router as pages_router
 from vidgate.api.dialects.newapi.estimate import router as estimate_router
 from vidgate.api.dialects.newapi.routes import (
     events_route,
@@ -27,8 +29,9 @@ def _write_event(
 
 DIALECT = Dialect(
     name="newapi",
-    prefixes=("/v1",),
-    routers=(router, estimate_router),
+    prefixes=("/v1", *PREFIXES),
+    routers=(router, estimate_router, pages_router),
     polls=(poll_route, task_events_route, events_route),
     write_event=_write_event,
+    aliases=ALIASES,
 )
