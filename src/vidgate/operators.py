@@ -22,6 +22,7 @@ from vidgate.db.deliveries import DeliveryStore
 from vidgate.db.embedded import EmbeddedServer
 from vidgate.db.engine import Database
 from vidgate.db.ledger import LedgerStore
+from vidgate.db.limits import LimitStore
 from vidgate.db.migrating import migrate, require_current
 from vidgate.db.prices import PriceStore
 from vidgate.db.tasks import TaskStore
@@ -56,6 +57,7 @@ class OperatorContext:
     webhooks: WebhookStore
     acts: ActStore
     ledger: LedgerStore
+    limits: LimitStore
     prices: PriceStore
     box: SecretBox
     provisioning: Provisioning
@@ -139,6 +141,7 @@ async def open_operator_context(
             webhooks=WebhookStore(database),
             acts=ActStore(database),
             ledger=LedgerStore(database),
+            limits=LimitStore(database),
             prices=PriceStore(database),
             box=box,
             provisioning=provisioning,

@@ -57,6 +57,7 @@ __all__ = [
     "outputs",
     "price_books",
     "rates",
+    "replicas",
     "tasks",
     "token_uses",
     "tokens",
@@ -366,6 +367,7 @@ outputs = Table(
     Column("error_message", Text),
     Column("hold", JSONB, comment="the money held for it; null where nothing is charged"),
     _time("finished_at"),
+    Column("windows", ARRAY(BigInteger), comment="of budgets that it counts in"),
     PrimaryKeyConstraint("task_id", "position"),
     CheckConstraint(f"status IN {_TASK_STATUSES}", name="status"),
     postgresql_partition_by="RANGE (task_id)",
@@ -572,11 +574,11 @@ entries = Table(
     Column("reference", Text),
     Column("reason", Text),
     Column("actor", Text, nullable=False),
-    Column("window_id", BigInteger, comment="of a budget"),
     Column("price_version", BigInteger),
     Column("native_units", Numeric, comment="the provider's own"),
     Column("native_unit", Text),
     Column("basis", Text, comment="where the amount is from"),
+    Column("windows", ARRAY(BigInteger), comment="of budgets that it counts in"),
     CheckConstraint("micros > 0", name="micros"),
     CheckConstraint("from_book <> to_book", name="books"),
     CheckConstraint(
@@ -628,13 +630,22 @@ budgets = Table(
     _time("raise_until"),
     _time("removed_at"),
     _created_at(),
-    Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    _updated_at(),
     CheckConstraint(
         "scope IN ('account', 'token', 'end_user', 'channel', 'vendor_account')", name="scope"
     ),
-    CheckConstraint("period IN ('total', 'day', 'week', 'month')", name="period"),
-    CheckConstraint("measure IN ('micros', 'tasks', 'native_units')", name="measure"),
+    CheckConstraint(
+        "period IN ('total', 'day', 'week', 'month', 'minute', 'at_once')", name="period"
+    ),
+    CheckConstraint(
+        "measure IN ('micros', 'tasks', 'native_units', 'requests', 'reads', 'in_flight', "
+        "'queued')",
+        name="measure",
+    ),
+    CheckConstraint('"limit" >= 0', name="limit"),
     Index("budgets_scope_idx", "scope", "scope_id", postgresql_where=text("removed_at IS NULL")),
+    Index("budgets_key", "scope", "scope_id", "measure", "period", "models", unique=True),
+    comment="What may be used at once, in a minute, and over a period.",
 )
 
 budget_windows = Table(
@@ -646,6 +657,7 @@ budget_windows = Table(
     Column("used", BigInteger, nullable=False, server_default=text("0")),
     Column("held", BigInteger, nullable=False, server_default=text("0")),
     UniqueConstraint("budget_id", "starts_at"),
+    CheckConstraint("held >= 0", name="held"),
 )
 
 costs = Table(
@@ -688,6 +700,15 @@ rates = Table(
     _time("tat", nullable=False),
     prefixes=["UNLOGGED"],
     comment="When the next request of a limit may come; a crash of the server forgets it.",
+)
+
+replicas = Table(
+    "replicas",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    _time("seen_at", nullable=False),
+    prefixes=["UNLOGGED"],
+    comment="Processes that serve, while reads are limited: each has its share.",
 )
 
 
