@@ -19,7 +19,8 @@ VidgateError
     │   └── ContentPolicyError         the provider refused the content
     ├── AuthenticationError            401
     ├── PermissionDeniedError          403
-    ├── InsufficientQuotaError         403, the account has no money left
+    ├── InsufficientQuotaError         403, the account or the token has nothing left
+    │   └── BudgetExceededError        what may be used over a period is used up
     ├── NotFoundError                  404
     │   ├── TaskNotFoundError
     │   ├── ModelNotFoundError
@@ -31,6 +32,8 @@ VidgateError
     ├── ChannelBusyError               429, it could not begin at once and must not wait
     ├── IdempotencyError               422, the key was used for another request
     ├── RateLimitError                 429, ask again later
+    │   ├── TooManyInFlightError       too much is under way
+    │   ├── TooManyQueuedError         too much waits for a place
     │   └── TooManyWaitersError        the token waits and listens as often as it may
     ├── RepeatedRefusalError           what the first request of a key was refused with
     ├── InternalError                  500
@@ -52,6 +55,7 @@ from vidgate.constants import FULL_CHANNEL_RETRY
 __all__ = [
     "AuthenticationError",
     "BodyTooLargeError",
+    "BudgetExceededError",
     "CallbackRefusedError",
     "ChannelBusyError",
     "ConfigurationError",
@@ -83,6 +87,8 @@ __all__ = [
     "RequestError",
     "StorageUnavailableError",
     "TaskNotFoundError",
+    "TooManyInFlightError",
+    "TooManyQueuedError",
     "TooManyValuesError",
     "TooManyWaitersError",
     "UnansweredError",
@@ -245,11 +251,17 @@ class PermissionDeniedError(RequestError):
 
 
 class InsufficientQuotaError(RequestError):
-    """The account has no money left for it."""
+    """The account has no money left for it, or the token has used up all that it may."""
 
     status = 403
     type = "insufficient_quota"
     default_code = "insufficient_quota"
+
+
+class BudgetExceededError(InsufficientQuotaError):
+    """What an account or a token may use over a period is used up."""
+
+    default_code = "budget_exceeded"
 
 
 class NotFoundError(RequestError):
@@ -351,6 +363,18 @@ class RateLimitError(RequestError):
     status = 429
     type = "rate_limit_error"
     default_code = "rate_limited"
+
+
+class TooManyInFlightError(RateLimitError):
+    """The account or the token has as many videos under way as it may."""
+
+    default_code = "too_many_in_flight"
+
+
+class TooManyQueuedError(RateLimitError):
+    """The account or the token has as many videos waiting for a place as it may."""
+
+    default_code = "too_many_queued"
 
 
 class TooManyWaitersError(RateLimitError):

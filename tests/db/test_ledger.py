@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any, ClassVar, TypeVar
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -24,15 +25,17 @@ from vidgate.db.channels import ChannelStore
 from vidgate.db.engine import Database, Statement, Transaction
 from vidgate.db.ledger import LedgerStore, close_output
 from vidgate.db.ledger_check import check_books, claim_check
+from vidgate.db.limits import LimitStore
 from vidgate.db.once import RepeatedError
 from vidgate.db.repairs import RepairStore
 from vidgate.db.tasks import NewTask, TaskStore
-from vidgate.exceptions import ConfigurationError, InsufficientQuotaError
+from vidgate.exceptions import ConfigurationError, InsufficientQuotaError, RateLimitError
 from vidgate.models.accounts import Account
 from vidgate.models.acts import ITSELF
 from vidgate.models.attempts import Attempt, JobPace, Lease
 from vidgate.models.channels import Channel
 from vidgate.models.ids import new_id, public_id
+from vidgate.models.limits import Admission, LimitChange, Measure, Period, Scope
 from vidgate.models.money import Basis, Per, Quote, Rounding, Tariff
 from vidgate.models.outcomes import Fault, FaultKind, VideoResult
 from vidgate.models.requests import IdempotencyClaim
@@ -100,19 +103,20 @@ def new_attempt(channel: Channel, task_id: Any, price: Quote | None, **members: 
     return NewAttempt(**(given | members))
 
 
-def new_task(account: Account, factor: Fraction = Fraction(1)) -> NewTask:
-    return NewTask(
-        id=new_id(),
-        account_id=account.id,
-        token_id=new_id(),
-        dialect="newapi",
-        model="kling-v2-6",
-        provider="kling",
-        upstream_model="kling-v2-6",
-        document={"model": "kling-v2-6", "prompt": "a boat"},
-        factor=factor,
-        created_at=NOW,
-    )
+def new_task(account: Account, factor: Fraction = Fraction(1), **members: Any) -> NewTask:
+    given: dict[str, Any] = {
+        "id": new_id(),
+        "account_id": account.id,
+        "token_id": new_id(),
+        "dialect": "newapi",
+        "model": "kling-v2-6",
+        "provider": "kling",
+        "upstream_model": "kling-v2-6",
+        "document": {"model": "kling-v2-6", "prompt": "a boat"},
+        "factor": factor,
+        "created_at": NOW,
+    }
+    return NewTask(**(given | members))
 
 
 class CutError(Exception):
@@ -184,14 +188,17 @@ class Books:
         account: Account,
         *prices: Quote | None,
         factor: Fraction = Fraction(1),
+        token_id: UUID | None = None,
+        now: datetime = NOW,
+        admission: Admission | None = None,
         **members: Any,
     ) -> list[tuple[Attempt, Lease]]:
-        task = new_task(account, factor)
+        task = new_task(account, factor, token_id=token_id or new_id(), created_at=now)
         options = [
             [new_attempt(self.channel, task.id, price, position=position, **members)]
             for position, price in enumerate(prices)
         ]
-        made = await self.tasks.create(task, *options)
+        made = await self.tasks.create(task, *options, admission=admission)
         return [(one, given[0].lease) for one, given in zip(made, options, strict=True)]
 
     async def finish(
@@ -540,8 +547,28 @@ async def test_the_books_are_proved_by_one_process_a_day(books: Books) -> None:
 # Everything at once, in any order
 
 
+_WINDOWS = Statement(
+    text(
+        """
+        SELECT b.scope_id, b.measure, b.period,
+               w.used + w.held - coalesce((SELECT sum(micros) FROM entries
+                   WHERE kind = 'extra' AND w.id = ANY (windows)), 0) AS used
+        FROM budget_windows w JOIN budgets b ON b.id = w.budget_id
+        """
+    )
+)
+_LIMITS = [
+    (Measure.SPEND, Period.DAY),
+    (Measure.SPEND, Period.TOTAL),
+    (Measure.TASKS, Period.DAY),
+    (Measure.TASKS, Period.WEEK),
+    (Measure.IN_FLIGHT, Period.AT_ONCE),
+    (Measure.REQUESTS, Period.MINUTE),
+]
+
+
 class Machine(RuleBasedStateMachine):
-    """Accounts, submits, ends, credits and crashes, several at once."""
+    """Accounts, submits, ends, credits, limits and crashes, several at once."""
 
     url: ClassVar[str]
     tables: ClassVar[list[str]]
@@ -551,6 +578,10 @@ class Machine(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         self.open: list[tuple[Attempt, Lease]] = []
         self.waiting: list[Attempt] = []
+        self.now = NOW
+        self.tokens = [new_id(), new_id()]
+        self.highest: dict[tuple[str, str, str], int] = {}
+        """Of each limit that there ever was: what was used before one was lowered stays."""
         self.do(clean_database(self.url, self.tables))
         self.books = self.do(self._open())
 
@@ -569,13 +600,24 @@ class Machine(RuleBasedStateMachine):
         self.do(self.books.database.aclose())
         self.runner.close()
 
-    async def _submit(self, account: int, units: list[int], *, waits: bool) -> None:
+    async def _admission(self, account: int) -> Admission:
+        limits = LimitStore(self.books.database)
+        return Admission(await limits.of(self.books.accounts[account].id, self.tokens[account]))
+
+    async def _submit(
+        self, account: int, units: list[int], *, waits: bool, books: Books | None = None
+    ) -> None:
         members: dict[str, Any] = {"wait_until": NOW} if waits else {}
         try:
-            made = await self.books.submit(
-                self.books.accounts[account], *(quote(one) for one in units), **members
+            made = await (books or self.books).submit(
+                self.books.accounts[account],
+                *(quote(one) for one in units),
+                token_id=self.tokens[account],
+                now=self.now,
+                admission=await self._admission(account),
+                **members,
             )
-        except InsufficientQuotaError:
+        except (InsufficientQuotaError, RateLimitError):
             return
         if waits:
             self.waiting += [attempt for attempt, _ in made]
@@ -658,20 +700,43 @@ class Machine(RuleBasedStateMachine):
             return
         self.open.pop()
 
-    @rule(after=st.integers(0, 12), account=st.integers(0, 1), units=st.integers(1, LARGEST))
+    @rule(after=st.integers(0, 15), account=st.integers(0, 1), units=st.integers(1, LARGEST))
     def crash_in_submit(self, after: int, account: int, units: int) -> None:
         books = Books(CutDatabase(self.books.database, after))
         books.channel, books.accounts = self.books.channel, self.books.accounts
-        with suppress(CutError, InsufficientQuotaError):
-            self.open += self.do(books.submit(books.accounts[account], quote(units)))
+        with suppress(CutError):
+            self.do(self._submit(account, [units], waits=False, books=books))
+
+    @rule(
+        account=st.integers(0, 1),
+        of_token=st.booleans(),
+        limit=st.sampled_from(_LIMITS),
+        most=st.none() | st.integers(1, 5) | st.integers(LARGEST, 4 * LARGEST),
+    )
+    def limit(
+        self, account: int, limit: tuple[Measure, Period], most: int | None, *, of_token: bool
+    ) -> None:
+        scope = Scope.TOKEN if of_token else Scope.ACCOUNT
+        owner = self.tokens[account] if of_token else self.books.accounts[account].id
+        change = LimitChange(measure=limit[0], period=limit[1], limit=most)
+        self.do(LimitStore(self.books.database).change(scope, owner, [change], ITSELF))
+        name = str(owner), limit[0].value, limit[1].value
+        self.highest[name] = max(self.highest.get(name, 0), most or 0)
+
+    @rule(span=st.sampled_from([timedelta(seconds=20), timedelta(days=1)]))
+    def wait(self, span: timedelta) -> None:
+        self.now += span
 
     @rule(units=st.integers(1, LARGEST), account=st.integers(0, 1), is_stored=st.booleans())
     def abandon(self, units: int, account: int, *, is_stored: bool) -> None:
-        task = new_task(self.books.accounts[account])
+        task = new_task(
+            self.books.accounts[account], token_id=self.tokens[account], created_at=self.now
+        )
         option = new_attempt(self.books.channel, task.id, quote(units))
-        with suppress(InsufficientQuotaError):
+        admission = self.do(self._admission(account))
+        with suppress(InsufficientQuotaError, RateLimitError):
             if is_stored:
-                self.do(self.books.tasks.create(task, [option]))
+                self.do(self.books.tasks.create(task, [option], admission=admission))
         assert self.do(self.books.tasks.abandon(task, [option]))
 
     @rule(
@@ -706,6 +771,12 @@ class Machine(RuleBasedStateMachine):
     def the_books_are_right(self) -> None:
         assert self.do(check_books(self.books.database)) is None
 
+    @invariant()
+    def no_budget_is_exceeded(self) -> None:
+        for row in self.do(self.books.database.fetch(_WINDOWS)):
+            name = row["scope_id"], row["measure"], row["period"]
+            assert row["used"] <= self.highest[name]
+
 
 @pytest.fixture
 def migrated(_migrated_database: tuple[str, list[str]]) -> tuple[str, list[str]]:
@@ -715,8 +786,8 @@ def migrated(_migrated_database: tuple[str, list[str]]) -> tuple[str, list[str]]
 def test_the_books_are_right_after_every_step(migrated: tuple[str, list[str]]) -> None:
     Machine.url, Machine.tables = migrated
     Machine.TestCase.settings = settings(
-        max_examples=12,
-        stateful_step_count=20,
+        max_examples=16,
+        stateful_step_count=24,
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )

@@ -509,7 +509,7 @@ FINISH_OUTPUT = Statement(
         outputs.c.position == bindparam("position", type_=Integer),
         or_(outputs.c.status == "queued", outputs.c.status == "in_progress"),
     )
-    .returning(outputs.c.hold)
+    .returning(outputs.c.hold, outputs.c.windows)
 )
 OUTPUTS = Statement(
     select(outputs.c.status, outputs.c.error_code, outputs.c.error_message)

@@ -676,12 +676,13 @@ async def finish_output(
     )
     if ended is None:  # it was discarded: this is for the books of its attempt alone
         return None
-    if task is not None and ended["hold"] is not None:
+    if task is not None and (ended["hold"] is not None or ended["windows"]):
         await close_output(
             transaction,
             task,
             position,
             hold=ended["hold"],
+            windows=ended["windows"],
             result=result,
             is_cancelled=status is TaskStatus.CANCELLED,
         )

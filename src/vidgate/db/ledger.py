@@ -1,8 +1,9 @@
 """The ledger: money moves from book to book, in the transaction of what it is for.
 
 Whoever moves money of an account takes a shared lock on its books first, as the last lock but for
-its balance: what switches an account between prepaid and postpaid takes it for itself alone. An
-entry is never changed. Only prepaid accounts have a balance, which is the sum of its entries.
+its balance, and after the windows of its budgets: what switches an account between prepaid and
+postpaid takes it for itself alone. An entry is never changed. Only prepaid accounts have a balance,
+which is the sum of its entries; what a window has used and held is the sum of those that name it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,8 +15,9 @@ from uuid import UUID
 from sqlalchemy import Integer, Uuid, bindparam, select, text
 
 from vidgate.db.acts import write_act
+from vidgate.db.budgets import close_windows
 from vidgate.db.engine import Database, Record, Statement, Transaction
-from vidgate.db.tables import attempts
+from vidgate.db.tables import attempts, outputs
 from vidgate.exceptions import ConfigurationError, InsufficientQuotaError
 from vidgate.models.acts import ITSELF, Act, Author
 from vidgate.models.ids import ACCOUNT_PREFIX, public_id
@@ -51,10 +53,11 @@ _RESERVE = Statement(
             RETURNING 1
         )
         INSERT INTO entries (from_book, to_book, micros, kind, account_id, token_id, task_id,
-                             position, actor, price_version, native_units, native_unit)
+                             position, actor, price_version, native_units, native_unit, windows)
         SELECT CAST(:from_book AS text), CAST(:to_book AS text), one.micros, 'reserve',
                CAST(:account_id AS uuid), CAST(:token_id AS uuid), CAST(:task_id AS uuid),
-               one.position, CAST(:actor AS text), one.version, one.units, one.unit
+               one.position, CAST(:actor AS text), one.version, one.units, one.unit,
+               CAST(:windows AS bigint[])
         FROM unnest(CAST(:positions AS integer[]), CAST(:amounts AS bigint[]),
                     CAST(:versions AS bigint[]), CAST(:units AS numeric[]),
                     CAST(:names AS text[])) AS one (position, micros, version, units, unit)
@@ -77,11 +80,12 @@ _CLOSE = Statement(
             WHERE id = CAST(:task_id AS uuid)
         )
         INSERT INTO entries (from_book, to_book, micros, kind, account_id, token_id, task_id,
-                             position, actor, price_version, native_units, native_unit, basis)
+                             position, actor, price_version, native_units, native_unit, basis,
+                             windows)
         SELECT one.from_book, one.to_book, one.micros, one.kind, CAST(:account_id AS uuid),
                CAST(:token_id AS uuid), CAST(:task_id AS uuid), CAST(:position AS integer),
                CAST(:actor AS text), CAST(:version AS bigint), CAST(:units AS numeric),
-               CAST(:unit AS text), CAST(:basis AS text)
+               CAST(:unit AS text), CAST(:basis AS text), CAST(:windows AS bigint[])
         FROM unnest(CAST(:kinds AS text[]), CAST(:amounts AS bigint[]),
                     CAST(:from_books AS text[]), CAST(:to_books AS text[]))
              AS one (kind, micros, from_book, to_book)
@@ -96,6 +100,11 @@ _LAST_ATTEMPT = Statement(
     )
     .order_by(attempts.c.number.desc())
     .limit(1)
+)
+_HELD = Statement(
+    select(outputs.c.position, outputs.c.hold, outputs.c.windows)
+    .where(outputs.c.task_id == bindparam("task_id", type_=Uuid))
+    .order_by(outputs.c.position)
 )
 _COST = Statement(
     text(
@@ -193,8 +202,17 @@ async def reserve(
     account_id: UUID,
     token_id: UUID,
     task_id: UUID,
+    windows: Sequence[int] = (),
 ) -> None:
     """Hold the money for a task's outputs, all of it or none.
+
+    Args:
+        transaction: In which they were stored.
+        holds: For each of them.
+        account_id: Whose money.
+        token_id: By which it was asked for.
+        task_id: Of the outputs.
+        windows: Of budgets that hold it as well.
 
     Raises:
         InsufficientQuotaError: The account has not enough; the transaction must not be committed.
@@ -218,6 +236,7 @@ async def reserve(
         versions=[hold.quote.version for _, hold in wanted],
         units=[_decimal(hold.quote.units) for _, hold in wanted],
         names=[_unit(hold.quote) for _, hold in wanted],
+        windows=list(windows) or None,
     )
     if written < len(wanted):
         raise InsufficientQuotaError(
@@ -231,7 +250,8 @@ async def close_output(
     task: Record,
     position: int,
     *,
-    hold: Mapping[str, Any],
+    hold: Mapping[str, Any] | None,
+    windows: Sequence[int] | None = None,
     result: VideoResult | None = None,
     is_cancelled: bool = False,
 ) -> None:
@@ -244,22 +264,37 @@ async def close_output(
         transaction: In which the output became final; the task is locked.
         task: Its `id`, `account_id` and `token_id`.
         position: Of the output.
-        hold: As it was stored.
+        hold: As it was stored, `None` where nothing is charged.
+        windows: Of budgets that it is held in.
         result: The video.
         is_cancelled: Whether the output was cancelled.
     """
-    held: int = hold["micros"]
     last = await transaction.fetch_one(_LAST_ATTEMPT, task_id=task["id"], position=position)
+    is_discarded = is_cancelled and last is not None and last["status"] in _HAS_JOB
+    held: int = 0 if hold is None else hold["micros"]
     quote = Quote.from_document(last["price"]) if last and last["price"] else None
     charge: Charge | None = None
-    if is_cancelled and last is not None and last["status"] in _HAS_JOB:
+    if hold is not None and is_discarded:
         charge = Charge(micros=held, units=None, basis=FULL)
-    elif result is not None and quote is not None:
+    elif hold is not None and result is not None and quote is not None:
         charge = quote.settle(result, Fraction(hold["factor"]))
     charged = 0 if charge is None else charge.micros
     if charge is not None and not charge.is_reported:
         charged = min(charged, held)  # only the provider may say that it took more than that
+    if windows:
+        await close_windows(
+            transaction,
+            windows,
+            task_id=task["id"],
+            position=position,
+            held=held,
+            charged=charged,
+            is_made=is_discarded or result is not None,
+        )
+    if hold is None:
+        return
     account_id: UUID = task["account_id"]
+    await transaction.execute(_SHARE, account=str(account_id))
     mine, held_book = _account(account_id), _held(account_id)
     moves = [
         (kind, micros, source, target)
@@ -270,7 +305,6 @@ async def close_output(
         )
         if micros > 0
     ]
-    await transaction.execute(_SHARE, account=str(account_id))
     await transaction.execute(
         _CLOSE,
         account_id=account_id,
@@ -285,6 +319,7 @@ async def close_output(
         units=_decimal(charge.units) if charge else None,
         unit=_unit(quote),
         basis=charge.basis if charge else None,
+        windows=list(windows) if windows else None,
         kinds=[kind for kind, *_ in moves],
         amounts=[micros for _, micros, *_ in moves],
         from_books=[source for *_, source, _ in moves],
@@ -293,17 +328,14 @@ async def close_output(
 
 
 async def give_back(
-    transaction: Transaction,
-    holds: Sequence[Hold],
-    *,
-    account_id: UUID,
-    token_id: UUID,
-    task_id: UUID,
+    transaction: Transaction, *, account_id: UUID, token_id: UUID, task_id: UUID
 ) -> None:
-    """Give back what is held for a task that is undone."""
+    """Give back what is held for the outputs of a task that is undone."""
     task: Any = {"id": task_id, "account_id": account_id, "token_id": token_id}
-    for position, hold in enumerate(holds):
-        await close_output(transaction, task, position, hold=hold.to_document())
+    for row in await transaction.fetch(_HELD, task_id=task_id):
+        position, hold, windows = row["position"], row["hold"], row["windows"]
+        if hold is not None or windows:
+            await close_output(transaction, task, position, hold=hold, windows=windows)
 
 
 async def record_cost(

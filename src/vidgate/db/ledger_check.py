@@ -1,4 +1,4 @@
-"""Proof that the books are right: balances, outputs, tasks and every amount."""
+"""Proof that the books are right: balances, budgets, outputs, tasks and every amount."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -124,6 +124,52 @@ _OUTPUTS = (
         )
     ),
 )
+_WINDOWS = (
+    Statement(
+        text(
+            """
+            WITH sums AS (
+                SELECT one.id, sum(CASE e.kind WHEN 'reserve' THEN e.micros WHEN 'settle'
+                                   THEN -e.micros WHEN 'release' THEN -e.micros ELSE 0 END) AS held,
+                       sum(CASE WHEN e.kind IN ('settle', 'extra') THEN e.micros ELSE 0 END) AS used
+                FROM entries e CROSS JOIN unnest(e.windows) AS one (id) GROUP BY one.id)
+            SELECT b.id, b.scope, b.scope_id, w.starts_at,
+                   ' has ' || w.used || ' used and ' || w.held || ' held; its entries say '
+                   || coalesce(s.used, 0) || ' and ' || coalesce(s.held, 0) || '.' AS told,
+                   CAST(abs(w.used - coalesce(s.used, 0)) + abs(w.held - coalesce(s.held, 0))
+                        AS bigint) AS micros
+            FROM budget_windows w JOIN budgets b ON b.id = w.budget_id
+            LEFT JOIN sums s ON s.id = w.id
+            WHERE b.measure = 'micros' AND b.scope IN ('account', 'token')
+              AND (w.used <> coalesce(s.used, 0) OR w.held <> coalesce(s.held, 0))
+            ORDER BY w.id LIMIT 1
+            """
+        )
+    ),
+    # Old months are dropped with their outputs: a window is proved that began after the oldest.
+    Statement(
+        text(
+            """
+            WITH sums AS (
+                SELECT one.id,
+                       count(*) FILTER (WHERE o.status IN ('queued', 'in_progress')) AS held,
+                       count(*) FILTER (WHERE o.status NOT IN ('queued', 'in_progress')) AS used
+                FROM outputs o CROSS JOIN unnest(o.windows) AS one (id) GROUP BY one.id)
+            SELECT b.id, b.scope, b.scope_id, w.starts_at,
+                   ' has ' || w.used || ' videos used and ' || w.held || ' held; there are '
+                   || coalesce(s.used, 0) || ' and ' || coalesce(s.held, 0) || '.' AS told,
+                   CAST(0 AS bigint) AS micros
+            FROM budget_windows w JOIN budgets b ON b.id = w.budget_id
+            LEFT JOIN sums s ON s.id = w.id
+            WHERE b.measure = 'tasks' AND b.scope IN ('account', 'token')
+              AND (w.held <> coalesce(s.held, 0) OR w.used < coalesce(s.used, 0)
+                   OR (w.used > coalesce(s.used, 0)
+                       AND w.starts_at >= (SELECT created_at FROM tasks ORDER BY id LIMIT 1)))
+            ORDER BY w.id LIMIT 1
+            """
+        )
+    ),
+)
 _FINAL = Statement(
     text(
         """
@@ -176,6 +222,10 @@ async def check_books(database: Database, *, seconds: float = _CHECK_SECONDS) ->
         row = await database.fetch_one(statement, timeout=seconds)
         if row is not None:
             return _told("The task ", _TASK_PREFIX, row)
+    for statement in _WINDOWS:
+        row = await database.fetch_one(statement, timeout=seconds)
+        if row is not None:
+            return _of_window(row)
     after, position = _FIRST, 0
     while rows := await database.fetch(
         _FINAL, after=after, position=position, limit=_CHECKED_AT_ONCE, timeout=seconds
@@ -189,6 +239,14 @@ async def check_books(database: Database, *, seconds: float = _CHECK_SECONDS) ->
 
 def _told(kind: str, prefix: str, row: Record) -> Imbalance:
     return Imbalance(kind + public_id(prefix, row["id"]) + row["told"], row["micros"])
+
+
+def _of_window(row: Record) -> Imbalance:
+    sentence = (
+        f"The budget {row['id']} of the {row['scope']} {row['scope_id']} from "
+        f"{row['starts_at']:%Y-%m-%dT%H:%M:%SZ} on{row['told']}"
+    )
+    return Imbalance(sentence, row["micros"])
 
 
 def _wrong_amount(row: Record) -> Imbalance | None:

@@ -25,7 +25,7 @@ from vidgate.models.limits import (
     Scope,
 )
 
-__all__ = ["WINDOW", "LimitStore", "rate_key"]
+__all__ = ["WINDOW", "LimitStore", "rate_key", "rate_use"]
 
 _TIME = DateTime(timezone=True)
 _PREFIXES: Final[Mapping[Scope, str]] = {
@@ -303,7 +303,8 @@ def rate_use(limit: Limit, tat: datetime | None, now: datetime) -> tuple[int, da
     if tat is None or tat <= now:
         return 0, None
     most = limit.most(now)
-    return min(most, ceil((tat - now) / MINUTE * most)), tat
+    # Times are whole microseconds, which must not count as a request.
+    return min(most, ceil(round((tat - now) / MINUTE * most, 3))), tat
 
 
 async def _write(

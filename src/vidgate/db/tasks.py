@@ -46,6 +46,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from vidgate.constants import HEAVY_BYTES, LIST_BYTES
 from vidgate.db.acts import write_act
+from vidgate.db.admission import take_budgets, take_places, take_rates
 from vidgate.db.announcing import DELETE_DELIVERIES, announcement
 from vidgate.db.attempts import NewAttempt, insert_attempt
 from vidgate.db.cancellations import insert_cancellation
@@ -67,6 +68,7 @@ from vidgate.models.accounts import Sight
 from vidgate.models.acts import Act
 from vidgate.models.attempts import Attempt
 from vidgate.models.ids import TASK_PREFIX, first_id, public_id
+from vidgate.models.limits import Admission
 from vidgate.models.money import Hold, Quote, holds_for
 from vidgate.models.outcomes import VideoResult
 from vidgate.models.requests import IdempotencyClaim, VideoRequest
@@ -576,6 +578,7 @@ class TaskStore:
         task: NewTask,
         *options: Sequence[NewAttempt],
         once: IdempotencyClaim | None = None,
+        admission: Admission | None = None,
     ) -> list[Attempt]:
         """Store a task with its outputs, its inline media and the first attempt of each output.
 
@@ -584,6 +587,7 @@ class TaskStore:
             *options: For each output, attempts at different channels. The first whose channel has
                 a slot is taken, and the first of all, to wait, where none has.
             once: By what a repetition is recognised, `None` if it is not to be.
+            admission: The limits that it is held against; told how they stand.
 
         Returns:
             The attempts, each `SUBMITTING` and leased if its channel has a slot, else `PENDING`.
@@ -591,7 +595,9 @@ class TaskStore:
         Raises:
             RepeatedError: There is a task of that key already; nothing was stored.
             ChannelBusyError: An output would wait, and must not; nothing was stored.
-            InsufficientQuotaError: The account cannot pay for it; nothing was stored.
+            InsufficientQuotaError: The account cannot pay for it, or a budget is used up; nothing
+                was stored.
+            RateLimitError: A limit is used up; nothing was stored.
             DatabaseUnavailableError: It may or may not have been stored.
         """
         holds = task.holds(options)
@@ -599,6 +605,9 @@ class TaskStore:
         async with self._database.transaction() as transaction:
             if once is not None:
                 await claim_key(transaction, once, task.account_id, task.id, task.created_at)
+            if admission is not None:
+                admission.begin()
+                await take_rates(transaction, admission, task.created_at)
             await transaction.fetch(
                 _INSERT,
                 **binds,
@@ -625,14 +634,22 @@ class TaskStore:
                 for one in made
             ):
                 raise ChannelBusyError
+            owner = {"account_id": task.account_id, "token_id": task.token_id}
+            if admission is not None:
+                await take_places(transaction, admission, made, **owner, now=task.created_at)
             # Last of all, so that nobody who waits for the balance keeps others waiting.
-            await reserve(
-                transaction,
-                holds,
-                account_id=task.account_id,
-                token_id=task.token_id,
-                task_id=task.id,
-            )
+            windows: list[int] = []
+            if admission is not None:
+                windows = await take_budgets(
+                    transaction,
+                    admission,
+                    task_id=task.id,
+                    model=task.model,
+                    outputs=len(options),
+                    micros=sum(hold.micros for hold in holds),
+                    now=task.created_at,
+                )
+            await reserve(transaction, holds, **owner, task_id=task.id, windows=windows)
             return made
 
     async def abandon(
@@ -675,11 +692,7 @@ class TaskStore:
             if deleted < len(options):
                 raise _TakenUpError
             await give_back(
-                transaction,
-                holds,
-                account_id=task.account_id,
-                token_id=task.token_id,
-                task_id=task_id,
+                transaction, account_id=task.account_id, token_id=task.token_id, task_id=task_id
             )
             await transaction.execute(DELETE_DELIVERIES, task_id=task_id)
             await transaction.execute(_DELETE_INPUTS, task_id=task_id)

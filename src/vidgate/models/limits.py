@@ -186,7 +186,14 @@ class Admission:
     Attributes:
         limits: Those of its account and its token.
         uses: How those stand that it was held against, once it was.
+        warned: Budgets of which it used the part that the operator is warned of.
     """
 
     limits: Sequence[Limit]
     uses: list[LimitUse] = field(default_factory=list)
+    warned: list[LimitUse] = field(default_factory=list)
+
+    def begin(self) -> None:
+        """Forget what an earlier try came to."""
+        self.uses.clear()
+        self.warned.clear()
