@@ -65,6 +65,7 @@ from vidgate.services.deliveries.endpoints import WebhookEndpoints
 from vidgate.services.deliveries.redelivering import Redelivering
 from vidgate.services.deliveries.sender import WebhookSender
 from vidgate.services.deliveries.webhook_secrets import WebhookSecrets
+from vidgate.services.limits.known import KnownLimits
 from vidgate.services.metrics import Metrics
 from vidgate.services.money.auditing import Auditor
 from vidgate.services.money.prices import Prices
@@ -144,6 +145,7 @@ class Services:
     field_meanings: FieldMeanings
     directory: Directory
     token_uses: TokenUses
+    limits: KnownLimits
     prices: Prices
     task_creator: TaskCreator
     estimator: Estimator
@@ -290,6 +292,7 @@ async def _open_resting(
         webhook_bodies=webhook_bodies,
     )
     await services.directory.load()
+    await services.limits.load()
     await services.prices.load()
     return services
 
@@ -329,6 +332,7 @@ def build_services(
         field_meanings=parts.field_meanings,
         directory=parts.directory,
         token_uses=parts.token_uses,
+        limits=parts.limits,
         prices=parts.prices,
         task_creator=parts.task_creator,
         estimator=parts.estimator,
@@ -440,6 +444,10 @@ class _Parts:
     @cached_property
     def token_uses(self) -> TokenUses:
         return TokenUses(accounts=self._operator.accounts, monotonic=time.monotonic)
+
+    @cached_property
+    def limits(self) -> KnownLimits:
+        return KnownLimits(store=self._operator.limits, clock=self._clock, monotonic=time.monotonic)
 
     @cached_property
     def _router(self) -> Router:
@@ -797,6 +805,7 @@ class _Parts:
         """Make the loops of this process; none of them runs yet."""
         yield Loop("directory", self.directory.refresh, CACHE_REFRESH)
         yield Loop("token uses", self.token_uses.write, _USES_INTERVAL)
+        yield Loop("limits", self.limits.refresh, CACHE_REFRESH)
         if self.prices.are_on:
             yield Loop("prices", self.prices.refresh, CACHE_REFRESH)
         yield Loop("readers", self.reader.refresh, CACHE_REFRESH)

@@ -27,6 +27,7 @@ from vidgate.main import create_app
 from vidgate.models.accounts import AccessKey, Caller, Sight, Token
 from vidgate.models.attempts import Attempt
 from vidgate.models.ids import new_id
+from vidgate.models.limits import LimitSet
 from vidgate.models.requests import IdempotencyClaim, VideoRequest
 from vidgate.models.tasks import (
     FollowUp,
@@ -149,6 +150,19 @@ class FakeDirectory:
             addresses=self.addresses,
         )
         return Caller(token)
+
+
+class FakeLimits:
+    """Knows of none."""
+
+    is_fresh = True
+
+    def known(self, caller: Caller) -> LimitSet | None:
+        del caller
+        return None
+
+    async def of(self, caller: Caller) -> LimitSet | None:
+        return self.known(caller)
 
 
 class FakeClock:
@@ -406,6 +420,7 @@ class FakeServices:
     settings: Settings
     directory: FakeDirectory = field(default_factory=FakeDirectory)
     token_uses: FakeTokenUses = field(default_factory=FakeTokenUses)
+    limits: FakeLimits = field(default_factory=FakeLimits)
     task_creator: FakeSubmissions = field(default_factory=FakeSubmissions)
     estimator: Any = None
     prices: Any = None

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import TypeAlias
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -9,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from vidgate.api.dependencies import Services, services_of
 from vidgate.exceptions import AuthenticationError
 from vidgate.models.accounts import Caller
+from vidgate.models.limits import Admission
 from vidgate.services.channels.permissions import check_address
 
 __all__ = ["AuthenticationLayer", "Scheme", "read_key"]
@@ -73,6 +75,12 @@ class AuthenticationLayer:
             if caller.token.addresses:
                 check_address(caller, (scope.get("client") or (None,))[0])
             services_of(scope).token_uses.note(caller.token.id)
+            known = services_of(scope).limits
+            limits = known.known(caller) if known.is_fresh else await known.of(caller)
+            if limits is not None:
+                admission = Admission(limits.limits)
+                caller = replace(caller, admission=admission)
+                scope["state"]["limits"] = limits, admission
             scope["state"]["caller"] = caller
         await self._app(scope, receive, send)
 

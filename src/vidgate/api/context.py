@@ -11,6 +11,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vidgate.api.dependencies import services_of
+from vidgate.api.limits import limit_headers
 from vidgate.api.paths import Paths
 from vidgate.services.attempts.callbacks import CALLBACKS_PATH
 from vidgate.services.views.content_links import CONTENT_PATH
@@ -64,7 +65,7 @@ class ContextLayer:
             scope = dict(scope, method="GET", original_method="HEAD")
         path = self._paths.tidy(scope["path"])
         scope["path"] = self._paths.resolve(path)
-        exchange = _Exchange(receive, send, request_id, has_body=has_body, is_head=method == "HEAD")
+        exchange = _Exchange(scope, receive, send, request_id, has_body=has_body)
         try:
             await self._app(scope, exchange.receive if has_body else receive, exchange.send)
         finally:
@@ -108,14 +109,15 @@ class _Exchange:
     """One request and its answer, as they pass through."""
 
     def __init__(
-        self, receive: Receive, send: Send, request_id: bytes, *, has_body: bool, is_head: bool
+        self, scope: Scope, receive: Receive, send: Send, request_id: bytes, *, has_body: bool
     ) -> None:
+        self._scope = scope
         self._receive = receive
         self._send = send
         self._request_id = request_id
         self._is_unread = has_body
         self._is_closing = False
-        self._is_head = is_head
+        self._is_head = "original_method" in scope
         self.status = _CLIENT_GONE
 
     async def receive(self) -> Message:
@@ -128,6 +130,8 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = [*message["headers"], (b"x-request-id", self._request_id)]
+            if limits := self._scope["state"].get("limits"):
+                headers += limit_headers(*limits, services_of(self._scope).clock.now())
             if self._is_unread:
                 self._is_closing = True
                 headers.append((b"connection", b"close"))

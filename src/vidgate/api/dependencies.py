@@ -14,6 +14,7 @@ from vidgate.api.bodies import BodyReader
 from vidgate.config import Settings
 from vidgate.models.accounts import AccessKey, Caller, Sight
 from vidgate.models.attempts import Attempt
+from vidgate.models.limits import LimitSet
 from vidgate.models.requests import IdempotencyClaim, VideoRequest
 from vidgate.models.tasks import FollowUp, TaskPage, TaskQuery, TaskSnapshot
 from vidgate.providers.field_meanings import FieldMeanings
@@ -55,6 +56,15 @@ class _Directory(Protocol):
 
 class _TokenUses(Protocol):
     def note(self, token_id: UUID) -> None: ...
+
+
+class _Limits(Protocol):
+    @property
+    def is_fresh(self) -> bool: ...
+
+    def known(self, caller: Caller) -> LimitSet | None: ...
+
+    async def of(self, caller: Caller) -> LimitSet | None: ...
 
 
 class _Clock(Protocol):
@@ -176,6 +186,10 @@ class Services(Protocol):
     @property
     def token_uses(self) -> _TokenUses:
         """Notes which tokens are in use."""
+
+    @property
+    def limits(self) -> _Limits:
+        """Knows what tokens and accounts are limited by."""
 
     @property
     def clock(self) -> _Clock:

@@ -1,5 +1,6 @@
 """Exceptions, as the body of the dialect that was called."""
 
+import random
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -24,6 +25,7 @@ from vidgate.exceptions import (
     NotFoundError,
     OverloadedError,
     RangeNotSatisfiableError,
+    RateLimitError,
     RepeatedRefusalError,
     RequestError,
     StorageUnavailableError,
@@ -43,6 +45,7 @@ _RETRY_AFTER_SECONDS: tuple[tuple[type[RequestError], int], ...] = (
 """Where an error does not say itself: bodies are read within seconds, a database takes longer."""
 
 _NO_SHAPES: Mapping[str, ErrorShape] = MappingProxyType({})
+_JITTER = 1.1
 _METHOD_NOT_ALLOWED = 405
 _QUOTA = "insufficient_quota"
 _NO_ROUTE = "route_not_found"
@@ -159,6 +162,9 @@ def _is_in_vain_again(error: RequestError) -> bool:
 
 def _retry_after_seconds(error: RequestError) -> int | None:
     if error.retry_after_seconds is not None:
+        if isinstance(error, RateLimitError):
+            # Whoever was refused at once does not come back at once.
+            return int(error.retry_after_seconds * random.uniform(1, _JITTER))  # noqa: S311
         return error.retry_after_seconds
     return next((wait for kind, wait in _RETRY_AFTER_SECONDS if isinstance(error, kind)), None)
 

@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 from vidgate.api.conditions import etag, has_seen
 from vidgate.api.dependencies import Services, caller_of, services_of
 from vidgate.api.estimates import estimate_of, fill_estimate
+from vidgate.api.limits import POLICY_DOCUMENTED
 from vidgate.api.links import base_of
 from vidgate.api.waiting import WAIT, read_wait, until_gone
 from vidgate.models.tasks import TaskSnapshot
@@ -38,6 +39,7 @@ REQUEST_ID_DOCUMENTED: dict[str, Any] = {
 }
 POLL_HEADERS_DOCUMENTED: dict[str, Any] = {
     **REQUEST_ID_DOCUMENTED,
+    **POLICY_DOCUMENTED,
     "Retry-After": {
         "description": "Seconds until asking again is worthwhile, while the task is unfinished.",
         "schema": {"type": "integer"},

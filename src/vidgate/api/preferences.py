@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from vidgate.api.dependencies import caller_of
 from vidgate.api.idempotency import REPLAYED, REPLAYED_DOCUMENTED
+from vidgate.api.limits import USES_DOCUMENTED
 from vidgate.constants import WAIT_MOST
 from vidgate.models.money import format_amount
 from vidgate.models.tasks import TaskCost, TaskWarning, WarningCode
@@ -70,6 +71,7 @@ NOTES_DOCUMENTED: dict[str, Any] = {
         "schema": {"type": "string"},
     },
     **REPLAYED_DOCUMENTED,
+    **USES_DOCUMENTED,
 }
 
 _HEADERS: Mapping[WarningCode, str] = {

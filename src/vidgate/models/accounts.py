@@ -1,6 +1,6 @@
 """Accounts and the tokens they own."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -10,6 +10,8 @@ from typing import Final, Protocol
 from uuid import UUID
 
 from pydantic import SecretStr
+
+from vidgate.models.limits import Admission
 
 __all__ = ["DEFAULT_ACCOUNT", "AccessKey", "Account", "Caller", "Owned", "Sees", "Sight", "Token"]
 
@@ -123,9 +125,14 @@ def _is_within(text: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> bo
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sends a request: a token that is known and not revoked."""
+    """Who sends a request: a token that is known and not revoked.
+
+    Attributes:
+        admission: The limits that this request is held against, `None` where there are none.
+    """
 
     token: Token
+    admission: Admission | None = field(default=None, compare=False)
 
     @property
     def account_id(self) -> UUID:

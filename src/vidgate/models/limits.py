@@ -15,6 +15,7 @@ __all__ = [
     "Admission",
     "Limit",
     "LimitChange",
+    "LimitSet",
     "LimitUse",
     "Measure",
     "Period",
@@ -177,6 +178,21 @@ class LimitChange:
     limit: int | None
     time_zone: str | None = None
     warn_at: Decimal | None = None
+
+
+@dataclass(slots=True)
+class LimitSet:
+    """The limits of one token and of its account.
+
+    Attributes:
+        limits: The token's first.
+        known_at: When they were looked up.
+        policy: Kept with them: how answers tell of them, empty until one did.
+    """
+
+    limits: tuple[Limit, ...]
+    known_at: datetime
+    policy: bytes = b""
 
 
 @dataclass(slots=True)

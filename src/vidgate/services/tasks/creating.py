@@ -25,6 +25,7 @@ from vidgate.exceptions import (
 from vidgate.models.accounts import Caller, Sight
 from vidgate.models.attempts import Attempt
 from vidgate.models.ids import public_id
+from vidgate.models.limits import Admission
 from vidgate.models.requests import IdempotencyClaim, VideoRequest
 from vidgate.models.spans import write_span
 from vidgate.models.tasks import (
@@ -195,7 +196,7 @@ class TaskCreator:
         plan = await self._planner.plan(caller, prepared, dialect=dialect)
         mine = None if once is None else once.within(caller.sight)
         try:
-            begun = await asyncio.shield(self._spawn(self._begin(plan, mine)))
+            begun = await asyncio.shield(self._spawn(self._begin(plan, mine, caller.admission)))
         except RepeatedError as error:
             assert mine is not None  # noqa: S101 - without a key nothing is a repetition
             repeated = await self._repeat(caller, error.first, mine)
@@ -220,12 +221,14 @@ class TaskCreator:
             running.cancel()
         await self._repetitions.aclose()
 
-    async def _begin(self, plan: Plan, once: IdempotencyClaim | None) -> _Begun:
+    async def _begin(
+        self, plan: Plan, once: IdempotencyClaim | None, admission: Admission | None
+    ) -> _Begun:
         """Store a task and start its submits, in one piece.
 
         A client that goes away in between would leave an attempt that looks sent and is not.
         """
-        stored = await self._store(plan, once)
+        stored = await self._store(plan, once, admission)
         options = {one.attempt.id: one for output in plan.options for one in output}
         answered = asyncio.Event()
         running = tuple(
@@ -308,10 +311,12 @@ class TaskCreator:
             if not self._waiting[account_id]:
                 del self._waiting[account_id]
 
-    async def _store(self, plan: Plan, once: IdempotencyClaim | None) -> list[Attempt]:
+    async def _store(
+        self, plan: Plan, once: IdempotencyClaim | None, admission: Admission | None
+    ) -> list[Attempt]:
         attempts = [[option.attempt for option in output] for output in plan.options]
         try:
-            return await self._tasks.create(plan.task, *attempts, once=once)
+            stored = await self._tasks.create(plan.task, *attempts, once=once, admission=admission)
         except DatabaseUnavailableError as error:
             # The commit may have gone through all the same. The client is told that nothing was
             # created, so that has to become true before a worker submits it.
@@ -319,6 +324,11 @@ class TaskCreator:
             raise StorageUnavailableError(
                 "The task could not be stored and was not submitted; try again in a moment."
             ) from error
+        for use in admission.warned if admission else ():
+            _log.warning(
+                "A budget is nearly used up", owner=use.limit.scope_id, **use.to_document()
+            )
+        return stored
 
     async def _abandon(
         self, task: NewTask, attempts: list[list[NewAttempt]], once: IdempotencyClaim | None

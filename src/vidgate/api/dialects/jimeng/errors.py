@@ -53,9 +53,11 @@ _REFUSALS: Mapping[str, tuple[int, int]] = {
     "upstream_account_error": _ACCESS_DENIED,
     "upstream_busy": (429, 50430),
     "upstream_unavailable": (429, 50430),
+    "too_many_in_flight": (429, 50430),
+    "too_many_queued": (429, 50430),
 }
-"""What the service says where every channel refused, by our code. No job exists, and none of these
-leaves that open, as every answer of 500 and above does.
+"""What the service says where every channel refused, or too much is under way, by our code. No job
+exists, and none of these leaves that open, as every answer of 500 and above does.
 
 Source: https://www.volcengine.com/docs/85621/1777001, read 2026-11-20
 """

@@ -46,7 +46,8 @@ _BY_WORD = MappingProxyType(
         (400, "content_policy_violation"): 1301,
         (404, "task_not_found"): 1201,
         (404, "session_not_found"): 1201,
-        (429, "too_many_tasks"): 1303,
+        (429, "too_many_in_flight"): 1303,
+        (429, "too_many_queued"): 1303,
         (429, "channel_busy"): 1303,
     }
 )

@@ -1,0 +1,99 @@
+"""The limits of accounts and tokens, kept in memory and never older than a second."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from uuid import UUID
+
+from vidgate.constants import CACHE_STALE, CACHE_WINDOW
+from vidgate.db.clock import Clock
+from vidgate.db.limits import LimitStore
+from vidgate.exceptions import DatabaseUnavailableError
+from vidgate.models.accounts import Caller
+from vidgate.models.limits import Limit, LimitSet
+
+__all__ = ["KnownLimits"]
+
+
+class KnownLimits:
+    """What is limited, as this process knows it.
+
+    How much is used, and whether there is room, is told by the statements that count it. A limit
+    that was set a moment ago may be missing here for half a second.
+
+    Args:
+        clock: Database time.
+        monotonic: Seconds that only grow; tells how old the last refresh is.
+    """
+
+    def __init__(self, *, store: LimitStore, clock: Clock, monotonic: Callable[[], float]) -> None:
+        self._store = store
+        self._clock = clock
+        self._monotonic = monotonic
+        self._by_owner: defaultdict[str, dict[UUID, Limit]] = defaultdict(dict)
+        self._sets: dict[tuple[UUID, UUID], LimitSet | None] = {}
+        self._refreshed = float("-inf")
+        self._refreshing = asyncio.Lock()
+
+    async def load(self) -> None:
+        """Read all limits."""
+        started = self._monotonic()
+        limits = await self._store.every()
+        self._by_owner.clear()
+        self._take(limits)
+        self._refreshed = started
+
+    async def refresh(self) -> None:
+        """Re-read what was written lately."""
+        started = self._monotonic()
+        if started - self._refreshed > CACHE_WINDOW.total_seconds():
+            await self.load()  # more was missed than a refresh looks back
+            return
+        self._take(await self._store.changed(self._clock.now() - CACHE_WINDOW))
+        self._refreshed = started
+
+    def _take(self, limits: Iterable[Limit]) -> None:
+        for limit in limits:
+            if limit.removed:
+                self._by_owner[limit.scope_id].pop(limit.id, None)
+            else:
+                self._by_owner[limit.scope_id][limit.id] = limit
+        self._sets.clear()  # also for those that are raised for a while
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether memory may be used."""
+        return self._monotonic() - self._refreshed < CACHE_STALE.total_seconds()
+
+    def known(self, caller: Caller) -> LimitSet | None:
+        """What a caller is limited by, `None` for nothing; memory must be fresh."""
+        if not self._by_owner:
+            return None
+        key = caller.account_id, caller.token.id
+        try:
+            return self._sets[key]
+        except KeyError:
+            found = self._sets[key] = self._make(*key)
+            return found
+
+    async def of(self, caller: Caller) -> LimitSet | None:
+        """The same, whether memory is fresh or not.
+
+        Raises:
+            DatabaseUnavailableError: It is not, and could not be renewed.
+        """
+        if not self.is_fresh:
+            async with self._refreshing:
+                if not self.is_fresh:
+                    await self.refresh()
+            if not self.is_fresh:
+                raise DatabaseUnavailableError("Reading the limits took too long.")
+        return self.known(caller)
+
+    def of_owner(self, owner_id: UUID) -> tuple[Limit, ...]:
+        """The limits of one account, token or channel."""
+        return tuple(self._by_owner.get(str(owner_id), {}).values())
+
+    def _make(self, account_id: UUID, token_id: UUID) -> LimitSet | None:
+        limits = (*self.of_owner(token_id), *self.of_owner(account_id))
+        return LimitSet(limits, self._clock.now()) if limits else None
