@@ -6,11 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vidgate.cli.documents import account_document, act_document
+from vidgate.cli.limits import (
+    UntilOption,
+    limit_documents,
+    read_until,
+    with_limits,
+    with_raises,
+)
 from vidgate.cli.output import JsonOption, print_json, print_one, print_table
 from vidgate.cli.running import OverlapOption, ReasonOption, author, with_operator
 from vidgate.config import OFF
 from vidgate.constants import WEBHOOK_OVERLAP
 from vidgate.exceptions import ConfigurationError
+from vidgate.models.limits import LimitChange, Scope
 from vidgate.models.money import format_amount, parse_amount
 
 if TYPE_CHECKING:
@@ -77,7 +85,7 @@ def show_account(account: _Account, *, as_json: JsonOption = False) -> None:
     """Show an account, and who changed what of it."""
 
     async def read(operator: "OperatorContext") -> dict[str, Any]:
-        document = await _with_balance(operator, await operator.provisioning.account(account))
+        document = await _with_limits(operator, await operator.provisioning.account(account))
         acts = await operator.acts.of(document["id"])
         return {**document, "acts": [act_document(act) for act in acts]}
 
@@ -122,6 +130,50 @@ def _read_factor(text: str) -> Decimal:
             f"{text!r} is not a factor; write one from 0 to 1000, such as 1.25."
         )
     return factor
+
+
+@commands.command("limit")
+@with_limits
+def limit_account(
+    account: _Account,
+    *,
+    limits: list[LimitChange],
+    reason: ReasonOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Limit what an account may use, in force within a second; what is not named stays."""
+    if not limits:
+        raise typer.BadParameter("say what to limit; `--help` lists it")
+
+    async def change(operator: "OperatorContext") -> dict[str, Any]:
+        found = await operator.provisioning.account(account)
+        await operator.limits.change(Scope.ACCOUNT, found.id, limits, author(reason))
+        return await _with_limits(operator, found)
+
+    print_one(with_operator(change), as_json=as_json)
+
+
+@commands.command("raise")
+@with_raises
+def raise_account(
+    account: _Account,
+    *,
+    until: UntilOption,
+    limits: list[LimitChange],
+    reason: ReasonOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let an account use so much more for a while; `none` ends it at once."""
+    if not limits:
+        raise typer.BadParameter("say what to raise, and by how much; `--help` lists it")
+    ends_at = read_until(until)
+
+    async def change(operator: "OperatorContext") -> dict[str, Any]:
+        found = await operator.provisioning.account(account)
+        await operator.limits.raise_until(Scope.ACCOUNT, found.id, limits, ends_at, author(reason))
+        return await _with_limits(operator, found)
+
+    print_one(with_operator(change), as_json=as_json)
 
 
 @commands.command("credit")
@@ -179,6 +231,11 @@ def _move(
         }
 
     print_one(with_operator(move), as_json=as_json)
+
+
+async def _with_limits(operator: "OperatorContext", account: "Account") -> dict[str, Any]:
+    document = await _with_balance(operator, account)
+    return {**document, "limits": await limit_documents(operator, account.id)}
 
 
 async def _with_balance(operator: "OperatorContext", account: "Account") -> dict[str, Any]:

@@ -7,6 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vidgate.cli.documents import act_document, token_document
+from vidgate.cli.limits import (
+    UntilOption,
+    limit_documents,
+    read_until,
+    with_limits,
+    with_raises,
+)
 from vidgate.cli.output import JsonOption, print_json, print_one, print_table, say
 from vidgate.cli.running import (
     NOTHING,
@@ -19,6 +26,7 @@ from vidgate.cli.running import (
     with_operator,
 )
 from vidgate.models.accounts import DEFAULT_ACCOUNT, Sees, Token
+from vidgate.models.limits import LimitChange, Scope
 
 if TYPE_CHECKING:
     from vidgate.operators import OperatorContext
@@ -64,6 +72,7 @@ def _parse_expiry(text: str) -> timedelta | None:
 
 
 @commands.command("create")
+@with_limits
 def create_token(
     name: Annotated[str | None, typer.Argument(help=_NAME)] = None,
     *,
@@ -101,6 +110,7 @@ def create_token(
         str | None, typer.Option(metavar="NETWORKS", help=f"{_ADDRESSES}; without: everywhere.")
     ] = None,
     sees: Annotated[Sees, typer.Option(help=_SEES)] = Sees.OWN,
+    limits: list[LimitChange],
     reason: ReasonOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -122,6 +132,8 @@ def create_token(
             sees=sees,
             by=author(reason),
         )
+        if limits:
+            await operator.limits.change(Scope.TOKEN, token.id, limits, author(reason))
         document = await _document(operator, token)
         if not access_key:
             return document, {"key": key}
@@ -173,14 +185,17 @@ def show_token(token: _Token, *, as_json: JsonOption = False) -> None:
     """Show a token without its key, its last use, and who changed what of it."""
 
     async def read(operator: "OperatorContext") -> dict[str, Any]:
-        document = await _document(operator, await operator.provisioning.token(token))
+        found = await operator.provisioning.token(token)
+        document = await _document(operator, found)
+        limits = await limit_documents(operator, found.account_id, found.id)
         acts = await operator.acts.of(document["id"])
-        return {**document, "acts": [act_document(act) for act in acts]}
+        return {**document, "limits": limits, "acts": [act_document(act) for act in acts]}
 
     print_one(with_operator(read), as_json=as_json)
 
 
 @commands.command("set")
+@with_limits
 def set_token(
     token: _Token,
     *,
@@ -204,6 +219,7 @@ def set_token(
         str | None, typer.Option(metavar="NETWORKS", help=f"{_ADDRESSES}, or `all`.")
     ] = None,
     sees: Annotated[Sees | None, typer.Option(help=_SEES)] = None,
+    limits: list[LimitChange],
     reason: ReasonOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -224,13 +240,15 @@ def set_token(
         changes["addresses"] = read_networks(addresses)
     if sees is not None:
         changes["sees"] = sees
-    if not changes:
+    if not changes and not limits:
         raise typer.BadParameter("say what to change; `--help` lists it")
 
     async def change(operator: "OperatorContext") -> dict[str, Any]:
         changed = await operator.provisioning.change_token(
             token, lambda before: replace(before, **changes), author(reason)
         )
+        if limits:
+            await operator.limits.change(Scope.TOKEN, changed.id, limits, author(reason))
         return await _document(operator, changed)
 
     print_one(with_operator(change), as_json=as_json)
@@ -260,6 +278,30 @@ def rotate_token(
     print_one({"id": document.pop("id"), "key": key, **old_until, **document}, as_json=as_json)
     if not as_json:
         say("The key cannot be shown again.")
+
+
+@commands.command("raise")
+@with_raises
+def raise_token(
+    token: _Token,
+    *,
+    until: UntilOption,
+    limits: list[LimitChange],
+    reason: ReasonOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let a token use so much more for a while; `none` ends it at once."""
+    if not limits:
+        raise typer.BadParameter("say what to raise, and by how much; `--help` lists it")
+    ends_at = read_until(until)
+
+    async def change(operator: "OperatorContext") -> dict[str, Any]:
+        found = await operator.provisioning.token(token)
+        await operator.limits.raise_until(Scope.TOKEN, found.id, limits, ends_at, author(reason))
+        raised = await limit_documents(operator, found.account_id, found.id)
+        return {**await _document(operator, found), "limits": raised}
+
+    print_one(with_operator(change), as_json=as_json)
 
 
 @commands.command("delete")

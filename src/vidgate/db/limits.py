@@ -156,21 +156,14 @@ class LimitStore:
     async def uses(
         self, account_id: UUID, token_id: UUID | None = None, *, now: datetime
     ) -> list[LimitUse]:
-        """How the limits of an account and of one of its tokens stand.
+        """How the limits of an account and of one of its tokens stand, or those of a channel.
 
         Args:
-            account_id: Whose.
+            account_id: Whose; or the channel.
             token_id: `None` for the account's alone.
             now: Database time.
         """
-        return await self._uses(account_id, token_id, now)
-
-    async def channel_uses(self, channel_id: UUID, *, now: datetime) -> list[LimitUse]:
-        """How the limits of a channel stand."""
-        return await self._uses(channel_id, None, now)
-
-    async def _uses(self, scope_id: UUID, token_id: UUID | None, now: datetime) -> list[LimitUse]:
-        limits = await self.of(*(one for one in (scope_id, token_id) if one is not None))
+        limits = await self.of(*(one for one in (account_id, token_id) if one is not None))
         rates = await self._database.fetch(
             _RATES, keys=[rate_key(one) for one in limits if one.measure is Measure.REQUESTS]
         )
@@ -187,7 +180,7 @@ class LimitStore:
             elif limit.measure is Measure.REQUESTS:
                 used, resets_at = rate_use(limit, tats.get(rate_key(limit)), now)
             elif limit.measure is not Measure.READS:
-                used = await self._places(scope_id, token_id, limit)
+                used = await self._places(account_id, token_id, limit)
             found.append(
                 LimitUse(limit=limit, most=limit.most(now), used=used, resets_at=resets_at)
             )

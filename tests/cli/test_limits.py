@@ -1,0 +1,121 @@
+"""`account limit`, `account raise`, and the same of tokens."""
+
+import pytest
+from tests.cli.conftest import Cli
+
+
+def test_an_account_is_limited_and_shows_its_use(cli: Cli) -> None:
+    cli("account", "create", "team")
+    options = ("--requests-per-minute", "60", "--tasks-in-flight", "5", "--max-queued", "0")
+    budgets = ("--budget", "day=10.00", "--budget", "total=100", "--tasks", "week=50")
+
+    limited = cli("account", "limit", "team", *options, *budgets, "--json").json
+    shown = cli("account", "show", "team", "--json").json
+
+    assert limited["limits"] == shown["limits"]
+    told = {(one["name"], one["window"]): one for one in shown["limits"]}
+    assert {name: one["limit"] for name, one in told.items()} == {
+        ("requests_per_minute", "minute"): 60,
+        ("tasks_in_flight", None): 5,
+        ("max_queued", None): 0,
+        ("spend", "day"): 10_000_000,
+        ("spend", "total"): 100_000_000,
+        ("tasks", "week"): 50,
+    }
+    assert all(one["used"] == 0 for one in shown["limits"])
+    assert told["spend", "day"]["amounts"] == "0.00 of 10.00 USD"
+    assert told["spend", "day"]["resets_at"]
+    assert shown["acts"][-1]["act"] == "account.limit"
+    assert "10.00 USD" in cli("account", "show", "team").out
+
+
+def test_what_is_named_changes_and_none_takes_away(cli: Cli) -> None:
+    cli("account", "create", "team")
+    zone = ("--time-zone", "Asia/Shanghai", "--warn-at", "0.5")
+    cli("account", "limit", "team", "--budget", "day=10", "--tasks-in-flight", "5")
+    cli("account", "limit", "team", "--budget", "day=20", *zone)
+
+    limited = cli("account", "limit", "team", "--tasks-in-flight", "none", "--json").json
+
+    [limit] = limited["limits"]
+    assert (limit["limit"], limit["time_zone"], limit["warn_at"]) == (
+        20_000_000,
+        "Asia/Shanghai",
+        0.5,
+    )
+
+
+def test_a_budget_may_be_for_some_models(cli: Cli) -> None:
+    cli("account", "create", "team")
+
+    limited = cli(
+        "account", "limit", "team", "--tasks", "day=3", "--for-models", "kling-*,vidu*", "--json"
+    ).json
+
+    assert [one["models"] for one in limited["limits"]] == [["kling-*", "vidu*"]]
+
+
+def test_a_token_is_made_with_caps_that_can_be_set(cli: Cli) -> None:
+    cli("token", "create", "app", "--requests-per-minute", "60", "--budget", "month=9.99")
+    cli("account", "limit", "default", "--tasks-in-flight", "7")
+    cli("token", "set", "app", "--requests-per-minute", "none", "--max-queued", "3")
+
+    shown = cli("token", "show", "app", "--json").json
+
+    assert [(one["scope"], one["name"], one["limit"]) for one in shown["limits"]] == [
+        ("account", "tasks_in_flight", 7),
+        ("token", "spend", 9_990_000),
+        ("token", "max_queued", 3),
+    ]
+    assert [act["act"] for act in shown["acts"]] == ["token.create", "token.limit", "token.limit"]
+
+
+@pytest.mark.parametrize("noun", ["account", "token"])
+def test_a_raise_ends(cli: Cli, noun: str) -> None:
+    cli(noun, "create", "one")
+    cli(noun, "limit" if noun == "account" else "set", "one", "--budget", "day=10.00")
+
+    raised = cli(noun, "raise", "one", "--budget", "day=5.00", "--until", "2h", "--json").json
+    [limit] = raised["limits"]
+    ended = cli(noun, "raise", "one", "--budget", "day=none", "--until", "2h", "--json").json
+
+    assert (limit["limit"], limit["raised_by"]) == (15_000_000, 5_000_000)
+    assert limit["raised_until"]
+    assert [one["limit"] for one in ended["limits"]] == [10_000_000]
+
+
+MISTAKES = {
+    "nothing": (("account", "limit", "team"), "say what to limit"),
+    "no number": (("account", "limit", "team", "--tasks-in-flight", "many"), "from 1 on"),
+    "zero": (("account", "limit", "team", "--requests-per-minute", "0"), "from 1 on"),
+    "no period": (("account", "limit", "team", "--budget", "10.00"), "PERIOD=AMOUNT"),
+    "a strange period": (("account", "limit", "team", "--budget", "year=10"), "day, week"),
+    "no amount": (("account", "limit", "team", "--budget", "day=much"), "not an amount"),
+    "below zero": (("account", "limit", "team", "--budget", "day=-1"), "below zero"),
+    "a part": (("account", "limit", "team", "--tasks", "day=1", "--warn-at", "2"), "0 to 1"),
+    "no budget": (("account", "limit", "team", "--time-zone", "UTC"), "name the budgets"),
+    "no zone": (
+        ("account", "limit", "team", "--tasks", "day=1", "--time-zone", "Mars"),
+        "no time zone 'Mars'",
+    ),
+    "not limited": (
+        ("account", "raise", "team", "--tasks-in-flight", "1", "--until", "2h"),
+        "set one first",
+    ),
+    "over": (
+        ("account", "raise", "team", "--tasks-in-flight", "1", "--until", "2020-01-01"),
+        "over already",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_mistakes_are_told(cli: Cli, name: str) -> None:
+    cli("account", "create", "team")
+    command, sentence = MISTAKES[name]
+
+    done = cli(*command)
+
+    assert done.code != 0
+    assert sentence in " ".join(done.err.replace("│", " ").split())
+    assert cli("account", "show", "team", "--json").json["limits"] == []
