@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final, TypeAlias
 
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import VideoRequest
@@ -40,16 +40,11 @@ _FRAMES = frozenset({Action.FIRST_FRAME, Action.FIRST_LAST_FRAME})
 _OMNI = frozenset({Action.TEXT, Action.REFERENCES, Action.EDIT}) | _FRAMES
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What `metadata.action` asks for; no `actions` leave it to what is carried."""
+_Asked: TypeAlias = tuple[Product | None, Collection[Action]]
+"""What `metadata.action` asks for; no actions leave it to what is carried."""
 
-    product: Product | None = None
-    actions: Collection[Action] = ()
-
-
-_WORDS: Mapping[str, _Asked] = {
-    str(word): _Asked(product, actions)
+_WORDS: Final[Mapping[str, _Asked]] = {
+    str(word): (product, actions)
     for product, actions, words in (
         (None, {Action.TEXT}, (Action.TEXT, "text2video", "text-to-video", "textGenerate")),
         (None, {Action.FIRST_FRAME}, (Action.FIRST_FRAME,)),
@@ -78,16 +73,14 @@ _NO_OLD_LIP_SYNC = (
 NO_MULTI_IMAGE = (
     "Kling has retired multi-image2video. kling-v3-omni and kling-video-o1 take several pictures."
 )
-_RETIRED_WORDS = MappingProxyType(
-    {
-        "multi-image2video": NO_MULTI_IMAGE,
-        "video-extend": NO_EXTENSION,
-        Action.EXTEND.value: NO_EXTENSION,
-        "lip-sync": _NO_OLD_LIP_SYNC,
-    }
-)
+_RETIRED_WORDS: Final = {
+    "multi-image2video": NO_MULTI_IMAGE,
+    "video-extend": NO_EXTENSION,
+    Action.EXTEND.value: NO_EXTENSION,
+    "lip-sync": _NO_OLD_LIP_SYNC,
+}
 
-_PRODUCT_OF_NAME = MappingProxyType({name: product for product, name in PRODUCT_NAMES.items()})
+_PRODUCT_OF_NAME: Final = {name: product for product, name in PRODUCT_NAMES.items()}
 
 _PATH_MODEL = re.compile(r"kling-[0-9]+\.[0-9]+[a-z0-9-]*")
 """Names with a dot are those of the new generation, also of models to come."""
@@ -137,8 +130,7 @@ class Choice:
 
 def effective_model(request: VideoRequest) -> str:
     """The model, or our name of the product without models that the request is for."""
-    asked = _asked(request.metadata)
-    product = _product(request.model, request.metadata, asked)
+    product, _ = _product(request.model, request.metadata, request.metadata)
     return request.model if product is None else PRODUCT_NAMES.get(product, request.model)
 
 
@@ -148,103 +140,91 @@ def choose(request: VideoRequest, over: Mapping[str, Any], *, map_retired_models
     Raises:
         UnsupportedParameterError: The model has nothing like it, or Kling has retired it.
     """
-    asked = _asked(request.metadata)
-    product = _product(request.model, over, asked)
+    product, actions = _product(request.model, request.metadata, over)
     path = _native_path(request)
     if product is not None and product in PRODUCT_NAMES:
         if product is Product.LIP_SYNC and not is_given(over.get("session_id")):
             path = None  # the faces of the video are found first, and ours is what says so
         return Choice(traits=TRAITS[PRODUCT_NAMES[product]], product=product, path=path)
-    is_path_model = None if path is None else not path.startswith(LEGACY_ROOT)
     _refuse_retired_fields(over)
-    traits = find_traits(
-        request.model,
-        over,
-        has_pictures=bool(request.images),
-        wants_omni=product is Product.OMNI,
-        is_path_model=is_path_model,
-        map_retired_models=map_retired_models,
-    )
+    if _is_retired(request.model):
+        _require_successor_takes(request, over, map_retired_models=map_retired_models)
+    wants_omni = product is Product.OMNI
+    is_path_model = None if path is None else not path.startswith(LEGACY_ROOT)
+    traits = find_traits(request.model, over, wants_omni=wants_omni, is_path_model=is_path_model)
     if path is not None and is_path_model:
         path = f"{path}/{traits.name}"
+    _require_offer(request.model, traits, product, actions)
     if product is Product.MOTION:
-        if Action.MOTION not in traits.actions:
-            raise UnsupportedParameterError(
-                "model",
-                f"{request.model} has no motion control.",
-                allowed=("kling-v3", "kling-v2-6", "kling-3.0", "kling-2.6"),
-            )
         return Choice(traits=traits, product=product, path=path)
-    if product is Product.OMNI and not traits.is_omni:
-        raise UnsupportedParameterError(
-            ACTION, f"{traits.name} is no omni model; kling-v3-omni is one."
-        )
-    if traits.is_known and asked.actions and not {*asked.actions} & traits.actions.keys():
-        raise UnsupportedParameterError(
-            ACTION, f"{traits.name} has no such action.", allowed=tuple(traits.actions)
-        )
     has_old_references = any("image" in entry for entry in objects(over.get("image_list")))
     if traits.is_known and not traits.is_omni and has_old_references:
         raise UnsupportedParameterError("image_list", NO_MULTI_IMAGE)
     if traits.is_omni and is_given(over.get("video_url")):
         where = "contents" if traits.is_path_model else "video_list"
         raise UnsupportedParameterError("video_url", f"{traits.name} takes a video in `{where}`.")
-    return Choice(traits=traits, product=traits.product, actions=asked.actions, path=path)
+    return Choice(traits=traits, product=traits.product, actions=actions, path=path)
+
+
+def _require_offer(
+    model: str, traits: Traits, product: Product | None, actions: Collection[Action]
+) -> None:
+    """Refuse what the model does not do at all."""
+    if product is Product.MOTION and Action.MOTION not in traits.actions:
+        movers = ("kling-v3", "kling-v2-6", "kling-3.0", "kling-2.6")
+        raise UnsupportedParameterError("model", f"{model} has no motion control.", allowed=movers)
+    if product is Product.OMNI and not traits.is_omni:
+        raise UnsupportedParameterError(
+            ACTION, f"{traits.name} is no omni model; kling-v3-omni is one."
+        )
+    if traits.is_known and actions and not {*actions} & traits.actions.keys():
+        raise UnsupportedParameterError(
+            ACTION, f"{traits.name} has no such action.", allowed=tuple(traits.actions)
+        )
 
 
 def _native_path(request: VideoRequest) -> str | None:
     """The path that `metadata.action` names in full, where no generic field comes with it."""
     word = request.metadata.get(ACTION)
-    has_generic_fields = bool(request.prompt or request.images) or any(
-        value is not None
-        for value in (request.duration_seconds, request.width, request.aspect_ratio)
-    )
-    if not isinstance(word, str) or not word.startswith("/") or has_generic_fields:
-        return None
-    return word.rstrip("/")
+    numbers = (request.duration_seconds, request.width, request.aspect_ratio)
+    is_bare = not (request.prompt or request.images) and numbers == (None, None, None)
+    return word.rstrip("/") if isinstance(word, str) and word[:1] == "/" and is_bare else None
 
 
-def _asked(metadata: Mapping[str, Any]) -> _Asked:
+def _product(model: str, metadata: Mapping[str, Any], over: Mapping[str, Any]) -> _Asked:
+    """What was asked for in words, else what follows from the fields; `None` is up to the model."""
     word = metadata.get(ACTION)
-    if word is None:
-        return _Asked()
     name = word.strip().strip("/").removeprefix("v1/videos/") if isinstance(word, str) else ""
     if name in _RETIRED_WORDS:
         raise UnsupportedParameterError(ACTION, _RETIRED_WORDS[name])
-    if name not in _WORDS:
+    if word is not None and name not in _WORDS:
         raise UnsupportedParameterError(ACTION, "Kling has no such action.", allowed=tuple(_WORDS))
-    return _WORDS[name]
-
-
-def _product(model: str, over: Mapping[str, Any], asked: _Asked) -> Product | None:
-    """What was asked for in words, else what follows from the fields; `None` is up to the model."""
-    if asked.product is Product.MULTI_ELEMENTS and _is_omni(model):
-        return None
-    if asked.product is not None or asked.actions:
-        return asked.product
-    return _PRODUCT_OF_NAME.get(model) or _carried(model, over)
+    product, actions = _WORDS.get(name, (None, ()))
+    if product is Product.MULTI_ELEMENTS and find_traits(model).is_omni:
+        return None, actions
+    if product is None and not actions:
+        product = _PRODUCT_OF_NAME.get(model) or _carried(model, over)
+    return product, actions
 
 
 def _carried(model: str, over: Mapping[str, Any]) -> Product | None:
-    has_sound = is_given(over.get("sound_file")) or is_given(over.get("audio_id"))
-    has_video = is_given(over.get("video_url")) or is_given(over.get("video_id"))
+    def has(*names: str) -> bool:
+        return any(is_given(over.get(name)) for name in names)
+
+    has_sound, has_face = has("sound_file", "audio_id"), has("face_choose")
     is_motion = "video" in [entry.get("type") for entry in objects(over.get("contents"))]
-    if is_given(over.get("session_id")):
-        speaks = has_sound or is_given(over.get("face_choose"))
-        return Product.LIP_SYNC if speaks else Product.MULTI_ELEMENTS
-    if is_given(over.get("effect_scene")):
-        return Product.EFFECTS
-    if has_video and (has_sound or is_given(over.get("face_choose"))):
-        return Product.LIP_SYNC
-    if has_sound:
-        return Product.AVATAR
-    if (is_given(over.get("video_url")) or is_motion) and not _is_omni(model):
-        return Product.MOTION
-    return None
-
-
-def _is_omni(model: str) -> bool:
-    return find_traits(model, {}, map_retired_models=True).is_omni
+    product = None
+    if has("session_id"):
+        product = Product.LIP_SYNC if has_sound or has_face else Product.MULTI_ELEMENTS
+    elif has("effect_scene"):
+        product = Product.EFFECTS
+    elif has("video_url", "video_id") and (has_sound or has_face):
+        product = Product.LIP_SYNC
+    elif has_sound:
+        product = Product.AVATAR
+    elif (has("video_url") or is_motion) and not find_traits(model).is_omni:
+        product = Product.MOTION
+    return product
 
 
 def _refuse_retired_fields(over: Mapping[str, Any]) -> None:
@@ -261,56 +241,45 @@ def _refuse_retired_fields(over: Mapping[str, Any]) -> None:
 
 def find_traits(
     model: str,
-    over: Mapping[str, Any],
+    over: Mapping[str, Any] = MappingProxyType({}),
     *,
-    has_pictures: bool = False,
     wants_omni: bool = False,
     is_path_model: bool | None = None,
-    map_retired_models: bool,
 ) -> Traits:
-    """Find what runs when this model is asked for.
+    """Find what runs when this model is asked for: of a retired one, its successor.
 
     Args:
         model: As asked for.
         over: The vendor fields that come with it.
-        has_pictures: Whether there is a first frame beside them.
         wants_omni: Whether the request says that it is for an omni model.
         is_path_model: Whether an unknown one is of the new generation, `None` to tell by its name.
-        map_retired_models: Whether a retired one runs as its successor.
-
-    Raises:
-        UnsupportedParameterError: It is retired, and is not to run as its successor, or its
-            successor cannot do the same.
     """
-    if model in RETIRED or model.startswith("kling-v2-1-"):
-        if not map_retired_models:
-            raise UnsupportedParameterError(
-                "model", f"Kling has retired {model}.", allowed=(SUCCESSOR,)
-            )
-        _require_successor_takes(model, over, has_pictures=has_pictures)
-        return TRAITS[SUCCESSOR]
-    return TRAITS.get(model) or _unknown(
-        model, over, wants_omni=wants_omni, is_path_model=is_path_model
-    )
-
-
-def _require_successor_takes(model: str, over: Mapping[str, Any], *, has_pictures: bool) -> None:
-    gone = [field for field in GONE_FIELDS if is_given(over.get(field))]
-    is_tail_only = not has_pictures and not is_given(over.get("image"))
-    if is_given(over.get("image_tail")) and is_tail_only:
-        gone.append("image_tail")
-    if gone:
-        what = f"no {gone[0]}" if gone[0] != "image_tail" else "no last frame without a first one"
-        raise UnsupportedParameterError(
-            gone[0], f"Kling has retired {model}, and its successor {SUCCESSOR} takes {what}."
-        )
-
-
-def _unknown(
-    model: str, over: Mapping[str, Any], *, wants_omni: bool, is_path_model: bool | None
-) -> Traits:
+    known = TRAITS.get(SUCCESSOR if _is_retired(model) else model)
+    if known is not None:
+        return known
     if is_path_model is None:
         is_path_model = _PATH_MODEL.fullmatch(model) is not None
     has_video = not is_path_model and bool(objects(over.get("video_list")))
     is_omni = wants_omni or model.endswith("-omni") or has_video
     return unknown_traits(model, is_omni=is_omni, is_path_model=is_path_model)
+
+
+def _is_retired(model: str) -> bool:
+    return model in RETIRED or model.startswith("kling-v2-1-")
+
+
+def _require_successor_takes(
+    request: VideoRequest, over: Mapping[str, Any], *, map_retired_models: bool
+) -> None:
+    """Refuse a retired model that is not to run as its successor, or whose fields that has not."""
+    told = f"Kling has retired {request.model}"
+    if not map_retired_models:
+        raise UnsupportedParameterError("model", f"{told}.", allowed=(SUCCESSOR,))
+    lacks = {field: f"no {field}" for field in GONE_FIELDS}
+    if not request.images and not is_given(over.get("image")):
+        lacks["image_tail"] = "no last frame without a first one"
+    for field, what in lacks.items():
+        if is_given(over.get(field)):
+            raise UnsupportedParameterError(
+                field, f"{told}, and its successor {SUCCESSOR} takes {what}."
+            )

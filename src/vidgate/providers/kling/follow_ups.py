@@ -8,7 +8,6 @@ Source: the omni pages under https://kling.ai/document-api/api/video/, read 2026
 """
 
 from dataclasses import replace
-from types import MappingProxyType
 from typing import Any
 
 from vidgate.exceptions import UnsupportedParameterError
@@ -21,13 +20,13 @@ from vidgate.providers.kling.models import MODE_OF_TIER, Traits
 
 __all__ = ["follow_up"]
 
-_EDITOR = "kling-v3-omni"
-_EDITORS = ("kling-v3-omni", "kling-video-o1", "kling-3.0-omni", "kling-o1")
-
 _SHORTEST_SECONDS = 3.0
-_LONGEST_SECONDS = MappingProxyType(
-    {"kling-v3-omni": 15.5, "kling-3.0-omni": 15.5, "kling-video-o1": 10.5, "kling-o1": 10.5}
-)
+_LONGEST_SECONDS = {
+    "kling-v3-omni": 15.5,
+    "kling-video-o1": 10.5,
+    "kling-3.0-omni": 15.5,
+    "kling-o1": 10.5,
+}
 """Of the video that is changed. O1 takes ten seconds, and a video of ten lasts 10.041."""
 
 
@@ -44,15 +43,14 @@ def follow_up(kind: FollowUp, source: TaskSnapshot, request: VideoRequest) -> Vi
         raise UnsupportedParameterError(
             "video", f"{source.public_id} has no video that Kling could fetch."
         )
-    model = request.model or _EDITOR
-    traits = find_traits(model, {}, map_retired_models=True)
+    model = request.model or "kling-v3-omni"
+    traits = find_traits(model)
     if not traits.is_omni:
         raise UnsupportedParameterError(
-            "model", f"{model} cannot change a video.", allowed=_EDITORS
+            "model", f"{model} cannot change a video.", allowed=tuple(_LONGEST_SECONDS)
         )
-    seconds = result.duration_seconds
-    longest = _LONGEST_SECONDS.get(traits.name)
-    if None not in (seconds, longest) and not _SHORTEST_SECONDS <= (seconds or 0) <= (longest or 0):
+    seconds, longest = result.duration_seconds, _LONGEST_SECONDS.get(traits.name)
+    if seconds is not None and longest and not _SHORTEST_SECONDS <= seconds <= longest:
         raise UnsupportedParameterError(
             "video",
             f"{traits.name} changes videos of {_SHORTEST_SECONDS:g} to {longest:g} seconds, and "

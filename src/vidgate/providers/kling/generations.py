@@ -6,8 +6,7 @@ https://kling.ai/document-api/api/video/, read 2026-09-20.
 
 import re
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.providers.base import Action
@@ -28,78 +27,64 @@ __all__ = [
     "to_references",
 ]
 
-LEGACY_WORDS = MappingProxyType(
-    {
-        "resolution": ("mode",),
-        "audio": ("sound", "keep_original_sound"),
-        "duration": ("duration",),
-        "aspect_ratio": ("aspect_ratio",),
-        "multi_shot": ("multi_shot",),
-        "character_orientation": ("character_orientation",),
-    }
-)
+LEGACY_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "resolution": ("mode",),
+    "audio": ("sound", "keep_original_sound"),
+    **{name: (name,) for name in ("duration", "aspect_ratio")},
+    **{name: (name,) for name in ("multi_shot", "character_orientation")},
+}
 """Members of `settings`, and what the legacy generation calls them."""
 
-_LISTS = ("image_list", "video_list", "element_list", "voice_list")
-_FRAMES = MappingProxyType({"image": "first_frame", "image_tail": "last_frame"})
-"""What the legacy generation has beside its words, and the new one in `contents`."""
-
-_SETTING_OF = MappingProxyType(
-    {word: name for name, words in LEGACY_WORDS.items() for word in (*words, name)}
-)
-
-_VALUES = MappingProxyType(
-    {
-        "mode": TIER_OF_MODE,
-        "sound": MappingProxyType({"on": "native", "off": "off"}),
-        "keep_original_sound": MappingProxyType({"yes": "original", "no": "off"}),
-    }
-)
+_SETTING_OF: Final = {word: name for name, words in LEGACY_WORDS.items() for word in (*words, name)}
+_VALUES: Final[Mapping[str, Mapping[str, str]]] = {
+    "mode": TIER_OF_MODE,
+    "sound": {"on": "native", "off": "off"},
+    "keep_original_sound": {"yes": "original", "no": "off"},
+}
 """Legacy values by those of the new generation, where they differ."""
+
+_LISTS = ("image_list", "video_list", "element_list", "voice_list")
+_FRAMES: Final = {"image": "first_frame", "image_tail": "last_frame"}
+"""What the legacy generation has beside its words, and the new one in `contents`."""
 
 _MOTION_SETTINGS = ("resolution", "audio", "character_orientation")
 
-_GONE = MappingProxyType(
-    {
-        "negative_prompt": "write what is not wanted in the prompt",
-        "cfg_scale": "leave it out",
-        "camera_control": "write how the camera moves in the prompt",
-        "static_mask": "leave it out",
-        "dynamic_masks": "leave it out; kling-3.0 motion control copies the movement of a video",
-        "seed": "leave it out",
-    }
-)
-"""What the new generation has nothing like, and what to do in its place."""
-
 _HARMLESS = frozenset({"cfg_scale", "seed"})
-"""What merely does nothing there; it is named as ignored."""
+"""What merely does nothing in the new generation; it is named as ignored."""
 
-_LACKED_BY_NEW: Mapping[str, str] = {
-    **_GONE,
+_LACKED_BY_NEW: Final = {
+    "negative_prompt": "write what is not wanted in the prompt",
+    "cfg_scale": "leave it out",
+    "camera_control": "write how the camera moves in the prompt",
+    "static_mask": "leave it out",
+    "dynamic_masks": "leave it out; kling-3.0 motion control copies the movement of a video",
+    "seed": "leave it out",
     **{word: f"say `settings.{name}`" for word, name in _SETTING_OF.items()},
     **dict.fromkeys((*_FRAMES, *_LISTS, "image_url", "video_url"), "put it in `contents`"),
     "watermark_info": "say `options.watermark_info`",
     "multi_prompt": "write the shots in the prompt",
     "shot_type": "leave it out: with `settings.multi_shot` the model chooses its shots",
 }
-_LACKED_BY_LEGACY: Mapping[str, str] = {
+_ADOPTED = frozenset(
+    {*_HARMLESS, *_SETTING_OF, *_FRAMES, "image_url", "video_url", "watermark_info"}
+)
+_NOT_ADOPTED: Final = {
+    word: instead for word, instead in _LACKED_BY_NEW.items() if word not in _ADOPTED
+}
+"""Legacy words that no model of the new generation takes; the others are put in its own."""
+
+_LACKED_BY_LEGACY: Final = {
     "contents": "give its own fields",
     "settings": "its members are fields of the body here, such as `mode` and `duration`",
     "options": "its members are fields of the body here, such as `watermark_info`",
     "audio": "say `sound`",
 }
-_CONTENTS_INSTEAD: Mapping[Product, str] = {
+_CONTENTS_INSTEAD: Final = {
     Product.OMNI: "give `image_list`, `video_list` and `element_list`",
     Product.MOTION: "give `image_url` and `video_url`",
     Product.FRAMES: "give `image` and `image_tail`",
 }
 """Words of one generation, and what to do in the other in their place."""
-
-_NOT_ADOPTED = (
-    *(name for name in _GONE if name not in _HARMLESS),
-    *(*_LISTS, "multi_prompt", "shot_type"),
-)
-"""Legacy words that no model of the new generation takes; the others are put in its own."""
 
 
 def is_given(value: Any) -> bool:
@@ -129,13 +114,15 @@ def to_new_fields(over: Mapping[str, Any], traits: Traits, product: Product) -> 
     Raises:
         UnsupportedParameterError: There is nothing like a word, or it contradicts another.
     """
-    lacked = {name: _LACKED_BY_NEW[name] for name in _NOT_ADOPTED}
+    lacked = dict(_NOT_ADOPTED)
     if {**over, **settings_of(over)}.get("multi_shot") is False:
         del lacked["shot_type"]  # of what kind there are none does not matter
     _refuse_words(over, lacked, traits)
     empty = {*_NOT_ADOPTED, *(name for name in _HARMLESS if not is_given(over.get(name)))}
     fields = {name: value for name, value in over.items() if name not in empty}
-    settings = dict(_settings_of(fields))
+    if not isinstance(fields.get("settings"), Mapping | None):
+        raise UnsupportedParameterError("settings", "Kling's `settings` must be an object.")
+    settings = dict(settings_of(fields))
     for word, name in _SETTING_OF.items():
         value = fields.pop(word, None)
         if not is_given(value):
@@ -159,13 +146,12 @@ def to_new_fields(over: Mapping[str, Any], traits: Traits, product: Product) -> 
 
 def legacy_value(word: str, value: object) -> object:
     """Spell a value of the new generation as the legacy word for it does."""
-    values: Mapping[str, str] = _VALUES.get(word, {})
-    return next((old for old, new in values.items() if new == value), value)
+    return next((old for old, new in _VALUES.get(word, {}).items() if new == value), value)
 
 
 def legacy_values(word: str, allowed: Sequence[str]) -> tuple[str, ...]:
     """Spell values of the new generation by a legacy word, which may not have them all."""
-    values: Mapping[str, str] = _VALUES.get(word, {})
+    values = _VALUES.get(word, {})
     return tuple(old for old, new in values.items() if new in allowed) if values else (*allowed,)
 
 
@@ -185,13 +171,10 @@ def to_legacy_fields(over: Mapping[str, Any], traits: Traits, product: Product) 
         raise UnsupportedParameterError(
             "resolution", f"{traits.name} has nothing like `resolution`."
         )
-    if tier not in tuple(MODE_OF_TIER):
-        raise UnsupportedParameterError(
-            "resolution",
-            "This is no value of `resolution` here; the field's own name is `mode`.",
-            allowed=tuple(MODE_OF_TIER),
-        )
-    mode = MODE_OF_TIER[tier]
+    mode = next((mode for mode, said in TIER_OF_MODE.items() if said == tier), None)
+    if mode is None:
+        says = "This is no value of `resolution` here; the field's own name is `mode`."
+        raise UnsupportedParameterError("resolution", says, allowed=tuple(MODE_OF_TIER))
     if is_given(fields.get("mode")) and fields["mode"] != mode:
         raise _contradiction("resolution", "mode")
     return {**fields, "mode": mode}
@@ -203,15 +186,9 @@ def refuse_foreign(over: Mapping[str, Any], traits: Traits, product: Product) ->
     Raises:
         UnsupportedParameterError: It names the first such word.
     """
-    foreign = (
-        _LACKED_BY_NEW
-        if traits.is_path_model
-        else {
-            **_LACKED_BY_LEGACY,
-            "contents": _CONTENTS_INSTEAD.get(product, "give its own fields"),
-        }
-    )
-    _refuse_words(over, foreign, traits)
+    instead = {"contents": _CONTENTS_INSTEAD.get(product, "give its own fields")}
+    is_new = traits.is_path_model
+    _refuse_words(over, _LACKED_BY_NEW if is_new else _LACKED_BY_LEGACY | instead, traits)
 
 
 def _refuse_words(over: Mapping[str, Any], lacked: Mapping[str, str], traits: Traits) -> None:
@@ -222,35 +199,20 @@ def _refuse_words(over: Mapping[str, Any], lacked: Mapping[str, str], traits: Tr
 
 def _new_value(word: str, value: Any, traits: Traits, product: Product) -> Any:
     values = _VALUES.get(word)
-    if values is not None:
-        if not isinstance(value, str) or value not in values:
-            allowed = [old for old, new in values.items() if _is_offered(traits, new, product)]
-            raise UnsupportedParameterError(
-                word, f"{traits.name} does not take this as `{word}`.", allowed=allowed
-            )
+    if values is None:
+        number = to_number(value) if word == "duration" else None
+        return int(number) if number is not None and number.is_integer() else value
+    if isinstance(value, str) and value in values:
         return values[value]
-    number = to_number(value) if word == "duration" else None
-    return int(number) if number is not None and number.is_integer() else value
-
-
-def _is_offered(traits: Traits, value: str, product: Product) -> bool:
-    """Whether a model has a tier, for the ones that are told."""
-    tiers = {
-        tier
-        for action, offered in traits.actions.items()
-        if (action is Action.MOTION) is (product is Product.MOTION)
-        for tier in offered.tiers
-    }
-    return value not in MODE_OF_TIER or not tiers or value in tiers
-
-
-def _settings_of(fields: Mapping[str, Any]) -> Mapping[str, Any]:
-    settings = fields.get("settings")
-    if settings is None:
-        return {}
-    if not isinstance(settings, Mapping):
-        raise UnsupportedParameterError("settings", "Kling's `settings` must be an object.")
-    return settings
+    is_motion = product is Product.MOTION
+    offers = [
+        one for action, one in traits.actions.items() if (action is Action.MOTION) is is_motion
+    ]
+    tiers = {tier for one in offers for tier in one.tiers} or {*MODE_OF_TIER}
+    allowed = [old for old, new in values.items() if new not in MODE_OF_TIER or new in tiers]
+    raise UnsupportedParameterError(
+        word, f"{traits.name} does not take this as `{word}`.", allowed=allowed
+    )
 
 
 def _contradiction(param: str, other: str) -> UnsupportedParameterError:
