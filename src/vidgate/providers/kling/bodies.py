@@ -57,15 +57,6 @@ FACE_FIELDS = (
 )
 """Of an entry of `face_choose`; a client may give them beside it, since there is one entry."""
 
-_ACTIONS: Final = {
-    Product.MOTION: Action.MOTION,
-    Product.AVATAR: Action.AVATAR,
-    Product.LIP_SYNC: Action.LIP_SYNC,
-    Product.EFFECTS: Action.EFFECT,
-    Product.MULTI_ELEMENTS: Action.EDIT,
-}
-"""Of products that do one thing."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generic:
@@ -172,9 +163,10 @@ class Shape:
 
     def inputs(self, body: Mapping[str, Any], traits: Traits) -> Inputs:
         """Read what there is to work with."""
-        if self.product in _ACTIONS:
+        if self.product not in (Product.FRAMES, Product.OMNI):
+            is_motion = self.product is Product.MOTION
+            action = Action.MOTION if is_motion else next(iter(traits.actions))
             has_length = self.product is not Product.MULTI_ELEMENTS
-            action = _ACTIONS[self.product]
             return Inputs(action=action, gives_shape=True, gives_length=has_length)
         kinds = self.count(body)
         first, last, edits = (kinds[kind] for kind in ("first_frame", "last_frame", "base_video"))

@@ -585,10 +585,13 @@ def _form(traits: Traits, action: Action, *, has_sound: bool) -> Form:
     takes = traits.action(action, has_sound=has_sound)
     product = Product.MOTION if action is Action.MOTION else traits.product
     is_new = traits.is_path_model
-    checks = (_new_checks if is_new else _legacy_checks)(traits, product, action, takes)
+    if is_new:
+        checks, rules = _new_checks(traits, product, takes), _new_rules(traits, product, takes)
+    else:
+        checks = _legacy_checks(traits, product, action, takes)
+        rules = _legacy_rules(traits, product)
     if takes.prompt_characters is not None:
         checks["prompt"] = Length(0, takes.prompt_characters)
-    rules = (_new_rules if is_new else _legacy_rules)(traits, product, takes)
     is_clip = product in (Product.FRAMES, Product.OMNI)
     lists = () if is_new else _LISTS_OF_SHOTS
     shots = (*_SIZES_OF_SHOTS, *lists, _WHOLE_SHOTS) if is_clip else ()
@@ -655,7 +658,7 @@ def _legacy_checks(
     return checks | ({"video_list": Items(0, 1)} if traits.is_omni else {})
 
 
-def _legacy_rules(traits: Traits, product: Product, takes: ActionCapabilities) -> Iterator[Rule]:  # noqa: ARG001 - the other generation's needs it
+def _legacy_rules(traits: Traits, product: Product) -> Iterator[Rule]:
     if product is Product.FRAMES:
         yield from (_lacks(name, "kling-v3-omni has") for name in ("image_list", "video_list"))
     if product in (Product.FRAMES, Product.MOTION) and not traits.has_shot_field:
@@ -665,12 +668,7 @@ def _legacy_rules(traits: Traits, product: Product, takes: ActionCapabilities) -
         yield _LEGACY_FEATURE_RULE
 
 
-def _new_checks(
-    traits: Traits,
-    product: Product,
-    action: Action,  # noqa: ARG001 - the other generation's needs it
-    takes: ActionCapabilities,
-) -> dict[str, Check]:
+def _new_checks(traits: Traits, product: Product, takes: ActionCapabilities) -> dict[str, Check]:
     settings = {"aspect_ratio": _ratios(traits, takes), "resolution": takes.tiers}
     if product is Product.MOTION:
         settings |= {"audio": ("original", "off"), "character_orientation": _ORIENTATIONS}

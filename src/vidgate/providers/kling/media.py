@@ -84,34 +84,19 @@ def _bare(value: Any, name: str, param: str, max_bytes: int) -> Any:
     """
     if isinstance(value, list):
         return [_bare(one, name, param, max_bytes) for one in value]
-    if isinstance(value, Mapping):
-        has_media = param != "contents" or _is_picture(value)
-        return (
-            {key: _bare(one, key, param, max_bytes) for key, one in value.items()}
-            if has_media
-            else value
-        )
-    if not isinstance(value, str) or value[:8].lower().startswith(_LINKS):
+    if isinstance(value, Mapping) and (param != "contents" or value.get("type") in [*_ENTRIES]):
+        return {key: _bare(one, key, param, max_bytes) for key, one in value.items()}
+    is_media = name == _SOUND or name in _PICTURES
+    if not isinstance(value, str) or not is_media or value[:8].lower().startswith(_LINKS):
         return value
-    if name == _SOUND:
-        return _bare_sound(value)
-    return _bare_picture(value, param, max_bytes) if name in _PICTURES else value
-
-
-def _bare_sound(value: str) -> str:
-    """A sound as bare base64; what it is, the vendor hears."""
     prefix = _PREFIX.match(value, 0, _HEAD_CHARACTERS)
     bare = value[prefix.end() :] if prefix else value
-    if len(bare.rstrip("=")) * 3 // 4 > _SOUND_BYTES:
-        raise UnsupportedParameterError(
-            _SOUND, "An inline sound may have at most 5 MB; send a smaller one or its URL."
-        )
-    return bare
-
-
-def _bare_picture(value: str, param: str, max_bytes: int) -> str:
-    prefix = _PREFIX.match(value, 0, _HEAD_CHARACTERS)
-    bare = value[prefix.end() :] if prefix else value
+    if name == _SOUND:  # what it is, the vendor hears
+        if len(bare.rstrip("=")) * 3 // 4 > _SOUND_BYTES:
+            raise UnsupportedParameterError(
+                _SOUND, "An inline sound may have at most 5 MB; send a smaller one or its URL."
+            )
+        return bare
     try:
         content = decode_base64(bare)
     except ValueError:
@@ -122,8 +107,3 @@ def _bare_picture(value: str, param: str, max_bytes: int) -> str:
         ) from None
     check_inline(Image(content=content), max_bytes, param)
     return bare
-
-
-def _is_picture(entry: Mapping[str, Any]) -> bool:
-    kind = entry.get("type")
-    return isinstance(kind, str) and kind in _ENTRIES

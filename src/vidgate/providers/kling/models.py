@@ -235,17 +235,18 @@ def _omni(
     durations: tuple[int, ...],
     tiers: tuple[str, ...],
     *,
-    own: Mapping[Action, tuple[int, ...]],
+    short: tuple[Action, ...] = (),
     sound: bool = False,
     characters: int = _PROMPT,
     **traits: Any,
 ) -> Traits:
     """All on one endpoint; pictures are references unless the request says that they are frames.
 
-    Some have durations of their `own` for texts, first frames and edits. The legacy endpoint has no
-    use for one when it edits; of the new one nobody has said.
+    The `short` ones last 5 or 10 seconds. The legacy endpoint has no use for a duration when it
+    edits; of the new one nobody has said.
     """
-    *_, endpoint = _endpoints(model, is_path_model=not model.startswith(_LEGACY_NAME))
+    is_new = not model.startswith(_LEGACY_NAME)
+    *_, endpoint = _endpoints(model, is_path_model=is_new)
     every = ActionCapabilities(
         endpoint=endpoint,
         durations=durations,
@@ -253,16 +254,17 @@ def _omni(
         prompt_characters=characters,
         sound=sound,
     )
-    beside_video = (0, OMNI_IMAGES_BESIDE_VIDEO)
+    edit = replace(every, durations=durations if is_new else (), sound=False)
     actions = {
         Action.TEXT: replace(every, ratios=RATIOS),
         Action.FIRST_FRAME: replace(every, images=(1, 1)),
         Action.FIRST_LAST_FRAME: replace(every, images=(2, 2)),
         Action.REFERENCES: replace(every, ratios=RATIOS, images=(1, OMNI_IMAGES)),
-        Action.EDIT: replace(every, durations=(), images=beside_video, sound=False),
+        Action.EDIT: replace(edit, images=(0, OMNI_IMAGES_BESIDE_VIDEO)),
     }
-    actions |= {one: replace(actions[one], durations=seconds) for one, seconds in own.items()}
-    return Traits(name=model, product=Product.OMNI, actions=actions, **traits)
+    actions |= {one: replace(actions[one], durations=_5_OR_10) for one in short}
+    tier = "720p" if is_new else "1080p"
+    return Traits(name=model, product=Product.OMNI, actions=actions, default_tier=tier, **traits)
 
 
 _2_6: Mapping[str, Any] = {
@@ -279,24 +281,26 @@ _2_5_TURBO: Mapping[str, Any] = {
 }
 _3: Mapping[str, Any] = {"sound": True, "has_shot_field": True}
 _3_FRAMES = {**_3, "last": _TO_4K, "last_sound": True, "motion": True}
-_O1 = {Action.FIRST_FRAME: _5_OR_10}
 
 
-def _only(product: Product, action: Action, takes: ActionCapabilities, **traits: Any) -> Traits:
+def _only(product: Product, action: Action, path: str, **takes: Any) -> Traits:
     """A product without models, which does one thing."""
-    return Traits(name=PRODUCT_NAMES[product], product=product, actions={action: takes}, **traits)
+    offer = ActionCapabilities(endpoint=f"/v1/videos/{path}", **takes)
+    return Traits(
+        name=PRODUCT_NAMES[product],
+        product=product,
+        actions={action: offer},
+        default_tier="720p" if offer.tiers else None,
+        has_sound_always=offer.sound,
+    )
 
 
 _TRAITS = (
     _frames("kling-v3", _3_TO_15, _TO_4K, **_3_FRAMES),
     _frames("kling-v2-6", _5_OR_10, _TO_1080P, **_2_6),
     _frames("kling-v2-5-turbo", _5_OR_10, _TO_1080P, **_2_5_TURBO),
-    _omni("kling-v3-omni", _3_TO_15, _TO_4K, own={}, default_tier="1080p", **_3),
-    _omni(
-        *("kling-video-o1", _3_TO_10, _TO_1080P),
-        own={**_O1, Action.TEXT: _5_OR_10},
-        default_tier="1080p",
-    ),
+    _omni("kling-v3-omni", _3_TO_15, _TO_4K, **_3),
+    _omni("kling-video-o1", _3_TO_10, _TO_1080P, short=(Action.TEXT, Action.FIRST_FRAME)),
     _frames(
         *("kling-3.0-turbo", _3_TO_15, _TO_1080P),
         sound=True,
@@ -316,7 +320,6 @@ _TRAITS = (
     _frames("kling-2.5-turbo", _5_OR_10, _TO_1080P, **_2_5_TURBO),
     _omni(
         *("kling-3.0-omni", _3_TO_15, _TO_4K),
-        own={Action.EDIT: _3_TO_15},
         characters=_LONG_PROMPT,
         earliest=timedelta(seconds=83),
         audios=_EVERY_AUDIO,
@@ -324,41 +327,25 @@ _TRAITS = (
     ),
     _omni(
         *("kling-o1", _3_TO_10, _TO_1080P),
-        own={**_O1, Action.EDIT: _3_TO_10},
+        short=(Action.FIRST_FRAME,),
         audios=("original", "off"),
     ),
+    _only(Product.LIP_SYNC, Action.LIP_SYNC, "advanced-lip-sync", durations=_SPOKEN, sound=True),
     _only(
-        *(Product.LIP_SYNC, Action.LIP_SYNC),
-        ActionCapabilities(endpoint=ADVANCED_LIP_SYNC, durations=_SPOKEN, sound=True),
-        default_tier=None,
-        has_sound_always=True,
+        *(Product.AVATAR, Action.AVATAR, "avatar/image2video"),
+        tiers=_TO_1080P,
+        images=(1, 1),
+        prompt_characters=_PROMPT,
+        sound=True,
     ),
+    _only(Product.EFFECTS, Action.EFFECT, "effects", images=(1, 2)),
     _only(
-        *(Product.AVATAR, Action.AVATAR),
-        ActionCapabilities(
-            endpoint="/v1/videos/avatar/image2video",
-            tiers=_TO_1080P,
-            images=(1, 1),
-            prompt_characters=_PROMPT,
-            sound=True,
-        ),
-        has_sound_always=True,
-    ),
-    _only(
-        *(Product.EFFECTS, Action.EFFECT),
-        ActionCapabilities(endpoint="/v1/videos/effects", images=(1, 2)),
-        default_tier=None,
-    ),
-    _only(
-        *(Product.MULTI_ELEMENTS, Action.EDIT),
-        ActionCapabilities(
-            endpoint="/v1/videos/multi-elements",
-            durations=_5_OR_10,
-            tiers=_TO_1080P,
-            images=(0, 2),
-            prompt_characters=_PROMPT,
-            negative_prompt=True,
-        ),
+        *(Product.MULTI_ELEMENTS, Action.EDIT, "multi-elements"),
+        durations=_5_OR_10,
+        tiers=_TO_1080P,
+        images=(0, 2),
+        prompt_characters=_PROMPT,
+        negative_prompt=True,
     ),
 )
 
