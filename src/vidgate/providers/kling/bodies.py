@@ -200,15 +200,13 @@ class Shape:
             return {"sound_end_time": ...} if has_end else {}
         return settings_of(over) if self.is_new else over
 
-    def place(self, body: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    def place(self, body: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
         """Write tier, ratio and duration, none of which the client wrote itself."""
         if self.is_new:
-            said = {"settings": {**settings, **settings_of(body)}} if settings else {}
-            return {**body, **said}
+            return body | ({"settings": {**settings, **settings_of(body)}} if settings else {})
         if self.product is Product.LIP_SYNC:
-            faces = body.get("face_choose")
-            said = {"face_choose": [{**faces[0], **settings}]} if settings and faces else {}
-            return {**body, **said}
+            faces = body.get("face_choose") if settings else None
+            return body | ({"face_choose": [{**faces[0], **settings}]} if faces else {})
         must = {"mode": MODE_OF_TIER["720p"]} if self.product is Product.MOTION else {}
         return {**must, **body, **settings}
 
