@@ -6,22 +6,39 @@ import random
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import httpx
 import jwt
 import pytest
-from pydantic import SecretStr
-from tests.support.calls import read_answer, to_endpoint
+from tests.support import adapters
+from tests.support.adapters import NOW, answer
+from tests.support.calls import read_answer
+from tests.support.kling import (
+    ACCESS_AND_SECRET,
+    API_KEY,
+    CORRELATION,
+    HOST,
+    IDS,
+    IMAGE,
+    OMNI,
+    TEXT,
+    A,
+    B,
+    access,
+    find,
+    kling,
+    recorded,
+    sent_to,
+    submit,
+)
 
 from vidgate.exceptions import (
     ConfigurationError,
     ProviderProtocolError,
     UnsupportedParameterError,
 )
-from vidgate.models.channels import ChannelAccess
 from vidgate.models.outcomes import (
     Failed,
     FaultKind,
@@ -37,78 +54,35 @@ from vidgate.models.outcomes import (
 )
 from vidgate.models.requests import Image, VideoRequest
 from vidgate.models.tasks import OutputSnapshot, TaskError, TaskSnapshot, TaskStatus
-from vidgate.providers.base import Action, Call, LostSubmit, SubmitIds
+from vidgate.providers.base import Action, Call
 from vidgate.providers.kling import Kling
 from vidgate.services.attempts.faults import to_request_error
 
-DATA = Path(__file__).parents[1] / "data"
-HOST = "https://api-singapore.klingai.com"
-NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-API_KEY = "api-key-kling-0123456789abcdef"
-ACCESS_AND_SECRET = "AK0123456789|0123456789abcdef0123456789abcdef"
-IDS = SubmitIds(correlation="vg_0123456789abcdef")
-CORRELATION = "vg_0123456789abcdef"
-TEXT = "/v1/videos/text2video"
-IMAGE = "/v1/videos/image2video"
-OMNI = "/v1/videos/omni-video"
-A = Image(url="https://pictures.example/a.png")
-B = Image(url="https://pictures.example/b.png")
 REFUSED = "Kling refused a value of the request"
 LEGACY_REF = UpstreamRef("930000000000000003", IMAGE)
 NEW_REF = UpstreamRef("930000000000000001", "tasks")
 
 SHOT = {"index": 1, "prompt": "a boat", "duration": "5"}
 
-kling = Kling()
-
-
-def channel(credential: str = API_KEY) -> ChannelAccess:
-    return ChannelAccess(HOST, SecretStr(credential))
-
 
 def video(model: str = "kling-v2-5-turbo", prompt: str = "a boat", **fields: Any) -> VideoRequest:
     return VideoRequest(model=model, prompt=prompt, **fields)
 
 
-def submit(request: VideoRequest, credential: str = API_KEY, ids: SubmitIds = IDS) -> httpx.Request:
-    return kling.submit(kling.translate(request), channel(credential), ids, NOW).request
-
-
-def answer(name: str) -> httpx.Response:
-    situation = json.loads((DATA / "kling" / f"{name}.json").read_text())
-    content = situation["text"] if "text" in situation else json.dumps(situation["body"])
-    return httpx.Response(
-        situation["status"], headers=situation.get("headers", {}), content=content.encode()
-    )
-
-
-def reply(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> httpx.Response:
-    return httpx.Response(status, headers=headers, content=json.dumps(body).encode())
-
-
-def sent_to(path: str, base: str = HOST) -> Call[Submission | Rejected]:
-    return kling.submit(to_endpoint(path), ChannelAccess(base, SecretStr(API_KEY)), IDS, NOW)
-
-
 def asked(*refs: UpstreamRef) -> Call[Mapping[UpstreamRef, Outcome]]:
-    return kling.poll(refs, channel(), NOW)
-
-
-def find(endpoint: str, credential: str = API_KEY) -> Call[Found]:
-    lost = LostSubmit(endpoint=endpoint, ids=IDS, sent_at=NOW, ends_at=NOW)
-    return kling.find(lost, channel(credential), NOW)
+    return kling.poll(refs, access(), NOW)
 
 
 def read_submission(name: str, path: str = IMAGE) -> Submission | Rejected:
-    return read_answer(sent_to(path), answer(name))
+    return read_answer(sent_to(path), recorded(name))
 
 
 def read_poll(name: str, *refs: UpstreamRef) -> Mapping[UpstreamRef, Outcome]:
-    return read_answer(asked(*refs), answer(name))
+    return read_answer(asked(*refs), recorded(name))
 
 
 def read_find(name: str, endpoint: str) -> Found:
-    return read_answer(find(endpoint), answer(name))
+    return read_answer(find(endpoint), recorded(name))
 
 
 # Golden requests: what goes out, byte for byte but for the order of keys
@@ -453,7 +427,7 @@ def test_golden_requests(name: str) -> None:
 
 
 def test_the_documented_example() -> None:
-    example = json.loads((DATA / "examples" / "kling.request.json").read_text())
+    example = json.loads((adapters.DATA / "examples" / "kling.request.json").read_text())
     width, height = map(int, example["size"].split("x"))
     request = VideoRequest(
         model=example["model"],
@@ -466,7 +440,7 @@ def test_the_documented_example() -> None:
     )
 
     translation = kling.translate(request)
-    sent = kling.submit(translation, channel(), IDS, NOW).request
+    sent = kling.submit(translation, access(), IDS, NOW).request
 
     assert (sent.method, str(sent.url)) == ("POST", HOST + IMAGE)
     assert json.loads(sent.content) == {
@@ -504,7 +478,7 @@ def test_submitting_leaves_the_translation_as_it_is() -> None:
         video("kling-3.0", metadata={"options": {"watermark_info": {"enabled": True}}})
     )
 
-    kling.submit(translation, channel(), IDS, NOW)
+    kling.submit(translation, access(), IDS, NOW)
 
     assert translation.body["options"] == {"watermark_info": {"enabled": True}}
 
@@ -531,7 +505,7 @@ def test_an_access_key_is_refused_on_new_paths() -> None:
     with pytest.raises(ConfigurationError, match="API key"):
         submit(video("kling-3.0"), ACCESS_AND_SECRET)
     with pytest.raises(ConfigurationError):
-        kling.poll([NEW_REF], channel(ACCESS_AND_SECRET), NOW)
+        kling.poll([NEW_REF], access(ACCESS_AND_SECRET), NOW)
     with pytest.raises(ConfigurationError):
         find("/text-to-video/kling-3.0", ACCESS_AND_SECRET)
 
@@ -784,7 +758,7 @@ def test_capabilities_are_complete() -> None:
 @pytest.mark.parametrize("base", [HOST, "http://127.0.0.1:9/v1/kling"])
 @pytest.mark.parametrize("path", [TEXT, IMAGE, OMNI])
 def test_a_legacy_job_is_remembered_with_its_path(base: str, path: str) -> None:
-    submission = sent_to(path, base).read(answer("legacy_submitted"))
+    submission = sent_to(path, base).read(recorded("legacy_submitted"))
 
     assert submission == Submission(UpstreamRef("930000000000000003", path))
 
@@ -827,7 +801,7 @@ def test_a_new_job_is_asked_for_among_others(path: str) -> None:
 def test_a_refusal_is_told_by_its_code(name: str, kind: FaultKind, path: str) -> None:
     rejected = read_submission(name, path)
 
-    body = json.loads(answer(name).content)
+    body = json.loads(recorded(name).content)
     assert isinstance(rejected, Rejected)
     if name == "error_1202" and path != IMAGE:
         kind = FaultKind.MODEL_UNAVAILABLE  # the model is in the path
@@ -879,12 +853,12 @@ def test_an_answer_after_which_a_job_may_exist_is_no_refusal(name: str, path: st
 )
 def test_an_unknown_code_is_a_refusal_only_with_a_refusing_status(status: int, code: int) -> None:
     with pytest.raises(ProviderProtocolError):
-        sent_to(IMAGE).read(reply({"code": code, "message": "?"}, status))
+        sent_to(IMAGE).read(answer(status, {"code": code, "message": "?"}))
 
 
 @pytest.mark.parametrize("status", [200, 201, 400])
 def test_an_unknown_code_without_a_job_is_a_refusal(status: int) -> None:
-    rejected = sent_to(IMAGE).read(reply({"code": 1999, "message": "?"}, status))
+    rejected = sent_to(IMAGE).read(answer(status, {"code": 1999, "message": "?"}))
 
     assert isinstance(rejected, Rejected)
     assert (rejected.fault.kind, rejected.fault.code) == (FaultKind.FAULT, "1999")
@@ -896,25 +870,25 @@ def test_a_refusal_that_names_a_job_is_unclear(code: int) -> None:
         body = {"code": code, "message": "?", "data": data}
         for status in (200, 400):
             with pytest.raises(ProviderProtocolError):
-                sent_to(IMAGE).read(reply(body, status))
+                sent_to(IMAGE).read(answer(status, body))
 
 
 @pytest.mark.parametrize("identifier", [None, "", True, {}, "../../x", "a b", "x" * 200, "a,b"])
 def test_an_id_that_cannot_be_one_is_not_kept(identifier: Any) -> None:
     with pytest.raises(ProviderProtocolError):
-        sent_to(IMAGE).read(reply({"code": 0, "data": {"task_id": identifier}}))
+        sent_to(IMAGE).read(answer(200, {"code": 0, "data": {"task_id": identifier}}))
 
 
 def test_an_id_written_as_a_number_is_text() -> None:
     body = {"code": "0", "data": {"task_id": 930000000000000003}}
 
-    submission = sent_to(IMAGE).read(reply(body))
+    submission = sent_to(IMAGE).read(answer(200, body))
 
     assert submission == Submission(LEGACY_REF)
 
 
 def test_retry_after_is_honoured() -> None:
-    response = reply({"code": 1303, "message": ""}, 429, {"Retry-After": "7"})
+    response = answer(429, {"code": 1303, "message": ""}, Retry_After="7")
 
     rejected = sent_to(IMAGE).read(response)
 
@@ -942,7 +916,7 @@ def test_retry_after_is_honoured() -> None:
     ],
 )
 def test_plain_words_of_the_vendor_are_passed_on(message: str, sentence: str) -> None:
-    rejected = sent_to(IMAGE).read(reply({"code": 1201, "message": message}))
+    rejected = sent_to(IMAGE).read(answer(200, {"code": 1201, "message": message}))
 
     assert isinstance(rejected, Rejected)
     assert rejected.fault.safe_message == sentence
@@ -967,7 +941,7 @@ def test_plain_words_of_the_vendor_are_passed_on(message: str, sentence: str) ->
     ],
 )
 def test_words_that_may_name_something_are_not_passed_on(message: str) -> None:
-    rejected = sent_to(IMAGE).read(reply({"code": 1201, "message": message}))
+    rejected = sent_to(IMAGE).read(answer(200, {"code": 1201, "message": message}))
 
     assert isinstance(rejected, Rejected)
     assert rejected.fault.safe_message == f"{REFUSED}."
@@ -977,7 +951,7 @@ def test_words_that_may_name_something_are_not_passed_on(message: str) -> None:
 def test_text_that_a_database_would_refuse_is_cleaned() -> None:
     body = {"code": 1200, "message": "a\0b\ud800"}
 
-    rejected = sent_to(IMAGE).read(reply(body))
+    rejected = sent_to(IMAGE).read(answer(200, body))
 
     assert isinstance(rejected, Rejected)
     assert rejected.fault.message == "a b?"
@@ -987,7 +961,7 @@ def test_text_that_a_database_would_refuse_is_cleaned() -> None:
 
 
 def test_a_legacy_job_is_asked_for_at_its_path() -> None:
-    sent = kling.poll([LEGACY_REF], channel(ACCESS_AND_SECRET), NOW).request
+    sent = kling.poll([LEGACY_REF], access(ACCESS_AND_SECRET), NOW).request
 
     assert sent.method == "GET"
     assert str(sent.url) == f"{HOST}{IMAGE}/930000000000000003"
@@ -999,7 +973,7 @@ def test_a_legacy_job_is_asked_for_at_its_path() -> None:
 def test_new_jobs_are_asked_for_together() -> None:
     refs = [UpstreamRef(str(number), "tasks") for number in range(20)]
 
-    sent = kling.poll(refs, channel(), NOW).request
+    sent = kling.poll(refs, access(), NOW).request
 
     assert str(sent.url) == f"{HOST}/tasks?task_ids={','.join(map(str, range(20)))}"
     assert sent.headers["Authorization"] == f"Bearer {API_KEY}"
@@ -1054,7 +1028,7 @@ def test_an_odd_field_beside_a_url_does_not_hide_the_video() -> None:
     data: dict[str, Any] = {"task_id": LEGACY_REF.id, "task_status": "succeed", "updated_at": "-"}
     data |= {"task_result": {"videos": [7, video_]}, "final_unit_deduction": "free"}
 
-    outcomes = read_answer(asked(LEGACY_REF), reply({"code": 0, "data": data}))
+    outcomes = read_answer(asked(LEGACY_REF), answer(200, {"code": 0, "data": data}))
 
     assert outcomes[LEGACY_REF] == Succeeded(VideoResult(url="https://cdn.example/a.mp4"))
 
@@ -1068,7 +1042,7 @@ def test_several_bills_are_added() -> None:
     ]
     entry = {"id": NEW_REF.id, "status": "succeeded", "outputs": outputs, "billing": billing}
 
-    outcome = read_answer(asked(NEW_REF), reply({"code": 0, "data": [entry]}))
+    outcome = read_answer(asked(NEW_REF), answer(200, {"code": 0, "data": [entry]}))
 
     assert outcome[NEW_REF] == Succeeded(
         VideoResult(url="https://cdn.example/a.mp4", cost="3.3", cost_unit="units")
@@ -1149,7 +1123,7 @@ def test_what_says_nothing_of_a_job_is_unreadable(name: str, ref: UpstreamRef) -
 def test_results_of_another_shape_are_unreadable(result: Any) -> None:
     data = {"task_id": LEGACY_REF.id, "task_status": "succeed", "task_result": result}
 
-    outcomes = read_answer(asked(LEGACY_REF), reply({"code": 0, "data": data}))
+    outcomes = read_answer(asked(LEGACY_REF), answer(200, {"code": 0, "data": data}))
 
     assert isinstance(outcomes[LEGACY_REF], Unreadable)
 
@@ -1199,7 +1173,7 @@ def test_a_poll_that_could_not_ask_says_nothing_of_the_job(name: str, ref: Upstr
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502])
 def test_not_found_from_an_overloaded_server_is_not_believed(status: int) -> None:
-    response = reply({"code": 1201, "message": "Task not found by id: 1"}, status)
+    response = answer(status, {"code": 1201, "message": "Task not found by id: 1"})
 
     with pytest.raises(ProviderProtocolError):
         asked(LEGACY_REF).read(response)
@@ -1277,7 +1251,7 @@ def test_a_search_without_an_answer_decides_nothing(name: str, endpoint: str) ->
     ],
 )
 def test_a_list_that_is_not_about_our_job_decides_nothing(data: Any) -> None:
-    response = reply({"code": 0, "data": data})
+    response = answer(200, {"code": 0, "data": data})
 
     with pytest.raises(ProviderProtocolError):
         find("/omni-video/kling-o1").read(response)
@@ -1288,7 +1262,7 @@ def test_a_list_that_is_not_about_our_job_decides_nothing(data: Any) -> None:
 )
 def test_a_job_that_is_not_ours_decides_nothing(data: Any) -> None:
     with pytest.raises(ProviderProtocolError):
-        find(TEXT).read(reply({"code": 0, "data": data}))
+        find(TEXT).read(answer(200, {"code": 0, "data": data}))
 
 
 # Kling's own answer
@@ -1409,7 +1383,9 @@ def test_any_bytes_are_an_outcome_or_unreadable() -> None:
     chance = random.Random(20261120)  # noqa: S311 - repeatable, guards nothing
     bodies = [
         situation["body"]
-        for situation in map(json.loads, (path.read_text() for path in (DATA / "kling").iterdir()))
+        for situation in map(
+            json.loads, (path.read_text() for path in (adapters.DATA / "kling").iterdir())
+        )
         if "body" in situation
     ]
     read = 0

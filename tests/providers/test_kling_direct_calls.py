@@ -1,36 +1,33 @@
 """Kling's calls that make no job: what is sent, and what an answer says."""
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import jwt
 import pytest
-from pydantic import SecretStr
+from tests.support.adapters import NOW, answer
+from tests.support.kling import access, kling
 
 from vidgate.exceptions import ConfigurationError, ProviderProtocolError
-from vidgate.models.channels import ChannelAccess
 from vidgate.models.outcomes import FaultKind, Rejected
+from vidgate.providers.base import Call
 from vidgate.providers.kling import Kling
 
-NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 FACES = "identify-face"
+BASE_URL = "http://kling.test/base"
+
+
+def ask(name: str = FACES, body: Any = None, credential: str = "key") -> Call[Any]:
+    return kling.ask(name, body or {"video_id": "7"}, access(credential, BASE_URL), NOW)
 
 
 def write(name: str = FACES, body: Any = None, credential: str = "key") -> httpx.Request:
-    channel = ChannelAccess("http://kling.test/base", SecretStr(credential))
-    return Kling().ask(name, body or {"video_id": "7"}, channel, NOW).request
+    return ask(name, body, credential).request
 
 
 def read(status: int, body: Any) -> Any:
-    channel = ChannelAccess("http://kling.test/base", SecretStr("key"))
-    content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
-    return (
-        Kling()
-        .ask(FACES, {"video_id": "7"}, channel, NOW)
-        .read(httpx.Response(status, content=content))
-    )
+    return ask().read(answer(status, body))
 
 
 @pytest.mark.parametrize("name", Kling.direct_calls)
@@ -101,10 +98,10 @@ def test_an_answer_may_have_no_data() -> None:
     ],
 )
 def test_the_code_says_why_not(status: int, code: int, kind: FaultKind) -> None:
-    answer = read(status, {"code": code, "message": "Session not found by id: 930000000000"})
-    assert isinstance(answer, Rejected)
-    assert (answer.fault.kind, answer.fault.code) == (kind, str(code))
-    assert "93000" not in answer.fault.safe_message
+    said = read(status, {"code": code, "message": "Session not found by id: 930000000000"})
+    assert isinstance(said, Rejected)
+    assert (said.fault.kind, said.fault.code) == (kind, str(code))
+    assert "93000" not in said.fault.safe_message
 
 
 @pytest.mark.parametrize(

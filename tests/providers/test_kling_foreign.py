@@ -4,24 +4,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.support.kling import CLIP, MOVED, A, kling
+from tests.support.kling import in_vendor_fields as video
 
 from vidgate.exceptions import UnsupportedParameterError
-from vidgate.models.requests import Image, VideoRequest
-from vidgate.providers.kling import Kling
+from vidgate.models.requests import VideoRequest
 
-A = Image(url="https://pictures.example/a.png")
-CLIP = "https://videos.example/dance.mp4"
-MOVED = {"video_url": CLIP, "character_orientation": "video"}
 SPOKEN = {"video_url": CLIP, "audio_id": "81", "sound_end_time": 3000}
 FACE = [{"face_id": "0", "audio_id": "81", "sound_end_time": 3000}]
-
-kling = Kling()
-
-
-def video(model: str, **metadata: Any) -> VideoRequest:
-    """A request in vendor's fields, with a picture where `_images` says so."""
-    images = (A,) * metadata.pop("_images", 0)
-    return VideoRequest(model=model, prompt="a boat", images=images, metadata=metadata)
 
 
 @pytest.mark.parametrize(
@@ -251,7 +241,7 @@ def test_a_kind_of_shots_that_are_turned_off_asks_for_nothing(kind: str) -> None
 def test_a_camera_that_stands_still_is_named_as_ignored(model: str, camera: dict[str, Any]) -> None:
     request = VideoRequest(model=model, prompt="a boat", metadata={"camera_control": camera})
 
-    translation = Kling().translate(request)
+    translation = kling.translate(request)
 
     assert "camera_control" in translation.ignored
     assert "camera_control" not in str(translation.body)
@@ -269,6 +259,6 @@ def test_a_camera_that_moves_is_refused_by_name(camera: dict[str, Any]) -> None:
     request = VideoRequest(model="kling-v2-6", prompt="a boat", metadata={"camera_control": camera})
 
     with pytest.raises(UnsupportedParameterError) as caught:
-        Kling().translate(request)
+        kling.translate(request)
 
     assert caught.value.param == "camera_control"

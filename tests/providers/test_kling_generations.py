@@ -3,24 +3,14 @@
 from typing import Any
 
 import pytest
+from tests.support.kling import CLIP, MOVED, kling
+from tests.support.kling import in_vendor_fields as video
 
 from vidgate.exceptions import UnsupportedParameterError
-from vidgate.models.requests import Image, VideoRequest
-from vidgate.providers.kling import Kling
+from vidgate.models.requests import VideoRequest
 
 A = "https://pictures.example/a.png"
 B = "https://pictures.example/b.png"
-CLIP = "https://videos.example/clip.mp4"
-MOVED = {"video_url": CLIP, "character_orientation": "video"}
-
-kling = Kling()
-
-
-def video(model: str, **metadata: Any) -> VideoRequest:
-    """Vendor fields beside a prompt, with as many pictures as `_images` says."""
-    images = tuple(Image(url=url) for url in (A, B)[: metadata.pop("_images", 0)])
-    prompt = metadata.pop("_prompt", "a boat")
-    return VideoRequest(model=model, prompt=prompt, images=images, metadata=metadata)
 
 
 def text(words: str = "a boat") -> dict[str, str]:

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import hmac
-import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,28 +11,20 @@ import httpx
 import jwt
 import pytest
 from pydantic import SecretStr
+from tests.support.adapters import NOW, answer
 from tests.support.calls import read_answer
+from tests.support.kling import API_KEY, HOST, SECRET, access, kling
 
 from vidgate.exceptions import CallbackRefusedError, ConfigurationError
-from vidgate.models.channels import ChannelAccess
 from vidgate.models.outcomes import UpstreamRef
 from vidgate.providers.base import Callback
-from vidgate.providers.kling import Kling
 
-HOST = "https://api-singapore.klingai.com"
-NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-API_KEY = "api-key-kling-0123456789abcdef"
-SECRET = "0123456789abcdef0123456789abcdef"
 LEGACY_REF = UpstreamRef("930000000000000003", "/v1/videos/image2video")
 
 
-def channel(credential: str = API_KEY) -> ChannelAccess:
-    return ChannelAccess(HOST, SecretStr(credential))
-
-
-def bearer(kling: Kling, credential: str, seconds: float = 0) -> str:
+def bearer(credential: str, seconds: float = 0) -> str:
     now = NOW + timedelta(seconds=seconds)
-    sent = kling.poll([LEGACY_REF], channel(credential), now).request
+    sent = kling.poll([LEGACY_REF], access(credential), now).request
     return sent.headers["Authorization"].removeprefix("Bearer ")
 
 
@@ -41,10 +32,9 @@ def bearer(kling: Kling, credential: str, seconds: float = 0) -> str:
 
 
 def test_a_token_belongs_to_its_credential() -> None:
-    kling = Kling()
 
     tokens = {
-        bearer(kling, credential)
+        bearer(credential)
         for credential in (f"AK|{SECRET}", f"BK|{SECRET}", f"AK|{SECRET}x", f"AK|{SECRET}")
     }
 
@@ -52,7 +42,7 @@ def test_a_token_belongs_to_its_credential() -> None:
 
 
 def test_a_token_is_signed_with_the_time_of_its_call() -> None:
-    token = bearer(Kling(), f"AK|{SECRET}", 60)
+    token = bearer(f"AK|{SECRET}", 60)
 
     claims = jwt.decode(token, options={"verify_signature": False})
     second = int(NOW.timestamp()) + 60
@@ -63,14 +53,13 @@ def test_a_token_is_signed_with_the_time_of_its_call() -> None:
     "secret", ["ssh-rsa-0123456789abcdef0123456789", "-----BEGIN-PUBLIC-KEY-----"]
 )
 def test_a_secret_that_cannot_sign_is_refused_before_it_is_stored(secret: str) -> None:
-    kling = Kling()
     if secret.startswith("-"):
         secret = "ssh-ed25519-" + secret
 
     with pytest.raises(ConfigurationError, match="cannot sign") as caught:
         kling.check_credential(f"AK|{secret}")
     with pytest.raises(ConfigurationError, match="cannot sign"):
-        kling.test(channel(f"AK|{secret}"), NOW)
+        kling.test(access(f"AK|{secret}"), NOW)
     assert secret not in str(caught.value)
 
 
@@ -78,13 +67,12 @@ def test_a_secret_that_cannot_sign_is_refused_before_it_is_stored(secret: str) -
 
 
 def probe(body: Any, status: int = 200, credential: str = API_KEY) -> tuple[bool, str]:
-    kling = Kling()
-    call = kling.test(channel(credential), NOW)
-    content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    answer = read_answer(call, httpx.Response(status, content=content))
-    assert answer.sentence.endswith(".")
-    assert credential not in answer.sentence
-    return answer.works, answer.sentence
+    is_raw = isinstance(body, bytes)
+    response = httpx.Response(status, content=body) if is_raw else answer(status, body)
+    said = read_answer(kling.test(access(credential), NOW), response)
+    assert said.sentence.endswith(".")
+    assert credential not in said.sentence
+    return said.works, said.sentence
 
 
 def costs(*states: str) -> dict[str, Any]:
@@ -98,7 +86,7 @@ def costs(*states: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("credential", [API_KEY, f"AK|{SECRET}"])
 def test_the_probe_reads_and_makes_nothing(credential: str) -> None:
-    sent = Kling().test(channel(credential), NOW).request
+    sent = kling.test(access(credential), NOW).request
 
     end = int(NOW.timestamp() * 1000)
     assert sent.method == "GET"
@@ -192,7 +180,7 @@ VECTOR = Callback(
 
 
 def check(callback: Callback, secret: str | None = VECTOR_SECRET) -> None:
-    Kling().check_callback(callback, channel(), SecretStr(secret) if secret else None)
+    kling.check_callback(callback, access(), SecretStr(secret) if secret else None)
 
 
 def with_headers(**headers: str) -> Callback:

@@ -1,17 +1,32 @@
 """Kling's products beside text and frames: what goes out, and what is refused by name."""
 
 import json
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from pydantic import SecretStr
-from tests.support.calls import read_answer, to_endpoint
+from tests.support.adapters import NOW, answer
+from tests.support.calls import read_answer
+from tests.support.kling import (
+    ACCESS_AND_SECRET,
+    API_KEY,
+    CORRELATION,
+    HOST,
+    IDS,
+    IMAGE,
+    MOTION,
+    OMNI,
+    A,
+    B,
+    access,
+    find,
+    kling,
+    png,
+    recorded,
+    sent_to,
+    submit,
+)
 
 from vidgate.exceptions import ProviderProtocolError, UnsupportedParameterError
-from vidgate.models.channels import ChannelAccess
 from vidgate.models.outcomes import (
     FaultKind,
     Found,
@@ -22,47 +37,19 @@ from vidgate.models.outcomes import (
     UpstreamRef,
 )
 from vidgate.models.requests import Image, VideoRequest
-from vidgate.providers.base import Action, Call, LostSubmit, SubmitIds, Translation
-from vidgate.providers.kling import Kling
+from vidgate.providers.base import Action, Call, SubmitIds, Translation
 
-DATA = Path(__file__).parents[1] / "data" / "kling"
-HOST = "https://api-singapore.klingai.com"
-NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-API_KEY = "api-key-kling-0123456789abcdef"
-ACCESS_AND_SECRET = "AK0123456789|0123456789abcdef0123456789abcdef"
-CORRELATION = "vg_0123456789abcdef"
-IDS = SubmitIds(correlation=CORRELATION)
-A = Image(url="https://pictures.example/a.png")
-B = Image(url="https://pictures.example/b.png")
 DANCE = "https://videos.example/dance.mp4"
 SPEECH = "https://sounds.example/speech.mp3"
-MOTION = "/v1/videos/motion-control"
 LIP_SYNC = "/v1/videos/advanced-lip-sync"
 FACES = "/v1/videos/identify-face"
 AVATAR = "/v1/videos/avatar/image2video"
 EFFECTS = "/v1/videos/effects"
 EDIT = "/v1/videos/multi-elements"
-IMAGE = "/v1/videos/image2video"
-OMNI = "/v1/videos/omni-video"
-
-kling = Kling()
-
-
-def channel(credential: str = API_KEY, base: str = HOST) -> ChannelAccess:
-    return ChannelAccess(base, SecretStr(credential))
 
 
 def video(model: str, prompt: str = "", **fields: Any) -> VideoRequest:
     return VideoRequest(model=model, prompt=prompt, **fields)
-
-
-def submit(request: VideoRequest, ids: SubmitIds = IDS, credential: str = API_KEY) -> httpx.Request:
-    return kling.submit(kling.translate(request), channel(credential), ids, NOW).request
-
-
-def answer(name: str) -> httpx.Response:
-    situation = json.loads((DATA / f"{name}.json").read_text())
-    return httpx.Response(situation["status"], content=json.dumps(situation["body"]).encode())
 
 
 # Golden requests
@@ -725,11 +712,6 @@ def test_shots_that_add_up_are_taken() -> None:
     assert kling.translate(video("kling-3.0", prompt, duration_seconds=5)).body["prompt"] == prompt
 
 
-def png(width: int, height: int) -> bytes:
-    header = b"\x89PNG\r\n\x1a\n" + (13).to_bytes(4) + b"IHDR"
-    return header + width.to_bytes(4) + height.to_bytes(4)
-
-
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -778,8 +760,8 @@ FACE_ANSWER = {
 
 
 def step(body: Any, status: int = 200) -> Submission | Rejected | Call[Submission | Rejected]:
-    response = httpx.Response(status, content=json.dumps(body).encode())
-    return kling.submit(kling.translate(TWO_STEPS), channel(), IDS, NOW).read(response)
+    response = answer(status, body)
+    return kling.submit(kling.translate(TWO_STEPS), access(), IDS, NOW).read(response)
 
 
 @pytest.mark.parametrize("credential", [API_KEY, ACCESS_AND_SECRET])
@@ -788,10 +770,9 @@ def test_a_lip_sync_finds_the_face_first(base: str, credential: str) -> None:
     ids = SubmitIds(correlation=CORRELATION, callback_url="https://ours.example/callbacks/1")
     translation = kling.translate(TWO_STEPS)
 
-    call = kling.submit(translation, channel(credential, base), ids, NOW)
+    call = kling.submit(translation, access(credential, base), ids, NOW)
     first = call.request
-    content = json.dumps({"code": 0, "data": FACE_ANSWER}).encode()
-    following = call.read(httpx.Response(200, content=content))
+    following = call.read(answer(200, {"code": 0, "data": FACE_ANSWER}))
 
     assert translation.endpoint == LIP_SYNC
     assert str(first.url) == base + FACES
@@ -821,7 +802,7 @@ def test_the_second_step_makes_the_job() -> None:
     following = step({"code": 0, "data": FACE_ANSWER})
     assert isinstance(following, Call)
 
-    submission = following.read(answer("legacy_submitted"))
+    submission = following.read(recorded("legacy_submitted"))
 
     assert submission == Submission(UpstreamRef("930000000000000003", LIP_SYNC))
 
@@ -858,15 +839,14 @@ def test_a_first_step_without_a_session_says_nothing(data: Any) -> None:
     ],
 )
 def test_a_lip_sync_is_looked_for_where_it_can_be_found(credential: str, path: str) -> None:
-    lost = LostSubmit(endpoint=LIP_SYNC, ids=IDS, sent_at=NOW, ends_at=NOW)
-    call = kling.find(lost, channel(credential), NOW)
+    call = find(LIP_SYNC, credential)
 
     assert str(call.request.url) == HOST + path
     is_list = path.startswith("/tasks")
-    found = call.read(answer("new_running" if is_list else "legacy_running"))
+    found = call.read(recorded("new_running" if is_list else "legacy_running"))
     identifier = "930000000000000001" if is_list else "930000000000000003"
     assert found == Found(UpstreamRef(identifier, LIP_SYNC))
-    none = answer("new_empty_list" if is_list else "legacy_not_found")
+    none = recorded("new_empty_list" if is_list else "legacy_not_found")
     assert call.read(none) == Found(None)
 
 
@@ -875,23 +855,23 @@ def test_a_lip_sync_is_looked_for_where_it_can_be_found(credential: str, path: s
 
 @pytest.mark.parametrize("path", [MOTION, LIP_SYNC, AVATAR, EFFECTS, EDIT])
 def test_jobs_of_products_are_asked_for_at_their_path(path: str) -> None:
-    sent = kling.submit(to_endpoint(path, session_id="s77"), channel(), IDS, NOW)
-    submission = read_answer(sent, answer("legacy_submitted"))
+    sent = sent_to(path, session_id="s77")
+    submission = read_answer(sent, recorded("legacy_submitted"))
     assert isinstance(submission, Submission)
     assert submission == Submission(UpstreamRef("930000000000000003", path))
 
-    poll = kling.poll([submission.ref], channel(), NOW)
+    poll = kling.poll([submission.ref], access(), NOW)
 
     assert str(poll.request.url) == f"{HOST}{path}/930000000000000003"
-    outcomes = poll.read(answer("legacy_running"))
+    outcomes = poll.read(recorded("legacy_running"))
     assert outcomes == {submission.ref: Pending(started=True)}
 
 
 def test_an_effect_has_no_duration() -> None:
     ref = UpstreamRef("930000000000000003", EFFECTS)
-    call = kling.poll([ref], channel(), NOW)
+    call = kling.poll([ref], access(), NOW)
 
-    outcome = read_answer(call, answer("effect_succeeded"))[ref]
+    outcome = read_answer(call, recorded("effect_succeeded"))[ref]
 
     assert isinstance(outcome, Succeeded)
     assert outcome.result.duration_seconds is None
@@ -928,10 +908,9 @@ def test_what_a_new_job_cost(billing: Any, cost: str | None, unit: str | None) -
     ref = UpstreamRef("930000000000000001", "tasks")
     outputs = [{"type": "video", "url": "https://cdn.example/a.mp4"}]
     entry = {"id": ref.id, "status": "succeeded", "outputs": outputs, "billing": billing}
-    content = json.dumps({"code": 0, "data": [entry]}).encode()
-    call = kling.poll([ref], channel(), NOW)
+    call = kling.poll([ref], access(), NOW)
 
-    outcome = read_answer(call, httpx.Response(200, content=content))[ref]
+    outcome = read_answer(call, answer(200, {"code": 0, "data": [entry]}))[ref]
 
     assert isinstance(outcome, Succeeded)
     assert (outcome.result.cost, outcome.result.cost_unit) == (cost, unit)
@@ -961,19 +940,18 @@ def test_what_a_legacy_job_cost(fields: dict[str, Any], cost: str | None, unit: 
     ref = UpstreamRef("930000000000000003", IMAGE)
     result = {"videos": [{"url": "https://cdn.example/a.mp4"}]}
     data = {"task_id": ref.id, "task_status": "succeed", "task_result": result, **fields}
-    content = json.dumps({"code": 0, "data": data}).encode()
-    call = kling.poll([ref], channel(), NOW)
+    call = kling.poll([ref], access(), NOW)
 
-    outcome = read_answer(call, httpx.Response(200, content=content))[ref]
+    outcome = read_answer(call, answer(200, {"code": 0, "data": data}))[ref]
 
     assert isinstance(outcome, Succeeded)
     assert (outcome.result.cost, outcome.result.cost_unit) == (cost, unit)
 
 
 def test_new_motion_jobs_are_asked_for_among_others() -> None:
-    sent = kling.submit(to_endpoint("/motion-control/kling-3.0"), channel(), IDS, NOW)
+    sent = sent_to("/motion-control/kling-3.0")
 
-    submission = sent.read(answer("new_submitted"))
+    submission = sent.read(recorded("new_submitted"))
 
     assert submission == Submission(UpstreamRef("930000000000000001", "tasks"))
 

@@ -1,46 +1,30 @@
 """What does not go together at Kling, and inline pictures in its own fields."""
 
 import base64
-import struct
 from typing import Any
 
 import pytest
+from tests.support.kling import BASE, CLIP, FEATURE, MOVED, A, kling, png
+from tests.support.kling import in_vendor_fields as video
 
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import Image, VideoRequest
-from vidgate.providers.kling import Kling
 
-A = "https://pictures.example/a.png"
-CLIP = "https://videos.example/clip.mp4"
-MOVED = {"video_url": CLIP, "character_orientation": "video"}
+PICTURE = A.url
 SPOKEN = {"video_url": CLIP, "sound_end_time": 3000}
-FEATURE = [{"video_url": CLIP, "refer_type": "feature"}]
-BASE = [{"video_url": CLIP, "refer_type": "base"}]
 SHOTS = {"multi_shot": True, "shot_type": "customize"}
 WORDS = {"type": "prompt", "text": "a boat"}
-FIRST = {"type": "first_frame", "url": A}
-LAST = {"type": "last_frame", "url": A}
-LOOK = {"type": "refer_image", "url": A}
+FIRST = {"type": "first_frame", "url": PICTURE}
+LAST = {"type": "last_frame", "url": PICTURE}
+LOOK = {"type": "refer_image", "url": PICTURE}
 COPIED = {"type": "feature_video", "url": CLIP}
 EDITED = {"type": "base_video", "url": CLIP}
 ELEMENT = {"type": "element", "element_id": "1", "id": "x"}
 VOICE = {"type": "voice", "voice_id": "1", "id": "x"}
 
-kling = Kling()
-
-
-def png(width: int, height: int) -> bytes:
-    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", width, height)
-
 
 GOOD = base64.b64encode(png(600, 600)).decode()
 SMALL = base64.b64encode(png(100, 600)).decode()
-
-
-def video(model: str, **metadata: Any) -> VideoRequest:
-    """Vendor fields beside a prompt, with as many pictures as `_images` says."""
-    images = (Image(url=A),) * metadata.pop("_images", 0)
-    return VideoRequest(model=model, prompt="a boat", images=images, metadata=metadata)
 
 
 def entries(model: str, *contents: dict[str, Any], **settings: Any) -> VideoRequest:
@@ -53,9 +37,9 @@ def entries(model: str, *contents: dict[str, Any], **settings: Any) -> VideoRequ
         (entries("kling-3.0", FIRST, LOOK), "contents"),
         (entries("kling-3.0", FIRST, {"type": "unheard_of"}), "contents"),
         (entries("kling-3.0", LAST), "contents"),
-        (video("kling-3.0", image_tail=A), "image_tail"),
+        (video("kling-3.0", image_tail=PICTURE), "image_tail"),
         (entries("kling-3.0-turbo", FIRST, LAST), "contents"),
-        (video("kling-3.0-turbo", image_tail=A, _images=1), "image_tail"),
+        (video("kling-3.0-turbo", image_tail=PICTURE, _images=1), "image_tail"),
         (entries("kling-3.0", FIRST, *[ELEMENT] * 4), "contents"),
         (entries("kling-3.0", ELEMENT), "contents"),
         (entries("kling-2.6", FIRST, ELEMENT), "contents"),
@@ -77,16 +61,19 @@ def entries(model: str, *contents: dict[str, Any], **settings: Any) -> VideoRequ
         (entries("kling-o1", FIRST, LAST, COPIED), "contents"),
         (entries("kling-o1", EDITED, FIRST), "contents"),
         (video("kling-v3", camera_control={"type": "simple"}), "camera_control"),
-        (video("kling-v3", image_tail=A), "image_tail"),
-        (video("kling-v3", image_list=[{"image_url": A}]), "image_list"),
+        (video("kling-v3", image_tail=PICTURE), "image_tail"),
+        (video("kling-v3", image_list=[{"image_url": PICTURE}]), "image_list"),
         (video("kling-v3", video_list=BASE), "video_list"),
-        (video("kling-v3-omni", image=A), "image"),
-        (video("kling-v3-omni", image_list=[{"image_url": A, "type": "end_frame"}]), "image_list"),
+        (video("kling-v3-omni", image=PICTURE), "image"),
+        (
+            video("kling-v3-omni", image_list=[{"image_url": PICTURE, "type": "end_frame"}]),
+            "image_list",
+        ),
         (
             video(
                 "kling-v3-omni",
                 video_list=BASE,
-                image_list=[{"image_url": A, "type": "first_frame"}],
+                image_list=[{"image_url": PICTURE, "type": "first_frame"}],
             ),
             "video_list",
         ),
@@ -128,13 +115,13 @@ def entries(model: str, *contents: dict[str, Any], **settings: Any) -> VideoRequ
         (video("kling-3.0", watermark_info={"enabled": 1}), "watermark_info"),
         (video("kling-3.0", options={"watermark_info": True}), "options.watermark_info"),
         (video("kling-v3", image=SMALL), "image"),
-        (video("kling-v3", image=A, image_tail=SMALL), "image_tail"),
+        (video("kling-v3", image=PICTURE, image_tail=SMALL), "image_tail"),
         (video("kling-v3", **MOVED, image_url=SMALL), "image_url"),
         (video("kling-v3-omni", image_list=[{"image_url": SMALL}]), "image_list"),
         (entries("kling-3.0", {"type": "first_frame", "url": SMALL}), "contents"),
         (video("kling-v3", image="data:image/png;base64,???"), "image"),
         (video("kling-v3", image="R0lGODlhWAJYAgAAAAAA"), "image"),
-        (video("kling-effects", effect_scene="x", input={"images": [SMALL, A]}), "input"),
+        (video("kling-effects", effect_scene="x", input={"images": [SMALL, PICTURE]}), "input"),
     ],
 )
 def test_what_does_not_go_together_is_refused_by_name(request_: VideoRequest, param: str) -> None:
@@ -167,15 +154,15 @@ def test_what_goes_together_is_sent(request_: VideoRequest) -> None:
 
 def test_inline_pictures_go_out_bare_and_urls_as_they_are() -> None:
     inline = f"data:image/png;base64,{GOOD}"
-    frames = kling.translate(video("kling-v3", image=inline, image_tail=A)).body
+    frames = kling.translate(video("kling-v3", image=inline, image_tail=PICTURE)).body
     omni = kling.translate(video("kling-v3-omni", image_list=[{"image_url": inline}])).body
     new = kling.translate(entries("kling-3.0", {"type": "first_frame", "url": inline})).body
-    effect = video("kling-effects", effect_scene="x", input={"images": [inline, A]})
+    effect = video("kling-effects", effect_scene="x", input={"images": [inline, PICTURE]})
 
-    assert (frames["image"], frames["image_tail"]) == (GOOD, A)
+    assert (frames["image"], frames["image_tail"]) == (GOOD, PICTURE)
     assert omni["image_list"] == [{"image_url": GOOD}]
     assert new["contents"][1] == {"type": "first_frame", "url": GOOD}
-    assert kling.translate(effect).body["input"] == {"images": [GOOD, A]}
+    assert kling.translate(effect).body["input"] == {"images": [GOOD, PICTURE]}
 
 
 def test_a_lip_sync_may_last_parts_of_a_second() -> None:
@@ -189,8 +176,8 @@ def test_a_lip_sync_may_last_parts_of_a_second() -> None:
 
 
 def test_refusals_say_what_to_use_instead() -> None:
-    four = VideoRequest(model="kling-v1-6", prompt="x", images=(Image(url=A),) * 4)
-    mute = VideoRequest(model="kling-v3-omni", images=(Image(url=A),))
+    four = VideoRequest(model="kling-v1-6", prompt="x", images=(Image(url=PICTURE),) * 4)
+    mute = VideoRequest(model="kling-v3-omni", images=(Image(url=PICTURE),))
 
     with pytest.raises(UnsupportedParameterError, match="kling-v3-omni"):
         kling.translate(four)

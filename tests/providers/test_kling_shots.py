@@ -3,15 +3,13 @@
 from typing import Any
 
 import pytest
+from tests.support.kling import kling
 
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import VideoRequest
-from vidgate.providers.kling import Kling
 
 SEVEN = "shot 1, 3, a boat; shot 2, 4, the sea;"
 """Seconds; the vendor makes 5 where nobody says."""
-
-kling = Kling()
 
 
 def ask(model: str = "kling-3.0", words: str = "", **fields: Any) -> VideoRequest:

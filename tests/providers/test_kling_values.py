@@ -2,39 +2,20 @@
 
 import json
 import warnings
-from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
-from pydantic import SecretStr
-from tests.support.calls import to_endpoint
+from tests.support.adapters import answer
+from tests.support.kling import BASE, CLIP, FEATURE, MOVED, kling, sent_to, submit
+from tests.support.kling import in_vendor_fields as video
 
 from vidgate.exceptions import ConfigurationError, UnsupportedParameterError
-from vidgate.models.channels import ChannelAccess
 from vidgate.models.outcomes import FaultKind, Rejected
-from vidgate.models.requests import Image, VideoRequest
-from vidgate.providers.base import SubmitIds
-from vidgate.providers.kling import Kling
+from vidgate.models.requests import VideoRequest
 
-HOST = "https://api-singapore.klingai.com"
-NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-IDS = SubmitIds(correlation="vg_0123456789abcdef")
-A = Image(url="https://pictures.example/a.png")
-DANCE = "https://videos.example/dance.mp4"
-BASE = [{"video_url": DANCE, "refer_type": "base"}]
-FEATURE = [{"video_url": DANCE, "refer_type": "feature"}]
-MOVED = {"video_url": DANCE, "character_orientation": "video"}
-SPOKEN = {"audio_id": "81", "video_url": DANCE, "sound_end_time": 3000}
-ACCESS_AND_SECRET = "AK0123456789|short"
-
-kling = Kling()
-
-
-def video(model: str, **metadata: Any) -> VideoRequest:
-    """A request in vendor's fields alone, but for a picture where `_images` says so."""
-    images = (A,) * metadata.pop("_images", 0)
-    return VideoRequest(model=model, prompt="a boat", images=images, metadata=metadata)
+SPOKEN = {"audio_id": "81", "video_url": CLIP, "sound_end_time": 3000}
+SHORT_SECRET = "AK0123456789|short"
 
 
 @pytest.mark.parametrize(
@@ -88,13 +69,13 @@ def video(model: str, **metadata: Any) -> VideoRequest:
         (video("kling-v3-omni", sound="on", video_list=FEATURE), "sound", ("off",)),
         (video("kling-video-o1", mode="4k"), "mode", ("std", "pro")),
         (
-            video("kling-v3-omni", video_list=[{"video_url": DANCE, "refer_type": "copy"}]),
+            video("kling-v3-omni", video_list=[{"video_url": CLIP, "refer_type": "copy"}]),
             "video_list",
             ("feature", "base"),
         ),
         (
             video(
-                "kling-v3-omni", video_list=[{"video_url": DANCE, "keep_original_sound": "maybe"}]
+                "kling-v3-omni", video_list=[{"video_url": CLIP, "keep_original_sound": "maybe"}]
             ),
             "video_list",
             ("yes", "no"),
@@ -113,7 +94,7 @@ def video(model: str, **metadata: Any) -> VideoRequest:
         ),
         (video("kling-v3", **MOVED, mode="4k", _images=1), "mode", ("std", "pro")),
         (
-            video("kling-v3", video_url=DANCE, character_orientation="both", _images=1),
+            video("kling-v3", video_url=CLIP, character_orientation="both", _images=1),
             "character_orientation",
             ("image", "video"),
         ),
@@ -124,7 +105,7 @@ def video(model: str, **metadata: Any) -> VideoRequest:
         ),
         (video("kling-v3", **MOVED, element_list=[{}, {}], _images=1), "element_list", ()),
         (
-            video("kling-3.0", video_url=DANCE, character_orientation="both", _images=1),
+            video("kling-3.0", video_url=CLIP, character_orientation="both", _images=1),
             "character_orientation",
             ("image", "video"),
         ),
@@ -159,7 +140,7 @@ def video(model: str, **metadata: Any) -> VideoRequest:
         (
             video(
                 "kling-3.0-omni",
-                contents=[{"type": "base_video", "url": DANCE}],
+                contents=[{"type": "base_video", "url": CLIP}],
                 settings={"audio": "native"},
             ),
             "settings.audio",
@@ -234,10 +215,7 @@ def test_everything_else_is_the_vendors_to_judge(request_: VideoRequest) -> None
 
 
 def refusal(status: int, code: int, message: str, path: str = "/v1/videos/text2video") -> Any:
-    channel = ChannelAccess(HOST, SecretStr("api-key-kling-0123456789abcdef"))
-    sent = kling.submit(to_endpoint(path), channel, IDS, NOW)
-    answer = httpx.Response(status, json={"code": code, "message": message})
-    rejected = sent.read(answer)
+    rejected = sent_to(path).read(answer(status, {"code": code, "message": message}))
     assert isinstance(rejected, Rejected)
     return rejected.fault
 
@@ -296,9 +274,7 @@ def test_what_a_model_cannot_do_is_no_missing_model(message: str) -> None:
 def test_a_host_without_the_paths_of_the_new_generation_says_nothing_of_the_model(
     content: bytes,
 ) -> None:
-    channel = ChannelAccess(HOST, SecretStr("api-key-kling-0123456789abcdef"))
-    sent = kling.submit(to_endpoint("/text-to-video/kling-3.0"), channel, IDS, NOW)
-    rejected = sent.read(httpx.Response(404, content=content))
+    rejected = sent_to("/text-to-video/kling-3.0").read(httpx.Response(404, content=content))
 
     assert isinstance(rejected, Rejected)
     assert rejected.fault.kind is FaultKind.FAULT
@@ -308,16 +284,14 @@ def test_a_host_without_the_paths_of_the_new_generation_says_nothing_of_the_mode
 
 
 def test_an_access_key_is_told_that_the_model_needs_an_api_key() -> None:
-    channel = ChannelAccess(HOST, SecretStr(ACCESS_AND_SECRET))
     with pytest.raises(ConfigurationError, match="This model needs an API key"):
-        kling.submit(kling.translate(video("kling-3.0")), channel, IDS, NOW)
+        submit(video("kling-3.0"), SHORT_SECRET)
 
 
 def test_a_short_secret_signs_without_a_warning() -> None:
-    channel = ChannelAccess(HOST, SecretStr(ACCESS_AND_SECRET))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        sent = kling.submit(kling.translate(video("kling-v3")), channel, IDS, NOW).request
+        sent = submit(video("kling-v3"), SHORT_SECRET)
 
     assert sent.headers["Authorization"].count(".") == 2
 
@@ -327,9 +301,7 @@ def test_videos_of_ours_are_named_by_video_id() -> None:
     request = video(
         "kling-lip-sync", video_id="930000000000000002", audio_id="8", sound_end_time=3000
     )
-    channel = ChannelAccess(HOST, SecretStr("api-key-kling-0123456789abcdef"))
-    sent = kling.submit(kling.translate(request), channel, IDS, NOW).request
-    assert json.loads(sent.content) == {"video_id": "930000000000000002"}
+    assert json.loads(submit(request).content) == {"video_id": "930000000000000002"}
 
 
 def test_multi_elements_without_a_session_says_where_one_comes_from() -> None:

@@ -2,32 +2,25 @@
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
-from pydantic import SecretStr
+from tests.support.adapters import NOW
+from tests.support.kling import CLIP, IDS, IMAGE, MOTION, OMNI, TEXT, A, kling, submit
 
 from vidgate.exceptions import UnsupportedParameterError
-from vidgate.models.channels import ChannelAccess
 from vidgate.models.ids import new_id
 from vidgate.models.outcomes import VideoResult
-from vidgate.models.requests import Image, VideoRequest
+from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import FollowUp, OutputSnapshot, TaskError, TaskSnapshot, TaskStatus
-from vidgate.providers.base import SubmitIds
-from vidgate.providers.kling import Kling
 from vidgate.providers.kling.vendor_answers import (
     legacy_entry,
     new_created,
     new_entry,
 )
 
-HOST = "https://api-singapore.klingai.com"
-NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-IDS = SubmitIds(correlation="vg_0123456789abcdef")
-A = Image(url="https://pictures.example/a.png")
-DANCE = "https://videos.example/dance.mp4"
 RESULT = VideoResult(
     url="https://cdn.example/x.mp4?sig=%2F",
     watermarked_url="https://cdn.example/w.mp4",
@@ -36,8 +29,6 @@ RESULT = VideoResult(
     cost_unit="units",
     upstream_id="930000000000000002",
 )
-
-kling = Kling()
 
 
 def task(status: TaskStatus, **members: Any) -> TaskSnapshot:
@@ -63,8 +54,6 @@ def native(model: str, action: str, **body: Any) -> VideoRequest:
 
 # Bodies
 
-TEXT, IMAGE = "/v1/videos/text2video", "/v1/videos/image2video"
-OMNI, MOTION = "/v1/videos/omni-video", "/v1/videos/motion-control"
 FACE = {"face_id": "0", "audio_id": "8", "sound_end_time": 3000}
 WRITTEN: list[tuple[str, str, dict[str, Any]]] = [
     ("kling-v3", TEXT, {"prompt": "a boat", "duration": "5", "brand_new": {"x": [1, None]}}),
@@ -77,7 +66,7 @@ WRITTEN: list[tuple[str, str, dict[str, Any]]] = [
     (
         "kling-v3",
         MOTION,
-        {"image_url": "x", "video_url": DANCE, "character_orientation": "video"},
+        {"image_url": "x", "video_url": CLIP, "character_orientation": "video"},
     ),
     ("kling-avatar", "/v1/videos/avatar/image2video", {"image": "x", "audio_id": "8"}),
     (
@@ -112,7 +101,7 @@ WRITTEN: list[tuple[str, str, dict[str, Any]]] = [
         "kling-3.0",
         "/motion-control",
         {
-            "contents": [{"type": "image", "url": "x"}, {"type": "video", "url": DANCE}],
+            "contents": [{"type": "image", "url": "x"}, {"type": "video", "url": CLIP}],
             "settings": {"character_orientation": "video"},
         },
     ),
@@ -123,9 +112,7 @@ WRITTEN: list[tuple[str, str, dict[str, Any]]] = [
 def test_what_was_written_for_a_path_goes_there_as_it_is(
     model: str, path: str, body: dict[str, Any]
 ) -> None:
-    channel = ChannelAccess(HOST, SecretStr("api-key-kling-0123456789abcdef"))
-    translation = kling.translate(native(model, path, **body, external_task_id="theirs"))
-    sent = kling.submit(translation, channel, IDS, NOW).request
+    sent = submit(native(model, path, **body, external_task_id="theirs"))
 
     is_legacy = path.startswith("/v1/")
     expected: dict[str, Any] = dict(body)
@@ -180,12 +167,12 @@ def test_a_lip_sync_without_a_session_still_finds_the_face() -> None:
     request = native(
         "kling-lip-sync",
         "/v1/videos/advanced-lip-sync",
-        video_url=DANCE,
+        video_url=CLIP,
         audio_id="8",
         sound_end_time=3000,
     )
     assert kling.translate(request).body == {
-        "video_url": DANCE,
+        "video_url": CLIP,
         "face_choose": [{"sound_start_time": 0, "audio_id": "8", "sound_end_time": 3000}],
     }
 
@@ -227,7 +214,7 @@ def test_a_finished_task_in_both_generations() -> None:
         "outputs": [{"type": "video", **video}],
         "billing": [{"charge_type": "unit", "amount": "4.0", "package_type": "video"}],
     }
-    assert Kling().native_answer(done)["data"] == legacy_entry(done)
+    assert kling.native_answer(done)["data"] == legacy_entry(done)
 
 
 @pytest.mark.parametrize(
