@@ -98,6 +98,44 @@ def test_pictures(
     assert refused(provider, request).param == name
 
 
+TIERED = {**MODELS, "seedance": "seedance-1-0-pro"}
+
+
+@DIALECTS
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"size": "2K"},
+        {"size": "4K"},
+        {"size": "3840x2160"},
+        {"resolution": "4k"},
+        {"resolution": "4320p"},
+        {"metadata": {"resolution": "4k"}},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("provider", TIERED)
+def test_a_resolution(
+    read: Callable[[dict[str, Any]], VideoRequest], provider: str, fields: dict[str, Any]
+) -> None:
+    request = read({"model": TIERED[provider], "prompt": "a boat", **fields})
+
+    error = refused(provider, request)
+
+    [name] = fields.get("metadata", fields)
+    assert error.param == name
+    assert "1080p" in error.message or provider == "jimeng"
+
+
+@pytest.mark.parametrize("provider", TIERED)
+@pytest.mark.parametrize("tier", ["1080P", "1080p"])
+def test_a_tier_is_one_in_any_case(provider: str, tier: str) -> None:
+    for fields in ({"size": tier}, {"resolution": tier}, {"metadata": {"resolution": tier}}):
+        request = by_newapi({"model": TIERED[provider], "prompt": "a boat", **fields})
+
+        assert translate(provider, request).facts.resolution == "1080p"
+
+
 @pytest.mark.parametrize("provider", MODELS)
 def test_the_first_of_several_fields_stands_for_all_pictures(provider: str) -> None:
     fields = {"image": URLS[0], "input_reference": URLS[1:]}

@@ -10,6 +10,7 @@ from vidgate.providers.base import Action, Translation
 from vidgate.providers.jimeng import Jimeng
 from vidgate.providers.kling import Kling
 from vidgate.providers.openai_compatible import OpenAICompatible
+from vidgate.providers.seedance import Seedance
 from vidgate.providers.vidu import Vidu
 from vidgate.providers.words import WORDS, wanted_action
 
@@ -18,6 +19,7 @@ PROVIDERS = {
     "kling": Kling(),
     "vidu": Vidu(),
     "compatible": OpenAICompatible(),
+    "seedance": Seedance(),
 }
 FIRST, LAST = Image(url="https://a.test/a.png"), Image(url="https://a.test/b.png")
 MODELS = {
@@ -34,6 +36,8 @@ MODELS = {
     "jimeng_t2v_v30": "jimeng",
     "jimeng_new_key": "jimeng",
     "any": "compatible",
+    "dreamina-seedance-2-0": "seedance",
+    "seedance-1-0-pro": "seedance",
 }
 VALUES: dict[str, tuple[Any, ...]] = {
     "resolution": ("1080p", "1080P", "720p"),
@@ -46,6 +50,9 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "negative_prompt": ("blur",),
     "watermark": (True, False),
 }
+
+
+FOREIGN = {"ratio", "generate_audio"}
 
 
 def translate(
@@ -86,10 +93,12 @@ def test_a_word_is_honoured_named_or_refused(model: str, word: str, value: Any) 
     is_honoured = (told.body, told.facts) != (plain.body, plain.facts)
     asks_for_nothing = value in (False, "off", "720p")
     asks_for_nothing |= str(value).lower() == plain.facts.resolution
+    asks_for_nothing |= model == "dreamina-seedance-2-0" and value in (True, "on", "true")
     assert is_honoured or word in told.ignored or asks_for_nothing
     if is_honoured and word in told.unknown:
         assert MODELS[model] == "compatible" or model in {"viduq9", "jimeng_new_key"}
-    assert word not in told.body or word not in {"ratio", "generate_audio"} or word in told.unknown
+    if MODELS[model] != "seedance":  # whose own words these are
+        assert word not in told.body or word not in FOREIGN or word in told.unknown
 
 
 @pytest.mark.parametrize(

@@ -208,6 +208,7 @@ _VOCABULARY: Final = Vocabulary(
         Meaning.SOUND: "generate_audio",
         Meaning.WATERMARK: "watermark",
     },
+    values={Meaning.TIER: {tier: tier for tier in _TIERS}},
     documented=_DOCUMENTED,
     last_frame=("images", "content"),
     frame_action=Action.FIRST_LAST_FRAME.value,

@@ -171,10 +171,12 @@ def to_legacy_fields(over: Mapping[str, Any], traits: Traits, product: Product) 
         raise UnsupportedParameterError(
             "resolution", f"{traits.name} has nothing like `resolution`."
         )
-    mode = next((mode for mode, said in TIER_OF_MODE.items() if said == tier), None)
-    if mode is None:
-        says = "This is no value of `resolution` here; the field's own name is `mode`."
-        raise UnsupportedParameterError("resolution", says, allowed=tuple(MODE_OF_TIER))
+    offered = _offered_tiers(traits, product)
+    if tier not in offered:
+        raise UnsupportedParameterError(
+            "resolution", f"{traits.name} does not make this resolution.", allowed=offered
+        )
+    mode = MODE_OF_TIER[tier]
     if is_given(fields.get("mode")) and fields["mode"] != mode:
         raise _contradiction("resolution", "mode")
     return {**fields, "mode": mode}
@@ -204,15 +206,21 @@ def _new_value(word: str, value: Any, traits: Traits, product: Product) -> Any:
         return int(number) if number is not None and number.is_integer() else value
     if isinstance(value, str) and value in values:
         return values[value]
+    tiers = _offered_tiers(traits, product)
+    allowed = [old for old, new in values.items() if new not in MODE_OF_TIER or new in tiers]
+    raise UnsupportedParameterError(
+        word, f"{traits.name} does not take this as `{word}`.", allowed=allowed
+    )
+
+
+def _offered_tiers(traits: Traits, product: Product) -> tuple[str, ...]:
+    """The resolutions of a product; every one where they are not known."""
     is_motion = product is Product.MOTION
     offers = [
         one for action, one in traits.actions.items() if (action is Action.MOTION) is is_motion
     ]
     tiers = {tier for one in offers for tier in one.tiers} or {*MODE_OF_TIER}
-    allowed = [old for old, new in values.items() if new not in MODE_OF_TIER or new in tiers]
-    raise UnsupportedParameterError(
-        word, f"{traits.name} does not take this as `{word}`.", allowed=allowed
-    )
+    return tuple(tier for tier in MODE_OF_TIER if tier in tiers)
 
 
 def _contradiction(param: str, other: str) -> UnsupportedParameterError:
