@@ -65,7 +65,12 @@ PATHS = (
     "DELETE /v1/videos/{}",
     "POST /v1/videos/{}/remix",
     "GET /v1/videos/{}/content",
+    *(
+        f"GET /v1/video/generations?{name}={{}}"
+        for name in ("after", "before", "status", "model", "user", "created_after", "limit")
+    ),
     "GET /v1/videos?after={}",
+    "GET /v1/webhook_endpoints?after={}",
     "GET /v1/videos?order={}",
     "GET /v1/models/{}",
     "GET /kling/v1/videos/text2video/{}",

@@ -59,6 +59,8 @@ class FieldReader:
             raise InvalidParameterError(
                 f"{name} may have at most {longest} characters.", param=name
             )
+        if "\0" in value:  # which a query may have, and the database does not take
+            raise InvalidParameterError(f"{name} has a NUL character.", param=name)
         return value
 
     def integer(self, name: str, *, least: int, most: int) -> int | None:
