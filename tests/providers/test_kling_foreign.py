@@ -235,6 +235,8 @@ def test_a_kind_of_shots_that_are_turned_off_asks_for_nothing(kind: str) -> None
         {"type": "simple", "config": {"horizontal": 0, "vertical": 0.0, "pan": 0, "zoom": 0}},
         {"type": "", "config": {"tilt": None, "roll": 0}},
         {"config": {"tilt": "", "roll": 0}},
+        {"type": "simple", "config": {"tilt": "", "roll": None}},
+        {"type": "simple", "config": {"tilt": "0", "roll": "0.0"}},
     ],
 )
 @pytest.mark.parametrize("model", ["kling-v1", "kling-v2-6", "kling-v3"])
@@ -253,6 +255,8 @@ def test_a_camera_that_stands_still_is_named_as_ignored(model: str, camera: dict
         {"type": "down_back"},
         {"type": "down_back", "config": {"zoom": 0}},
         {"type": "simple", "config": {"horizontal": 0, "zoom": 1}},
+        {"type": "simple", "config": {"horizontal": "", "zoom": "1"}},
+        {"type": "simple", "config": {"horizontal": "left"}},
     ],
 )
 def test_a_camera_that_moves_is_refused_by_name(camera: dict[str, Any]) -> None:

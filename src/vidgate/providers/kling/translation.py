@@ -8,6 +8,7 @@ from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import Image, VideoRequest
 from vidgate.providers.base import Action, ActionCapabilities, RunFacts, Translation
 from vidgate.providers.draft import Draft, merge, refuse_zero
+from vidgate.providers.fields import to_number
 from vidgate.providers.kling.bodies import Generic, Inputs
 from vidgate.providers.kling.choosing import ACTION, NO_MULTI_IMAGE, Choice, choose
 from vidgate.providers.kling.fields import has_own_shots, idle_fields, judge
@@ -79,14 +80,14 @@ def translate(request: VideoRequest, *, map_retired_models: bool) -> Translation
 
 
 def _still_camera(written: Mapping[str, Any]) -> tuple[str, ...]:
-    """The camera's field where all of its moves are zero, as forms send it."""
+    """The camera's field where each of its moves is zero or empty, as forms send it."""
     camera = written.get("camera_control")
     if not isinstance(camera, Mapping) or camera.get("type") not in (None, "", _FREE_CAMERA):
         return ()
     moves = camera.get("config")
     if not isinstance(moves, Mapping):
         return ()
-    is_still = any(move == 0 for move in moves.values()) and not any(moves.values())
+    is_still = bool(moves) and not any(move and to_number(move) != 0 for move in moves.values())
     return ("camera_control",) if is_still else ()
 
 
