@@ -1,5 +1,6 @@
 """Webhooks over real sockets: sent, signed, tried again, parked."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -10,8 +11,9 @@ from aiohttp import web
 from tests.support.engine import Engine, open_engine
 from tests.support.receiver import Receiver, open_receiver
 from tests.support.upstreams import MODELS, Upstream, refusal
+from tests.support.waiting import until
 
-from vidgate.constants import WEBHOOK_SCHEDULE
+from vidgate.constants import WEBHOOK_SCHEDULE, WEBHOOKS_PER_HOST
 from vidgate.db.deliveries import DeliveryStore
 from vidgate.exceptions import RequestError
 from vidgate.models.attempts import Lease
@@ -100,6 +102,33 @@ async def test_the_end_is_told_once_and_signed(
     assert not webhook.is_signed_with(new_webhook_secret())
     [delivery] = await deliveries(engine)
     assert (delivery.status, delivery.due_at) == (DeliveryStatus.DELIVERED, None)
+
+
+async def test_a_host_has_the_next_one_before_the_last_is_written_down(
+    engine: Engine, receiver: Receiver, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = WEBHOOKS_PER_HOST + 1
+    for _ in range(count):
+        await create(engine, f"{receiver.url}/hook")
+    upstream.on_poll = ["succeeded"]
+    await engine.tick(minutes=5)
+    deliverer, write, is_written = engine.services.deliverer, DeliveryStore.record, asyncio.Event()
+
+    async def record(*arguments: Any, **named: Any) -> str | None:
+        await is_written.wait()
+        return await write(*arguments, **named)
+
+    monkeypatch.setattr(DeliveryStore, "record", record)
+    await deliverer.round()
+    await until(lambda: len(receiver.received) == WEBHOOKS_PER_HOST)
+    await until(lambda: not deliverer._rooms.free(engine.clock.now()))
+    assert deliverer.wanted.is_set()
+    await deliverer.round()
+    await until(lambda: len(receiver.received) == count)
+    is_written.set()
+    await deliverer.idle()
+
+    assert {one.status for one in await deliveries(engine)} == {DeliveryStatus.DELIVERED}
 
 
 async def test_a_native_task_gets_its_vendors_own_callback(

@@ -123,23 +123,34 @@ class Deliverer:
         self.wanted.set()  # there is room again
 
     async def _deliver(self, delivery: Delivery, lease: Lease) -> None:
-        answered: bool | None = None
         try:
-            answered = await self._try(delivery, lease)
+            tried = await self._try_in_room(delivery, lease)
+            if tried is not None:
+                await self._record(delivery, lease, *tried)
         except DatabaseUnavailableError as error:
             _log.warning("The database was away during a webhook", reason=str(error))
         except ConfigurationError as error:
             _log.error("A webhook could not be signed", reason=str(error))
         except Exception:  # noqa: BLE001 - one receiver's trouble must not end the others' work
             _log.exception("A webhook failed", event_id=delivery.public_id)
+
+    async def _try_in_room(self, delivery: Delivery, lease: Lease) -> tuple[Sent, datetime] | None:
+        """The same as `_try`; the host has the next one before this one is written down."""
+        answered: bool | None = None
+        try:
+            tried = await self._try(delivery, lease)
+            if tried is not None:
+                answered = tried[0].answer is not None
+            return tried
         finally:
             self._rooms.leave(delivery.host, answered=answered, now=self._clock.now())
+            self.wanted.set()
 
-    async def _try(self, delivery: Delivery, lease: Lease) -> bool | None:
+    async def _try(self, delivery: Delivery, lease: Lease) -> tuple[Sent, datetime] | None:
         """Send a webhook once.
 
         Returns:
-            Whether the host answered, `None` where nothing was sent.
+            What became of it and when it was sent, `None` where nothing was sent.
         """
         task = await self._tasks.snapshot(delivery.task_id)
         reason = await self._reason_not_to(delivery, task)
@@ -157,8 +168,7 @@ class Deliverer:
             event_id=delivery.public_id,
             now=began,
         )
-        await self._record(delivery, lease, sent, began)
-        return sent.answer is not None
+        return sent, began
 
     async def _reason_not_to(self, delivery: Delivery, task: TaskSnapshot | None) -> str | None:
         if task is None or task.removed:
