@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 __all__ = [
+    "ALARM_SECONDS",
     "BREAKER_FAULTS",
     "BREAKER_MAX_PAUSE",
     "BREAKER_PAUSE",
@@ -65,6 +66,7 @@ __all__ = [
     "VIEW_BYTES",
     "VIEW_MOST_BYTES",
     "VIEW_SHARE",
+    "WOKEN_AT_ONCE",
 ]
 
 BREAKER_WINDOW = timedelta(minutes=1)
@@ -326,6 +328,12 @@ WAITERS_SPACING = timedelta(seconds=0.02)
 
 WAITERS_BATCH = 200
 """Changed tasks read at once: about 20 ms of work, which everybody else waits for."""
+
+WOKEN_AT_ONCE = 50
+"""Waiters that are answered before others have a turn: about 10 ms of work."""
+
+ALARM_SECONDS = 0.05
+"""How much later than asked for a wait may end."""
 
 WAITERS_PER_TOKEN = 1000
 """Waits and streams of one token at once in one process, so that it cannot fill the memory."""

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final, TypeAlias
@@ -185,7 +186,7 @@ async def stream_account(
     known = last_event_id(scope)
     since = None if known is None else _read_position(known)
     with services.places.take(caller.token.id, "events"):
-        async with services.feeds.open(caller.sight) as feed:
+        with closing(await services.feeds.open(caller.sight)) as feed:
             sink = _EventSink(scope, send)
             # An id without an event: also who has heard nothing yet can go on from here.
             position = feed.began_at if since is None else since

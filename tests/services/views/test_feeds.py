@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import ExitStack, closing
 from datetime import timedelta
 
 import pytest
@@ -55,7 +55,7 @@ async def kling(engine: Engine) -> Upstream:
 @pytest.fixture
 async def feed(engine: Engine, feeds: Feeds, kling: Upstream) -> AsyncIterator[Feed]:
     del kling
-    async with feeds.open(engine.caller.sight) as feed:
+    with closing(await feeds.open(engine.caller.sight)) as feed:
         await feeds.round()
         yield feed
 
@@ -121,11 +121,11 @@ async def test_one_who_begins_hears_nothing_of_before(
     del kling
     before = await engine.create(MODELS["kling"])
     engine.clock.advance(seconds=3)
-    async with feeds.open(engine.caller.sight) as first:
+    with closing(await feeds.open(engine.caller.sight)) as first:
         await feeds.round()
         engine.clock.advance(seconds=1)
         after = await engine.create(MODELS["kling"])
-        async with feeds.open(engine.caller.sight) as second:
+        with closing(await feeds.open(engine.caller.sight)) as second:
             seconds.now += 2
             await feeds.round()
             told = [await heard(first), await heard(second)]
@@ -136,7 +136,7 @@ async def test_one_who_begins_hears_nothing_of_before(
 async def test_another_account_hears_nothing(
     engine: Engine, feeds: Feeds, feed: Feed, seconds: Seconds
 ) -> None:
-    async with feeds.open(Sight(new_id())) as other:
+    with closing(await feeds.open(Sight(new_id()))) as other:
         name = (await engine.create(MODELS["kling"])).snapshot.public_id
         for _ in range(2):
             feeds.wake(name)
@@ -224,8 +224,8 @@ async def test_what_is_told_is_read_once_for_all(
     await engine.channel("kling")
     Upstream(engine.router, "kling")
     account = engine.caller.account_id
-    async with AsyncExitStack() as stack:
-        several = [await stack.enter_async_context(feeds.open(Sight(account))) for _ in range(3)]
+    with ExitStack() as stack:
+        several = [stack.enter_context(closing(await feeds.open(Sight(account)))) for _ in range(3)]
         task = (await engine.create(MODELS["kling"])).snapshot
         feeds.wake(task.public_id)
         await feeds.round()
@@ -276,7 +276,7 @@ async def test_lost_hints_are_made_up_for_at_once(engine: Engine, feeds: Feeds, 
 async def test_nobody_is_kept_after_the_last_one_went(
     engine: Engine, feeds: Feeds, seconds: Seconds
 ) -> None:
-    async with feeds.open(engine.caller.sight):
+    with closing(await feeds.open(engine.caller.sight)):
         pass
     assert feeds._accounts == {}
     feeds.wake("task_0")

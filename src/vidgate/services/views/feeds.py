@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -13,6 +12,7 @@ from vidgate.db.clock import Clock
 from vidgate.db.task_changes import TaskChange, TaskChangeStore
 from vidgate.models.accounts import Sight
 from vidgate.models.ids import parse_public_id, public_id
+from vidgate.services.views.alarms import Alarms
 from vidgate.services.views.reading import TaskReader
 
 __all__ = ["Feed", "Feeds"]
@@ -32,6 +32,8 @@ class Feed:
         sight: What it is told of.
         is_lost: Whether more has changed than is kept: the client has to come again.
     """
+
+    __slots__ = ("_changes", "_feeds", "_pending", "_woken", "began_at", "is_lost", "sight")
 
     def __init__(self, feeds: "Feeds", changes: TaskChangeStore, sight: Sight) -> None:
         self.began_at = feeds.now()
@@ -68,12 +70,16 @@ class Feed:
         Returns:
             `None` where time is up, nobody listens any more, or the process is about to stop.
         """
-        if not self._pending and not self._feeds.is_leaving:
+        if not (self._pending or self._feeds.is_leaving or gone.done()):
             self._woken = asyncio.get_running_loop().create_future()
-            await asyncio.wait(
-                (self._woken, gone), timeout=seconds, return_when=asyncio.FIRST_COMPLETED
-            )
-            self._woken = None
+            alarm = self._feeds.alarms.set(seconds, self)
+            gone.add_done_callback(self._leave)
+            try:
+                await self._woken
+            finally:
+                self._woken = None
+                self._feeds.alarms.clear(alarm, self)
+                gone.remove_done_callback(self._leave)
         if not self._pending or self._feeds.is_leaving:
             return None
         name = next(iter(self._pending))
@@ -85,9 +91,16 @@ class Feed:
         if len(self._pending) > FEED_MOST:
             self._pending.clear()
             self.is_lost = True
-        self.wake()
+        self.ring()
 
-    def wake(self) -> None:
+    def close(self) -> None:
+        """Listen no longer."""
+        self._feeds.forget(self)
+
+    def _leave(self, _gone: object) -> None:
+        self.ring()
+
+    def ring(self) -> None:
         """End `next`, where somebody is in it."""
         if self._woken is not None and not self._woken.done():
             self._woken.set_result(None)
@@ -113,6 +126,7 @@ class Feeds:
         monotonic: Seconds that only grow.
 
     Attributes:
+        alarms: Of those who listen.
         wanted: Set when a round is due before its time.
         is_leaving: Whether the process is about to stop, so that nobody listens any more.
     """
@@ -133,6 +147,7 @@ class Feeds:
         self._hinted: set[UUID] = set()
         self._checked_at = float("-inf")
         self._known_until = clock.now()
+        self.alarms = Alarms()
         self.wanted = asyncio.Event()
         self.is_leaving = False
 
@@ -140,9 +155,8 @@ class Feeds:
         """Database time."""
         return self._clock.now()
 
-    @asynccontextmanager
-    async def open(self, sight: Sight) -> AsyncIterator[Feed]:
-        """Listen to all tasks in sight meanwhile.
+    async def open(self, sight: Sight) -> Feed:
+        """Listen to all tasks in sight, until the feed is closed.
 
         Raises:
             DatabaseUnavailableError: It could not be read.
@@ -152,20 +166,26 @@ class Feeds:
         feed = Feed(self, self._changes, sight)
         account = self._accounts.setdefault(sight.account_id, _Account())
         account.feeds.add(feed)
+        if len(account.feeds) > 1:
+            return feed
         try:
-            if len(account.feeds) == 1:
-                # The looks to come go back a little: what they find of before is not told.
-                past = await self._changes.since(
-                    [sight.account_id], self._known_until - CACHE_WINDOW
-                )
-                for change in past:
-                    if change.changed_at <= feed.began_at:
-                        account.seen.setdefault(change.id, (change.version, change.changed_at))
-            yield feed
-        finally:
+            # The looks to come go back a little: what they find of before is not told.
+            past = await self._changes.since([sight.account_id], self._known_until - CACHE_WINDOW)
+        except BaseException:
+            self.forget(feed)
+            raise
+        for change in past:
+            if change.changed_at <= feed.began_at:
+                account.seen.setdefault(change.id, (change.version, change.changed_at))
+        return feed
+
+    def forget(self, feed: Feed) -> None:
+        """Tell one who listened nothing more."""
+        account = self._accounts.get(feed.sight.account_id)
+        if account is not None:
             account.feeds.discard(feed)
             if not account.feeds:
-                del self._accounts[sight.account_id]
+                del self._accounts[feed.sight.account_id]
 
     def wake(self, name: str) -> None:
         """Look at a task soon: it may have changed."""
@@ -185,7 +205,7 @@ class Feeds:
         self.is_leaving = True
         for account in self._accounts.values():
             for feed in account.feeds:
-                feed.wake()
+                feed.ring()
 
     async def round(self) -> None:
         """Find what has changed: what hints told of, every two seconds whatever there is.
