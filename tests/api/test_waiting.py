@@ -12,9 +12,16 @@ from tests.support.waiting import open_waiting_api, until
 
 from vidgate.cli.servers import Server
 from vidgate.db.notifications import Listener, Notifier
+from vidgate.exceptions import DatabaseUnavailableError, TaskNotFoundError
 from vidgate.services.views.changes import Changes
 
 PATHS = ("/v1/video/generations", "/v1/videos")
+QUESTION = (
+    "GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: application/json\r\n"
+    "Accept-Encoding: gzip, deflate, br\r\nConnection: keep-alive\r\n"
+    "User-Agent: OpenAI/Python 2.8.1\r\nAuthorization: Bearer {key}\r\n"
+    "X-Stainless-Lang: python\r\nX-Stainless-OS: Linux\r\nX-Stainless-Runtime: CPython\r\n\r\n"
+)
 
 
 @pytest.fixture
@@ -36,6 +43,11 @@ async def made(engine: Engine, provider: str = "kling") -> tuple[Upstream, str]:
 
 def count(engine: Engine) -> int:
     return sum(len(topic.watches) for topic in engine.services.waiters._topics.values())
+
+
+def waiting(engine: Engine) -> int:
+    topics = engine.services.waiters._topics.values()
+    return sum(watch.woken is not None for topic in topics for watch in topic.watches)
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -195,3 +207,93 @@ async def test_another_replica_answers_with_and_without_hints(
         await notifier.aclose()
 
     assert answer.json()["status"] == "succeeded"
+
+
+async def test_one_request_is_counted_once_and_keeps_its_id(
+    engine: Engine, client: httpx.AsyncClient
+) -> None:
+    fake, name = await made(engine)
+    headers = {"X-Request-Id": "mine", "Origin": "https://example.com"}
+    asked = asyncio.create_task(client.get(f"{PATHS[0]}/{name}?wait=60", headers=headers))
+    await until(lambda: waiting(engine) == 1)
+    fake.on_poll = ["succeeded"]
+    await engine.tick(minutes=1)
+
+    answer = await asked
+
+    rendered = engine.services.metrics.render().decode()
+    counted = [line for line in rendered.splitlines() if line.startswith("vidgate_requests_total{")]
+    assert answer.headers["X-Request-Id"] == "mine"
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert len(counted) == 1
+    assert 'status="200"' in counted[0]
+    assert counted[0].endswith(" 1.0")
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_who_was_let_in_is_answered_although_the_token_ends_meanwhile(
+    engine: Engine, client: httpx.AsyncClient, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake, name = await made(engine)
+    asked = asyncio.create_task(client.get(f"{path}/{name}?wait=60"))
+    await until(lambda: waiting(engine) == 1)
+    monkeypatch.setattr(engine.services.directory, "known", lambda _key: None)
+    monkeypatch.setattr(engine.services.directory, "authenticate", nobody)
+    fake.on_poll = ["succeeded"]
+    await engine.tick(minutes=1)
+
+    assert (await client.get(f"{path}/{name}")).status_code == 401
+    assert (await asked).status_code == 200
+
+
+async def nobody(_key: str) -> None:
+    """What the directory says of a token that was revoked."""
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (TaskNotFoundError("There is no such task."), 404, "task_not_found"),
+        (DatabaseUnavailableError("down"), 503, "storage_unavailable"),
+    ],
+)
+async def test_what_goes_wrong_at_the_end_of_a_wait_is_answered(
+    engine: Engine,
+    client: httpx.AsyncClient,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    error: Exception,
+    status: int,
+    code: str,
+) -> None:
+    _, name = await made(engine)
+    asked = asyncio.create_task(client.get(f"{PATHS[0]}/{name}?wait=60"))
+    await until(lambda: waiting(engine) == 1)
+
+    async def read(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(engine.services.reader, "read", read)
+    engine.services.waiters.leave()
+    answer = await asked
+
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert count(engine) == 0
+    assert engine.services.places._taken == {}
+
+
+async def test_who_goes_away_is_noticed_also_behind_what_was_asked_in_advance(
+    engine: Engine,
+) -> None:
+    _, name = await made(engine)
+    question = QUESTION.format(target=f"{PATHS[0]}/{name}?wait=60", key=engine.key).encode()
+    async with open_waiting_api(engine) as (_, server):
+        port = server.servers[0].sockets[0].getsockname()[1]
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(question * 3)
+        await until(lambda: waiting(engine) == 1)
+
+        writer.transport.abort()
+
+        await until(lambda: count(engine) == 0)
+    assert engine.services.places._taken == {}

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from vidgate.api.dependencies import Services, services_of
+from vidgate.api.later import of_before
 from vidgate.exceptions import AuthenticationError
 from vidgate.models.accounts import Caller
 from vidgate.models.limits import Admission
@@ -70,19 +71,24 @@ class AuthenticationLayer:
             PermissionDeniedError: The token may not be used from where it comes.
             DatabaseUnavailableError: The token could not be looked up.
         """
-        if self._is_protected(scope):
-            caller = await self._authenticate(scope)
-            if caller.token.addresses:
-                check_address(caller, (scope.get("client") or (None,))[0])
-            services_of(scope).token_uses.note(caller.token.id)
-            known = services_of(scope).limits
-            limits = known.known(caller) if known.is_fresh else await known.of(caller)
-            if limits is not None:
-                admission = Admission(limits.limits)
-                caller = replace(caller, admission=admission)
-                scope["state"]["limits"] = limits, admission
-            scope["state"]["caller"] = caller
+        # Who waits was let in when it came; a signature may have ended meanwhile.
+        if of_before(scope) is None and self._is_protected(scope):
+            await self._let_in(scope)
         await self._app(scope, receive, send)
+
+    async def _let_in(self, scope: Scope) -> None:
+        caller = await self._authenticate(scope)
+        if caller.token.addresses:
+            check_address(caller, (scope.get("client") or (None,))[0])
+        services = services_of(scope)
+        services.token_uses.note(caller.token.id)
+        known = services.limits
+        limits = known.known(caller) if known.is_fresh else await known.of(caller)
+        if limits is not None:
+            admission = Admission(limits.limits)
+            caller = replace(caller, admission=admission)
+            scope["state"]["limits"] = limits, admission
+        scope["state"]["caller"] = caller
 
     async def _authenticate(self, scope: Scope) -> Caller:
         services = services_of(scope)

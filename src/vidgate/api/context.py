@@ -11,6 +11,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vidgate.api.dependencies import services_of
+from vidgate.api.later import gone_of, let_go, of_before
 from vidgate.api.limits import limit_headers
 from vidgate.api.paths import Paths
 from vidgate.services.attempts.callbacks import CALLBACKS_PATH
@@ -66,9 +67,22 @@ class ContextLayer:
         path = self._paths.tidy(scope["path"])
         scope["path"] = self._paths.resolve(path)
         exchange = _Exchange(scope, receive, send, request_id, has_body=has_body)
+        if has_body:
+            receive = exchange.receive
+        gone = None
         try:
-            await self._app(scope, exchange.receive if has_body else receive, exchange.send)
+            await self._app(scope, receive, exchange.send)
+            later = of_before(scope)
+            if later is not None:
+                let_go(scope)
+                gone = gone_of(scope, receive, has_body=has_body)
+                while await later.go_on(gone, exchange.send):
+                    await self._app(scope, receive, exchange.send)
         finally:
+            if gone is not None:
+                gone.cancel()
+            if (later := of_before(scope)) is not None:
+                later.close()
             seconds = time.perf_counter() - started
             status = exchange.status
             route = getattr(scope.get("route"), "path", "unmatched")
@@ -107,6 +121,17 @@ def _read_headers(scope: Scope) -> tuple[bytes, bool]:
 
 class _Exchange:
     """One request and its answer, as they pass through."""
+
+    __slots__ = (
+        "_is_closing",
+        "_is_head",
+        "_is_unread",
+        "_receive",
+        "_request_id",
+        "_scope",
+        "_send",
+        "status",
+    )
 
     def __init__(
         self, scope: Scope, receive: Receive, send: Send, request_id: bytes, *, has_body: bool

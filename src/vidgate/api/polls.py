@@ -1,24 +1,26 @@
 """Routes that are asked again and again: ready bytes, and when asking again is worthwhile."""
 
+import asyncio
 import math
 import time
 from collections.abc import Callable
 from datetime import datetime
-from functools import partial
 from typing import Any, Final
 
-from starlette.requests import ClientDisconnect
-from starlette.types import Receive, Scope, Send
+from starlette.types import Scope, Send
+from typing_extensions import override
 
 from vidgate.api.conditions import etag, has_seen
 from vidgate.api.dependencies import Services, caller_of, services_of
 from vidgate.api.estimates import estimate_of, fill_estimate
+from vidgate.api.later import Later, do_later, of_before
 from vidgate.api.limits import POLICY_DOCUMENTED
 from vidgate.api.links import base_of
-from vidgate.api.waiting import WAIT, read_wait, until_gone
+from vidgate.api.waiting import WAIT, read_wait
 from vidgate.models.tasks import TaskSnapshot
 from vidgate.services.views.asking_again import ask_again_after
 from vidgate.services.views.reading import TaskView
+from vidgate.services.views.waiting import Wait
 
 __all__ = [
     "CONDITIONS",
@@ -98,7 +100,6 @@ def poll_headers(task: TaskSnapshot, now: datetime) -> dict[str, str]:
 
 async def answer_poll(
     scope: Scope,
-    receive: Receive,
     send: Send,
     *,
     task_id: str,
@@ -109,7 +110,6 @@ async def answer_poll(
 
     Args:
         scope: Of the request.
-        receive: Tells that the client has gone.
         send: Takes the answer.
         task_id: As the client wrote it.
         dialect: By which the bytes are remembered.
@@ -125,7 +125,10 @@ async def answer_poll(
     seen = _if_none_match(scope)
     wait = read_wait(scope) if scope["query_string"] else 0.0
     if wait:
-        view = await _wait(scope, receive, task_id, seconds=wait, seen=seen)
+        awaited = await _wait(scope, task_id, seconds=wait, seen=seen)
+        if awaited is None:
+            return  # and is called again
+        view = awaited
     else:
         sight = caller_of(scope).sight
         cached = services.reader.cached(task_id, sight)
@@ -190,21 +193,48 @@ async def body_of(
 
 
 async def _wait(
-    scope: Scope, receive: Receive, task_id: str, *, seconds: float, seen: bytes | None
-) -> TaskView:
+    scope: Scope, task_id: str, *, seconds: float, seen: bytes | None
+) -> TaskView | None:
+    """The state that is waited for, `None` where that is to come later."""
+
     def is_awaited(task: TaskSnapshot) -> bool:
         return task.status.is_final or (seen is not None and not has_seen(seen, task))
 
-    view = await services_of(scope).waiters.wait(
-        task_id,
-        caller_of(scope),
-        seconds=seconds,
-        until=is_awaited,
-        gone=partial(until_gone, receive),
+    before = of_before(scope)
+    if isinstance(before, _PollAgain):
+        return await before.look()
+    begun = await services_of(scope).waiters.begin(
+        task_id, caller_of(scope), seconds=seconds, until=is_awaited
     )
-    if view is None:
-        raise ClientDisconnect
-    return view
+    if isinstance(begun, TaskView):
+        return begun
+    do_later(scope, _PollAgain(begun))
+    return None
+
+
+class _PollAgain(Later):
+    """A poll that waits."""
+
+    __slots__ = ("_goes_on", "_wait")
+
+    def __init__(self, wait: Wait) -> None:
+        self._wait = wait
+        self._goes_on = True
+
+    async def look(self) -> TaskView | None:
+        """The state that is waited for, `None` where the wait goes on."""
+        self._goes_on = False  # whatever is raised is the answer
+        view = await self._wait.look()
+        self._goes_on = view is None
+        return view
+
+    @override
+    async def go_on(self, gone: asyncio.Future[Any], send: Send) -> bool:
+        return self._goes_on and await self._wait.go_on(gone)
+
+    @override
+    def close(self) -> None:
+        self._wait.close()
 
 
 def _if_none_match(scope: Scope) -> bytes | None:

@@ -8,9 +8,10 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.types import Receive, Scope
+from starlette.types import Scope
 
 from vidgate.api.dependencies import Services
+from vidgate.api.later import until_gone
 from vidgate.api.preferences import preferred_wait
 from vidgate.constants import WAIT_MOST
 from vidgate.exceptions import (
@@ -24,7 +25,7 @@ from vidgate.models.tasks import TaskSnapshot
 from vidgate.services.tasks.creating import Created
 from vidgate.services.views.cache import is_large
 
-__all__ = ["WAIT", "Waited", "read_wait", "until_gone", "wait_as_preferred"]
+__all__ = ["WAIT", "Waited", "read_wait", "wait_as_preferred"]
 
 _MOST: Final = int(WAIT_MOST.total_seconds())
 _SECONDS: Final = re.compile(r"[0-9]{1,2}(?:\.[0-9]{1,6})?")
@@ -61,12 +62,6 @@ def read_wait(scope: Scope) -> float:
             f"wait must be a number of seconds from 0 to {_MOST}.", param="wait"
         )
     return float(values[0])
-
-
-async def until_gone(receive: Receive) -> None:
-    """Return once the client has closed its connection; what it still sends is not read."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 @dataclass(frozen=True, slots=True)

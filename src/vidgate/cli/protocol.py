@@ -6,6 +6,7 @@ from typing import Any, cast
 from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from vidgate.api.later import GONE
 from vidgate.cli.bounds import ConnectionBounds
 
 __all__ = ["BoundedProtocol"]
@@ -40,6 +41,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        self._gone: asyncio.Future[None] | None = None
         self._head_bytes = 0
         self._is_in_head = True
         self._address = ""
@@ -66,6 +68,10 @@ class BoundedProtocol(HttpToolsProtocol):
             self._bounds.leave(self._address)
         self._stop_waiting_for_reader()
         super().connection_lost(exc)
+        if self._gone is not None and not self._gone.done():
+            self._gone.set_result(None)
+        if self.scope is not None:
+            self.scope["state"].pop(GONE, None)  # it names this connection, and would keep it
 
     @override
     def data_received(self, data: bytes) -> None:
@@ -123,6 +129,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1"):
             self.send_400_response("A request needs one Host header.")
             raise _RefusedError
+        self.scope["state"][GONE] = self._until_gone
         super().on_headers_complete()
 
     @override
@@ -135,6 +142,14 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_complete()
         self._is_in_head = True
         self._head_bytes = 0
+
+    def _until_gone(self) -> asyncio.Future[None]:
+        """Make what is done once the connection is lost."""
+        self.flow.resume_reading()  # else it would not be noticed
+        self._gone = self.loop.create_future()
+        if self.transport.is_closing():
+            self._gone.set_result(None)
+        return self._gone
 
     def _shared_bounds(self) -> ConnectionBounds:
         """The server's, which its connections share by the state of the application."""

@@ -60,6 +60,15 @@ class TaskReader:
             TaskNotFoundError: There is no such task in sight.
             DatabaseUnavailableError: It could not be read.
         """
+        return self.keep(await self.peek(public_id, sight))
+
+    async def peek(self, public_id: str, sight: Sight) -> TaskView:
+        """The same for who may tell nobody: it is not remembered before it is kept.
+
+        Raises:
+            TaskNotFoundError: There is no such task in sight.
+            DatabaseUnavailableError: It could not be read.
+        """
         view = self.cached(public_id, sight)
         if view is not None:
             return view
@@ -69,7 +78,12 @@ class TaskReader:
         snapshot = await self._reads.read(task_id) if task_id else None
         if snapshot is None or not sight.covers(snapshot) or snapshot.removed:
             raise _not_found(public_id)
-        return self._remember(public_id, TaskView(self._publish(snapshot), now))
+        return TaskView(self._publish(snapshot), now)
+
+    def keep(self, view: TaskView) -> TaskView:
+        """Remember what is told; returns the newest that is known."""
+        name = view.snapshot.public_id
+        return view if self._views.get(name) is view else self._remember(name, view)
 
     async def page(self, sight: Sight, query: TaskQuery) -> TaskPage:
         """List the tasks in sight.

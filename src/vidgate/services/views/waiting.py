@@ -1,20 +1,20 @@
 """Clients that wait for their task to change: woken by hints, looked after by one query for all."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from vidgate.constants import WAITERS_BATCH, WAITERS_RECHECK
+from vidgate.constants import WAITERS_BATCH, WAITERS_RECHECK, WOKEN_AT_ONCE
 from vidgate.db.tasks import TaskStore
-from vidgate.models.accounts import Caller
+from vidgate.models.accounts import Caller, Sight
 from vidgate.models.tasks import TaskSnapshot
+from vidgate.services.views.alarms import Alarms
 from vidgate.services.views.reading import TaskReader, TaskView
-from vidgate.services.views.waiting_places import WaitingPlaces
+from vidgate.services.views.waiting_places import Place, WaitingPlaces
 
-__all__ = ["Waiters", "Watch"]
+__all__ = ["Wait", "Waiters", "Watch"]
 
 _Version: TypeAlias = tuple[int, int]
 
@@ -24,9 +24,11 @@ class _Topic:
     """A task that somebody waits for.
 
     Attributes:
+        name: The public id.
         version: Of the newest state that a round has seen, at first of the one that was answered.
     """
 
+    name: str
     id: UUID
     version: _Version
     watches: set["Watch"] = field(default_factory=set)
@@ -49,7 +51,7 @@ class Watch:
         """Wait until there may be another state than the one that was seen.
 
         Args:
-            seconds: How long at most.
+            seconds: How long at most, or a little longer.
             gone: Done when nobody waits any more.
 
         Returns:
@@ -62,25 +64,80 @@ class Watch:
         if gone.done():
             return False
         # By hand, since `asyncio.wait` takes more memory than all the rest.
-        loop = asyncio.get_running_loop()
-        self.woken = loop.create_future()
-        timer = loop.call_later(seconds, self._end)
-        gone.add_done_callback(self._end)
+        woken = self.woken = asyncio.get_running_loop().create_future()
+        alarm = self.waiters.alarms.set(seconds, self)
+        gone.add_done_callback(self._leave)
         try:
-            return await self.woken and not self.waiters.is_leaving
+            return await woken and not self.waiters.is_leaving
         finally:
             self.woken = None
-            timer.cancel()
-            gone.remove_done_callback(self._end)
+            self.waiters.alarms.clear(alarm, self)
+            gone.remove_done_callback(self._leave)
 
     def wake(self) -> None:
         """End `changed`, where somebody is in it, because of another state."""
         if self.woken is not None and not self.woken.done():
             self.woken.set_result(True)
 
-    def _end(self, _gone: object = None) -> None:
+    def ring(self) -> None:
+        """End `changed`, where somebody is in it, because time is up."""
         if self.woken is not None and not self.woken.done():
             self.woken.set_result(False)
+
+    def _leave(self, _gone: object) -> None:
+        self.ring()
+
+    def close(self) -> None:
+        """Have the task looked after no longer on its behalf."""
+        self.waiters.forget(self)
+
+
+@dataclass(slots=True, eq=False)
+class Wait:
+    """A wait that goes on: nothing but this is held for it."""
+
+    _reader: TaskReader
+    _watch: Watch
+    _place: Place
+    _sight: Sight
+    _until: Callable[[TaskSnapshot], bool]
+    _ends_at: float
+    _is_over: bool = False
+
+    async def go_on(self, gone: asyncio.Future[Any]) -> bool:
+        """Wait until there is something to look at.
+
+        Args:
+            gone: Done when nobody waits any more.
+
+        Returns:
+            `False` where nobody does.
+        """
+        left = self._ends_at - asyncio.get_running_loop().time()
+        self._is_over = not await self._watch.changed(left, gone)
+        return not gone.done()
+
+    async def look(self) -> TaskView | None:
+        """Look at the task.
+
+        Returns:
+            The state that is waited for, else the one when time was up or the process is about to
+            stop; `None` where the wait goes on.
+
+        Raises:
+            TaskNotFoundError: It was removed meanwhile.
+            DatabaseUnavailableError: It could not be read.
+        """
+        view = await self._reader.read(self._watch.topic.name, self._sight)
+        if self._is_over or self._until(view.snapshot):
+            return view
+        self._watch.seen = view.snapshot.version
+        return None
+
+    def close(self) -> None:
+        """Wait no longer, and leave the place to others."""
+        self._watch.close()
+        self._place.leave()
 
 
 class Waiters:
@@ -92,6 +149,7 @@ class Waiters:
         monotonic: Seconds that only grow.
 
     Attributes:
+        alarms: Of those who wait.
         wanted: Set when a round is due before its time.
         is_leaving: Whether the process is about to stop, so that nobody waits any more.
     """
@@ -111,6 +169,7 @@ class Waiters:
         self._topics: dict[str, _Topic] = {}
         self._hinted: set[str] = set()
         self._checked_at = float("-inf")
+        self.alarms = Alarms()
         self.wanted = asyncio.Event()
         self.is_leaving = False
 
@@ -141,48 +200,44 @@ class Waiters:
             TooManyWaitersError: The token waits too often already.
             DatabaseUnavailableError: It could not be read.
         """
-        view = await self._reader.read(name, caller.sight)
-        if seconds <= 0 or until(view.snapshot):
-            return view
-        seen, task_id = view.snapshot.version, view.snapshot.id
-        ends_at = asyncio.get_running_loop().time() + seconds
-        del view  # what it holds may be large, and this may take a minute
-        with (
-            self._places.take(caller.token.id, "wait"),
-            self.watch(name, task_id, seen) as watch,
-        ):
-            leaves = asyncio.ensure_future(gone())
-            try:
-                return await self._wait(
-                    watch, name, caller, ends_at=ends_at, until=until, gone=leaves
-                )
-            finally:
-                leaves.cancel()
+        begun = await self.begin(name, caller, seconds=seconds, until=until)
+        if isinstance(begun, TaskView):
+            return begun
+        leaves = asyncio.ensure_future(gone())
+        try:
+            while await begun.go_on(leaves):
+                view = await begun.look()
+                if view is not None:
+                    return view
+            return None
+        finally:
+            leaves.cancel()
+            begun.close()
 
-    async def _wait(
+    async def begin(
         self,
-        watch: Watch,
         name: str,
         caller: Caller,
         *,
-        ends_at: float,
+        seconds: float,
         until: Callable[[TaskSnapshot], bool],
-        gone: asyncio.Future[Any],
-    ) -> TaskView | None:
-        loop = asyncio.get_running_loop()
-        while True:
-            has_changed = await watch.changed(ends_at - loop.time(), gone)
-            if gone.done():
-                return None
-            view = await self._reader.read(name, caller.sight)
-            if not has_changed or until(view.snapshot):
-                return view
-            watch.seen = view.snapshot.version
-            del view
+    ) -> "TaskView | Wait":
+        """Begin to wait; the arguments and the errors are those of `wait`.
 
-    @contextmanager
-    def watch(self, name: str, task_id: UUID, seen: tuple[int, int]) -> Iterator[Watch]:
-        """Have a task looked after meanwhile.
+        Returns:
+            The state, where there is no need to wait for it.
+        """
+        view = await self._reader.peek(name, caller.sight)
+        if seconds <= 0 or until(view.snapshot):
+            return self._reader.keep(view)
+        place = self._places.take(caller.token.id, "wait")
+        task = view.snapshot
+        watch = self.watch(name, task.id, task.version)
+        ends_at = asyncio.get_running_loop().time() + seconds
+        return Wait(self._reader, watch, place, caller.sight, until, ends_at)
+
+    def watch(self, name: str, task_id: UUID, seen: _Version) -> Watch:
+        """Have a task looked after until the watch is closed.
 
         Args:
             name: The public id.
@@ -191,16 +246,18 @@ class Waiters:
         """
         topic = self._topics.get(name)
         if topic is None:
-            topic = self._topics[name] = _Topic(task_id, seen)
+            topic = self._topics[name] = _Topic(name, task_id, seen)
         watch = Watch(topic, seen, self)
         topic.watches.add(watch)
-        try:
-            yield watch
-        finally:
-            topic.watches.discard(watch)
-            if not topic.watches:
-                del self._topics[name]
-                self._hinted.discard(name)
+        return watch
+
+    def forget(self, watch: Watch) -> None:
+        """Have a task looked after no longer on behalf of one who waits."""
+        topic = watch.topic
+        topic.watches.discard(watch)
+        if not topic.watches and self._topics.get(topic.name) is topic:
+            del self._topics[topic.name]
+            self._hinted.discard(topic.name)
 
     def wake(self, name: str) -> None:
         """Look at a task soon: it may have changed."""
@@ -244,20 +301,26 @@ class Waiters:
         except BaseException:
             self._hinted |= names & self._topics.keys()
             raise
-        for snapshot in changed:
-            self._tell(self._reader.remember(snapshot, started))
+        views = [self._reader.remember(snapshot, started) for snapshot in changed]
         if len(changed) == WAITERS_BATCH:
             self._hinted |= names & self._topics.keys()
+            await self._tell(views)
             return True
         self._reader.confirm(names.difference(one.public_id for one in changed), started)
         if is_full:
             self._checked_at = started
+        await self._tell(views)
         return False
 
-    def _tell(self, view: TaskView) -> None:
-        topic = self._topics.get(view.snapshot.public_id)
-        if topic is None:
-            return  # nobody waits any more
-        topic.version = max(topic.version, view.snapshot.version)
-        for watch in topic.watches:
-            watch.wake()
+    async def _tell(self, views: Iterable[TaskView]) -> None:
+        woken = 0
+        for view in views:
+            topic = self._topics.get(view.snapshot.public_id)
+            if topic is None:
+                continue  # nobody waits any more
+            topic.version = max(topic.version, view.snapshot.version)
+            for watch in list(topic.watches):
+                watch.wake()
+                woken += 1
+                if woken % WOKEN_AT_ONCE == 0:
+                    await asyncio.sleep(0)

@@ -1,8 +1,7 @@
 """How many may wait at once: a token cannot take the memory of all others."""
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 from uuid import UUID
 
@@ -10,7 +9,7 @@ from vidgate.constants import WAITERS_PER_TOKEN
 from vidgate.exceptions import TooManyWaitersError
 from vidgate.services.metrics import Metrics
 
-__all__ = ["WaiterKind", "WaitingPlaces"]
+__all__ = ["Place", "WaiterKind", "WaitingPlaces"]
 
 WaiterKind: TypeAlias = Literal["wait", "events"]
 
@@ -25,9 +24,8 @@ class WaitingPlaces:
         self._most = most
         self._taken: Counter[UUID] = Counter()
 
-    @contextmanager
-    def take(self, token_id: UUID, kind: WaiterKind) -> Iterator[None]:
-        """Hold a place meanwhile.
+    def take(self, token_id: UUID, kind: WaiterKind) -> "Place":
+        """Take a place; it is held until it is left.
 
         Raises:
             TooManyWaitersError: The token has none left.
@@ -41,10 +39,24 @@ class WaitingPlaces:
             raise error
         self._taken[token_id] += 1
         self._metrics.waiting(kind, 1)
-        try:
-            yield
-        finally:
-            self._metrics.waiting(kind, -1)
-            self._taken[token_id] -= 1
-            if not self._taken[token_id]:
-                del self._taken[token_id]
+        return Place(self, token_id, kind)
+
+    def give_back(self, place: "Place") -> None:
+        """Let others have a place."""
+        self._metrics.waiting(place.kind, -1)
+        self._taken[place.token_id] -= 1
+        if not self._taken[place.token_id]:
+            del self._taken[place.token_id]
+
+
+@dataclass(slots=True, eq=False)
+class Place:
+    """One of a token's places."""
+
+    places: WaitingPlaces
+    token_id: UUID
+    kind: WaiterKind
+
+    def leave(self) -> None:
+        """Let others have it."""
+        self.places.give_back(self)

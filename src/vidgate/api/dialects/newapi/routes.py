@@ -231,18 +231,18 @@ async def cancel_generation(
     return LinkedAnswer(body, headers=headers)
 
 
-async def _read_task(scope: Scope, receive: Receive, send: Send) -> None:
+async def _read_task(scope: Scope, _receive: Receive, send: Send) -> None:
     task_id: str = scope["path_params"]["task_id"]
-    await answer_poll(scope, receive, send, task_id=task_id, dialect=_DIALECT, write=_encode_task)
+    await answer_poll(scope, send, task_id=task_id, dialect=_DIALECT, write=_encode_task)
 
 
-async def _stream_task(scope: Scope, receive: Receive, send: Send) -> None:
+async def _stream_task(scope: Scope, _receive: Receive, send: Send) -> None:
     task_id: str = scope["path_params"]["task_id"]
-    await stream_task(scope, receive, send, task_id=task_id, dialect=_DIALECT, write=_encode_task)
+    await stream_task(scope, send, task_id=task_id, dialect=_DIALECT, write=_encode_task)
 
 
-async def _stream_account(scope: Scope, receive: Receive, send: Send) -> None:
-    await stream_account(scope, receive, send, dialect=_DIALECT, write=_encode_task)
+async def _stream_account(scope: Scope, _receive: Receive, send: Send) -> None:
+    await stream_account(scope, send, dialect=_DIALECT, write=_encode_task)
 
 
 def _encode_task(view: TaskView, services: Services) -> bytes:

@@ -33,9 +33,9 @@ VIDEO_ID = {
 }
 
 
-async def _read_video(scope: Scope, receive: Receive, send: Send) -> None:
+async def _read_video(scope: Scope, _receive: Receive, send: Send) -> None:
     video_id: str = scope["path_params"]["video_id"]
-    await answer_poll(scope, receive, send, task_id=video_id, dialect=DIALECT, write=_write)
+    await answer_poll(scope, send, task_id=video_id, dialect=DIALECT, write=_write)
 
 
 def _write(view: TaskView, _services: Services) -> bytes:
