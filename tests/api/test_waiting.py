@@ -1,7 +1,11 @@
 """`?wait=` on the GETs of a task, over real sockets."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import gc
+import posixpath
+import socket
+import tracemalloc
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 
 import httpx
@@ -48,6 +52,11 @@ def count(engine: Engine) -> int:
 def waiting(engine: Engine) -> int:
     topics = engine.services.waiters._topics.values()
     return sum(watch.woken is not None for topic in topics for watch in topic.watches)
+
+
+def listening(engine: Engine) -> int:
+    accounts = engine.services.feeds._accounts.values()
+    return sum(feed._woken is not None for account in accounts for feed in account.feeds)
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -207,6 +216,48 @@ async def test_another_replica_answers_with_and_without_hints(
         await notifier.aclose()
 
     assert answer.json()["status"] == "succeeded"
+
+
+@pytest.mark.parametrize(
+    ("path", "is_open"),
+    [
+        ("{name}?wait=60", waiting),
+        ("{name}/events", waiting),
+        ("../../events", listening),
+    ],
+)
+async def test_five_thousand_who_wait_take_less_than_sixty_mebibytes(
+    engine: Engine, path: str, is_open: Callable[[Engine], int]
+) -> None:
+    """With the connection and all that the server has of it, as real clients ask."""
+    _, name = await made(engine)
+    target = posixpath.normpath(f"{PATHS[0]}/{path.format(name=name)}")
+    engine.services.places._most = 1000
+    async with open_waiting_api(engine) as (_, server):
+        port = server.servers[0].sockets[0].getsockname()[1]
+
+        async def wait(many: int) -> list[socket.socket]:
+            opened = [socket.create_connection(("127.0.0.1", port)) for _ in range(many)]
+            for one in opened:
+                one.sendall(QUESTION.format(target=target, key=engine.key).encode())
+            before = is_open(engine)
+            await until(lambda: is_open(engine) == before + many)
+            return opened
+
+        clients = await wait(20)  # what is made once for all
+        gc.collect()
+        tracemalloc.start()
+        try:
+            clients += await wait(300)
+            gc.collect()
+            taken, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        for client in clients:
+            client.close()
+        await until(lambda: is_open(engine) == 0)
+
+    assert taken / 300 * 5000 < 60 * 1024**2
 
 
 async def test_one_request_is_counted_once_and_keeps_its_id(

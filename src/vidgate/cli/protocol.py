@@ -1,9 +1,11 @@
 """The server's protocol, which judges a request's head: its size, its time, and its `Host`."""
 
 import asyncio
-from typing import Any, cast
+from collections import deque
+from typing import Any, Literal, cast
 
 from typing_extensions import override
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from vidgate.api.later import GONE
@@ -32,15 +34,102 @@ _SEPARATORS = 4
 """Bytes of a header line beside its name and value: a colon, a blank and the line's end."""
 
 
+_NOBODY: deque[asyncio.Future[Any]] = deque()
+"""Who waits for an event that nobody ever waited for."""
+
+
+class _Event(asyncio.Event):
+    """An event whose queue is made when somebody waits: most are never waited for."""
+
+    __slots__ = ("_loop", "_value", "_waiters")
+
+    def __init__(self) -> None:
+        self._loop = None
+        self._value = False
+        self._waiters = _NOBODY
+
+    @override
+    async def wait(self) -> Literal[True]:
+        if self._waiters is _NOBODY:
+            self._waiters = deque()
+        return await super().wait()
+
+
+class _Flow(FlowControl):
+    """The same with a small event."""
+
+    __slots__ = ("_is_writable_event", "_transport", "read_paused", "write_paused")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self.read_paused = False
+        self.write_paused = False
+        self._is_writable_event = _Event()
+        self._is_writable_event.set()
+
+
+class _Pipeline(list[Any]):
+    """As much of a deque as the server needs, which is empty as a rule."""
+
+    __slots__ = ()
+
+    def appendleft(self, one: Any) -> None:
+        self.insert(0, one)
+
+
 class _RefusedError(Exception):
     """Ends the parsing of a request whose answer is written already."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Ends connections that are too many, and those whose heads are not as they should be."""
+    """Ends connections that are too many, and those whose heads are not as they should be.
+
+    Thousands are open at once. What each has of its own is kept small: attributes in slots, since a
+    dictionary of so many takes five times as much, and events that make no queue before somebody
+    waits for them.
+    """
+
+    __slots__ = (
+        "_address",
+        "_bounds",
+        "_gone",
+        "_head_bytes",
+        "_is_in_head",
+        "_reader",
+        "_timer",
+        "access_log",
+        "access_logger",
+        "app",
+        "app_state",
+        "asgi_version",
+        "client",
+        "config",
+        "connections",
+        "cycle",
+        "expect_100_continue",
+        "flow",
+        "headers",
+        "limit_concurrency",
+        "logger",
+        "loop",
+        "parser",
+        "pipeline",
+        "root_path",
+        "scheme",
+        "scope",
+        "server",
+        "server_state",
+        "tasks",
+        "timeout_keep_alive",
+        "timeout_keep_alive_task",
+        "transport",
+        "url",
+        "ws_protocol_class",
+    )
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        self.pipeline = cast("Any", _Pipeline())  # all that is asked of it
         self._gone: asyncio.Future[None] | None = None
         self._head_bytes = 0
         self._is_in_head = True
@@ -53,6 +142,7 @@ class BoundedProtocol(HttpToolsProtocol):
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(cast("asyncio.Transport", transport))
+        self.flow = _Flow(self.transport)
         self._address = self.client[0] if self.client else ""
         self._bounds = self._shared_bounds()
         if not self._bounds.enter(self._address):
@@ -131,6 +221,8 @@ class BoundedProtocol(HttpToolsProtocol):
             raise _RefusedError
         self.scope["state"][GONE] = self._until_gone
         super().on_headers_complete()
+        # Nobody has begun with it.
+        self.cycle.message_event = _Event()
 
     @override
     def send_400_response(self, msg: str) -> None:
