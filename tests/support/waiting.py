@@ -1,7 +1,8 @@
 """The application over the real services, with somebody who waits there."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -14,7 +15,7 @@ from vidgate.factory import Services
 from vidgate.loops import Loop
 from vidgate.main import create_app
 
-__all__ = ["open_waiting_api", "until"]
+__all__ = ["Turns", "open_waiting_api", "until"]
 
 
 async def until(is_true: Callable[[], bool]) -> None:
@@ -60,3 +61,25 @@ async def open_waiting_api(
             ) as client,
         ):
             yield client, server
+
+
+class Turns:
+    """Counts the turns of the event loop, and what happens in each."""
+
+    def __init__(self) -> None:
+        self.now = 0
+        self.happened: Counter[int] = Counter()
+        self._handle = asyncio.get_running_loop().call_soon(self._turn)
+
+    async def after(self, ends: Awaitable[object]) -> None:
+        """Note in which turn something ends."""
+        await ends
+        self.happened[self.now] += 1
+
+    def stop(self) -> None:
+        """Count no more."""
+        self._handle.cancel()
+
+    def _turn(self) -> None:
+        self.now += 1
+        self._handle = asyncio.get_running_loop().call_soon(self._turn)

@@ -8,8 +8,9 @@ from datetime import timedelta
 import pytest
 from tests.support.engine import Engine
 from tests.support.upstreams import MODELS, Upstream
+from tests.support.waiting import Turns
 
-from vidgate.constants import FEED_MOST
+from vidgate.constants import FEED_MOST, WOKEN_AT_ONCE
 from vidgate.db.task_changes import TaskChangeStore
 from vidgate.exceptions import DatabaseUnavailableError
 from vidgate.models.accounts import Sight
@@ -231,6 +232,25 @@ async def test_what_is_told_is_read_once_for_all(
         await feeds.round()
         assert [await heard(feed) for feed in several] == [[task.public_id]] * 3
         assert reader.cached(task.public_id, Sight(account)) is not None
+
+
+async def test_others_have_a_turn_while_many_are_told(engine: Engine, feeds: Feeds) -> None:
+    await engine.channel("kling")
+    Upstream(engine.router, "kling")
+    gone, turns = asyncio.get_running_loop().create_future(), Turns()
+    with ExitStack() as stack:
+        several = [
+            stack.enter_context(closing(await feeds.open(engine.caller.sight)))
+            for _ in range(2 * WOKEN_AT_ONCE)
+        ]
+        told = [asyncio.create_task(turns.after(feed.next(60, gone))) for feed in several]
+        await asyncio.sleep(0)
+        feeds.wake((await engine.create(MODELS["kling"])).snapshot.public_id)
+        await feeds.round()
+        await asyncio.gather(*told)
+    turns.stop()
+
+    assert max(turns.happened.values()) == WOKEN_AT_ONCE
 
 
 async def test_one_who_does_not_listen_is_lost_and_keeps_nothing(feed: Feed) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from tests.support.engine import Engine, open_engine
 from tests.support.upstreams import MODELS, Upstream
-from tests.support.waiting import until
+from tests.support.waiting import Turns, until
 
-from vidgate.constants import WAITERS_BATCH
+from vidgate.constants import WAITERS_BATCH, WOKEN_AT_ONCE
 from vidgate.exceptions import DatabaseUnavailableError, TaskNotFoundError, TooManyWaitersError
 from vidgate.models.accounts import Caller, Sight
 from vidgate.models.ids import new_id, public_id
@@ -311,6 +311,24 @@ async def test_many_ends_at_once_are_read_in_parts(
 
     assert asked == [count, count]
     assert {watch.topic.version for watch in watches} == {(2, 100)}
+
+
+async def test_others_have_a_turn_while_many_are_woken(house: House) -> None:
+    fake, task = await made(house.engine)
+    house.waiters._places._most = 1000
+    turns = Turns()
+    waits = [house.wait(task.public_id) for _ in range(2 * WOKEN_AT_ONCE)]
+    await house.waiting(*waits)
+    told = [asyncio.create_task(turns.after(wait)) for wait in waits]
+    fake.on_poll = ["succeeded"]
+    await house.engine.tick(minutes=1)
+    house.waiters.wake(task.public_id)
+
+    await house.waiters.round()
+    await asyncio.gather(*told)
+    turns.stop()
+
+    assert max(turns.happened.values()) == WOKEN_AT_ONCE
 
 
 async def test_a_waiter_takes_less_than_ten_kilobytes(database_url: str) -> None:

@@ -7,7 +7,13 @@ from datetime import datetime
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from vidgate.constants import CACHE_WINDOW, FEED_MOST, WAITERS_BATCH, WAITERS_RECHECK
+from vidgate.constants import (
+    CACHE_WINDOW,
+    FEED_MOST,
+    WAITERS_BATCH,
+    WAITERS_RECHECK,
+    WOKEN_AT_ONCE,
+)
 from vidgate.db.clock import Clock
 from vidgate.db.task_changes import TaskChange, TaskChangeStore
 from vidgate.models.accounts import Sight
@@ -230,7 +236,7 @@ class Feeds:
             self._hinted |= hinted
             raise
         for change in new:
-            self._tell(change)
+            await self._tell(change)
         if is_full:
             self._checked_at, self._known_until = started, now
             self._forget(now - CACHE_WINDOW)
@@ -254,14 +260,17 @@ class Feeds:
             for snapshot in await self._changes.snapshots(part):
                 self._reader.remember(snapshot, read_at)
 
-    def _tell(self, change: TaskChange) -> None:
+    async def _tell(self, change: TaskChange) -> None:
         account = self._accounts.get(change.account_id)
         if account is None:
             return
         account.seen[change.id] = (change.version, change.changed_at)
-        for feed in account.feeds:
+        name = public_id("task_", change.id)
+        for number, feed in enumerate(list(account.feeds), 1):
             if feed.sight.covers(change):
-                feed.add(public_id("task_", change.id), change.changed_at)
+                feed.add(name, change.changed_at)
+            if number % WOKEN_AT_ONCE == 0:
+                await asyncio.sleep(0)
 
     def _forget(self, before: datetime) -> None:
         for account in self._accounts.values():
