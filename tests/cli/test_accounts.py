@@ -112,6 +112,60 @@ def test_a_token_sees_its_own_unless_told_otherwise(cli: Cli) -> None:
     assert cli("token", "set", "app", "--sees", "all").code == 2
 
 
+def test_channels_have_tags_and_others_are_limited_to_them(cli: Cli) -> None:
+    made = {
+        "channel": cli(
+            *("channel", "create", "main", "--provider", "vidu", "--key", "k"),
+            *("--tags", "vip, cn,vip", "--json"),
+        ).json["tags"],
+        "account": cli("account", "create", "team", "--channel-tags", "vip", "--json").json,
+        "token": cli("token", "create", "app", "--channel-tags", "cn,x", "--json").json,
+    }
+    assert made["channel"] == ["vip", "cn"]
+    assert made["account"]["channel_tags"] == ["vip"]
+    assert made["token"]["channel_tags"] == ["cn", "x"]
+
+    lifted = [
+        cli("channel", "set", "main", "--tags", "none", "--json").json["tags"],
+        cli("account", "set", "team", "--channel-tags", "all", "--json").json["channel_tags"],
+        cli("token", "set", "app", "--channel-tags", "all", "--json").json["channel_tags"],
+    ]
+    assert lifted == [[], [], []]
+    for noun, name, member in (
+        ("channel", "main", "tags"),
+        ("account", "team", "channel_tags"),
+        ("token", "app", "channel_tags"),
+    ):
+        act = cli(noun, "show", name, "--json").json["acts"][-1]
+        assert (act["act"], act["after"]) == (f"{noun}.set", {member: []})
+
+
+NO_TAG = [
+    ("channel", "create", "one", "--provider", "vidu", "--key", "k", "--tags", "{}"),
+    ("channel", "set", "main", "--tags", "{}"),
+    ("account", "create", "one", "--channel-tags", "{}"),
+    ("account", "set", "team", "--channel-tags", "{}", "--factor", "2", "--prepaid"),
+    ("token", "create", "one", "--channel-tags", "{}"),
+    ("token", "set", "app", "--channel-tags", "{}", "--strict"),
+]
+
+
+def test_what_is_no_tag_leaves_nothing_behind(cli: Cli) -> None:
+    cli("channel", "create", "main", "--provider", "vidu", "--key", "k")
+    cli("account", "create", "team")
+    cli("token", "create", "app")
+    before = [cli(noun, "list", "--json").json for noun in ("channel", "account", "token")]
+
+    for command in NO_TAG:
+        for given in ("a b", "x" * 41, "é", "vip,none" if command[0] != "channel" else "vip,all"):
+            said = cli(*(part.replace("{}", given) for part in command))
+            assert "is no tag; one has 1 to 40 letters" in said.sentence
+        assert cli(*(part.replace("{}", ",") for part in command)).code == 2
+
+    after = [cli(noun, "list", "--json").json for noun in ("channel", "account", "token")]
+    assert after == before
+
+
 def test_a_token_gets_another_key(cli: Cli) -> None:
     made = cli("token", "create", "app", "--json").json
     rotated = cli("token", "rotate", "app", "--overlap", "2h", "--reason", "leak", "--json").json

@@ -27,6 +27,7 @@ def test_a_channel_has_its_provider_s_defaults(cli: Cli) -> None:
         "object": "channel",
         "name": "main",
         "provider": "kling",
+        "tags": [],
         "models": [],
         "model_map": {},
         "priority": 0,

@@ -183,7 +183,7 @@ _ERRORS: dict[int, tuple[str, str, str | None, str, str]] = {
         "A token is needed; send the header `Authorization: Bearer sk-...` with yours.",
     ),
     403: (
-        "The token is expired, or may not use this model.",
+        "The token is expired, may not use this model, or may not be used from here.",
         "model_not_permitted",
         "model",
         "permission_error",

@@ -1,5 +1,6 @@
 """`vidgate account …`."""
 
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +15,14 @@ from vidgate.cli.limits import (
     with_raises,
 )
 from vidgate.cli.output import JsonOption, print_json, print_one, print_table
-from vidgate.cli.running import OverlapOption, ReasonOption, author, with_operator
+from vidgate.cli.running import (
+    ALL,
+    OverlapOption,
+    ReasonOption,
+    author,
+    read_tags,
+    with_operator,
+)
 from vidgate.config import OFF
 from vidgate.constants import WEBHOOK_OVERLAP
 from vidgate.exceptions import ConfigurationError
@@ -39,6 +47,7 @@ _Amount = Annotated[str, typer.Argument(help="A decimal of the deployment's curr
 _Reference = Annotated[
     str | None, typer.Option(help="Of your own, such as an invoice: repeating it moves nothing.")
 ]
+_TAGS = "Its tokens use only channels with one of these tags, such as 'vip,cn'"
 _Account = Annotated[str, typer.Argument(metavar="NAME_OR_ID", help="As `account list` shows it.")]
 
 
@@ -47,16 +56,23 @@ def create_account(
     name: Annotated[str, typer.Argument(help="A name of its own.")],
     *,
     prepaid: _Prepaid = None,
+    channel_tags: Annotated[
+        str | None, typer.Option(metavar="TAGS", help=f"{_TAGS}; without: all there are.")
+    ] = None,
     reason: ReasonOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make an account; where there are prices it is prepaid, at 0, unless told otherwise."""
+    tags = read_tags(channel_tags, option="--channel-tags", nothing=ALL)
 
     async def create(operator: "OperatorContext") -> dict[str, Any]:
         has_prices = operator.settings.prices != OFF
-        account = await operator.provisioning.create_account(name, author(reason))
-        if has_prices if prepaid is None else prepaid:
-            await operator.ledger.set_prepaid(account.id, prepaid=True, by=author(reason))
+        account = await operator.provisioning.create_account(
+            name,
+            author(reason),
+            channel_tags=tags,
+            is_prepaid=has_prices if prepaid is None else prepaid,
+        )
         return await _with_balance(operator, account)
 
     print_one(with_operator(create), as_json=as_json)
@@ -77,7 +93,7 @@ def list_accounts(*, as_json: JsonOption = False) -> None:
     if as_json:
         print_json(documents)
     else:
-        print_table(("id", "name", "created_at"), documents)
+        print_table(("id", "name", "channel_tags", "balance", "created_at"), documents)
 
 
 @commands.command("show")
@@ -99,22 +115,32 @@ def set_account(
     name: Annotated[str | None, typer.Option(help="Its new name.")] = None,
     prepaid: _Prepaid = None,
     factor: Annotated[str | None, typer.Option(help="On every price, such as 1.25.")] = None,
+    channel_tags: Annotated[
+        str | None, typer.Option(metavar="TAGS", help=f"{_TAGS}, or `all`.")
+    ] = None,
     reason: ReasonOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Change an account."""
-    if name is None and prepaid is None and factor is None:
-        raise typer.BadParameter("say what to change: --name, --prepaid, --postpaid or --factor")
+    changes: dict[str, Any] = {}
+    if name is not None:
+        changes["name"] = name
+    if channel_tags is not None:
+        changes["channel_tags"] = read_tags(channel_tags, option="--channel-tags", nothing=ALL)
+    if not changes and prepaid is None and factor is None:
+        raise typer.BadParameter("say what to change; `--help` lists it")
+    multiplier = None if factor is None else _read_factor(factor)
 
     async def change(operator: "OperatorContext") -> dict[str, Any]:
         by = author(reason)
-        changed = await operator.provisioning.account(account)
-        if factor is not None:
-            await operator.ledger.set_factor(changed.id, _read_factor(factor), by)
+        # First what may be refused.
+        changed = await operator.provisioning.change_account(
+            account, lambda before: replace(before, **changes), by
+        )
+        if multiplier is not None:
+            await operator.ledger.set_factor(changed.id, multiplier, by)
         if prepaid is not None:
             await operator.ledger.set_prepaid(changed.id, prepaid=prepaid, by=by)
-        if name is not None:
-            changed = await operator.provisioning.rename_account(account, name, by)
         return await _with_balance(operator, changed)
 
     print_one(with_operator(change), as_json=as_json)
@@ -298,7 +324,9 @@ def show_webhook_secret(
 
 def _rename(account: str, name: str, reason: str | None, *, as_json: bool) -> None:
     async def rename(operator: "OperatorContext") -> dict[str, Any]:
-        renamed = await operator.provisioning.rename_account(account, name, author(reason))
+        renamed = await operator.provisioning.change_account(
+            account, lambda before: replace(before, name=name), author(reason)
+        )
         return await _with_balance(operator, renamed)
 
     print_one(with_operator(rename), as_json=as_json)

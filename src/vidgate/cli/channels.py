@@ -21,6 +21,7 @@ from vidgate.cli.running import (
     author,
     read_key,
     read_patterns,
+    read_tags,
     with_operator,
 )
 from vidgate.models.channels import Channel, ChannelChanges, NewChannel, OnUnknown
@@ -45,6 +46,7 @@ _BASE_URL = (
     "Without the API prefix, but for servers of no vendor: there a path is all of it, and without "
     "one it is /v1. Else the provider's own, where it has one."
 )
+_TAGS = "Groups that it is in, such as 'vip,cn', for tokens and accounts limited to some"
 _PRIORITY = "Higher is tried first."
 _WEIGHT = "Its share among those of one priority."
 _ON_UNKNOWN = "When nobody can tell whether a submit arrived."
@@ -103,6 +105,7 @@ def create_channel(
     provider: Annotated[str, typer.Option(help=_PROVIDERS)],
     key: Annotated[str, typer.Option(help=_KEY)],
     base_url: Annotated[str | None, typer.Option(help=_BASE_URL)] = None,
+    tags: Annotated[str | None, typer.Option(help=f"{_TAGS}.")] = None,
     models: Annotated[
         str | None,
         typer.Option(help="What it serves, such as 'this-*,that'; without: all there are."),
@@ -131,6 +134,7 @@ def create_channel(
         callback_secret=callback,
         proxy=way,
         base_url=base_url,
+        tags=read_tags(tags, option="--tags", nothing=NOTHING),
         models=read_patterns(models),
         model_map=_parse_map(pairs or ()),
         priority=priority,
@@ -166,6 +170,7 @@ def list_channels(*, as_json: JsonOption = False) -> None:
             "max_concurrency",
             "learned_concurrency",
             "models",
+            "tags",
             "priority",
             "weight",
             "base_url",
@@ -193,6 +198,7 @@ def set_channel(
     name: Annotated[str | None, typer.Option(help="Its new name.")] = None,
     key: Annotated[str | None, typer.Option(help=_KEY)] = None,
     base_url: Annotated[str | None, typer.Option(help="Without the API prefix.")] = None,
+    tags: Annotated[str | None, typer.Option(help=f"{_TAGS}, or `none`.")] = None,
     models: Annotated[
         str | None, typer.Option(help="What it serves, such as 'this-*,that', or `all`.")
     ] = None,
@@ -228,6 +234,7 @@ def set_channel(
         "name": name,
         "key": secret,
         "base_url": base_url,
+        "tags": None if tags is None else read_tags(tags, option="--tags", nothing=NOTHING),
         "models": None if models is None else read_patterns(models),
         "model_map": _parse_map(pairs, may_remove=True) if pairs else None,
         "priority": priority,

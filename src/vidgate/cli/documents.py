@@ -49,6 +49,7 @@ def account_document(account: Account, balance: Balance | None) -> dict[str, Any
         "id": public_id(ACCOUNT_PREFIX, account.id),
         "object": "account",
         "name": account.name,
+        "channel_tags": list(account.channel_tags),
         "removed": account.removed,
         "balance": None
         if balance is None
@@ -82,6 +83,7 @@ def token_document(
         "account": account_name,
         "account_id": public_id(ACCOUNT_PREFIX, token.account_id),
         "models": list(token.models),
+        "channel_tags": list(token.channel_tags),
         "addresses": list(token.addresses),
         "sees": token.sees.value,
         "strict": token.strict,
@@ -101,6 +103,7 @@ def channel_document(channel: Channel) -> dict[str, Any]:
         "name": channel.name,
         "provider": channel.provider,
         "base_url": channel.base_url,
+        "tags": list(channel.tags),
         "models": list(channel.models),
         "model_map": dict(channel.model_map),
         "priority": channel.priority,

@@ -36,6 +36,7 @@ __all__ = [
     "read_key",
     "read_networks",
     "read_patterns",
+    "read_tags",
     "with_operator",
 ]
 
@@ -176,6 +177,21 @@ def read_patterns(given: str | None) -> tuple[str, ...]:
     if given is not None and not patterns:
         raise typer.BadParameter("--models names no model; write `all` for all of them.")
     return patterns
+
+
+def read_tags(given: str | None, *, option: str, nothing: str) -> tuple[str, ...]:
+    """Read tags with commas between; empty where the option was not given, or is `nothing`.
+
+    Raises:
+        typer.BadParameter: It was given and names none: an unset variable of a shell must not lift
+            a limit.
+    """
+    if given == nothing:
+        return ()
+    tags = tuple(dict.fromkeys(part.strip() for part in (given or "").split(",") if part.strip()))
+    if given is not None and not tags:
+        raise typer.BadParameter(f"{option} names no tag; write `{nothing}` to lift it.")
+    return tags
 
 
 def read_networks(given: str | None) -> tuple[str, ...]:

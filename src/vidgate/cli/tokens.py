@@ -1,5 +1,6 @@
 """`vidgate token …`."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +17,7 @@ from vidgate.cli.limits import (
 )
 from vidgate.cli.output import JsonOption, print_json, print_one, print_table, say
 from vidgate.cli.running import (
+    ALL,
     NOTHING,
     ReasonOption,
     author,
@@ -23,6 +25,7 @@ from vidgate.cli.running import (
     parse_span,
     read_networks,
     read_patterns,
+    read_tags,
     with_operator,
 )
 from vidgate.models.accounts import DEFAULT_ACCOUNT, Sees, Token
@@ -42,6 +45,7 @@ _Token = Annotated[
 _NAME = "What it is for."
 
 _ADDRESSES = "The networks it may be used from, such as '10.0.0.0/8,2001:db8::/32'"
+_TAGS = "It uses only channels with one of these tags, such as 'vip,cn'"
 _SEES = "What it sees: only what it made, or all that is its account's."
 
 _QUEUE_WAIT = (
@@ -67,8 +71,16 @@ def _parse_wait(text: str) -> timedelta:
     return timedelta() if text == "0" else parse_span(text)
 
 
-def _parse_expiry(text: str) -> timedelta | None:
-    return None if text == NOTHING else parse_span(text)
+def _read_wait(text: str) -> timedelta | None:
+    return None if text == NOTHING else _parse_wait(text)
+
+
+def _read_end(text: str) -> datetime | None:
+    return None if text == NOTHING else datetime.now(UTC) + parse_span(text)
+
+
+def _read_tags(given: str | None) -> tuple[str, ...]:
+    return read_tags(given, option="--channel-tags", nothing=ALL)
 
 
 @commands.command("create")
@@ -109,6 +121,9 @@ def create_token(
     addresses: Annotated[
         str | None, typer.Option(metavar="NETWORKS", help=f"{_ADDRESSES}; without: everywhere.")
     ] = None,
+    channel_tags: Annotated[
+        str | None, typer.Option(metavar="TAGS", help=f"{_TAGS}; without: all there are.")
+    ] = None,
     sees: Annotated[Sees, typer.Option(help=_SEES)] = Sees.OWN,
     limits: list[LimitChange],
     reason: ReasonOption = None,
@@ -118,6 +133,7 @@ def create_token(
     if (name is None) == (named is None):
         raise typer.BadParameter("give the token one name", param_hint="'NAME'")
     patterns, networks = read_patterns(models), read_networks(addresses)
+    tags = _read_tags(channel_tags)
     expires_at = None if expires_in is None else datetime.now(UTC) + expires_in
 
     async def create(operator: "OperatorContext") -> tuple[dict[str, Any], dict[str, str]]:
@@ -130,6 +146,7 @@ def create_token(
             queue_wait=queue_wait,
             addresses=networks,
             sees=sees,
+            channel_tags=tags,
             by=author(reason),
         )
         if limits:
@@ -168,6 +185,8 @@ def list_tokens(*, as_json: JsonOption = False) -> None:
                 "name",
                 "account",
                 "models",
+                "channel_tags",
+                "addresses",
                 "sees",
                 "strict",
                 "queue_wait_seconds",
@@ -218,28 +237,26 @@ def set_token(
     addresses: Annotated[
         str | None, typer.Option(metavar="NETWORKS", help=f"{_ADDRESSES}, or `all`.")
     ] = None,
+    channel_tags: Annotated[
+        str | None, typer.Option(metavar="TAGS", help=f"{_TAGS}, or `all`.")
+    ] = None,
     sees: Annotated[Sees | None, typer.Option(help=_SEES)] = None,
     limits: list[LimitChange],
     reason: ReasonOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Change a token, in force within a second; what is not named stays."""
-    changes: dict[str, Any] = {}
-    if name is not None:
-        changes["name"] = name
-    if models is not None:
-        changes["models"] = read_patterns(models)
-    if expires_in is not None:
-        span = _parse_expiry(expires_in)
-        changes["expires_at"] = None if span is None else datetime.now(UTC) + span
-    if strict is not None:
-        changes["strict"] = strict
-    if queue_wait is not None:
-        changes["queue_wait"] = None if queue_wait == NOTHING else _parse_wait(queue_wait)
-    if addresses is not None:
-        changes["addresses"] = read_networks(addresses)
-    if sees is not None:
-        changes["sees"] = sees
+    given: dict[str, tuple[Any, Callable[[Any], Any]]] = {
+        "name": (name, str),
+        "models": (models, read_patterns),
+        "channel_tags": (channel_tags, _read_tags),
+        "addresses": (addresses, read_networks),
+        "expires_at": (expires_in, _read_end),
+        "strict": (strict, bool),
+        "queue_wait": (queue_wait, _read_wait),
+        "sees": (sees, Sees),
+    }
+    changes = {member: read(value) for member, (value, read) in given.items() if value is not None}
     if not changes and not limits:
         raise typer.BadParameter("say what to change; `--help` lists it")
 

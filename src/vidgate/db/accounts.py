@@ -20,6 +20,7 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    union,
     union_all,
     update,
 )
@@ -27,10 +28,18 @@ from sqlalchemy.dialects.postgresql import insert
 
 from vidgate.db.acts import write_act, write_change
 from vidgate.db.engine import Database, Record, Statement, Transaction
-from vidgate.db.tables import access_keys, accounts, former_keys, token_uses, tokens
+from vidgate.db.tables import (
+    access_keys,
+    accounts,
+    balances,
+    former_keys,
+    tasks,
+    token_uses,
+    tokens,
+)
 from vidgate.models.accounts import Account, Sees, Token
-from vidgate.models.acts import ITSELF, Act, Author
-from vidgate.models.ids import TOKEN_PREFIX, new_id, public_id
+from vidgate.models.acts import ITSELF, Act, Author, compare
+from vidgate.models.ids import ACCOUNT_PREFIX, TOKEN_PREFIX, new_id, public_id
 
 __all__ = ["AccountStore"]
 
@@ -47,18 +56,31 @@ _TOKEN_COLUMNS = [
         "strict",
         "queue_wait",
         "sees",
+        "channel_tags",
         "expires_at",
         "revoked_at",
         "created_at",
     )
 ]
-_ACCOUNT_COLUMNS = [accounts.c.id, accounts.c.name, accounts.c.removed_at, accounts.c.created_at]
+_tokens = select(*_TOKEN_COLUMNS, accounts.c.channel_tags.label("account_tags")).select_from(
+    tokens.join(accounts, accounts.c.id == tokens.c.account_id)
+)
+_ACCOUNT_COLUMNS = [
+    accounts.c[name] for name in ("id", "name", "channel_tags", "removed_at", "created_at")
+]
 
 _CREATE_ACCOUNT = Statement(
     insert(accounts)
-    .values(id=bindparam("id", type_=Uuid), name=bindparam("name", type_=Text))
+    .values(
+        id=bindparam("id", type_=Uuid),
+        name=bindparam("name", type_=Text),
+        channel_tags=bindparam("channel_tags", type_=ARRAY(Text)),
+    )
     .on_conflict_do_nothing()
     .returning(*_ACCOUNT_COLUMNS)
+)
+_OPEN_BALANCE = Statement(
+    insert(balances).values(account_id=bindparam("account_id", type_=Uuid), available=0)
 )
 _ACCOUNTS = Statement(select(*_ACCOUNT_COLUMNS).order_by(accounts.c.created_at, accounts.c.id))
 _ACCOUNT_BY_NAME = Statement(
@@ -76,6 +98,7 @@ _WRITE_ACCOUNT = Statement(
     update(accounts)
     .values(
         name=bindparam("name", type_=Text),
+        channel_tags=bindparam("channel_tags", type_=ARRAY(Text)),
         removed_at=case((bindparam("removed", type_=Boolean), func.now())),
     )
     .where(accounts.c.id == bindparam("id", type_=Uuid))
@@ -93,20 +116,19 @@ _CREATE_TOKEN = Statement(
         strict=bindparam("strict", type_=Boolean),
         queue_wait=bindparam("queue_wait", type_=Interval),
         sees=bindparam("sees", type_=Text),
+        channel_tags=bindparam("channel_tags", type_=ARRAY(Text)),
         expires_at=bindparam("expires_at", type_=_TIME),
     )
     .on_conflict_do_nothing()
     .returning(*_TOKEN_COLUMNS)
 )
-_TOKENS = Statement(select(*_TOKEN_COLUMNS).order_by(tokens.c.created_at, tokens.c.id))
+_TOKENS = Statement(_tokens.order_by(tokens.c.created_at, tokens.c.id))
 _given = bindparam("key_hash", type_=LargeBinary)
 _TOKEN_BY_HASH = Statement(
     union_all(
-        select(*_TOKEN_COLUMNS, null().cast(_TIME).label("until")).where(
-            tokens.c.key_hash == _given
-        ),
-        select(*_TOKEN_COLUMNS, former_keys.c.expires_at.label("until"))
-        .select_from(former_keys.join(tokens, tokens.c.id == former_keys.c.token_id))
+        _tokens.add_columns(null().cast(_TIME).label("until")).where(tokens.c.key_hash == _given),
+        _tokens.add_columns(former_keys.c.expires_at.label("until"))
+        .join(former_keys, former_keys.c.token_id == tokens.c.id)
         .where(former_keys.c.key_hash == _given, former_keys.c.expires_at > func.now()),
     )
 )
@@ -147,10 +169,14 @@ _NOTE_USES = Statement(
     )
 )
 _USES = Statement(select(token_uses.c.token_id, token_uses.c.used_at))
-_TOKEN = Statement(select(*_TOKEN_COLUMNS).where(tokens.c.id == bindparam("id", type_=Uuid)))
+_TOKEN = Statement(_tokens.where(tokens.c.id == bindparam("id", type_=Uuid)))
+_TOKEN_OF_TASK = Statement(
+    _tokens.join(tasks, tasks.c.token_id == tokens.c.id).where(
+        tasks.c.id == bindparam("task_id", type_=Uuid)
+    )
+)
 _LOCK_TOKENS = Statement(
-    select(*_TOKEN_COLUMNS)
-    .where(
+    _tokens.where(
         or_(
             tokens.c.id == bindparam("id", type_=Uuid),
             tokens.c.account_id == bindparam("account_id", type_=Uuid),
@@ -158,7 +184,7 @@ _LOCK_TOKENS = Statement(
         tokens.c.revoked_at.is_(None),
     )
     .order_by(tokens.c.id)
-    .with_for_update()
+    .with_for_update(of=tokens)
 )
 _WRITE_TOKEN = Statement(
     update(tokens)
@@ -169,14 +195,19 @@ _WRITE_TOKEN = Statement(
         strict=bindparam("strict", type_=Boolean),
         queue_wait=bindparam("queue_wait", type_=Interval),
         sees=bindparam("sees", type_=Text),
+        channel_tags=bindparam("channel_tags", type_=ARRAY(Text)),
         expires_at=bindparam("expires_at", type_=_TIME),
         revoked_at=case((bindparam("revoked", type_=Boolean), func.now())),
     )
     .where(tokens.c.id == bindparam("id", type_=Uuid))
     .returning(*_TOKEN_COLUMNS)
 )
+_since = bindparam("since", type_=_TIME)
 _CHANGED_TOKENS = Statement(
-    select(*_TOKEN_COLUMNS).where(tokens.c.updated_at > bindparam("since", type_=_TIME))
+    union(  # each by its own index
+        _tokens.where(tokens.c.updated_at > _since),
+        _tokens.where(accounts.c.updated_at > _since),
+    )
 )
 _CREATE_ACCESS_KEY = Statement(
     insert(access_keys).values(
@@ -187,8 +218,8 @@ _CREATE_ACCESS_KEY = Statement(
     )
 )
 _ACCESS_KEY = Statement(
-    select(*_TOKEN_COLUMNS, access_keys.c.secret)
-    .select_from(access_keys.join(tokens, tokens.c.id == access_keys.c.token_id))
+    _tokens.add_columns(access_keys.c.secret)
+    .join(access_keys, access_keys.c.token_id == tokens.c.id)
     .where(
         access_keys.c.access_key == bindparam("access_key", type_=Text),
         access_keys.c.revoked_at.is_(None),
@@ -202,14 +233,32 @@ class AccountStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create_account(self, name: str, author: Author = ITSELF) -> Account | None:
-        """Make an account; `None` if the name is taken."""
+    async def create_account(
+        self,
+        name: str,
+        author: Author = ITSELF,
+        *,
+        channel_tags: Sequence[str] = (),
+        is_prepaid: bool = False,
+    ) -> Account | None:
+        """Make an account, with a balance of 0 if it is prepaid; `None` if the name is taken."""
         async with self._database.transaction() as transaction:
-            row = await transaction.fetch_one(_CREATE_ACCOUNT, id=new_id(), name=name)
+            row = await transaction.fetch_one(
+                _CREATE_ACCOUNT, id=new_id(), name=name, channel_tags=list(channel_tags)
+            )
             if row is None:
                 return None
             account = _to_account(row)
-            await write_change(transaction, author, "account.create", None, account)
+            if is_prepaid:
+                await transaction.execute(_OPEN_BALANCE, account_id=account.id)
+            _, made = compare(None, account)
+            act = Act(
+                author=author,
+                name="account.create",
+                subject=public_id(ACCOUNT_PREFIX, account.id),
+                after={**made, "prepaid": is_prepaid},
+            )
+            await write_act(transaction, act)
         return account
 
     async def accounts(self) -> list[Account]:
@@ -250,7 +299,11 @@ class AccountStore:
             if after == before:
                 return before
             await transaction.fetch_one(
-                _WRITE_ACCOUNT, id=account_id, name=after.name, removed=after.removed
+                _WRITE_ACCOUNT,
+                id=account_id,
+                name=after.name,
+                channel_tags=list(after.channel_tags),
+                removed=after.removed,
             )
             await write_change(transaction, author, act, before, after)
             if after.removed:
@@ -280,11 +333,13 @@ class AccountStore:
         strict: bool = False,
         queue_wait: timedelta | None = None,
         sees: Sees = Sees.OWN,
+        channel_tags: Sequence[str] = (),
         author: Author = ITSELF,
     ) -> Token | None:
         """Store a token; `None` if the account is removed, or the key is or was a token's."""
         async with self._database.transaction() as transaction:
-            if not await transaction.fetch_one(_SHARE_ACCOUNT, id=account_id):
+            owner = await transaction.fetch_one(_SHARE_ACCOUNT, id=account_id)
+            if owner is None:
                 return None
             if await transaction.fetch_one(_IS_FORMER, key_hash=key_hash):
                 return None
@@ -300,10 +355,11 @@ class AccountStore:
                 strict=strict,
                 queue_wait=queue_wait,
                 sees=sees.value,
+                channel_tags=list(channel_tags),
             )
             if row is None:
                 return None
-            token = _to_token(row)
+            token = _to_token({**row, "account_tags": owner["channel_tags"]})
             await write_change(transaction, author, "token.create", None, token)
         return token
 
@@ -382,6 +438,11 @@ class AccountStore:
         row = await self._database.fetch_one(_TOKEN, id=token_id)
         return _to_token(row) if row else None
 
+    async def token_of_task(self, task_id: UUID) -> Token | None:
+        """The token that a task was made with, also a revoked one."""
+        row = await self._database.fetch_one(_TOKEN_OF_TASK, task_id=task_id)
+        return _to_token(row) if row else None
+
     async def change_token(
         self,
         token_id: UUID,
@@ -432,6 +493,7 @@ class AccountStore:
                     strict=after.strict,
                     queue_wait=after.queue_wait,
                     sees=after.sees.value,
+                    channel_tags=list(after.channel_tags),
                     expires_at=after.expires_at,
                     revoked=after.revoked,
                 )
@@ -440,13 +502,14 @@ class AccountStore:
         return changed
 
     async def changed_tokens(self, since: datetime) -> list[tuple[bytes, Token]]:
-        """Tokens written after `since`, each with its key's hash."""
+        """Tokens that changed after `since`, or whose account did, each with its key's hash."""
         rows = await self._database.fetch(_CHANGED_TOKENS, since=since)
         return [(row["key_hash"], _to_token(row)) for row in rows]
 
 
 def _to_account(row: Record) -> Account:
     members: dict[str, Any] = dict(row)
+    members["channel_tags"] = tuple(members["channel_tags"])
     members["removed"] = members.pop("removed_at") is not None
     return Account(**members)
 
@@ -454,7 +517,8 @@ def _to_account(row: Record) -> Account:
 def _to_token(row: Record | Mapping[str, Any]) -> Token:
     members: dict[str, Any] = dict(row)
     del members["key_hash"]
-    members["models"] = tuple(members["models"])
+    for name in ("models", "channel_tags", "account_tags"):
+        members[name] = tuple(members[name])
     members["addresses"] = tuple(members.pop("networks"))
     members["sees"] = Sees(members["sees"])
     members["revoked"] = members.pop("revoked_at") is not None

@@ -40,6 +40,7 @@ _COLUMNS = [
         "provider",
         "base_url",
         "credential_id",
+        "tags",
         "models",
         "model_map",
         "priority",
@@ -305,6 +306,7 @@ async def _store_credential(transaction: Transaction, channel: Channel, secret: 
 def _to_binds(channel: Channel) -> dict[str, Any]:
     """What may change of a channel."""
     return {name: getattr(channel, name) for name in _WRITTEN} | {
+        "tags": list(channel.tags),
         "models": list(channel.models),
         "model_map": dict(channel.model_map),
         "on_unknown": channel.on_unknown.value,
@@ -313,6 +315,7 @@ def _to_binds(channel: Channel) -> dict[str, Any]:
 
 def _to_channel(row: Record) -> Channel:
     members: dict[str, Any] = dict(row)
+    members["tags"] = tuple(members["tags"])
     members["models"] = tuple(members["models"])
     members["on_unknown"] = OnUnknown(members["on_unknown"])
     members["removed"] = members.pop("removed_at") is not None

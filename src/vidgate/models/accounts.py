@@ -62,11 +62,13 @@ class Account:
     """The owner of tokens, tasks and balance.
 
     Attributes:
+        channel_tags: Its tokens use channels with one of these tags; empty means all channels.
         removed: Kept for the tasks that it owns; it has no token that works.
     """
 
     id: UUID
     name: str
+    channel_tags: tuple[str, ...] = ()
     removed: bool = False
     created_at: datetime | None = None
 
@@ -77,6 +79,8 @@ class Token:
 
     Attributes:
         models: Patterns of the models it may ask for; empty means every one.
+        channel_tags: It uses channels with one of these tags; empty means all channels.
+        account_tags: Likewise its account's, which limit it too.
         addresses: Networks that it may be used from; empty means from everywhere.
         expires_at: From then on it may read and not create; `None` for never.
         revoked: From then on it is unknown.
@@ -95,7 +99,14 @@ class Token:
     strict: bool = False
     queue_wait: timedelta | None = None
     sees: Sees = Sees.OWN
+    channel_tags: tuple[str, ...] = ()
+    account_tags: tuple[str, ...] = field(default=(), compare=False)
     created_at: datetime | None = None
+
+    @property
+    def channel_limits(self) -> tuple[tuple[str, ...], ...]:
+        """What limits the channels that it uses; see `Channel.is_within`."""
+        return tuple(tags for tags in (self.account_tags, self.channel_tags) if tags)
 
     def permits(self, model: str) -> bool:
         """Whether it may ask for this model."""

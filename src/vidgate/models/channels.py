@@ -1,6 +1,6 @@
 """Channels: configured accounts at a provider."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -81,6 +81,7 @@ class Channel:
 
     Attributes:
         credential_id: Which credential new attempts are pinned to.
+        tags: Groups that it is in; tokens and accounts may be limited to some.
         models: Patterns such as `kling-*`; empty means every model of the provider.
         model_map: From the model a client asks for to the one that is run here.
         priority: Higher is tried first.
@@ -97,6 +98,7 @@ class Channel:
     provider: str
     base_url: str
     credential_id: UUID
+    tags: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     model_map: dict[str, str] = field(default_factory=dict)
     priority: int = 0
@@ -129,6 +131,10 @@ class Channel:
         caps = [one for one in (self.max_concurrency, self.health.learned_cap) if one is not None]
         return min(caps, default=None)
 
+    def is_within(self, limits: Iterable[tuple[str, ...]]) -> bool:
+        """Whether it has one tag at least of each limit."""
+        return all(any(tag in self.tags for tag in limit) for limit in limits)
+
     def lists(self, model: str) -> bool:
         """Whether the operator names this model, by pattern or as the origin of a mapping."""
         return model in self.model_map or any(fnmatchcase(model, name) for name in self.models)
@@ -148,6 +154,7 @@ class NewChannel:
     provider: str
     key: str = field(repr=False)
     base_url: str | None = None
+    tags: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     model_map: Mapping[str, str] | None = None
     priority: int = 0
@@ -168,6 +175,7 @@ class ChannelChanges(TypedDict, total=False):
     name: str
     key: str
     base_url: str
+    tags: tuple[str, ...]
     models: tuple[str, ...]
     model_map: Mapping[str, str]
     priority: int

@@ -281,6 +281,23 @@ async def test_a_changed_token_is_in_force_after_a_refresh(
     assert known.token.models == ("only",)
 
 
+async def test_a_changed_limit_of_an_account_is_in_force_after_a_refresh(
+    directory: Directory, provisioning: Provisioning
+) -> None:
+    await provisioning.create_account("team", channel_tags=("vip",))
+    token, key = await provisioning.create_token(name="mine", account="team", channel_tags=("a",))
+    caller = await directory.authenticate(key)
+    assert caller is not None
+    assert token.channel_limits == caller.token.channel_limits == (("vip",), ("a",))
+
+    await provisioning.change_account("team", lambda one: replace(one, channel_tags=()))
+    await directory.refresh()
+
+    known = directory.known(key)
+    assert known is not None
+    assert known.token.channel_limits == (("a",),)
+
+
 async def test_a_key_of_before_is_known_until_its_end(
     directory: Directory, provisioning: Provisioning
 ) -> None:

@@ -23,7 +23,10 @@ def router(engine: Engine, seed: int = 1) -> Router:
 
 
 async def names(engine: Engine, model: str, seed: int = 1) -> list[str]:
-    return [channel.name for channel in await router(engine, seed).candidates(model)]
+    return [
+        channel.name
+        for channel in await router(engine, seed).candidates(engine.caller.token, model)
+    ]
 
 
 async def permitted(engine: Engine, *models: str, **options: Any) -> None:
@@ -124,7 +127,10 @@ async def test_weights_are_shares(engine: Engine) -> None:
     one = router(engine)
 
     rounds = 3000
-    orders = [[c.name for c in await one.candidates("kling-v2-6")] for _ in range(rounds)]
+    orders = [
+        [c.name for c in await one.candidates(engine.caller.token, "kling-v2-6")]
+        for _ in range(rounds)
+    ]
 
     first = Counter(order[0] for order in orders)
     assert first["w0"] == 0

@@ -75,10 +75,10 @@ async def test_who_sees_its_own_hears_of_its_own(engine: Engine, feeds: Feeds, f
     _, key = await engine.operator.provisioning.create_token(name="other")
     other = await engine.services.directory.authenticate(key)
     assert other is not None
-    async with (
-        feeds.open(engine.caller.sight) as mine,
-        feeds.open(other.sight) as theirs,
-        feeds.open(Sight(other.account_id)) as every,
+    with (
+        closing(await feeds.open(engine.caller.sight)) as mine,
+        closing(await feeds.open(other.sight)) as theirs,
+        closing(await feeds.open(Sight(other.account_id))) as every,
     ):
         began_at = mine.began_at
         created = await engine.create(MODELS["kling"])

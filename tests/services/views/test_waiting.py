@@ -147,7 +147,7 @@ async def test_a_look_costs_one_question_and_keeps_states_fresh(
         return await run(method, statement, *rest)
 
     monkeypatch.setattr(database, "_run", counted)
-    told = await house.reader.read(first.public_id, first.account_id)
+    told = await house.reader.read(first.public_id, Sight(first.account_id))
     waits = [house.wait(task.public_id) for task in (first, *others)]
     await house.waiting(*waits)
     asked.clear()

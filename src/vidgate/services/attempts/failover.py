@@ -187,10 +187,11 @@ class Failover:
             fault: Why it ends.
             to_open: Whether one will do whose provider fails at the moment, too.
         """
+        token = await self._directory.token_of_task(attempt.task_id)
         try:
             model = self._router.effective_model(request)
             candidates = await self._router.candidates(
-                model, channel_id=request.channel_id, vendor_format=request.vendor_format
+                token, model, channel_id=request.channel_id, vendor_format=request.vendor_format
             )
         except RequestError:
             return None

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from fnmatch import fnmatchcase
+from typing import TypeAlias
 
 from vidgate.exceptions import ModelNotFoundError, NoChannelError
-from vidgate.models.accounts import Caller
+from vidgate.models.accounts import Caller, Token
 from vidgate.models.channels import Channel
 from vidgate.providers.base import ModelCapabilities, Provider
 from vidgate.services.channels.directory import Directory
@@ -15,6 +16,8 @@ from vidgate.services.channels.routing import Router
 __all__ = ["Catalogue", "ModelOffer", "list_models"]
 
 _WILDCARDS = frozenset("*?[")
+
+_Limits: TypeAlias = tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,15 +60,15 @@ class Catalogue:
         self._router = router
         self._providers = providers
         self._seen: tuple[Channel, ...] = ()
-        self._offers: dict[str, ModelOffer] = {}
+        self._offers: dict[_Limits, Mapping[str, ModelOffer]] = {}
 
     async def models(self, caller: Caller) -> list[ModelOffer]:
-        """What a channel serves and the caller's token permits, by name.
+        """What a channel that the caller may use serves, and its token permits, by name.
 
         Raises:
             DatabaseUnavailableError: The channels could not be read.
         """
-        offers = await self._offered()
+        offers = await self._offered(caller.token)
         return [offer for offer in offers.values() if self._permits(caller, offer.name)]
 
     async def every(self) -> list[ModelOffer]:
@@ -85,7 +88,9 @@ class Catalogue:
         """
         offer = None
         if self._permits(caller, name):
-            offer = (await self._offered()).get(name) or await self._unlisted(name)
+            offer = (await self._offered(caller.token)).get(name) or await self._unlisted(
+                caller.token, name
+            )
         if offer is None:
             raise ModelNotFoundError(
                 f"The model {name[:100]!r} does not exist here; `GET /v1/models` lists those that "
@@ -94,24 +99,28 @@ class Catalogue:
             )
         return offer
 
-    async def _unlisted(self, name: str) -> ModelOffer | None:
+    async def _unlisted(self, token: Token, name: str) -> ModelOffer | None:
         """A model that only patterns have, `None` if it may not run."""
         try:
-            channels = await self._router.candidates(name)
+            channels = await self._router.candidates(token, name)
         except (ModelNotFoundError, NoChannelError):
             return None
         offer = _offer(name, sorted(channels, key=_place), {}, self._providers)
         return offer if offer.is_runnable else None
 
-    async def _offered(self) -> Mapping[str, ModelOffer]:
+    async def _offered(self, token: Token) -> Mapping[str, ModelOffer]:
         channels = tuple(await self._directory.channels())
         if channels != self._seen:  # most are the very same objects, so this costs little
-            listed = list_models(channels, self._providers)
-            self._offers = {
-                offer.name: offer for offer in listed if offer.channels and offer.is_runnable
+            self._offers, self._seen = {}, channels
+        limits = token.channel_limits
+        if limits not in self._offers:
+            usable = [one for one in channels if one.is_within(limits)]
+            self._offers[limits] = {
+                offer.name: offer
+                for offer in list_models(usable, self._providers)
+                if offer.channels and offer.is_runnable
             }
-            self._seen = channels
-        return self._offers
+        return self._offers[limits]
 
     def _permits(self, caller: Caller, name: str) -> bool:
         for provider in self._router.providers_of(name):

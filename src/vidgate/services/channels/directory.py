@@ -143,6 +143,17 @@ class Directory:
         caller = self._tokens[key_hash] = Caller(token)
         return caller
 
+    async def token_of_task(self, task_id: UUID) -> Token:
+        """The token that a task was made with, as it is now, also a revoked one.
+
+        Raises:
+            DatabaseUnavailableError: It could not be read.
+        """
+        token = await self._accounts.token_of_task(task_id)
+        if token is None:
+            raise LookupError(task_id)
+        return token
+
     async def access_key(self, access_key: str) -> AccessKey | None:
         """The pair with this access key; `None` if it is unknown or its token was revoked.
 

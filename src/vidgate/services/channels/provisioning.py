@@ -1,5 +1,6 @@
 """Accounts, tokens and channels, as operators make and change them."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -35,6 +36,9 @@ from vidgate.services.secrets import (
 __all__ = ["Provisioning"]
 
 _NAME_LENGTH = 100
+_TAG = re.compile(r"[A-Za-z0-9_.-]{1,40}")
+_NO_TAGS = frozenset({"all", "none"})
+"""What commands write for no tags."""
 
 
 class Provisioning:
@@ -80,14 +84,23 @@ class Provisioning:
 
     # Accounts and tokens
 
-    async def create_account(self, name: str, by: Author = ITSELF) -> Account:
-        """Make an account.
+    async def create_account(
+        self,
+        name: str,
+        by: Author = ITSELF,
+        *,
+        channel_tags: tuple[str, ...] = (),
+        is_prepaid: bool = False,
+    ) -> Account:
+        """Make an account, with a balance of 0 if it is prepaid.
 
         Raises:
-            ConfigurationError: The name is taken or empty.
+            ConfigurationError: The name is taken or empty, or a tag is none.
         """
         _check_name(name)
-        account = await self._accounts.create_account(name, by)
+        account = await self._accounts.create_account(
+            name, by, channel_tags=_checked_tags(channel_tags), is_prepaid=is_prepaid
+        )
         if account is None:
             raise _taken("an account", name)
         return account
@@ -107,16 +120,19 @@ class Provisioning:
             )
         return account
 
-    async def rename_account(self, name_or_id: str, name: str, by: Author = ITSELF) -> Account:
-        """Give an account another name.
+    async def change_account(
+        self, name_or_id: str, change: Callable[[Account], Account], by: Author = ITSELF
+    ) -> Account:
+        """Change what an account is called, and which channels its tokens use.
 
         Raises:
-            ConfigurationError: There is no such account, or the name is taken or empty.
+            ConfigurationError: There is no such account, the name is taken or empty, or a tag is
+                none.
         """
-        _check_name(name)
-        return await self._change_account(
-            name_or_id, lambda account: replace(account, name=name), act="account.set", by=by
-        )
+        changed = change(await self.account(name_or_id))
+        _check_name(changed.name)
+        _checked_tags(changed.channel_tags)
+        return await self._change_account(name_or_id, change, act="account.set", by=by)
 
     async def delete_account(self, name_or_id: str, by: Author = ITSELF) -> Account:
         """Take an account and all its tokens away for good; its tasks go on to their end.
@@ -159,12 +175,13 @@ class Provisioning:
         strict: bool = False,
         queue_wait: timedelta | None = None,
         sees: Sees = Sees.OWN,
+        channel_tags: tuple[str, ...] = (),
         by: Author = ITSELF,
     ) -> tuple[Token, str]:
         """Make a token and its key, which is not kept and cannot be shown again.
 
         Raises:
-            ConfigurationError: There is no such account, or the name is empty.
+            ConfigurationError: There is no such account, the name is empty, or a tag is none.
         """
         _check_name(name)
         if account is None:
@@ -182,6 +199,7 @@ class Provisioning:
             strict=strict,
             queue_wait=queue_wait,
             sees=sees,
+            channel_tags=_checked_tags(channel_tags),
             author=by,
         )
         if token is None:  # 256 random bits do not repeat
@@ -219,10 +237,12 @@ class Provisioning:
         """Change what a token is called and what it may do.
 
         Raises:
-            ConfigurationError: There is no such token, it is revoked, or the name is empty.
+            ConfigurationError: There is no such token, it is revoked, the name is empty, or a tag
+                is none.
         """
         token = await self.token(name_or_id)
         _check_name(change(token).name)
+        _checked_tags(change(token).channel_tags)
         changed = await self._accounts.change_token(token.id, change, act="token.set", author=by)
         if changed is None or changed.revoked:
             raise ConfigurationError("The token is revoked for good; create another.")
@@ -290,6 +310,7 @@ class Provisioning:
             provider=new.provider,
             base_url=new.base_url or provider.capabilities.base_url,
             credential_id=new_id(),
+            tags=new.tags,
             models=new.models,
             model_map=dict(new.model_map or {}),
             priority=new.priority,
@@ -397,6 +418,7 @@ class Provisioning:
             ConfigurationError: One of its values is bad.
         """
         _check_name(channel.name)
+        _checked_tags(channel.tags)
         capabilities = self._provider(channel.provider).capabilities
         if channel.weight < 0:
             raise ConfigurationError("The weight of a channel is 0 or more.")
@@ -497,6 +519,16 @@ def _taken(what: str, name: str) -> ConfigurationError:
 def _check_name(name: str) -> None:
     if not name.strip() or len(name) > _NAME_LENGTH or not name.isprintable():
         raise ConfigurationError(f"A name has 1 to {_NAME_LENGTH} printable characters.")
+
+
+def _checked_tags(tags: tuple[str, ...]) -> tuple[str, ...]:
+    for tag in tags:
+        if not _TAG.fullmatch(tag) or tag in _NO_TAGS:
+            raise ConfigurationError(
+                f"{tag[:100]!r} is no tag; one has 1 to 40 letters, digits and -_. and is not "
+                "`all` or `none`."
+            )
+    return tags
 
 
 def _checked_key(key: str) -> str:

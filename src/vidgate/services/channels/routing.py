@@ -5,13 +5,19 @@ from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from uuid import UUID
 
+import structlog
+
 from vidgate.exceptions import ModelNotFoundError, NoChannelError
+from vidgate.models.accounts import Token
 from vidgate.models.channels import Channel
+from vidgate.models.ids import TOKEN_PREFIX, public_id
 from vidgate.models.requests import VideoRequest
 from vidgate.providers.base import Provider
 from vidgate.services.channels.directory import Directory
 
 __all__ = ["Router"]
+
+_log = structlog.get_logger(__name__)
 
 
 class Router:
@@ -39,11 +45,17 @@ class Router:
         return self._serves(await self._directory.channel(channel_id), model)
 
     async def candidates(
-        self, model: str, *, channel_id: UUID | None = None, vendor_format: str | None = None
+        self,
+        token: Token,
+        model: str,
+        *,
+        channel_id: UUID | None = None,
+        vendor_format: str | None = None,
     ) -> list[Channel]:
-        """The usable channels that serve a model, in the order to try them.
+        """The usable channels that serve a model to a token, in the order to try them.
 
         Args:
+            token: By which it is asked for.
             model: What is asked for.
             channel_id: The only one that will do, `None` where any will.
             vendor_format: The provider in whose own format the request is written, `None` where any
@@ -51,11 +63,14 @@ class Router:
 
         Raises:
             ModelNotFoundError: No provider's models and no channel's list have it.
-            NoChannelError: Some do, and none of those channels is usable.
+            NoChannelError: Some do, and none of those channels is usable, or none that the token
+                may use.
         """
         channels = list(await self._directory.channels())
         channels = [one for one in channels if self._understands(one, vendor_format)]
         serving = [one for one in channels if one.is_usable and self._serves(one, model)]
+        if serving:
+            serving = self._permitted(token, model, serving, channel_id)
         if serving and channel_id is not None:
             serving = [one for one in serving if one.id == channel_id]
             if not serving:
@@ -74,6 +89,34 @@ class Router:
             f"The model {model!r} does not exist here; check its spelling, or ask the operator "
             "for it.",
             param="model",
+        )
+
+    def _permitted(
+        self, token: Token, model: str, serving: list[Channel], channel_id: UUID | None
+    ) -> list[Channel]:
+        """Those that the token may use; it has to be one of them that `channel_id` names."""
+        limits = token.channel_limits
+        if not limits:
+            return serving
+        permitted = [one for one in serving if one.is_within(limits)]
+        refused = [one for one in serving if one not in permitted]
+        if permitted and channel_id not in {one.id for one in refused}:
+            return permitted
+        _log.warning(
+            "No channel that serves a model is one that the token may use",
+            token=public_id(TOKEN_PREFIX, token.id),
+            model=model,
+            account_tags=list(token.account_tags),
+            token_tags=list(token.channel_tags),
+            channels={one.name: list(one.tags) for one in refused},
+        )
+        raise NoChannelError(
+            "What the request names was made by a channel that this token may not use; ask the "
+            "operator."
+            if permitted
+            else f"No channel that this token may use serves the model {model!r} at the moment; "
+            "ask for another one, or ask the operator.",
+            code="no_channel_for_token",
         )
 
     def check_vendor_format(self, model: str, vendor_format: str | None) -> None:

@@ -102,16 +102,21 @@ class DirectCalls:
             caller.sight,
         )
         channel, data = await self._first_answer(
-            adapter, name, request, await self._channels(provider, request)
+            adapter, name, request, await self._channels(caller, provider, request)
         )
         named = (adapter, data, body, channel, caller)
         if request.is_heavy:
             return await asyncio.to_thread(self._named, *named)
         return self._named(*named)
 
-    async def _channels(self, provider: str, request: VideoRequest) -> list[Channel]:
+    async def _channels(
+        self, caller: Caller, provider: str, request: VideoRequest
+    ) -> list[Channel]:
         channels = await self._router.candidates(
-            request.model, channel_id=request.channel_id, vendor_format=request.vendor_format
+            caller.token,
+            request.model,
+            channel_id=request.channel_id,
+            vendor_format=request.vendor_format,
         )
         # Compatible servers make videos of these models, and have no such question.
         channels = [channel for channel in channels if channel.provider == provider]

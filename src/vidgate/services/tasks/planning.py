@@ -230,7 +230,10 @@ class Planner:
         else:
             check_model(caller, (request.model,), request.model)
         return await self._router.candidates(
-            request.model, channel_id=request.channel_id, vendor_format=request.vendor_format
+            caller.token,
+            request.model,
+            channel_id=request.channel_id,
+            vendor_format=request.vendor_format,
         )
 
     async def _translated(
