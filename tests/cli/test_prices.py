@@ -101,12 +101,129 @@ def test_models_that_cannot_be_converted_are_named(
     assert (lost in told["unconvertible"]) if lost else told["unconvertible"] == []
 
 
-def test_an_account_is_prepaid_where_there_are_prices(priced: Cli) -> None:
-    made = priced("account", "create", "team", "--json").json
-    free = priced("account", "create", "friends", "--postpaid", "--json").json
+@pytest.mark.parametrize(
+    ("prices", "given", "prepaid"),
+    [
+        ("off", (), False),
+        ("off", ("--prepaid",), True),
+        ("off", ("--postpaid",), False),
+        ("shipped", (), True),
+        ("shipped", ("--prepaid",), True),
+        ("shipped", ("--postpaid",), False),
+    ],
+)
+def test_an_account_is_made_in_its_mode(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, prices: str, given: tuple[str, ...], *, prepaid: bool
+) -> None:
+    monkeypatch.setenv("VIDGATE_PRICES", prices)
 
-    assert made["balance"] == {"available_micros": 0, "held_micros": 0}
-    assert free["balance"] is None
+    made = cli("account", "create", "team", *given, "--json").json
+
+    assert made["prepaid"] is prepaid
+    assert made["balance"] == ({"available_micros": 0, "held_micros": 0} if prepaid else None)
+    assert made["available"] == ("0.000000 USD" if prepaid else None)
+    [act] = cli("account", "show", "team", "--json").json["acts"]
+    assert (act["act"], act["after"]["prepaid"]) == ("account.create", prepaid)
+    # A credit never changes it.
+    told = cli("account", "credit", "team", "5", "--json").json
+    assert told["balance"] == (
+        {"available_micros": 5_000_000, "held_micros": 0} if prepaid else None
+    )
+    assert cli("account", "list", "--json").json[0]["prepaid"] is prepaid
+    assert cli("ledger", "check").code == 0
+
+
+def test_the_default_account_is_postpaid(priced: Cli) -> None:
+    assert priced("token", "create", "app", "--json").json["account"] == "default"
+
+    assert priced("account", "show", "default", "--json").json["prepaid"] is False
+
+
+CHANGES = {
+    "nothing was moved": ([], 0),
+    "a credit": (["credit 10"], 10_000_000),
+    "a credit and a correction": (["credit 10", "adjust -2.5"], 7_500_000),
+    "less than nothing": (["adjust -4"], 0),
+    "there and back": (["credit 3", "--postpaid", "credit 4", "--prepaid"], 7_000_000),
+    "spent while it had no balance": (["credit 3", "--prepaid", "--postpaid", "adjust -5"], 0),
+    "twice the same": (["credit 1", "--prepaid", "--prepaid"], 1_000_000),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_new_balance_is_what_the_entries_say(cli: Cli, name: str) -> None:
+    steps, available = CHANGES[name]
+    cli("account", "create", "team", "--postpaid")
+    for step in [*steps, "--prepaid"]:
+        verb, *amount = step.split() if not step.startswith("--") else ("set", step)
+        assert cli("account", verb, "team", *amount, "--json").json
+
+    told = cli("account", "show", "team", "--json").json
+
+    assert told["balance"] == {"available_micros": available, "held_micros": 0}
+    assert told["available"] == f"{available // 10**6}.{available % 10**6:06} USD"
+    assert cli("ledger", "check").code == 0
+
+
+MONEY_NONSENSE = {
+    "0.0000001": "more than six decimals",
+    "ten": "is not an amount",
+    "1e400": "is not an amount",
+    "nan": "is not an amount",
+    "1,5": "is not an amount",
+    "$5": "is not an amount",
+    "": "is not an amount",
+    "0": "above zero",
+    "-1": "above zero",
+    "1e30": "is more than",
+}
+
+
+@pytest.mark.parametrize("amount", MONEY_NONSENSE)
+def test_what_is_no_amount_leaves_nothing_behind(cli: Cli, amount: str) -> None:
+    cli("account", "create", "team", "--prepaid")
+
+    said = cli("account", "credit", "team", "--reference", "R", "--", amount)
+
+    assert MONEY_NONSENSE[amount] in said.sentence
+    assert cli("account", "show", "team", "--json").json["balance"]["available_micros"] == 0
+    # The reference is free.
+    assert (
+        cli("account", "credit", "team", "1", "--reference", "R", "--json").json["replayed"]
+        is False
+    )
+
+
+@pytest.mark.parametrize("reference", ["", " ", "x" * 201, "a\tb"])
+def test_what_is_no_reference_is_refused(bare_cli: Cli, reference: str) -> None:
+    said = bare_cli("account", "credit", "team", "1", "--reference", reference)
+
+    assert said.code == 2
+    assert "a reference has 1 to 200" in said.err
+
+
+@pytest.mark.parametrize("factor", ["-1", "nan", "inf", "1001", "much", ""])
+def test_what_is_no_factor_changes_nothing(cli: Cli, factor: str) -> None:
+    cli("account", "create", "team", "--postpaid")
+    before = cli("account", "list", "--json").json
+
+    said = cli("account", "set", "team", "--name", "other", "--prepaid", f"--factor={factor}")
+
+    assert "is not a factor; write one from 0 to 1000" in said.sentence
+    assert cli("account", "list", "--json").json == before
+
+
+def test_a_name_that_is_taken_changes_nothing(cli: Cli) -> None:
+    cli("account", "create", "team", "--postpaid")
+    cli("account", "create", "other", "--postpaid")
+    before = cli("account", "list", "--json").json
+
+    for name, told in {"other": "already", " ": "printable"}.items():
+        said = cli("account", "set", "team", "--name", name, "--prepaid", "--factor", "2")
+        assert told in said.sentence
+    assert "no account 'nobody'" in cli("account", "set", "nobody", "--prepaid").sentence
+    assert cli("account", "list", "--json").json == before
+    assert cli("account", "set", "team", "--factor", "1.250", "--json").json["factor"] == "1.25"
 
 
 def test_a_credit_is_made_once(cli: Cli) -> None:
@@ -122,13 +239,6 @@ def test_a_credit_is_made_once(cli: Cli) -> None:
     down = cli("account", "adjust", "team", "-2.5", "--reason", "a mistake", "--json").json
     assert down["balance"]["available_micros"] == 7_500_000
     assert cli("ledger", "check").code == 0
-
-
-@pytest.mark.parametrize("amount", ["0.0000001", "ten", "1e400", "nan", "0"])
-def test_what_is_no_amount_is_refused(cli: Cli, amount: str) -> None:
-    cli("account", "create", "team", "--prepaid")
-
-    assert cli("account", "credit", "team", amount).sentence
 
 
 def test_a_mode_can_be_changed(cli: Cli) -> None:

@@ -38,14 +38,30 @@ __all__ = ["commands"]
 commands = typer.Typer()
 
 _LARGEST_FACTOR = 1000
+_REFERENCE_LENGTH = 200
 
 _Prepaid = Annotated[
     bool | None,
     typer.Option("--prepaid/--postpaid", help="Whether it can spend no more than it was given."),
 ]
 _Amount = Annotated[str, typer.Argument(help="A decimal of the deployment's currency: 10.00.")]
+
+
+def _check_reference(reference: str | None) -> str | None:
+    # An empty one is a variable of a shell that was not set, and would be the same every time.
+    if reference is not None and not (
+        reference.strip() and reference.isprintable() and len(reference) <= _REFERENCE_LENGTH
+    ):
+        raise typer.BadParameter(f"a reference has 1 to {_REFERENCE_LENGTH} printable characters")
+    return reference
+
+
 _Reference = Annotated[
-    str | None, typer.Option(help="Of your own, such as an invoice: repeating it moves nothing.")
+    str | None,
+    typer.Option(
+        callback=_check_reference,
+        help="Of your own, such as an invoice: repeating it moves nothing.",
+    ),
 ]
 _TAGS = "Its tokens use only channels with one of these tags, such as 'vip,cn'"
 _Account = Annotated[str, typer.Argument(metavar="NAME_OR_ID", help="As `account list` shows it.")]
@@ -85,7 +101,7 @@ def list_accounts(*, as_json: JsonOption = False) -> None:
     async def read(operator: "OperatorContext") -> list[dict[str, Any]]:
         balances = await operator.ledger.balances()
         return [
-            account_document(account, balances.get(account.id))
+            account_document(account, balances.get(account.id), operator.settings.currency)
             for account in await operator.accounts.accounts()
         ]
 
@@ -93,7 +109,17 @@ def list_accounts(*, as_json: JsonOption = False) -> None:
     if as_json:
         print_json(documents)
     else:
-        print_table(("id", "name", "channel_tags", "balance", "created_at"), documents)
+        columns = (
+            "id",
+            "name",
+            "prepaid",
+            "available",
+            "held",
+            "factor",
+            "channel_tags",
+            "created_at",
+        )
+        print_table(columns, documents)
 
 
 @commands.command("show")
@@ -265,7 +291,10 @@ async def _with_limits(operator: "OperatorContext", account: "Account") -> dict[
 
 
 async def _with_balance(operator: "OperatorContext", account: "Account") -> dict[str, Any]:
-    return account_document(account, await operator.ledger.balance(account.id))
+    """An account as it is now, with its balance."""
+    account = await operator.accounts.account(account.id) or account
+    balance = await operator.ledger.balance(account.id)
+    return account_document(account, balance, operator.settings.currency)
 
 
 @commands.command("rename")
@@ -286,10 +315,11 @@ def delete_account(
 ) -> None:
     """Take an account and all its tokens away for good; its tasks go on to their end."""
 
-    async def delete(operator: "OperatorContext") -> "Account":
-        return await operator.provisioning.delete_account(account, author(reason))
+    async def delete(operator: "OperatorContext") -> dict[str, Any]:
+        deleted = await operator.provisioning.delete_account(account, author(reason))
+        return await _with_balance(operator, deleted)
 
-    print_one(account_document(with_operator(delete), None), as_json=as_json)
+    print_one(with_operator(delete), as_json=as_json)
 
 
 @commands.command("webhook-secret")

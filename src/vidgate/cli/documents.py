@@ -19,7 +19,7 @@ from vidgate.models.ids import (
     TOKEN_PREFIX,
     public_id,
 )
-from vidgate.models.money import Balance
+from vidgate.models.money import Balance, format_amount
 from vidgate.models.outcomes import VideoResult
 from vidgate.models.tasks import TaskError, TaskSnapshot
 from vidgate.models.webhooks import Delivery, DeliveryTry, WebhookEndpoint
@@ -43,14 +43,22 @@ __all__ = [
 ]
 
 
-def account_document(account: Account, balance: Balance | None) -> dict[str, Any]:
+def account_document(account: Account, balance: Balance | None, currency: str) -> dict[str, Any]:
     """An account, with the balance that it has if it is prepaid."""
+
+    def amount(micros: int) -> str:
+        return f"{format_amount(micros)} {currency}"
+
     return {
         "id": public_id(ACCOUNT_PREFIX, account.id),
         "object": "account",
         "name": account.name,
         "channel_tags": list(account.channel_tags),
+        "factor": f"{account.factor.normalize():f}",
         "removed": account.removed,
+        "prepaid": balance is not None,
+        "available": None if balance is None else amount(balance.available),
+        "held": None if balance is None else amount(balance.held),
         "balance": None
         if balance is None
         else {"available_micros": balance.available, "held_micros": balance.held},

@@ -66,7 +66,8 @@ _tokens = select(*_TOKEN_COLUMNS, accounts.c.channel_tags.label("account_tags"))
     tokens.join(accounts, accounts.c.id == tokens.c.account_id)
 )
 _ACCOUNT_COLUMNS = [
-    accounts.c[name] for name in ("id", "name", "channel_tags", "removed_at", "created_at")
+    accounts.c[name]
+    for name in ("id", "name", "factor", "channel_tags", "removed_at", "created_at")
 ]
 
 _CREATE_ACCOUNT = Statement(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -62,12 +63,14 @@ class Account:
     """The owner of tokens, tasks and balance.
 
     Attributes:
+        factor: On every price.
         channel_tags: Its tokens use channels with one of these tags; empty means all channels.
         removed: Kept for the tasks that it owns; it has no token that works.
     """
 
     id: UUID
     name: str
+    factor: Decimal = field(default=Decimal(1), compare=False)
     channel_tags: tuple[str, ...] = ()
     removed: bool = False
     created_at: datetime | None = None
