@@ -28,7 +28,7 @@ def upgrade() -> None:
     op.add_column(
         "tokens", sa.Column("sees", sa.Text(), nullable=False, server_default=sa.text("'account'"))
     )
-    op.create_check_constraint("sees", "tokens", "sees IN ('own', 'account')")
+    op.create_check_constraint(op.f("tokens_sees_check"), "tokens", "sees IN ('own', 'account')")
     op.create_table(
         "former_keys",
         sa.Column("key_hash", sa.LargeBinary(), nullable=False),
@@ -59,7 +59,7 @@ def downgrade() -> None:
     op.drop_column("webhook_endpoints", "token_id")
     op.drop_table("token_uses")
     op.drop_table("former_keys")
-    op.drop_constraint("sees", "tokens")
+    op.drop_constraint(op.f("tokens_sees_check"), "tokens")
     op.drop_column("tokens", "sees")
     for table, name in _TAGGED.items():
         op.drop_column(table, name)

@@ -246,7 +246,7 @@ _ERRORS: dict[int, tuple[str, str, str | None, str, str]] = {
         "Every provider that could serve the request refused it.",
     ),
     503: (
-        "No channel, no memory for the body, or no database; `Retry-After` says when to try again.",
+        "No channel that the token may use, no memory, or no database; `Retry-After` says when.",
         "overloaded",
         None,
         "server_error",

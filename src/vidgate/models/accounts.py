@@ -142,22 +142,23 @@ class Caller:
     """Who sends a request: a token that is known and not revoked.
 
     Attributes:
+        sight: What it sees; made once, since every poll asks by it.
         admission: The limits that this request is held against, `None` where there are none.
     """
 
     token: Token
+    sight: Sight = field(init=False, repr=False, compare=False)
     admission: Admission | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        sees_all = self.token.sees is Sees.ACCOUNT
+        sight = Sight(self.token.account_id, None if sees_all else self.token.id)
+        object.__setattr__(self, "sight", sight)
 
     @property
     def account_id(self) -> UUID:
         """The account that owns what is made."""
         return self.token.account_id
-
-    @property
-    def sight(self) -> Sight:
-        """What it sees."""
-        sees_all = self.token.sees is Sees.ACCOUNT
-        return Sight(self.token.account_id, None if sees_all else self.token.id)
 
 
 @dataclass(frozen=True, slots=True)
