@@ -1,10 +1,13 @@
 """From where a token may be used: told from the head of a request alone, in every dialect."""
 
+import time
 from ipaddress import IPv4Network
 from typing import Any
 
 import httpx
+import jwt
 import pytest
+from pydantic import SecretStr
 from tests.api.creating_posts import POSTS
 from tests.support.api import KEY, Api, build_task, call, open_api
 
@@ -110,3 +113,19 @@ async def test_trusted_proxies_say_from_where(caller: str, forwarded: str, *, pa
         answer = await at(api, caller, "GET", "/v1/videos", headers={"X-Forwarded-For": forwarded})
 
     assert answer.status_code == (200 if passes else 403)
+
+
+async def test_signed_requests_ask_as_well() -> None:
+    secret, now = "s" * 64, int(time.time())
+    signed = jwt.encode({"iss": "AK1", "exp": now + 1800, "nbf": now - 5}, secret)
+    path = "/kling/v1/videos/text2video"
+    async with open_api() as api:
+        api.services.directory.access_keys["AK1"] = SecretStr(secret)
+        api.services.directory.addresses = (OFFICE,)
+        headers = {"Authorization": f"Bearer {signed}"}
+        asked = [
+            await at(api, client, "GET", path, headers=headers)
+            for client in ("198.51.100.7", "203.0.113.9")
+        ]
+
+    assert [one.status_code for one in asked] == [403, 200]
