@@ -284,5 +284,17 @@ def test_what_is_refused_leaves_nothing(runs: dict[str, Run], name: str) -> None
         assert done.estimate.json() == done.submit.json()
 
 
+def test_what_is_free_is_paid_for_all_the_same(runs: dict[str, Run]) -> None:
+    (cost,) = runs["x03"].costs
+
+    # The stand-in counts this family by one curve, 35 credits for five seconds.
+    assert (cost["basis"], cost["native_units"], cost["native_unit"]) == (
+        "reported",
+        35,
+        "vidu_credit",
+    )
+    assert cost["micros"] == 175_000
+
+
 def test_all_cases_are_run() -> None:
     assert len(BY_NAME) == len(CASES) == 47

@@ -249,3 +249,60 @@ def test_a_mode_can_be_changed(cli: Cli) -> None:
     told = cli("account", "set", "team", "--prepaid", "--factor", "1.25", "--json").json
     assert told["balance"]["available_micros"] == 3_000_000
     assert cli("account", "set", "team", "--postpaid", "--json").json["balance"] is None
+
+
+CHANNEL = ("channel", "create", "pack", "--provider", "kling", "--key", "a-key-of-kling")
+
+
+def test_what_a_channel_pays_can_be_said(priced: Cli, tmp_path: Path) -> None:
+    priced(*CHANNEL)
+    china = tmp_path / "china.yaml"
+    block = {"models": ["kling-v3"], "unit": "kling_unit", "per": "video"}
+    rows = [{"when": {}, "units": "3"}]
+    china.write_text(yaml.safe_dump({"models": [{**block, "rows": rows}]}))
+    pack = ("price", "cost", "pack", "--unit", "kling_unit")
+
+    first = priced(*pack, "--amount", "0.098", "--reason", "a pack", "--json").json
+    later = priced(*pack, "--amount", "0.08", "--from", "2030-01-01", "--json").json
+    both = priced("price", "cost", "pack", "--file", str(china), "--json").json
+    video = ("--model", "kling-v3", "--per", "video", "--amount", "0.5")
+    own = priced("price", "cost", "pack", *video, "--json").json
+
+    assert (first["units"], first["models"]) == (["kling_unit 0.098 USD"], [])
+    assert (later["units"], later["from"]) == (
+        ["kling_unit 0.08 USD"],
+        "2030-01-01T00:00:00+00:00",
+    )
+    assert (both["units"], both["models"]) == (["kling_unit 0.098 USD"], ["kling-v3"])
+    assert own["models"] == ["kling-v3"]
+    listed = priced("price", "costs", "pack", "--json").json
+    assert [one["from"] for one in listed] == sorted(one["from"] for one in listed)
+    assert len(listed) == 4
+    acts = priced("channel", "show", "pack", "--json").json["acts"]
+    assert "a pack" in [act["reason"] for act in acts if act["act"] == "price.cost"]
+
+
+IMPOSSIBLE = {
+    "nothing": (),
+    "two things": ("--unit", "kling_unit", "--model", "m", "--amount", "1"),
+    "no amount": ("--unit", "kling_unit"),
+    "no such unit": ("--unit", "credit", "--amount", "1"),
+    "no rate": ("--unit", "kling_unit", "--amount", "1", "--currency", "EUR"),
+    "no number": ("--unit", "kling_unit", "--amount", "cheap"),
+    "below zero": ("--unit", "kling_unit", "--amount", "-1"),
+    "no per": ("--model", "m", "--amount", "1"),
+}
+
+
+@pytest.mark.parametrize("name", IMPOSSIBLE)
+def test_an_impossible_cost_is_refused(priced: Cli, name: str) -> None:
+    priced(*CHANNEL)
+
+    said = priced("price", "cost", "pack", *IMPOSSIBLE[name])
+
+    assert said.code != 0
+    assert priced("price", "costs", "--json").json == []
+
+
+def test_without_money_there_is_no_margin(priced: Cli) -> None:
+    assert priced("price", "margin", "--since", "2026-01-01", "--json").json == []

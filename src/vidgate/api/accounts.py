@@ -72,14 +72,14 @@ _EXAMPLE_ACCOUNT: dict[str, Any] = {
 }
 _EXAMPLE_ROW: dict[str, Any] = {
     "day": "2026-11-28",
-    "model": "kling-v2-6",
+    "model": "clip-1",
     "user": "alice",
     "tasks": 12,
     "outputs": 11,
     "seconds": 55.4,
     "charged_micros": 2_310_000,
 }
-_CURSOR = base64.urlsafe_b64encode(b'["2026-11-28","kling-v2-6","alice"]').decode()
+_CURSOR = base64.urlsafe_b64encode(b'["2026-11-28","clip-1","alice"]').decode()
 
 
 class AccountBalance(BaseModel):

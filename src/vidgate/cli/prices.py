@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vidgate.cli.costs import list_costs, set_cost, show_margin
 from vidgate.cli.output import JsonOption, complain, print_json, print_one, print_table, say
 from vidgate.cli.running import ReasonOption, author, load_settings, with_operator
 from vidgate.exceptions import ConfigurationError
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["commands"]
 
 commands = typer.Typer()
+commands.command("cost")(set_cost)
+commands.command("costs")(list_costs)
+commands.command("margin")(show_margin)
 
 _File = Annotated[Path | None, typer.Argument(help="YAML or JSON; without it the shipped prices.")]
 

@@ -377,7 +377,8 @@ class AttemptStore:
             if ended is None:
                 raise LeaseLostError
             price = ended["price"]
-            if price is not None and (state := _COSTS.get(status)) is not None:
+            state = "failed" if fault is not None and fault.is_paid else _COSTS.get(status)
+            if price is not None and state is not None:
                 await record_cost(transaction, attempt, price, state=state, result=result)
             end = await finish_output(
                 transaction,
@@ -637,7 +638,8 @@ _COSTS = {
     AttemptStatus.SUCCEEDED: "made",
     AttemptStatus.UNKNOWN: "unknown",
 }
-"""Ends of attempts that may be paid for at the provider; what failed there is told as such."""
+"""Ends of attempts that are, or may be, paid for at the provider. What failed there is not, unless
+its provider says so."""
 
 _ENDS = (TaskStatus.SUCCEEDED, TaskStatus.FAILED, TaskStatus.CANCELLED)
 """How a task ends: as the first of these that one of its outputs has."""

@@ -7,6 +7,8 @@ which is the sum of its entries; what a window has used and held is the sum of t
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final
@@ -24,11 +26,14 @@ from vidgate.models.ids import ACCOUNT_PREFIX, public_id
 from vidgate.models.money import ESTIMATE, Balance, Charge, Hold, Movement, Quote, format_amount
 from vidgate.models.outcomes import VideoResult
 
-__all__ = ["FULL", "LedgerStore", "close_output", "give_back", "record_cost", "reserve"]
+__all__ = ["FULL", "LedgerStore", "Margin", "close_output", "give_back", "record_cost", "reserve"]
 
 _REVENUE: Final = "revenue"
 _OUTSIDE: Final = "outside"
 _HAS_JOB: Final = ("submitting", "running")
+_LONG_SECONDS: Final = 600.0
+"""A question about all there is, which an operator asks."""
+
 FULL: Final = "full"
 """Where a charge is from that is all of what was held."""
 
@@ -174,6 +179,63 @@ _ADD = Statement(
         "WHERE account_id = CAST(:account_id AS uuid)"
     )
 )
+_MARGINS = Statement(
+    text(
+        """
+        WITH charged AS (
+            SELECT task_id, position, CAST(sum(micros) AS bigint) AS micros FROM entries
+            WHERE kind IN ('settle', 'extra')
+              AND at >= CAST(:since AS timestamptz) AND at < CAST(:until AS timestamptz)
+            GROUP BY task_id, position
+        ), paid AS (
+            -- A late end of an attempt says more than what was kept of it before.
+            SELECT DISTINCT ON (attempt_id) channel_id, model, state, micros FROM costs
+            WHERE at >= CAST(:since AS timestamptz) AND at < CAST(:until AS timestamptz)
+            ORDER BY attempt_id, id DESC
+        ), both_sides AS (
+            SELECT a.channel_id, a.upstream_model AS model, 1 AS videos, c.micros AS charged,
+                   0 AS cost, 0 AS wasted, 0 AS unknown
+            FROM charged c LEFT JOIN LATERAL (
+                SELECT channel_id, upstream_model FROM attempts
+                WHERE task_id = c.task_id AND position = c.position
+                ORDER BY number DESC LIMIT 1
+            ) AS a ON true
+            UNION ALL
+            SELECT channel_id, model, 0, 0, coalesce(micros, 0),
+                   CASE WHEN state = 'made' THEN 0 ELSE coalesce(micros, 0) END,
+                   CASE WHEN micros IS NULL THEN 1 ELSE 0 END
+            FROM paid
+        )
+        SELECT channel_id, model, CAST(sum(videos) AS bigint) AS videos,
+               CAST(sum(charged) AS bigint) AS charged_micros,
+               CAST(sum(cost) AS bigint) AS cost_micros,
+               CAST(sum(wasted) AS bigint) AS wasted_micros,
+               CAST(sum(unknown) AS bigint) AS unknown_costs
+        FROM both_sides GROUP BY channel_id, model
+        ORDER BY sum(charged) - sum(cost) DESC, channel_id, model
+        """
+    )
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Margin:
+    """What was charged for what a channel made of a model, and what was paid, in millionths.
+
+    Attributes:
+        channel_id: `None`, and no model, where the tasks are kept no longer.
+        videos: That something was charged for.
+        wasted_micros: Of the cost, for what no client got: it failed, came late, or nobody knows.
+        unknown_costs: How many costs are not in it because nobody told them.
+    """
+
+    channel_id: UUID | None
+    model: str | None
+    videos: int
+    charged_micros: int
+    cost_micros: int
+    wasted_micros: int
+    unknown_costs: int
 
 
 def _account(account_id: UUID) -> str:
@@ -356,8 +418,10 @@ async def record_cost(
         result: What it made.
     """
     quote = Quote.from_document(price)
-    charge = quote.settle(result) if result is not None else None
-    units = charge.units if charge else quote.units
+    cost = quote.cost or quote
+    charge = cost.settle(result) if result is not None else None
+    units = charge.units if charge else cost.units
+    micros = charge.micros if charge else cost.micros()
     await transaction.execute(
         _COST,
         attempt_id=attempt.id,
@@ -367,9 +431,9 @@ async def record_cost(
         model=attempt.upstream_model,
         state=state,
         units=_decimal(units),
-        unit=_unit(quote),
+        unit=_unit(cost),
         basis=charge.basis if charge else ESTIMATE,
-        micros=None if quote.tariff is None else charge.micros if charge else quote.micros(),
+        micros=None if cost.tariff is None or units is None else micros,
     )
 
 
@@ -427,6 +491,11 @@ class LedgerStore:
             )
             await transaction.execute(_ADD, micros=-row["available"], account_id=account_id)
         return 1
+
+    async def margins(self, since: datetime, until: datetime) -> list[Margin]:
+        """What was charged and paid in a time, by channel and model; the best come first."""
+        rows = await self._database.fetch(_MARGINS, since=since, until=until, timeout=_LONG_SECONDS)
+        return [Margin(**row) for row in rows]
 
     async def set_factor(self, account_id: UUID, factor: Decimal, by: Author = ITSELF) -> None:
         """Multiply an account's prices from now on; what is under way keeps its own."""

@@ -56,6 +56,7 @@ __all__ = [
     "metadata",
     "outputs",
     "price_books",
+    "purchase_rates",
     "rates",
     "replicas",
     "tasks",
@@ -691,6 +692,20 @@ price_books = Table(
     Column("reason", Text),
     _created_at(),
     comment="Never changed: tasks name the version that priced them. The newest one counts.",
+)
+
+purchase_rates = Table(
+    "purchase_rates",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("channel_id", Uuid, ForeignKey("channels.id"), nullable=False),
+    Column("from_at", DateTime(timezone=True), nullable=False),
+    Column("document", JSONB, nullable=False, comment="as a price book's"),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text),
+    _created_at(),
+    Index("purchase_rates_channel_idx", "channel_id", "from_at", "id"),
+    comment="What a channel's account pays; of each the last that has begun counts.",
 )
 
 rates = Table(

@@ -1,7 +1,7 @@
 """Money: millionths inside, decimals at the edge, and what one video is charged by."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from fractions import Fraction
@@ -284,6 +284,8 @@ class Quote:
         rate: What one unit costs, in the deployment's currency.
         currency: That currency.
         row: What it was priced by, in words.
+        cost: What the operator pays for it at its channel; `None` in what was priced before
+            channels had prices, where it is the same.
     """
 
     version: int
@@ -292,10 +294,15 @@ class Quote:
     units: Fraction | None = None
     rate: Fraction = Fraction(0)
     row: str = ""
+    cost: "Quote | None" = None
 
     def micros(self, factor: Fraction = Fraction(1)) -> int:
         """The estimate in millionths, for an account with this factor; rounded half up, once."""
         return self._to_micros(self.units or Fraction(0), factor)
+
+    def costing(self, cost: "Quote") -> "Quote":
+        """The same with what the operator pays for it."""
+        return replace(self, cost=cost)
 
     def settle(self, result: VideoResult, factor: Fraction = Fraction(1)) -> Charge:
         """What a made video costs: as its provider reports, else as it is long, else as quoted."""
@@ -335,12 +342,14 @@ class Quote:
             "units": None if self.units is None else str(self.units),
             "rate": str(self.rate),
             "row": self.row,
+            "cost": None if self.cost is None else self.cost.to_document(),
         }
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "Quote":
         """Read back what `to_document` wrote."""
         tariff, units = document["tariff"], document["units"]
+        cost = document.get("cost")
         return cls(
             version=document["version"],
             currency=document["currency"],
@@ -348,6 +357,7 @@ class Quote:
             units=None if units is None else Fraction(units),
             rate=Fraction(document["rate"]),
             row=document["row"],
+            cost=None if cost is None else cls.from_document(cost),
         )
 
 

@@ -84,6 +84,7 @@ class Fault:
         retry_after_seconds: What the provider asked us to wait, or `None`.
         param: The field that a bad parameter is about, by the vendor's name of it; empty where
             the provider does not say.
+        is_paid: Whether the provider says that it did the work all the same.
     """
 
     kind: FaultKind
@@ -92,6 +93,7 @@ class Fault:
     safe_message: str = ""
     retry_after_seconds: float | None = None
     param: str = ""
+    is_paid: bool = False
 
 
 @dataclass(frozen=True, slots=True)

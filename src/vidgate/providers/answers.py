@@ -168,7 +168,7 @@ def to_words(
 
 def without_video(code: str, message: str) -> Failed:
     """What becomes of a job that is said to be done and has no link; it may have one later."""
-    return Failed(Fault(FaultKind.FAULT, code, message, NO_LINK), doubtful=True)
+    return Failed(Fault(FaultKind.FAULT, code, message, NO_LINK, is_paid=True), doubtful=True)
 
 
 def retry_after_seconds(response: httpx.Response) -> float | None:

@@ -1,6 +1,7 @@
 """Money over the whole life of requests: the services, a real database, providers at the edge."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -222,3 +223,87 @@ async def test_another_currency_refuses_to_start_once_money_moved(database_url: 
     with pytest.raises(ConfigurationError, match="Set it to USD"):
         async with open_engine(database_url, prices="shipped", currency="CNY"):
             pass
+
+
+PACK = {
+    "units": {
+        "kling_unit": {"rates": {"USD": "0.098"}, "reported_as": "units", "provider": "kling"}
+    }
+}
+
+
+async def margins(engine: Engine) -> list[dict[str, Any]]:
+    since = datetime(2020, 1, 1, tzinfo=UTC)
+    found = await engine.operator.ledger.margins(since, since + timedelta(days=9999))
+    return [
+        {
+            "model": one.model,
+            "videos": one.videos,
+            "charged": one.charged_micros,
+            "cost": one.cost_micros,
+            "wasted": one.wasted_micros,
+            "unknown": one.unknown_costs,
+        }
+        for one in found
+    ]
+
+
+async def pay(engine: Engine, document: Mapping[str, Any]) -> None:
+    (channel,) = await engine.operator.channels.all()
+    await engine.operator.prices.add_purchase(
+        channel.id, lambda _: document, from_at=None, by=ITSELF
+    )
+    await engine.services.prices.refresh()
+
+
+async def test_the_margin_is_what_is_charged_less_what_the_channel_pays(priced: Engine) -> None:
+    await pay(priced, PACK)
+    accepts(priced)
+    await priced.create(MODEL, duration_seconds=5)
+    await succeed(priced, final_unit_deduction="1.5")
+
+    assert await margins(priced) == [
+        {
+            "model": MODEL,
+            "videos": 1,
+            "charged": 210_000,
+            "cost": 147_000,
+            "wasted": 0,
+            "unknown": 0,
+        }
+    ]
+
+
+async def test_what_was_made_before_keeps_what_it_costs(priced: Engine) -> None:
+    accepts(priced)
+    await priced.create(MODEL, duration_seconds=5)
+    await pay(priced, PACK)
+    await succeed(priced, final_unit_deduction="1.5")
+
+    assert [one["cost"] for one in await margins(priced)] == [210_000]
+
+
+async def test_what_failed_is_paid_only_where_the_provider_did_the_work(priced: Engine) -> None:
+    await pay(priced, PACK)
+    accepts(priced)
+    await priced.create(MODEL, duration_seconds=5)
+    answer = state("succeed", task_result={"videos": []})
+    priced.router.get(f"http://kling.test{PATH}/9301").respond(json=answer)
+    for _ in range(12):
+        await priced.tick(minutes=5)
+
+    assert [kind for kind, _ in await entries(priced)] == ["reserve", "release"]
+    (told,) = await margins(priced)
+    assert (told["videos"], told["charged"]) == (0, 0)
+    assert (told["cost"], told["wasted"]) == (147_000, 147_000)
+
+
+async def test_what_the_provider_refused_costs_nothing(priced: Engine) -> None:
+    accepts(priced)
+    await priced.create(MODEL, duration_seconds=5)
+    answer = state("failed", task_status_msg="Failure to pass the risk control system")
+    priced.router.get(f"http://kling.test{PATH}/9301").respond(json=answer)
+    await priced.tick(minutes=5)
+
+    assert [kind for kind, _ in await entries(priced)] == ["reserve", "release"]
+    assert await margins(priced) == []

@@ -102,7 +102,7 @@ class AttemptMaker:
             submit_ends_at=ends,
             lease=Lease(new_id(), ends + LEASE_MARGIN),
             max_concurrency=channel.cap,
-            price=self._prices.quote(translation.facts),
+            price=self._prices.quote(translation.facts, channel),
         )
 
     def ids(self, attempt: Attempt, translation: Translation) -> SubmitIds:

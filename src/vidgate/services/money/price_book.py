@@ -6,7 +6,7 @@ nothing is guessed.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
@@ -51,11 +51,13 @@ class Unit:
     Attributes:
         rates: What one costs, by currency.
         reported_as: The word for it in the provider's answers, `None` if it has none.
+        provider: Whose own it is, `None` for a currency.
     """
 
     name: str
     rates: Mapping[str, Fraction]
     reported_as: str | None = None
+    provider: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +163,15 @@ class PriceBook:
             if self.rate(row.tariff.unit, currency, exchange) is None
         }
 
-    def merged(self, other: "PriceBook") -> "PriceBook":
-        """Lay another book over this one: its units and its models take the place of ours."""
-        mine, over = self.document, other.document
-        taken = {model for block in over.get("models", ()) for model in block["models"]}
+    def merged(self, other: "PriceBook", *, over: "PriceBook | None" = None) -> "PriceBook":
+        """Lay another book over this one: its units and its models take the place of ours.
+
+        Args:
+            other: The other one.
+            over: A book whose units both may use, `None` for none.
+        """
+        mine, laid = self.document, other.document
+        taken = {model for block in laid.get("models", ()) for model in block["models"]}
         kept = []
         for block in mine.get("models", ()):
             models = [model for model in block["models"] if model not in taken]
@@ -173,11 +180,25 @@ class PriceBook:
         return read_book(
             {
                 **mine,
-                "units": {**mine.get("units", {}), **over.get("units", {})},
-                "defaults": {**mine.get("defaults", {}), **over.get("defaults", {})},
-                "models": [*kept, *over.get("models", ())],
-            }
+                "units": {**mine.get("units", {}), **laid.get("units", {})},
+                "defaults": {**mine.get("defaults", {}), **laid.get("defaults", {})},
+                "models": [*kept, *laid.get("models", ())],
+            },
+            over=over,
         )
+
+    def only(self, is_wanted: Callable[[str, str], bool]) -> dict[str, Any]:
+        """The document with some of its models alone.
+
+        Args:
+            is_wanted: Whether a model counted in a unit is one of them.
+        """
+        blocks = []
+        for block in self.document.get("models", ()):
+            models = [model for model in block["models"] if is_wanted(model, block["unit"])]
+            if models:
+                blocks.append({**block, "models": models})
+        return {**self.document, "models": blocks}
 
     def blocks(self, model: str) -> list[dict[str, Any]]:
         """What the document says of a model."""
@@ -305,9 +326,10 @@ def _read_units(members: Any) -> dict[str, Unit]:
             for currency, rate in unit["rates"].items()
         }
         reported_as = unit.get("reported_as")
-        if not isinstance(reported_as, str | None):
-            raise ConfigurationError(f"{place}, reported_as must be a word.")
-        units[name] = Unit(name, rates, reported_as)
+        provider = unit.get("provider")
+        if not isinstance(reported_as, str | None) or not isinstance(provider, str | None):
+            raise ConfigurationError(f"{place}, reported_as and provider must be words.")
+        units[name] = Unit(name, rates, reported_as, provider)
     return units
 
 

@@ -11,11 +11,13 @@ from uuid import UUID
 import structlog
 
 from vidgate.config import OFF, SHIPPED, Settings
-from vidgate.db.prices import PriceStore
+from vidgate.db.prices import PriceStore, PurchaseBook
 from vidgate.exceptions import ConfigurationError
 from vidgate.models.acts import ITSELF
+from vidgate.models.channels import Channel
 from vidgate.models.money import Quote, parse_exact
 from vidgate.providers.base import RunFacts
+from vidgate.services.money.costing import ChannelPricing
 from vidgate.services.money.price_book import PriceBook, read_book, read_document, shipped
 from vidgate.services.money.pricing import Pricing, Run
 
@@ -46,6 +48,24 @@ def first_book(settings: Settings) -> PriceBook:
     return book.merged(read_book(read_document(Path(settings.prices)), over=book))
 
 
+class _Quoting:
+    """Prices requests at channels; most have no purchase book and are alike."""
+
+    def __init__(self, pricing: Pricing, purchases: Mapping[UUID, PurchaseBook]) -> None:
+        self._pricing = pricing
+        self._purchases = purchases
+        self._channels: dict[tuple[str, UUID | None], ChannelPricing] = {}
+
+    def __call__(self, facts: RunFacts, provider: str, own: UUID | None) -> Quote:
+        """Price one video; `own` is a channel with a purchase book."""
+        channel = self._channels.get((provider, own))
+        if channel is None:
+            purchase = None if own is None else self._purchases[own].document
+            channel = ChannelPricing(self._pricing, provider=provider, purchase=purchase)
+            self._channels[provider, own] = channel
+        return channel.quote(Run.of_facts(facts))
+
+
 class Prices:
     """What this process prices requests by; without prices it prices nothing and asks nobody."""
 
@@ -54,7 +74,8 @@ class Prices:
         self._settings = settings
         self._exchange = exchange_of(settings)
         self._pricing: Pricing | None = None
-        self._quote: Callable[[RunFacts], Quote] | None = None
+        self._purchases: Mapping[UUID, PurchaseBook] = {}
+        self._quote: Callable[[RunFacts, str, UUID | None], Quote] | None = None
         self._factors: Mapping[UUID, Fraction] = {}
 
     @property
@@ -104,25 +125,31 @@ class Prices:
     async def refresh(self) -> None:
         """Take over a newer version, and the factors of the accounts."""
         newest = await self._store.newest()
-        if newest is not None and (self._pricing is None or self._pricing.version != newest):
-            pricing = Pricing(
+        purchases = await self._store.purchases()
+        is_known = self._pricing is not None and self._pricing.version == newest
+        if newest is not None and not is_known:
+            self._pricing = Pricing(
                 read_book(await self._store.read(newest)),
                 version=newest,
                 currency=self._settings.currency,
                 exchange=self._exchange,
                 refuses_unpriced=self._settings.refuses_unpriced,
             )
-            self._pricing = pricing
-            self._quote = lru_cache(_KNOWN)(lambda facts: pricing.quote(Run.of_facts(facts)))
+        if self._pricing is not None and (not is_known or purchases != self._purchases):
+            self._quote = lru_cache(_KNOWN)(_Quoting(self._pricing, purchases))
+        self._purchases = purchases
         self._factors = await self._store.factors()
 
-    def quote(self, facts: RunFacts) -> Quote | None:
-        """Price one video, `None` where nothing has a price.
+    def quote(self, facts: RunFacts, channel: Channel) -> Quote | None:
+        """Price one video at a channel, `None` where nothing has a price.
 
         Raises:
             PriceMissingError: It has no price, and is not free.
         """
-        return None if self._quote is None else self._quote(facts)
+        if self._quote is None:
+            return None
+        own = channel.id if channel.id in self._purchases else None
+        return self._quote(facts, channel.provider, own)
 
     def usual(self, model: str) -> int | None:
         """What a usual video of a model costs, in millionths; `None` without prices.

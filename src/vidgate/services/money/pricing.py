@@ -130,19 +130,9 @@ class Pricing:
         Raises:
             PriceMissingError: It has no price, and is not free.
         """
-        quotes = [
-            quote
-            for row in self.book.rows(run.model)
-            if row.matches(run.conditions) and (quote := self._priced(row, run)) is not None
-        ]
-        if quotes:
-            dearest = max(quotes, key=Quote.micros)
-            if dearest.micros() > LARGEST_MICROS:
-                raise PriceMissingError(
-                    "Such a video costs more than can be charged; ask for a shorter one.",
-                    param="duration",
-                )
-            return dearest
+        found = self.find(run)
+        if found is not None:
+            return found
         if self.refuses_unpriced:
             raise PriceMissingError(
                 f"The model {run.model!r} has no price for such a video here; ask for another "
@@ -150,6 +140,37 @@ class Pricing:
                 param="model",
             )
         return Quote(version=self.version, currency=self.currency)
+
+    def find(self, run: Run) -> Quote | None:
+        """As `quote`, `None` where there is no price.
+
+        Raises:
+            PriceMissingError: It is more than can be charged.
+        """
+        quotes = [
+            quote
+            for row in self.book.rows(run.model)
+            if row.matches(run.conditions) and (quote := self._priced(row, run)) is not None
+        ]
+        if not quotes:
+            return None
+        dearest = max(quotes, key=Quote.micros)
+        if dearest.micros() > LARGEST_MICROS:
+            raise PriceMissingError(
+                "Such a video costs more than can be charged; ask for a shorter one.",
+                param="duration",
+            )
+        return dearest
+
+    def having(self, book: PriceBook) -> "Pricing":
+        """The same with another book."""
+        return Pricing(
+            book,
+            version=self.version,
+            currency=self.currency,
+            exchange=self.exchange,
+            refuses_unpriced=self.refuses_unpriced,
+        )
 
     def _priced(self, row: Row, run: Run) -> Quote | None:
         tariff = row.tariff

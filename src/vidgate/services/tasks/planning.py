@@ -259,7 +259,7 @@ class Planner:
                 if key not in known:
                     provider = self._providers[channel.provider]
                     known[key] = await translate(provider, request, channel)
-                quote = self._prices.quote(known[key].facts)
+                quote = self._prices.quote(known[key].facts, channel)
             except (UnsupportedParameterError, PriceMissingError) as error:
                 first = first or error
                 continue
