@@ -1,4 +1,4 @@
-"""What channels pay, and an index for what was charged.
+"""What channels pay, what the operator is told of money, and an index for what was charged.
 
 Revision: b64e2f8d0a17
 Follows: d4a91c7be230
@@ -41,8 +41,21 @@ def upgrade() -> None:
         comment="What a channel's account pays; of each the last that has begun counts.",
     )
     op.create_index("purchase_rates_channel_idx", "purchase_rates", ["channel_id", "from_at", "id"])
+    op.create_table(
+        "notices",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("document", JSONB(), nullable=False),
+        sa.Column("tries", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column(
+            "due_at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False
+        ),
+        sa.PrimaryKeyConstraint("id", name="notices_pkey"),
+        comment="What the operator is to be told; gone once it was.",
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("notices")
     op.drop_table("purchase_rates")
     op.drop_index("entries_charged_idx", table_name="entries")

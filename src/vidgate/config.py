@@ -151,7 +151,8 @@ class Settings(BaseSettings):
         title="A factor on every first ask, interval and back-off: 0.05 asks twenty times sooner",
     )
     notice_url: SecretStr | None = Field(
-        default=None, title="Where one POST goes when a channel goes out or comes back"
+        default=None,
+        title="Where one POST goes when a channel goes out, comes back, or took more than was held",
     )
     body_memory: int = Field(
         default=512 * 1024 * 1024,

@@ -28,6 +28,7 @@ from vidgate.db.deliveries import DeliveryStore
 from vidgate.db.estimates import EstimateStore
 from vidgate.db.inputs import InputStore
 from vidgate.db.months import MonthStore
+from vidgate.db.notices import NoticeStore
 from vidgate.db.notifications import Listener, Notifier
 from vidgate.db.once import OnceStore
 from vidgate.db.repairs import RepairStore
@@ -472,15 +473,16 @@ class _Parts:
         )
 
     @cached_property
-    def notices(self) -> Notices | None:
+    def notices(self) -> Notices:
         url = self._settings.notice_url
-        if url is None:
-            return None
         return Notices(
             states=self._operator.channel_states,
+            kept=NoticeStore(self._operator.database),
+            channels=self._operator.channels,
             fetcher=self._fetcher,
             clock=self._clock,
-            url=url.get_secret_value(),
+            metrics=self.metrics,
+            url=None if url is None else url.get_secret_value(),
         )
 
     @cached_property
@@ -844,7 +846,7 @@ class _Parts:
             woken=self.deliverer.wanted,
             spacing=_REFILL_SPACING,
         )
-        if self.notices is not None:
+        if self._settings.notice_url is not None or self.prices.are_on:
             yield Loop("notices", self.notices.round, _NOTICE_INTERVAL)
         if self.prices.are_on:
             yield Loop("ledger", self._auditor.round, _AUDIT_INTERVAL)

@@ -19,18 +19,31 @@ from sqlalchemy import Integer, Uuid, bindparam, select, text
 from vidgate.db.acts import write_act
 from vidgate.db.budgets import close_windows
 from vidgate.db.engine import Database, Record, Statement, Transaction
+from vidgate.db.notices import write_notice
 from vidgate.db.tables import attempts, outputs
 from vidgate.exceptions import ConfigurationError, InsufficientQuotaError
 from vidgate.models.acts import ITSELF, Act, Author
-from vidgate.models.ids import ACCOUNT_PREFIX, public_id
+from vidgate.models.ids import ACCOUNT_PREFIX, CHANNEL_PREFIX, TASK_PREFIX, public_id
 from vidgate.models.money import ESTIMATE, Balance, Charge, Hold, Movement, Quote, format_amount
 from vidgate.models.outcomes import VideoResult
 
-__all__ = ["FULL", "LedgerStore", "Margin", "close_output", "give_back", "record_cost", "reserve"]
+__all__ = [
+    "EXTRA",
+    "FULL",
+    "LedgerStore",
+    "Margin",
+    "close_output",
+    "give_back",
+    "record_cost",
+    "reserve",
+]
 
 _REVENUE: Final = "revenue"
 _OUTSIDE: Final = "outside"
 _HAS_JOB: Final = ("submitting", "running")
+EXTRA: Final = "charge.extra"
+"""What a notice is called that a provider took more than was held."""
+
 _LONG_SECONDS: Final = 600.0
 """A question about all there is, which an operator asks."""
 
@@ -98,7 +111,7 @@ _CLOSE = Statement(
     )
 )
 _LAST_ATTEMPT = Statement(
-    select(attempts.c.status, attempts.c.price)
+    select(attempts.c.status, attempts.c.price, attempts.c.channel_id)
     .where(
         attempts.c.task_id == bindparam("task_id", type_=Uuid),
         attempts.c.position == bindparam("position", type_=Integer),
@@ -387,6 +400,18 @@ async def close_output(
         from_books=[source for *_, source, _ in moves],
         to_books=[target for *_, target in moves],
     )
+    if charged > held and last is not None:
+        told = {
+            "task": public_id(TASK_PREFIX, task["id"]),
+            "output": position,
+            "account": public_id(ACCOUNT_PREFIX, account_id),
+            "channel_id": public_id(CHANNEL_PREFIX, last["channel_id"]),
+            "micros": charged - held,
+            "held_micros": held,
+            "amount": format_amount(charged - held),
+            "currency": hold["currency"],
+        }
+        await write_notice(transaction, EXTRA, told)
 
 
 async def give_back(

@@ -54,6 +54,7 @@ __all__ = [
     "idempotency_keys",
     "inputs",
     "metadata",
+    "notices",
     "outputs",
     "price_books",
     "purchase_rates",
@@ -692,6 +693,17 @@ price_books = Table(
     Column("reason", Text),
     _created_at(),
     comment="Never changed: tasks name the version that priced them. The newest one counts.",
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("type", Text, nullable=False),
+    Column("document", JSONB, nullable=False),
+    Column("tries", Integer, nullable=False, server_default=text("0")),
+    Column("due_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    comment="What the operator is to be told; gone once it was.",
 )
 
 purchase_rates = Table(

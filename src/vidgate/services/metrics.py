@@ -119,6 +119,13 @@ class Metrics:
             registry=registry,
             multiprocess_mode="mostrecent",
         )
+        self._extra = Counter(
+            "extra_micros",
+            "Millionths of the currency that providers took beyond what was held.",
+            ("channel",),
+            namespace=_NAMESPACE,
+            registry=registry,
+        )
         self._work_due = Gauge(
             "work_due",
             "Attempts whose time to be worked on has come.",
@@ -315,6 +322,10 @@ class Metrics:
     def ledger(self, imbalance_micros: int) -> None:
         """Note whether the books are right."""
         self._imbalance.set(imbalance_micros)
+
+    def took_more(self, channel: str, micros: int) -> None:
+        """Count what a provider took beyond what was held."""
+        self._extra.labels(channel).inc(micros)
 
     def work(self, due: int, oldest_seconds: float) -> None:
         """Note how much work waits, and the age of the oldest unfinished task."""
