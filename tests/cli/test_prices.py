@@ -1,11 +1,15 @@
 """Prices, balances and the check of the books, from the command line."""
 
 import json
+import re
+import shlex
 from pathlib import Path
 
 import pytest
 import yaml
 from tests.cli.conftest import Cli
+
+CHANNEL = ("channel", "create", "pack", "--provider", "kling", "--key", "a-key-of-kling")
 
 
 @pytest.fixture
@@ -73,16 +77,78 @@ def test_an_ambiguous_file_is_refused_with_both_rows(priced: Cli, tmp_path: Path
     assert "models[0].rows[1]" in said.sentence
 
 
-def test_the_prices_of_newapi_are_for_a_video(priced: Cli, tmp_path: Path) -> None:
+NEWAPI = {
+    "wrapped": '{"ModelPrice": {"my-model": 0.3, "sora-2": 0.1}}',
+    "bare": '{"my-model": 0.3, "sora-2": 0.10}',
+    "as the option has it": '{"ModelPrice": "{\\"my-model\\": 0.3, \\"sora-2\\": 0.1}"}',
+}
+
+
+@pytest.mark.parametrize("form", NEWAPI)
+def test_the_prices_of_newapi_are_taken_with_a_warning_each(
+    priced: Cli, tmp_path: Path, form: str
+) -> None:
     path = tmp_path / "options.json"
-    path.write_text('{"ModelPrice": {"my-model": 0.3}}')
+    path.write_text(NEWAPI[form])
 
     made = priced("price", "import", str(path), "--from-newapi", "--json")
 
-    assert "my-model" in made.err
-    assert made.json["changed"] == ["my-model"]
+    assert "my-model: the price is for a whole video" in made.err
+    assert "sora-2: the price is for a second" in made.err
+    assert made.json["changed"] == ["my-model", "sora-2"]
     told = priced("price", "try", "my-model", "--seconds", "60", "--json").json
     assert told["micros"] == 300_000
+    assert priced("price", "try", "sora-2", "--seconds", "8", "--json").json["micros"] == 800_000
+    again = ("price", "import", str(path), "--from-newapi", "--per-second", "my-*", "--json")
+    assert "my-model: the price is for a second" in priced(*again).err
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"m": "cheap"}', '{"m": -1}', '{"ModelPrice": 1}']
+)
+def test_what_is_no_option_of_newapi_is_refused(priced: Cli, tmp_path: Path, text: str) -> None:
+    path = tmp_path / "options.json"
+    path.write_text(text)
+
+    said = priced("price", "import", str(path), "--from-newapi")
+
+    assert said.code == 1
+    assert priced("price", "diff", "--json").json == []
+
+
+def test_a_file_of_overrides_is_laid_over_by_model(priced: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "prices.yaml"
+    block = {"models": ["kling-v3", "mine"], "unit": "kling_unit", "per": "second"}
+    rows = [{"when": {}, "units": "2"}]
+    path.write_text(yaml.safe_dump({"models": [{**block, "rows": rows}]}))
+
+    made = priced("price", "import", str(path), "--json").json
+
+    assert made["changed"] == ["kling-v3", "mine"]
+    for model in ("kling-v3", "mine"):
+        assert priced("price", "try", model, "--seconds", "5", "--json").json["micros"] == 1_400_000
+    assert priced("price", "try", "kling-3.0", "--json").json["micros"] == 420_000
+
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+(PRICES,) = [
+    block
+    for block in re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    if "vidgate price" in block
+]
+
+
+@pytest.mark.parametrize("currency", ["USD", "CNY"])
+def test_the_commands_of_the_readme_work_with_prices(
+    priced: Cli, monkeypatch: pytest.MonkeyPatch, currency: str
+) -> None:
+    monkeypatch.setenv("VIDGATE_CURRENCY", currency)
+    monkeypatch.setenv("VIDGATE_CURRENCY_RATES", {"USD": "CNY=7.1", "CNY": "USD=0.14"}[currency])
+    priced(*CHANNEL)
+
+    for line in PRICES.splitlines():
+        said = priced(*shlex.split(line, comments=True)[1:])
+        assert said.code == 0, (line, said.err)
 
 
 @pytest.mark.parametrize(
@@ -249,9 +315,6 @@ def test_a_mode_can_be_changed(cli: Cli) -> None:
     told = cli("account", "set", "team", "--prepaid", "--factor", "1.25", "--json").json
     assert told["balance"]["available_micros"] == 3_000_000
     assert cli("account", "set", "team", "--postpaid", "--json").json["balance"] is None
-
-
-CHANNEL = ("channel", "create", "pack", "--provider", "kling", "--key", "a-key-of-kling")
 
 
 def test_what_a_channel_pays_can_be_said(priced: Cli, tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """`vidgate price …`."""
 
 import json
+from collections.abc import Sequence
 from decimal import Decimal
+from fnmatch import fnmatchcase
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +12,13 @@ import typer
 
 from vidgate.cli.costs import list_costs, set_cost, show_margin
 from vidgate.cli.output import JsonOption, complain, print_json, print_one, print_table, say
-from vidgate.cli.running import ReasonOption, author, load_settings, with_operator
+from vidgate.cli.running import (
+    ReasonOption,
+    author,
+    load_settings,
+    read_patterns,
+    with_operator,
+)
 from vidgate.exceptions import ConfigurationError
 from vidgate.models.money import Per, format_amount, parse_exact
 
@@ -25,6 +33,9 @@ commands = typer.Typer()
 commands.command("cost")(set_cost)
 commands.command("costs")(list_costs)
 commands.command("margin")(show_margin)
+
+_BY_SECONDS = "sora-*,wan*,veo*"
+"""Models whose price new-api multiplies by the seconds that are asked for, and by a size."""
 
 _File = Annotated[Path | None, typer.Argument(help="YAML or JSON; without it the shipped prices.")]
 
@@ -248,13 +259,17 @@ def import_prices(
     from_newapi: Annotated[
         bool, typer.Option("--from-newapi", help="It is new-api's `ModelPrice`: USD for a call.")
     ] = False,
+    per_second: Annotated[
+        str, typer.Option(help="With --from-newapi: models that it multiplies by the seconds.")
+    ] = _BY_SECONDS,
     reason: ReasonOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Lay a file over the prices that count, model by model, as a new version."""
     from vidgate.services.money.price_book import read_document
 
-    document = _from_newapi(file) if from_newapi else read_document(file)
+    patterns = read_patterns(per_second)
+    document = _from_newapi(file, patterns) if from_newapi else read_document(file)
     _lay_over(document, reason, as_json=as_json)
 
 
@@ -295,30 +310,30 @@ def _lay_over(document: Any, reason: str | None, *, as_json: bool) -> None:
     print_one(with_operator(store), as_json=as_json)
 
 
-def _from_newapi(file: Path) -> dict[str, Any]:
-    """Make a book of new-api's option, whose prices are for a call in USD."""
+def _from_newapi(file: Path, per_second: Sequence[str]) -> dict[str, Any]:
+    """Make a book of new-api's option, whose prices are in USD, for a call or for a second."""
     try:
         prices = json.loads(file.read_text(encoding="utf-8"), parse_float=Decimal)
+        if isinstance(prices, dict) and "ModelPrice" in prices:
+            prices = prices["ModelPrice"]
+        if isinstance(prices, str):  # as the option itself has it
+            prices = json.loads(prices, parse_float=Decimal)
     except (OSError, ValueError) as error:
         raise ConfigurationError(
             f"{file} cannot be read as new-api's ModelPrice: {error}."
         ) from None
-    if isinstance(prices, dict) and isinstance(prices.get("ModelPrice"), dict):
-        prices = prices["ModelPrice"]
     if not isinstance(prices, dict) or not prices:
         raise ConfigurationError(f"{file} is not new-api's ModelPrice: an object of USD by model.")
-    for model in prices:
-        say(
-            f"{model}: the price is for a whole video, whatever its length; check that it is meant."
+    blocks = []
+    for model, amount in prices.items():
+        is_by_second = any(fnmatchcase(model, pattern) for pattern in per_second)
+        per = Per.SECOND if is_by_second else Per.VIDEO
+        meant = (
+            "the price is for a second; what new-api takes for other sizes is not in it"
+            if is_by_second
+            else "the price is for a whole video, whatever its length"
         )
-    return {
-        "models": [
-            {
-                "models": [model],
-                "unit": "usd",
-                "per": Per.VIDEO.value,
-                "rows": [{"when": {}, "units": str(amount)}],
-            }
-            for model, amount in prices.items()
-        ]
-    }
+        say(f"{model}: {meant}; check that it is meant.")
+        rows = [{"when": {}, "units": str(amount)}]
+        blocks.append({"models": [model], "unit": "usd", "per": per.value, "rows": rows})
+    return {"models": blocks}

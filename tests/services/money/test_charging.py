@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from structlog.testing import capture_logs
 from tests.support.engine import Engine, open_engine
+from tests.support.upstreams import Upstream
 
 from vidgate.db.engine import Statement
 from vidgate.db.ledger_check import check_books
@@ -214,6 +216,25 @@ async def test_the_shipped_prices_start_in_either_currency(
 ) -> None:
     async with open_engine(database_url, prices="shipped", currency=currency) as engine:
         assert engine.services.prices.are_on
+
+
+async def test_what_cannot_be_converted_disables_its_models_alone(database_url: str) -> None:
+    with capture_logs() as logs:
+        async with open_engine(database_url, prices="shipped", currency="CNY") as engine:
+            for provider in ("kling", "jimeng", "vidu"):
+                await engine.channel(provider, models=())
+                Upstream(engine.router, provider)
+
+            with pytest.raises(PriceMissingError):
+                await engine.create(MODEL)
+            await engine.create("jimeng_t2v_v30", duration_seconds=5)
+            await engine.create("viduq3-pro", duration_seconds=5)
+
+            assert await entries(engine) == [("reserve", 1_400_000), ("reserve", 3_125_000)]
+    (told,) = [line for line in logs if line["log_level"] == "warning"]
+    assert told["units"] == ["kling_unit", "usd"]
+    assert MODEL in told["models"]
+    assert not any(model.startswith(("vidu", "jimeng")) for model in told["models"])
 
 
 async def test_another_currency_refuses_to_start_once_money_moved(database_url: str) -> None:
