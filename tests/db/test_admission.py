@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 from tests.db.test_ledger import (
+    FAULT,
     NOW,
     Books,
     new_attempt,
@@ -43,6 +44,7 @@ from vidgate.models.limits import (
 )
 from vidgate.models.money import Quote
 from vidgate.models.requests import IdempotencyClaim
+from vidgate.models.tasks import AttemptStatus
 
 COUNTS = Statement(
     text(
@@ -101,10 +103,11 @@ class Gate:
         admission: Admission | None = None,
         once: IdempotencyClaim | None = None,
         waits: bool = False,
-        **members: Any,
+        max_concurrency: int | None = None,
     ) -> list[tuple[Attempt, Lease]]:
-        task = new_task(self.account, token_id=self.token_id, created_at=now, **members)
-        waiting = {"wait_until": now} if waits else {}
+        task = new_task(self.account, token_id=self.token_id, created_at=now)
+        waiting: dict[str, Any] = {"max_concurrency": max_concurrency}
+        waiting |= {"wait_until": now} if waits else {}
         options = [
             [new_attempt(self.books.channel, task.id, price, position=position, **waiting)]
             for position, price in enumerate(prices or (None,))
@@ -527,3 +530,113 @@ async def test_what_is_not_limited_costs_no_statement(gate: Gate) -> None:
     with_a_rate = await statements(gate, await gate.admission())
 
     assert (elsewhere - without, with_a_rate - without) == (0, 1)
+
+
+# What waits
+
+
+async def start(gate: Gate, now: datetime = NOW, limit: int = 9) -> int:
+    started = await gate.books.attempts.start_waiting(
+        gate.books.channel.id,
+        credential_id=gate.books.channel.credential_id,
+        max_concurrency=None,
+        lease_id=new_id(),
+        margin=timedelta(seconds=15),
+        now=now,
+        limit=limit,
+    )
+    return len(started)
+
+
+@pytest.mark.parametrize("scope", [Scope.ACCOUNT, Scope.TOKEN])
+async def test_what_waits_begins_only_where_there_is_room(gate: Gate, scope: Scope) -> None:
+    await gate.limit(in_flight(3), scope=scope)
+    [first] = await gate.ask()
+    await gate.ask(None, None, None, waits=True)
+
+    begun = [await start(gate), await start(gate)]
+    await gate.books.finish(first, None)
+    begun.append(await start(gate))
+
+    assert begun == [2, 0, 1]
+
+
+async def test_a_token_without_room_keeps_no_other_waiting(gate: Gate) -> None:
+    await gate.limit(in_flight(2), scope=Scope.ACCOUNT)
+    await gate.limit(in_flight(1))
+    await gate.ask()
+    await gate.ask(None, None, None, waits=True)
+    gate.token_id = new_id()
+    await gate.ask(None, None, waits=True)
+
+    assert await start(gate) == 1
+    [limit] = await gate.limits.uses(gate.account.id, gate.token_id, now=NOW)
+    assert limit.used == 2
+
+
+async def test_an_account_without_room_keeps_no_other_waiting(gate: Gate) -> None:
+    await gate.limit(in_flight(1))
+    await gate.ask()
+    await gate.ask(None, None, waits=True)
+    gate.account, gate.token_id = gate.books.accounts[1], new_id()
+    await gate.ask(None, waits=True)
+
+    assert await start(gate) == 1
+
+
+async def test_a_channel_is_not_waited_for_by_those_without_room(gate: Gate) -> None:
+    await gate.limit(in_flight(1))
+    await gate.ask(max_concurrency=5)
+    await gate.ask(waits=True, max_concurrency=5)
+
+    gate.account, gate.token_id = gate.books.accounts[1], new_id()
+    [(attempt, _)] = await gate.ask(max_concurrency=5)
+    assert attempt.status is AttemptStatus.SUBMITTING
+
+    await gate.ask(waits=True, max_concurrency=5)
+    [(attempt, _)] = await gate.ask(max_concurrency=5)
+    assert attempt.status is AttemptStatus.PENDING
+
+
+async def test_workers_that_race_begin_no_more_than_there_is_room(gate: Gate) -> None:
+    await gate.limit(in_flight(4))
+    await gate.ask(*([None] * 8), waits=True)
+
+    results = await asyncio.gather(
+        *(start(gate, limit=2) for _ in range(4)),
+        *(gate.ask() for _ in range(4)),
+        return_exceptions=True,
+    )
+
+    begun = sum(one for one in results if isinstance(one, int))
+    [limit] = await gate.limits.uses(gate.account.id, gate.token_id, now=NOW)
+    assert begun
+    assert limit.used == 4
+
+
+@pytest.mark.parametrize(("most", "status"), [(1, "pending"), (2, "submitting")])
+async def test_what_waited_goes_elsewhere_only_where_there_is_room(
+    gate: Gate, most: int, status: str
+) -> None:
+    await gate.limit(in_flight(most))
+    await gate.ask()
+    [(waiting, _)] = await gate.ask(waits=True)
+    lease = Lease(new_id(), NOW + timedelta(minutes=1))
+    [waiting] = await gate.books.attempts.claim_waiting(
+        gate.books.channel.id, lease=lease, now=NOW, limit=1
+    )
+    new = new_attempt(gate.books.channel, waiting.task_id, None, number=2)
+
+    made = await gate.books.attempts.replace(waiting, lease, fault=FAULT, new=new)
+
+    assert made.status.value == status
+
+
+async def test_what_is_under_way_keeps_its_place_elsewhere(gate: Gate) -> None:
+    await gate.limit(in_flight(1))
+    [(attempt, lease)] = await gate.ask()
+    new = new_attempt(gate.books.channel, attempt.task_id, None, number=2)
+
+    made = await gate.books.attempts.replace(attempt, lease, fault=FAULT, new=new)
+
+    assert made.status is AttemptStatus.SUBMITTING

@@ -557,6 +557,17 @@ _WINDOWS = Statement(
         """
     )
 )
+_IN_FLIGHT = Statement(
+    text(
+        """
+        SELECT unnest(ARRAY[t.account_id, t.token_id]) AS owner, count(*) FROM tasks t
+        JOIN outputs o ON o.task_id = t.id AND o.status IN ('queued', 'in_progress')
+        JOIN attempts a ON a.task_id = t.id AND a.position = o.position
+                       AND a.status IN ('submitting', 'running')
+        GROUP BY owner
+        """
+    )
+)
 _LIMITS = [
     (Measure.SPEND, Period.DAY),
     (Measure.SPEND, Period.TOTAL),
@@ -607,7 +618,8 @@ class Machine(RuleBasedStateMachine):
     async def _submit(
         self, account: int, units: list[int], *, waits: bool, books: Books | None = None
     ) -> None:
-        members: dict[str, Any] = {"wait_until": NOW} if waits else {}
+        members: dict[str, Any] = {"deadline_at": self.now + timedelta(hours=24)}
+        members |= {"wait_until": NOW} if waits else {}
         try:
             made = await (books or self.books).submit(
                 self.books.accounts[account],
@@ -678,6 +690,42 @@ class Machine(RuleBasedStateMachine):
         task_id = self.waiting[-1].task_id
         self.waiting = [one for one in self.waiting if one.task_id != task_id]
         self.do(self.books.attempts.cancel_waiting(task_id, [0, 1, 2, 3, 4, 5, 6, 7], now=NOW))
+
+    @precondition(lambda self: self.waiting)
+    @rule(times=st.integers(1, 3))
+    def start(self, times: int) -> None:
+        channel = self.books.channel
+
+        async def start() -> list[tuple[Attempt, Lease]]:
+            return await self.books.attempts.start_waiting(
+                channel.id,
+                credential_id=channel.credential_id,
+                max_concurrency=None,
+                lease_id=new_id(),
+                margin=MINUTE,
+                now=NOW,
+                limit=2,
+            )
+
+        async def at_once() -> list[list[tuple[Attempt, Lease]]]:
+            return await asyncio.gather(*(start() for _ in range(times)))
+
+        before = self.do(self._in_flight())
+        for started in self.do(at_once()):
+            self.open += started
+            begun = {attempt.id for attempt, _ in started}
+            self.waiting = [one for one in self.waiting if one.id not in begun]
+        for owner, count in self.do(self._in_flight()).items():
+            most = self.do(self._most_in_flight(owner))
+            assert most is None or count <= max(most, before.get(owner, 0))
+
+    async def _in_flight(self) -> dict[UUID, int]:
+        rows = await self.books.database.fetch(_IN_FLIGHT)
+        return {row["owner"]: row["count"] for row in rows}
+
+    async def _most_in_flight(self, owner: UUID) -> int | None:
+        limits = await LimitStore(self.books.database).of(owner)
+        return min((one.limit for one in limits if one.measure is Measure.IN_FLIGHT), default=None)
 
     @precondition(lambda self: self.open)
     @rule(after=st.integers(0, 12), reported=st.none() | st.integers(0, 2 * LARGEST))

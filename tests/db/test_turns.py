@@ -205,6 +205,8 @@ async def test_a_start_reads_no_more_than_it_takes_of_10000(waiting: Waiting, ow
         margin=timedelta(seconds=15),
         now=NOW,
         limit=2,
+        owners=[],
+        rooms=[],
     )
 
     nodes = list(walk(found[0]["Plan"]))

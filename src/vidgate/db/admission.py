@@ -15,6 +15,7 @@ from vidgate.constants import FULL_CHANNEL_RETRY
 from vidgate.db.budgets import hold_budgets
 from vidgate.db.engine import Statement, Transaction
 from vidgate.db.limits import rate_key, rate_use
+from vidgate.db.places import PLACES, count_places, lock_places
 from vidgate.exceptions import (
     BudgetExceededError,
     InsufficientQuotaError,
@@ -28,11 +29,10 @@ from vidgate.models.limits import MINUTE, Admission, Limit, LimitUse, Measure, P
 from vidgate.models.money import format_amount
 from vidgate.models.tasks import AttemptStatus
 
-__all__ = ["count_places", "lock_places", "take_budgets", "take_places", "take_rates"]
+__all__ = ["take_budgets", "take_places", "take_rates"]
 
 _TIME = DateTime(timezone=True)
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
-_PLACES: Final = frozenset({Measure.IN_FLIGHT, Measure.QUEUED})
 
 # A generic cell rate: `tat` is when a request would come that is exactly in time. A clock that was
 # set back makes nobody wait for longer than a minute.
@@ -57,27 +57,6 @@ _TAKE_RATES = Statement(
         FROM wanted LEFT JOIN taken USING (key) LEFT JOIN rates before USING (key)
         """
     ).bindparams(bindparam("now", type_=_TIME))
-)
-_LOCK_PLACES = Statement(
-    text("SELECT pg_advisory_xact_lock(hashtextextended('places:' || CAST(:account AS text), 0))")
-)
-_COUNT_PLACES = Statement(
-    text(
-        """
-        SELECT count(*) FILTER (WHERE a.status <> 'pending') AS account_in_flight,
-               count(*) FILTER (WHERE a.status = 'pending') AS account_queued,
-               count(*) FILTER (WHERE a.status <> 'pending'
-                                AND t.token_id = CAST(:token_id AS uuid)) AS token_in_flight,
-               count(*) FILTER (WHERE a.status = 'pending'
-                                AND t.token_id = CAST(:token_id AS uuid)) AS token_queued
-        FROM tasks t
-        JOIN outputs o ON o.task_id = t.id
-        JOIN attempts a ON a.task_id = o.task_id AND a.position = o.position
-        WHERE t.account_id = CAST(:account_id AS uuid)
-          AND t.status IN ('queued', 'in_progress') AND o.status IN ('queued', 'in_progress')
-          AND a.status IN ('pending', 'submitting', 'running')
-        """
-    )
 )
 
 
@@ -123,24 +102,6 @@ async def take_rates(transaction: Transaction, admission: Admission, now: dateti
         )
 
 
-async def lock_places(transaction: Transaction, account_id: UUID) -> None:
-    """Wait for all who count the places of an account, and keep others from it."""
-    await transaction.execute(_LOCK_PLACES, account=str(account_id))
-
-
-async def count_places(
-    transaction: Transaction, account_id: UUID, token_id: UUID | None
-) -> dict[tuple[Scope, Measure], int]:
-    """Count an account's unfinished videos, and those of one of its tokens; under the lock."""
-    row = await transaction.fetch_one(_COUNT_PLACES, account_id=account_id, token_id=token_id)
-    assert row is not None  # noqa: S101 - an aggregate always has a row
-    return {
-        (scope, measure): row[f"{scope.value}_{measure.value}"]
-        for scope in (Scope.ACCOUNT, Scope.TOKEN)
-        for measure in sorted(_PLACES)
-    }
-
-
 async def take_places(
     transaction: Transaction,
     admission: Admission,
@@ -156,7 +117,7 @@ async def take_places(
         TooManyInFlightError: It would begin, and too much is under way.
         TooManyQueuedError: It would wait, and too much does.
     """
-    limits = [limit for limit in admission.limits if limit.measure in _PLACES]
+    limits = [limit for limit in admission.limits if limit.measure in PLACES]
     if not limits:
         return
     await lock_places(transaction, account_id)

@@ -11,6 +11,7 @@ from vidgate.db import attempt_statements as sql
 from vidgate.db.documents import read_result, write_result, write_warnings
 from vidgate.db.engine import Database, Record, Transaction
 from vidgate.db.ledger import close_output, record_cost
+from vidgate.db.places import has_place, is_waited_for, rooms_at
 from vidgate.db.releases import Releases
 from vidgate.exceptions import LeaseLostError
 from vidgate.models.attempts import Ask, Attempt, JobPace, Lease
@@ -110,14 +111,16 @@ async def _insert(transaction: Transaction, new: NewAttempt, *, has_slot: bool) 
 
 
 async def _has_slot(transaction: Transaction, new: NewAttempt) -> bool:
+    now = new.created_at
     if new.wait_until is not None:
         return False
-    if new.max_concurrency is None:
-        return True
-    free, is_waited_for = await _count_slots(
-        transaction, new.channel_id, new.max_concurrency, now=new.created_at
-    )
-    return free > 0 and not is_waited_for  # who waits already goes first
+    if new.max_concurrency is not None:
+        free, waits = await _count_slots(transaction, new.channel_id, new.max_concurrency, now=now)
+        # Who waits already goes first, unless they wait for places of their own account.
+        if free == 0 or (waits and await is_waited_for(transaction, new.channel_id, now)):
+            return False
+    # What a request begins at once is counted when all of it is stored.
+    return new.number == 1 or await has_place(transaction, new.task_id, now)
 
 
 async def _count_slots(
@@ -213,12 +216,15 @@ class AttemptStore:
                 limit = min(limit, free)
             if limit == 0:
                 return []
+            rooms = await rooms_at(transaction, channel_id, now)
             rows = await transaction.fetch(
                 sql.START_WAITING,
                 channel_id=channel_id,
                 credential_id=credential_id,
                 now=now,
                 limit=limit,
+                owners=list(rooms),
+                rooms=list(rooms.values()),
                 lease_id=lease_id,
                 margin=margin,
             )

@@ -8,6 +8,7 @@ way; of a token the oldest attempt goes first. So it matters to nobody how much 
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     CTE,
     ColumnElement,
     DateTime,
@@ -17,6 +18,7 @@ from sqlalchemy import (
     Uuid,
     and_,
     bindparam,
+    column,
     func,
     literal_column,
     select,
@@ -39,7 +41,8 @@ def first_in_turn() -> CTE:
     """The attempts of a channel whose turn is next, in order, of those that are due.
 
     Each token's own are looked up at their place in the index, so that it costs nothing how many
-    there are. The statement then has the binds `channel_id`, `now` and `limit`.
+    there are. The statement then has the binds `channel_id`, `now` and `limit`, and `owners` and
+    `rooms`: of which accounts and tokens so many are taken at most.
 
     Returns:
         A query with the columns `id`, and `place` from 1 on.
@@ -65,6 +68,18 @@ def first_in_turn() -> CTE:
         )
     )
     limit = bindparam("limit", type_=Integer)
+    rooms = (
+        func.unnest(
+            bindparam("owners", type_=ARRAY(Uuid)), bindparam("rooms", type_=ARRAY(Integer))
+        )
+        .table_valued(column("owner", Uuid), column("room", Integer))
+        .render_derived("rooms")
+    )
+
+    def room_of(source: CTE, owner: str) -> ColumnElement[int]:
+        room = select(rooms.c.room).where(rooms.c.owner == source.c[owner]).correlate(source)
+        return func.least(limit, func.coalesce(room.scalar_subquery(), limit))
+
     of_token = (
         select(attempts.c.id, func.row_number().over(order_by=attempts.c.id).label("nth"))
         .where(
@@ -75,7 +90,7 @@ def first_in_turn() -> CTE:
             attempts.c.due_at <= _now,
         )
         .order_by(attempts.c.id)
-        .limit(limit)
+        .limit(room_of(owners, "token_id"))
         .lateral("of_token")
     )
     waiting = (
@@ -90,7 +105,13 @@ def first_in_turn() -> CTE:
         .cte("waiting")
     )
     ordered = _in_turn(waiting, turns.c.channel_id == _channel_id)
-    return select(ordered.c.id, ordered.c.place).order_by(ordered.c.place).limit(limit).cte("next")
+    return (
+        select(ordered.c.id, ordered.c.place)
+        .where(ordered.c.round <= room_of(ordered, "account_id"))
+        .order_by(ordered.c.place)
+        .limit(limit)
+        .cte("next")
+    )
 
 
 def places_in_turn() -> CTE:
@@ -177,6 +198,7 @@ def _in_turn(waiting: CTE, *of_turns: ColumnElement[bool]) -> CTE:
         select(
             waiting.c.id,
             waiting.c.channel_id,
+            waiting.c.account_id,
             func.row_number()
             .over(
                 partition_by=(waiting.c.channel_id, waiting.c.account_id),
@@ -207,4 +229,6 @@ def _in_turn(waiting: CTE, *of_turns: ColumnElement[bool]) -> CTE:
         partition_by=rounds.c.channel_id,
         order_by=(rounds.c.round, rounds.c.at.nulls_first(), rounds.c.id),
     )
-    return select(rounds.c.id, rounds.c.channel_id, place.label("place")).cte("places")
+    return select(
+        rounds.c.id, rounds.c.channel_id, rounds.c.account_id, rounds.c.round, place.label("place")
+    ).cte("places")
