@@ -32,6 +32,7 @@ from vidgate.db.notices import NoticeStore
 from vidgate.db.notifications import Listener, Notifier
 from vidgate.db.once import OnceStore
 from vidgate.db.repairs import RepairStore
+from vidgate.db.replicas import ReplicaStore
 from vidgate.db.task_changes import TaskChangeStore
 from vidgate.db.usage import UsageStore
 from vidgate.db.webhooks import WebhookStore
@@ -67,6 +68,7 @@ from vidgate.services.deliveries.redelivering import Redelivering
 from vidgate.services.deliveries.sender import WebhookSender
 from vidgate.services.deliveries.webhook_secrets import WebhookSecrets
 from vidgate.services.limits.known import KnownLimits
+from vidgate.services.limits.reads import ReadRates
 from vidgate.services.metrics import Metrics
 from vidgate.services.money.auditing import Auditor
 from vidgate.services.money.prices import Prices
@@ -125,6 +127,9 @@ _MONTHS_INTERVAL = timedelta(hours=1)
 _AUDIT_INTERVAL = timedelta(hours=1)
 """Between two looks whether the books are to be proved, which one process does once a day."""
 
+_BEAT_INTERVAL = timedelta(seconds=5)
+"""Between two signs of life; who gave none for 15 seconds is gone."""
+
 _CLOCK_INTERVAL = timedelta(seconds=10)
 _NOTICE_INTERVAL = timedelta(seconds=1)
 _USES_INTERVAL = timedelta(seconds=5)
@@ -147,6 +152,7 @@ class Services:
     directory: Directory
     token_uses: TokenUses
     limits: KnownLimits
+    reads: ReadRates
     prices: Prices
     task_creator: TaskCreator
     estimator: Estimator
@@ -334,6 +340,7 @@ def build_services(
         directory=parts.directory,
         token_uses=parts.token_uses,
         limits=parts.limits,
+        reads=parts.reads,
         prices=parts.prices,
         task_creator=parts.task_creator,
         estimator=parts.estimator,
@@ -449,6 +456,14 @@ class _Parts:
     @cached_property
     def limits(self) -> KnownLimits:
         return KnownLimits(store=self._operator.limits, clock=self._clock, monotonic=time.monotonic)
+
+    @cached_property
+    def reads(self) -> ReadRates:
+        return ReadRates(
+            limits=self.limits,
+            replicas=ReplicaStore(self._operator.database),
+            monotonic=time.monotonic,
+        )
 
     @cached_property
     def _router(self) -> Router:
@@ -808,6 +823,7 @@ class _Parts:
         yield Loop("directory", self.directory.refresh, CACHE_REFRESH)
         yield Loop("token uses", self.token_uses.write, _USES_INTERVAL)
         yield Loop("limits", self.limits.refresh, CACHE_REFRESH)
+        yield Loop("replicas", self.reads.beat, _BEAT_INTERVAL)
         if self.prices.are_on:
             yield Loop("prices", self.prices.refresh, CACHE_REFRESH)
         yield Loop("readers", self.reader.refresh, CACHE_REFRESH)

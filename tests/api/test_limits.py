@@ -236,3 +236,37 @@ async def test_scripts_in_browsers_may_read_the_headers(
 
     exposed = made.headers["Access-Control-Expose-Headers"].lower().split(", ")
     assert {name for name in made.headers if "ratelimit" in name} <= set(exposed)
+
+
+READS = LimitChange(measure=Measure.READS, period=Period.MINUTE, limit=2)
+QUESTIONS = {
+    "newapi": ("GET", "/v1/video/generations/task_0"),
+    "openai": ("GET", "/v1/videos"),
+    "kling": ("GET", "/kling/v1/videos/text2video/task_0"),
+    "jimeng": ("POST", "/jimeng?Action=CVSync2AsyncGetResult&Version=2022-08-31"),
+    "vidu": ("GET", "/vidu/ent/v2/tasks/task_0/creations"),
+}
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_reads_have_a_rate_of_their_own(
+    engine: Engine, client: httpx.AsyncClient, dialect: str
+) -> None:
+    await engine.channel(provider_of(dialect))
+    Upstream(engine.router, provider_of(dialect))
+    await limit(engine, READS)
+    method, path = QUESTIONS[dialect]
+    body = {"req_key": "jimeng_t2v_v30", "task_id": "task_0"} if method == "POST" else None
+
+    answers = [await client.request(method, path, json=body) for _ in range(3)]
+    made = await post(client, dialect)
+
+    assert [one.headers["RateLimit"].split(";t")[0] for one in answers] == [
+        '"reads";r=1',
+        '"reads";r=0',
+        '"reads";r=0',
+    ]
+    assert shape(answers[2]) == RATES[dialect]
+    assert int(answers[2].headers["Retry-After"]) >= 1
+    assert made.status_code == 200
+    assert "RateLimit" not in made.headers

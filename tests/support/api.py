@@ -421,6 +421,7 @@ class FakeServices:
     directory: FakeDirectory = field(default_factory=FakeDirectory)
     token_uses: FakeTokenUses = field(default_factory=FakeTokenUses)
     limits: FakeLimits = field(default_factory=FakeLimits)
+    reads: Any = None
     task_creator: FakeSubmissions = field(default_factory=FakeSubmissions)
     estimator: Any = None
     prices: Any = None

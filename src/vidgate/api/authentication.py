@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from vidgate.api.dependencies import Services, services_of
 from vidgate.api.later import of_before
+from vidgate.api.limits import count_read
 from vidgate.exceptions import AuthenticationError
 from vidgate.models.accounts import Caller
 from vidgate.models.limits import Admission
@@ -69,6 +70,7 @@ class AuthenticationLayer:
         Raises:
             AuthenticationError: It has no valid token.
             PermissionDeniedError: The token may not be used from where it comes.
+            RateLimitError: It is a read, and there were too many.
             DatabaseUnavailableError: The token could not be looked up.
         """
         # Who waits was let in when it came; a signature may have ended meanwhile.
@@ -88,6 +90,8 @@ class AuthenticationLayer:
             admission = Admission(limits.limits)
             caller = replace(caller, admission=admission)
             scope["state"]["limits"] = limits, admission
+            if scope["method"] == "GET":
+                count_read(scope)
         scope["state"]["caller"] = caller
 
     async def _authenticate(self, scope: Scope) -> Caller:

@@ -14,7 +14,7 @@ from vidgate.api.bodies import BodyReader
 from vidgate.config import Settings
 from vidgate.models.accounts import AccessKey, Caller, Sight
 from vidgate.models.attempts import Attempt
-from vidgate.models.limits import LimitSet
+from vidgate.models.limits import Admission, LimitSet
 from vidgate.models.requests import IdempotencyClaim, VideoRequest
 from vidgate.models.tasks import FollowUp, TaskPage, TaskQuery, TaskSnapshot
 from vidgate.providers.field_meanings import FieldMeanings
@@ -65,6 +65,10 @@ class _Limits(Protocol):
     def known(self, caller: Caller) -> LimitSet | None: ...
 
     async def of(self, caller: Caller) -> LimitSet | None: ...
+
+
+class _Reads(Protocol):
+    def take(self, admission: Admission, now: datetime) -> None: ...
 
 
 class _Clock(Protocol):
@@ -190,6 +194,10 @@ class Services(Protocol):
     @property
     def limits(self) -> _Limits:
         """Knows what tokens and accounts are limited by."""
+
+    @property
+    def reads(self) -> _Reads:
+        """Counts reads."""
 
     @property
     def clock(self) -> _Clock:

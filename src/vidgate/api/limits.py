@@ -9,9 +9,12 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
+from starlette.types import Scope as ASGIScope
+
+from vidgate.api.dependencies import services_of
 from vidgate.models.limits import Admission, Limit, LimitSet, LimitUse, Measure, Period, Scope
 
-__all__ = ["POLICY_DOCUMENTED", "USES_DOCUMENTED", "limit_headers"]
+__all__ = ["POLICY_DOCUMENTED", "USES_DOCUMENTED", "count_read", "limit_headers"]
 
 _TEXT: Final = {"type": "string"}
 POLICY_DOCUMENTED: dict[str, Any] = {
@@ -66,6 +69,18 @@ _NAMES: Final[Mapping[Measure, str]] = MappingProxyType(
         Measure.SPEND: "spend",
     }
 )
+
+
+def count_read(scope: ASGIScope) -> None:
+    """Count a request that reads.
+
+    Raises:
+        RateLimitError: There were too many.
+    """
+    limits, admission = scope["state"].get("limits", (None, None))
+    if limits is not None and limits.has_reads:
+        services = services_of(scope)
+        services.reads.take(admission, services.clock.now())
 
 
 def limit_headers(

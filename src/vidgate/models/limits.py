@@ -194,6 +194,11 @@ class LimitSet:
     known_at: datetime
     policy: bytes = b""
 
+    @property
+    def has_reads(self) -> bool:
+        """Whether reads are limited."""
+        return any(limit.measure is Measure.READS for limit in self.limits)
+
 
 @dataclass(slots=True)
 class Admission:

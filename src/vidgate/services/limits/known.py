@@ -10,7 +10,7 @@ from vidgate.db.clock import Clock
 from vidgate.db.limits import LimitStore
 from vidgate.exceptions import DatabaseUnavailableError
 from vidgate.models.accounts import Caller
-from vidgate.models.limits import Limit, LimitSet
+from vidgate.models.limits import Limit, LimitSet, Measure
 
 __all__ = ["KnownLimits"]
 
@@ -89,6 +89,14 @@ class KnownLimits:
             if not self.is_fresh:
                 raise DatabaseUnavailableError("Reading the limits took too long.")
         return self.known(caller)
+
+    def have(self, measure: Measure) -> bool:
+        """Whether anybody is limited in this."""
+        return any(
+            limit.measure is measure
+            for limits in self._by_owner.values()
+            for limit in limits.values()
+        )
 
     def of_owner(self, owner_id: UUID) -> tuple[Limit, ...]:
         """The limits of one account, token or channel."""

@@ -28,6 +28,7 @@ from vidgate.api.dialects.jimeng.reading import read_question, read_submit
 from vidgate.api.dialects.jimeng.schemas import ANSWERS, DESCRIPTION, OPENAPI
 from vidgate.api.forms import Form
 from vidgate.api.idempotency import HEADER, read_once
+from vidgate.api.limits import count_read
 from vidgate.api.links import LinkedAnswer
 from vidgate.api.preferences import is_strict
 from vidgate.exceptions import InvalidParameterError, NotFoundError, TaskNotFoundError
@@ -154,7 +155,7 @@ async def _answer_question(
     request: Request, services: Services, bodies: BodyReader, started: float
 ) -> Response:
     async with bodies.read(with_signed_body(request), read_question) as task_id:
-        pass
+        count_read(request.scope)
     sight = caller_of(request.scope).sight
     view = services.reader.cached(task_id, sight)
     if view is None:
