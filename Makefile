@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export LC_ALL := C.UTF-8
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test soak check bench lag lock build clean
+.PHONY: help install demo test soak limits check bench lag lock build clean
 
 PYTHON ?=
 ARGS ?=
@@ -39,6 +39,10 @@ test: $(STAMP) ## Run the tests
 soak: $(STAMP) ## Let processes, PostgreSQL and providers fail for MINUTES=30
 	@VIDGATE_SOAK_MINUTES=$(or $(MINUTES),30) VIDGATE_SOAK_SEED=$(SEED) \
 		exec $(BIN)/python -m pytest tests/faults/test_faults.py --capture=tee-sys $(ARGS)
+
+limits: $(STAMP) ## Let 16 clients of two gateways ask for more than they may, for SECONDS=60
+	@VIDGATE_LIMITS_SECONDS=$(or $(SECONDS),60) \
+		exec $(BIN)/python -m pytest tests/processes/test_limits.py $(ARGS)
 
 check: $(STAMP) ## Check format, lint, types and imports
 	$(BIN)/python -m ruff format --check
