@@ -43,7 +43,15 @@ def upgrade() -> None:
     op.create_table_comment("budgets", "What may be used at once, in a minute, and over a period.")
     op.create_check_constraint(op.f("budget_windows_held_check"), "budget_windows", "held >= 0")
     op.drop_column("entries", "window_id")
-    for table in ("entries", "outputs"):
+    op.add_column(
+        "attempts",
+        sa.Column(
+            "cost_micros",
+            sa.BigInteger(),
+            comment="what its job is expected to cost; null where its channel has no limit",
+        ),
+    )
+    for table in ("entries", "outputs", "costs"):
         op.add_column(table, sa.Column("windows", _WINDOWS, comment="of budgets that it counts in"))
     op.create_table(
         "replicas",

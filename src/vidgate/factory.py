@@ -468,7 +468,10 @@ class _Parts:
     @cached_property
     def _router(self) -> Router:
         return Router(
-            directory=self.directory, providers=self._providers, randomness=self._randomness
+            directory=self.directory,
+            providers=self._providers,
+            is_spent=self.limits.is_spent,
+            randomness=self._randomness,
         )
 
     @cached_property
@@ -533,6 +536,7 @@ class _Parts:
             submit_timeout=self._settings.submit_timeout,
             addresses=self._addresses,
             prices=self.prices,
+            limits=self.limits,
         )
 
     @cached_property

@@ -84,6 +84,23 @@ def test_a_raise_ends(cli: Cli, noun: str) -> None:
     assert [one["limit"] for one in ended["limits"]] == [10_000_000]
 
 
+def test_a_channel_is_limited_and_shows_its_use(cli: Cli) -> None:
+    cli("channel", "create", "one", "--provider", "kling", "--key", "a-key")
+    options = ("--requests-per-minute", "30", "--budget", "month=100", "--tasks", "day=9")
+
+    done = cli("channel", "set", "one", *options, "--time-zone", "Asia/Shanghai")
+    shown = cli("channel", "show", "one", "--json").json
+
+    assert done.code == 0
+    assert [(one["name"], one["window"], one["limit"], one["used"]) for one in shown["limits"]] == [
+        ("requests_per_minute", "minute", 30, 0),
+        ("spend", "month", 100_000_000, 0),
+        ("tasks", "day", 9, 0),
+    ]
+    assert shown["acts"][-1]["act"] == "channel.limit"
+    assert cli("channel", "set", "one").code != 0
+
+
 MISTAKES = {
     "nothing": (("account", "limit", "team"), "say what to limit"),
     "no number": (("account", "limit", "team", "--tasks-in-flight", "many"), "from 1 on"),

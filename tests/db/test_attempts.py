@@ -696,6 +696,7 @@ async def test_work_is_found_by_index_among_many_rows(
     binds: dict[str, Any] = {
         "now": NOW + 5 * MINUTE,
         "groups": [],
+        "owners": [],
         "rooms": [],
         "batch": 200,
         "limit": 200,

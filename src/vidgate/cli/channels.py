@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from vidgate.cli.documents import act_document, channel_document, check_document
+from vidgate.cli.limits import limit_documents, with_channel_limits
 from vidgate.cli.output import (
     JsonOption,
     complain,
@@ -25,6 +26,7 @@ from vidgate.cli.running import (
     with_operator,
 )
 from vidgate.models.channels import Channel, ChannelChanges, NewChannel, OnUnknown
+from vidgate.models.limits import LimitChange, Scope
 from vidgate.providers.registry import provider_names
 
 if TYPE_CHECKING:
@@ -89,9 +91,18 @@ async def _with_health(operator: "OperatorContext", channel: Channel) -> Channel
     return replace(channel, health=health.get(channel.id, channel.health))
 
 
-def _change(channel: str, changes: ChannelChanges, reason: str | None, *, as_json: bool) -> None:
+def _change(
+    channel: str,
+    changes: ChannelChanges,
+    reason: str | None,
+    limits: Sequence[LimitChange] = (),
+    *,
+    as_json: bool,
+) -> None:
     async def change(operator: "OperatorContext") -> Channel:
         changed = await operator.provisioning.change_channel(channel, changes, author(reason))
+        if limits:
+            await operator.limits.change(Scope.CHANNEL, changed.id, limits, author(reason))
         return await _with_health(operator, changed)
 
     print_one(channel_document(with_operator(change)), as_json=as_json)
@@ -185,13 +196,15 @@ def show_channel(channel: _Channel, *, as_json: JsonOption = False) -> None:
     async def read(operator: "OperatorContext") -> dict[str, Any]:
         found = await operator.provisioning.channel(channel)
         document = channel_document(await _with_health(operator, found))
+        limits = await limit_documents(operator, found.id)
         acts = await operator.acts.of(document["id"])
-        return {**document, "acts": [act_document(act) for act in acts]}
+        return {**document, "limits": limits, "acts": [act_document(act) for act in acts]}
 
     print_one(with_operator(read), as_json=as_json)
 
 
 @commands.command("set")
+@with_channel_limits
 def set_channel(
     channel: _Channel,
     *,
@@ -222,6 +235,7 @@ def set_channel(
     proxy: Annotated[
         str | None, typer.Option(metavar="URL", help=f"{_PROXY[:-1]}; or `none`.")
     ] = None,
+    limits: list[LimitChange],
     reason: ReasonOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -249,9 +263,9 @@ def set_channel(
         for member, value in given.items()
         if value is not None
     }
-    if not changes:
+    if not changes and not limits:
         raise typer.BadParameter("say what to change; `--help` lists it")
-    _change(channel, cast("ChannelChanges", changes), reason, as_json=as_json)
+    _change(channel, cast("ChannelChanges", changes), reason, limits, as_json=as_json)
 
 
 @commands.command("enable")

@@ -46,7 +46,7 @@ _SIMPLE: Final[Mapping[str, tuple[Measure, Period, int, str]]] = {
     "max_queued": (Measure.QUEUED, Period.AT_ONCE, 0, "Videos that wait for a place."),
 }
 _BUDGETS: Final = {"budget": Measure.SPEND, "tasks": Measure.TASKS}
-_FOR_CHANNELS: Final = ("requests_per_minute", "budget", "tasks")
+_FOR_CHANNELS: Final = ("requests_per_minute", *_BUDGETS)
 _SPAN: Final = re.compile(r"\d{1,8}[smhdw]")
 _HELP: Final = {
     "budget": "Money over a day, week, month or in all, such as day=10.00; repeat.",
@@ -69,7 +69,7 @@ def with_limits(command: Callable[..., None]) -> Callable[..., None]:
 
 def with_channel_limits(command: Callable[..., None]) -> Callable[..., None]:
     """Likewise those of a channel."""
-    return _with_options(command, (*_FOR_CHANNELS, "time_zone", "warn_at", "for_models"))
+    return _with_options(command, (*_FOR_CHANNELS, "time_zone"))
 
 
 def with_raises(command: Callable[..., None]) -> Callable[..., None]:

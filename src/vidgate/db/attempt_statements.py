@@ -142,6 +142,7 @@ _INSERTED = (
     "submit_ends_at",
     "created_at",
     "price",
+    "cost_micros",
 )
 INSERT = Statement(
     insert(attempts)
@@ -488,7 +489,7 @@ FINISH_ATTEMPT = Statement(
         **_unleased,
     )
     .where(_still_mine)
-    .returning(attempts.c.price)
+    .returning(attempts.c.price, attempts.c.cost_micros)
 )
 LOCK_TASK = Statement(
     select(tasks.c.id, tasks.c.status, tasks.c.account_id, tasks.c.token_id)
@@ -549,7 +550,7 @@ RECORD_LATE = Statement(
         **_unleased,
     )
     .where(_still_mine)
-    .returning(attempts.c.price)
+    .returning(attempts.c.price, attempts.c.cost_micros)
 )
 
 # A client cancels what has no job. What a worker holds, or took up in between, stays as it is: the

@@ -8,13 +8,15 @@ from uuid import UUID
 
 from vidgate.constants import CLAIM_BATCH
 from vidgate.db import attempt_statements as sql
+from vidgate.db.channel_limits import Room, channel_limits, channel_room
 from vidgate.db.documents import read_result, write_result, write_warnings
 from vidgate.db.engine import Database, Record, Transaction
 from vidgate.db.ledger import close_output, record_cost
 from vidgate.db.places import has_place, is_waited_for, rooms_at
 from vidgate.db.releases import Releases
-from vidgate.exceptions import LeaseLostError
+from vidgate.exceptions import LeaseLostError, NoChannelError
 from vidgate.models.attempts import Ask, Attempt, JobPace, Lease
+from vidgate.models.limits import Limit
 from vidgate.models.money import Quote
 from vidgate.models.outcomes import Fault, UpstreamRef, VideoResult
 from vidgate.models.tasks import AttemptStatus, TaskError, TaskStatus, TaskWarning
@@ -39,6 +41,7 @@ class NewAttempt:
         deadline_at: When the wait for a slot, or for an answer to the submit, is given up.
         wait_until: It waits at least so long, whether there is a slot or not; `None` not to.
         price: What its video is charged by, `None` for nothing.
+        limits: Of its channel.
     """
 
     id: UUID
@@ -59,6 +62,17 @@ class NewAttempt:
     max_concurrency: int | None = None
     wait_until: datetime | None = None
     price: Quote | None = None
+    limits: tuple[Limit, ...] = ()
+
+    @property
+    def cost_micros(self) -> int:
+        """What its job is expected to cost."""
+        return 0 if self.price is None else (self.price.cost or self.price).micros()
+
+    @property
+    def needs_lock(self) -> bool:
+        """Whether its channel counts what it takes."""
+        return self.max_concurrency is not None or bool(self.limits)
 
 
 async def insert_attempt(transaction: Transaction, *options: NewAttempt) -> Attempt:
@@ -66,20 +80,30 @@ async def insert_attempt(transaction: Transaction, *options: NewAttempt) -> Atte
 
     Returns:
         It is `SUBMITTING` if it may be submitted now; otherwise it is `PENDING`.
+
+    Raises:
+        NoChannelError: It is an output's first, and the budgets of all channels are used up.
     """
     # In one order for everybody, so that nobody waits for a lock in a circle.
-    for channel_id in sorted(
-        option.channel_id for option in options if option.max_concurrency is not None
-    ):
+    for channel_id in sorted(option.channel_id for option in options if option.needs_lock):
         await transaction.execute(sql.LOCK_CHANNEL, channel=str(channel_id))
+    waits_at: NewAttempt | None = None
     for option in options:
-        if await _has_slot(transaction, option):
+        room = await _room(transaction, option)
+        if room is Room.FULL:
+            waits_at = waits_at or option
+        if room is Room.FREE:
             if option.max_concurrency is not None:
                 await transaction.execute(
                     sql.TAKE_TURN, channel_id=option.channel_id, task_id=option.task_id
                 )
             return await _insert(transaction, option, has_slot=True)
-    return await _insert(transaction, options[0], has_slot=False)
+    if waits_at is None and options[0].number == 1:
+        raise NoChannelError(
+            "The budgets of all channels for this model are used up; try again later, or ask the "
+            "operator to raise one."
+        )
+    return await _insert(transaction, waits_at or options[0], has_slot=False)
 
 
 async def _insert(transaction: Transaction, new: NewAttempt, *, has_slot: bool) -> Attempt:
@@ -105,9 +129,18 @@ async def _insert(transaction: Transaction, new: NewAttempt, *, has_slot: bool) 
         submit_ends_at=new.submit_ends_at if has_slot else None,
         created_at=new.created_at,
         price=new.price.to_document() if new.price else None,
+        cost_micros=new.cost_micros if new.limits else None,
     )
     assert row is not None  # noqa: S101 - an insert that returns has a row
     return to_attempt(row)
+
+
+async def _room(transaction: Transaction, new: NewAttempt) -> Room:
+    if not await _has_slot(transaction, new):
+        return Room.FULL
+    return await channel_room(
+        transaction, new.channel_id, new.limits, micros=new.cost_micros, now=new.created_at
+    )
 
 
 async def _has_slot(transaction: Transaction, new: NewAttempt) -> bool:
@@ -130,6 +163,18 @@ async def _count_slots(
     row = await transaction.fetch_one(sql.COUNT_SLOTS, channel_id=channel_id, now=now)
     assert row is not None  # noqa: S101 - an aggregate always has a row
     return max(0, max_concurrency - row["taken"]), row["is_waited_for"]
+
+
+class _NoRoomError(Exception):
+    """A channel does not take what was started; ends the transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Started:
+    """What was started at once, and whether more may be."""
+
+    started: list[tuple[Attempt, Lease]]
+    may_go_on: bool = False
 
 
 class AttemptStore:
@@ -209,13 +254,68 @@ class AttemptStore:
             now: Database time.
             limit: How many at most.
         """
+        started: list[tuple[Attempt, Lease]] = []
+        while len(started) < limit:
+            some = await self._start_some(
+                channel_id,
+                credential_id=credential_id,
+                max_concurrency=max_concurrency,
+                lease_id=lease_id,
+                margin=margin,
+                now=now,
+                limit=limit - len(started),
+            )
+            started += some.started
+            if not some.may_go_on:
+                break
+        return started
+
+    async def _start_some(
+        self,
+        channel_id: UUID,
+        *,
+        credential_id: UUID,
+        max_concurrency: int | None,
+        lease_id: UUID,
+        margin: timedelta,
+        now: datetime,
+        limit: int,
+    ) -> "_Started":
+        """Start as many as fit, or one alone where each has to fit the limits of the channel."""
+        try:
+            return await self._start(
+                channel_id,
+                credential_id=credential_id,
+                max_concurrency=max_concurrency,
+                lease_id=lease_id,
+                margin=margin,
+                now=now,
+                limit=limit,
+            )
+        except _NoRoomError:
+            return _Started([])
+
+    async def _start(
+        self,
+        channel_id: UUID,
+        *,
+        credential_id: UUID,
+        max_concurrency: int | None,
+        lease_id: UUID,
+        margin: timedelta,
+        now: datetime,
+        limit: int,
+    ) -> "_Started":
         async with self._database.transaction() as transaction:
             await transaction.execute(sql.LOCK_CHANNEL, channel=str(channel_id))
             if max_concurrency is not None:
                 free, _ = await _count_slots(transaction, channel_id, max_concurrency, now=now)
                 limit = min(limit, free)
+            limits = await channel_limits(transaction, channel_id)
+            if limits:
+                limit = min(limit, 1)
             if limit == 0:
-                return []
+                return _Started([])
             rooms = await rooms_at(transaction, channel_id, now)
             rows = await transaction.fetch(
                 sql.START_WAITING,
@@ -228,12 +328,18 @@ class AttemptStore:
                 lease_id=lease_id,
                 margin=margin,
             )
+            if rows and limits:
+                room = await channel_room(
+                    transaction, channel_id, limits, micros=0, now=now, is_stored=True
+                )
+                if room is not Room.FREE:
+                    raise _NoRoomError
         started = []
         for row in rows:
             members = dict(row)
             lease = Lease(lease_id, members.pop("lease_until"))
             started.append((to_attempt(members), lease))
-        return started
+        return _Started(started, may_go_on=bool(limits and started))
 
     async def claim_waiting(
         self, channel_id: UUID, *, lease: Lease, now: datetime, limit: int
@@ -382,10 +488,9 @@ class AttemptStore:
             )
             if ended is None:
                 raise LeaseLostError
-            price = ended["price"]
             state = "failed" if fault is not None and fault.is_paid else _COSTS.get(status)
-            if price is not None and state is not None:
-                await record_cost(transaction, attempt, price, state=state, result=result)
+            if _has_cost(ended) and state is not None:
+                await record_cost(transaction, attempt, ended["price"], state=state, result=result)
             end = await finish_output(
                 transaction,
                 attempt.task_id,
@@ -434,7 +539,7 @@ class AttemptStore:
             )
             if ended is None:
                 raise LeaseLostError
-            if unknown and ended["price"] is not None:
+            if unknown and _has_cost(ended):
                 await record_cost(
                     transaction, attempt, ended["price"], state="unknown", result=None
                 )
@@ -461,7 +566,7 @@ class AttemptStore:
             )
             if ended is None:
                 raise LeaseLostError
-            if result is not None and ended["price"] is not None:
+            if result is not None and _has_cost(ended):
                 await record_cost(transaction, attempt, ended["price"], state="late", result=result)
 
     async def return_leases(self, held: Mapping[UUID, Lease], due_at: datetime) -> None:
@@ -638,6 +743,11 @@ class AttemptStore:
         row = await self._database.fetch_one(sql.WORK, now=now)
         assert row is not None  # noqa: S101 - an aggregate always has a row
         return row["due"], row["unfinished"], row["oldest"]
+
+
+def _has_cost(ended: Record) -> bool:
+    """Whether anybody wants to know what an attempt cost: the books, or a budget of its channel."""
+    return ended["price"] is not None or ended["cost_micros"] is not None
 
 
 _COSTS = {

@@ -14,11 +14,12 @@ from fractions import Fraction
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Integer, Uuid, bindparam, select, text
+from sqlalchemy import DateTime, Integer, Uuid, bindparam, select, text
 
 from vidgate.db.acts import write_act
 from vidgate.db.budgets import close_windows
 from vidgate.db.engine import Database, Record, Statement, Transaction
+from vidgate.db.limits import WINDOW
 from vidgate.db.notices import write_notice
 from vidgate.db.tables import attempts, outputs
 from vidgate.exceptions import ConfigurationError, InsufficientQuotaError
@@ -126,16 +127,33 @@ _HELD = Statement(
 )
 _COST = Statement(
     text(
-        """
+        f"""
+        WITH counted AS (
+            INSERT INTO budget_windows (budget_id, starts_at, used)
+            SELECT b.id, b.starts_at,
+                   CASE b.measure WHEN 'micros' THEN coalesce(CAST(:micros AS bigint), 0)
+                                  ELSE 1 END
+            FROM (SELECT b.id, b.measure, {WINDOW} FROM budgets b
+                  WHERE b.scope = 'channel' AND b.removed_at IS NULL
+                    AND b.scope_id = CAST(CAST(:channel_id AS uuid) AS text)
+                    AND b.measure = ANY (ARRAY['micros', 'tasks'])) AS b
+            WHERE NOT EXISTS (SELECT 1 FROM costs
+                              WHERE attempt_id = CAST(:attempt_id AS uuid))
+            ORDER BY b.id
+            ON CONFLICT (budget_id, starts_at) DO UPDATE
+            SET used = budget_windows.used + excluded.used
+            RETURNING id
+        )
         INSERT INTO costs (attempt_id, task_id, position, channel_id, model, state, native_units,
-                           native_unit, basis, micros)
-        VALUES (CAST(:attempt_id AS uuid), CAST(:task_id AS uuid), CAST(:position AS integer),
-                CAST(:channel_id AS uuid), CAST(:model AS text), CAST(:state AS text),
-                CAST(:units AS numeric), CAST(:unit AS text), CAST(:basis AS text),
-                CAST(:micros AS bigint))
+                           native_unit, basis, micros, windows)
+        SELECT CAST(:attempt_id AS uuid), CAST(:task_id AS uuid), CAST(:position AS integer),
+               CAST(:channel_id AS uuid), CAST(:model AS text), CAST(:state AS text),
+               CAST(:units AS numeric), CAST(:unit AS text), CAST(:basis AS text),
+               CAST(:micros AS bigint), (SELECT array_agg(id ORDER BY id) FROM counted)
+        WHERE CAST(:has_price AS boolean) OR EXISTS (SELECT 1 FROM counted)
         ON CONFLICT DO NOTHING
-        """
-    )
+        """  # noqa: S608 - constants
+    ).bindparams(bindparam("now", type_=DateTime(timezone=True)))
 )
 _PREPAY = Statement(
     text(
@@ -428,25 +446,29 @@ async def give_back(
 async def record_cost(
     transaction: Transaction | Database,
     attempt: Any,
-    price: Mapping[str, Any],
+    price: Mapping[str, Any] | None,
     *,
     state: str,
     result: VideoResult | None,
 ) -> None:
     """Keep what an attempt cost at its provider; the estimate where nobody tells.
 
+    It counts once in the budgets of the channel, in the windows in which it was sent.
+
     Args:
         transaction: In which the attempt ended.
         attempt: The attempt.
-        price: Its stored quote.
+        price: Its stored quote, `None` where it has none.
         state: `made`, `failed`, `unknown` or `late`.
         result: What it made.
     """
-    quote = Quote.from_document(price)
-    cost = quote.cost or quote
-    charge = cost.settle(result) if result is not None else None
-    units = charge.units if charge else cost.units
-    micros = charge.micros if charge else cost.micros()
+    quote = None if price is None else Quote.from_document(price)
+    cost = None if quote is None else quote.cost or quote
+    charge = cost.settle(result) if cost is not None and result is not None else None
+    units = charge.units if charge else cost.units if cost else None
+    micros: int | None = None
+    if cost is not None and cost.tariff is not None and units is not None:
+        micros = charge.micros if charge else cost.micros()
     await transaction.execute(
         _COST,
         attempt_id=attempt.id,
@@ -458,7 +480,9 @@ async def record_cost(
         units=_decimal(units),
         unit=_unit(cost),
         basis=charge.basis if charge else ESTIMATE,
-        micros=None if cost.tariff is None or units is None else micros,
+        micros=micros,
+        has_price=quote is not None,
+        now=attempt.sent_at or attempt.created_at,
     )
 
 

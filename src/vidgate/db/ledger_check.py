@@ -146,6 +146,25 @@ _WINDOWS = (
             """
         )
     ),
+    Statement(
+        text(
+            """
+            WITH sums AS (
+                SELECT one.id, sum(coalesce(c.micros, 0)) AS micros, count(*) AS jobs
+                FROM costs c CROSS JOIN unnest(c.windows) AS one (id) GROUP BY one.id)
+            SELECT b.id, b.scope, b.scope_id, w.starts_at,
+                   ' has ' || w.used || ' used; its costs say '
+                   || coalesce(CASE b.measure WHEN 'micros' THEN s.micros ELSE s.jobs END, 0)
+                   || '.' AS told,
+                   CAST(0 AS bigint) AS micros
+            FROM budget_windows w JOIN budgets b ON b.id = w.budget_id
+            LEFT JOIN sums s ON s.id = w.id
+            WHERE b.scope = 'channel' AND (w.held <> 0 OR w.used <>
+                  coalesce(CASE b.measure WHEN 'micros' THEN s.micros ELSE s.jobs END, 0))
+            ORDER BY w.id LIMIT 1
+            """
+        )
+    ),
     # Old months are dropped with their outputs: a window is proved that began after the oldest.
     Statement(
         text(

@@ -25,7 +25,7 @@ from vidgate.models.limits import (
     Scope,
 )
 
-__all__ = ["WINDOW", "LimitStore", "rate_key", "rate_use"]
+__all__ = ["CHANNEL_BUDGETS", "WINDOW", "LimitStore", "limits_of", "rate_key", "rate_use"]
 
 _TIME = DateTime(timezone=True)
 _PREFIXES: Final[Mapping[Scope, str]] = {
@@ -112,6 +112,29 @@ _WINDOWS = Statement(
         """  # noqa: S608 - constants
     )
 )
+CHANNEL_BUDGETS = Statement(
+    text(
+        f"""
+        SELECT b.id, b.measure, b.most, b.ends_at, coalesce(w.used, 0) + live.amount AS used
+        FROM (SELECT b.id, b.measure, {WINDOW},
+                     b."limit" + CASE WHEN b.raise_until > :now THEN coalesce(b."raise", 0)
+                                      ELSE 0 END AS most
+              FROM budgets b
+              WHERE b.scope = 'channel' AND b.removed_at IS NULL
+                AND b.scope_id = CAST(CAST(:channel_id AS uuid) AS text)
+                AND b.measure = ANY (ARRAY['micros', 'tasks'])) AS b
+        LEFT JOIN budget_windows w ON w.budget_id = b.id AND w.starts_at = b.starts_at
+        CROSS JOIN LATERAL (
+            SELECT CAST(CASE b.measure WHEN 'micros' THEN coalesce(sum(a.cost_micros), 0)
+                                       ELSE count(*) END AS bigint) AS amount
+            FROM attempts a
+            WHERE a.channel_id = CAST(:channel_id AS uuid) AND a.sent_at >= b.starts_at
+              AND (a.status = 'submitting' OR a.status = 'running')) AS live
+        """  # noqa: S608 - constants
+    ).bindparams(bindparam("now", type_=_TIME))
+)
+"""The budgets of a channel, with what its jobs have cost and may cost."""
+
 _PLACES = Statement(
     text(
         """
@@ -134,6 +157,12 @@ def rate_key(limit: Limit) -> str:
     return f"{limit.measure.value}:{limit.scope_id}"
 
 
+async def limits_of(executor: Transaction | Database, *scope_ids: UUID) -> list[Limit]:
+    """The limits of some accounts, tokens or channels, the account's first."""
+    rows = await executor.fetch(_OF, scope_ids=[str(one) for one in scope_ids])
+    return [_to_limit(row) for row in rows]
+
+
 class LimitStore:
     """The limits of accounts, tokens and channels."""
 
@@ -150,8 +179,12 @@ class LimitStore:
 
     async def of(self, *scope_ids: UUID) -> list[Limit]:
         """Those of some accounts, tokens or channels, the account's first."""
-        rows = await self._database.fetch(_OF, scope_ids=[str(one) for one in scope_ids])
-        return [_to_limit(row) for row in rows]
+        return await limits_of(self._database, *scope_ids)
+
+    async def is_spent(self, channel_id: UUID, now: datetime) -> bool:
+        """Whether a budget of a channel is used up."""
+        rows = await self._database.fetch(CHANNEL_BUDGETS, channel_id=channel_id, now=now)
+        return any(row["used"] >= row["most"] for row in rows)
 
     async def uses(
         self, account_id: UUID, token_id: UUID | None = None, *, now: datetime
@@ -169,7 +202,11 @@ class LimitStore:
         )
         tats: dict[str, datetime] = {row["key"]: row["tat"] for row in rates}
         ids = [one.id for one in limits if one.is_budget]
-        windows = await self._database.fetch(_WINDOWS, ids=ids, now=now) if ids else []
+        windows: list[Record] = []
+        if limits and limits[0].scope is Scope.CHANNEL:
+            windows = await self._database.fetch(CHANNEL_BUDGETS, channel_id=account_id, now=now)
+        elif ids:
+            windows = await self._database.fetch(_WINDOWS, ids=ids, now=now)
         budgets = {row["id"]: row for row in windows}
         found = []
         for limit in limits:
@@ -287,8 +324,8 @@ class LimitStore:
     async def _known(
         self, transaction: Transaction, scope_id: UUID
     ) -> dict[tuple[Measure, Period, tuple[str, ...]], Limit]:
-        rows = await transaction.fetch(_OF, scope_ids=[str(scope_id)])
-        return {(one.measure, one.period, one.models): one for one in map(_to_limit, rows)}
+        limits = await limits_of(transaction, scope_id)
+        return {(one.measure, one.period, one.models): one for one in limits}
 
 
 def rate_use(limit: Limit, tat: datetime | None, now: datetime) -> tuple[int, datetime | None]:

@@ -423,6 +423,11 @@ attempts = Table(
     _time("called_at"),
     Column("price", JSONB, comment="what its video is charged by; null for nothing"),
     _created_at(),
+    Column(
+        "cost_micros",
+        BigInteger,
+        comment="what its job is expected to cost; null where its channel has no limit",
+    ),
     CheckConstraint(
         "status IN ('pending', 'submitting', 'running', "
         "'succeeded', 'failed', 'cancelled', 'unknown')",
@@ -677,6 +682,7 @@ costs = Table(
     Column("native_unit", Text),
     Column("basis", Text, nullable=False),
     Column("micros", BigInteger, comment="what they cost the operator"),
+    Column("windows", ARRAY(BigInteger), comment="of budgets that it counts in"),
     UniqueConstraint("attempt_id", "state"),
     CheckConstraint("state IN ('made', 'failed', 'unknown', 'late')", name="state"),
     Index("costs_task_id_idx", "task_id"),

@@ -18,6 +18,7 @@ def router(engine: Engine, seed: int = 1) -> Router:
     return Router(
         directory=engine.services.directory,
         providers=engine.services.providers,
+        is_spent=lambda _: False,
         randomness=random.Random(seed),  # noqa: S311 - repeatable
     )
 

@@ -13,6 +13,7 @@ from vidgate.models.requests import VideoRequest
 from vidgate.providers.base import CallsBack, Provider, SubmitIds, Translation
 from vidgate.services.attempts.callbacks import CallbackAddresses
 from vidgate.services.attempts.pacing import to_job_pace
+from vidgate.services.limits.known import KnownLimits
 from vidgate.services.money.prices import Prices
 
 __all__ = ["AttemptMaker"]
@@ -28,6 +29,7 @@ class AttemptMaker:
         submit_timeout: The operator's own deadline of a submit, `None` for each provider's.
         addresses: Where providers may call.
         prices: What videos are charged by.
+        limits: Knows those of the channels.
     """
 
     def __init__(
@@ -37,11 +39,13 @@ class AttemptMaker:
         submit_timeout: timedelta | None,
         addresses: CallbackAddresses,
         prices: Prices,
+        limits: KnownLimits,
     ) -> None:
         self._providers = providers
         self._submit_timeout = submit_timeout
         self._addresses = addresses
         self._prices = prices
+        self._limits = limits
 
     def submit_deadline(self, provider: str, request: VideoRequest) -> timedelta:
         """The total deadline of a submit: the provider's own time, and time to upload."""
@@ -103,7 +107,12 @@ class AttemptMaker:
             lease=Lease(new_id(), ends + LEASE_MARGIN),
             max_concurrency=channel.cap,
             price=self._prices.quote(translation.facts, channel),
+            limits=self._limits.of_owner(channel.id),
         )
+
+    def is_limited(self, channel: Channel) -> bool:
+        """Whether a channel may have no place for one more job."""
+        return channel.cap is not None or bool(self._limits.of_owner(channel.id))
 
     def ids(self, attempt: Attempt, translation: Translation) -> SubmitIds:
         """What an attempt's submit carries of ours."""

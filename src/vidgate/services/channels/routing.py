@@ -1,7 +1,7 @@
 """Which channels can serve a model, and in what order they are tried."""
 
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
 from uuid import UUID
 
@@ -26,6 +26,7 @@ class Router:
     Those whose provider fails at the moment come last.
 
     Args:
+        is_spent: Whether a channel has used up its budget.
         randomness: Decides between channels of one priority.
     """
 
@@ -34,10 +35,12 @@ class Router:
         *,
         directory: Directory,
         providers: Mapping[str, Provider],
+        is_spent: Callable[[UUID], bool],
         randomness: random.Random,
     ) -> None:
         self._directory = directory
         self._providers = providers
+        self._is_spent = is_spent
         self._random = randomness
 
     async def may_serve(self, channel_id: UUID, model: str) -> bool:
@@ -68,7 +71,11 @@ class Router:
         """
         channels = list(await self._directory.channels())
         channels = [one for one in channels if self._understands(one, vendor_format)]
-        serving = [one for one in channels if one.is_usable and self._serves(one, model)]
+        serving = [
+            one
+            for one in channels
+            if one.is_usable and self._serves(one, model) and not self._is_spent(one.id)
+        ]
         if serving:
             serving = self._permitted(token, model, serving, channel_id)
         if serving and channel_id is not None:

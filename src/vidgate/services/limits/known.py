@@ -10,7 +10,7 @@ from vidgate.db.clock import Clock
 from vidgate.db.limits import LimitStore
 from vidgate.exceptions import DatabaseUnavailableError
 from vidgate.models.accounts import Caller
-from vidgate.models.limits import Limit, LimitSet, Measure
+from vidgate.models.limits import Limit, LimitSet, Measure, Scope
 
 __all__ = ["KnownLimits"]
 
@@ -31,6 +31,7 @@ class KnownLimits:
         self._clock = clock
         self._monotonic = monotonic
         self._by_owner: defaultdict[str, dict[UUID, Limit]] = defaultdict(dict)
+        self._spent: frozenset[UUID] = frozenset()
         self._sets: dict[tuple[UUID, UUID], LimitSet | None] = {}
         self._refreshed = float("-inf")
         self._refreshing = asyncio.Lock()
@@ -41,6 +42,7 @@ class KnownLimits:
         limits = await self._store.every()
         self._by_owner.clear()
         self._take(limits)
+        await self._look_at_channels()
         self._refreshed = started
 
     async def refresh(self) -> None:
@@ -50,7 +52,23 @@ class KnownLimits:
             await self.load()  # more was missed than a refresh looks back
             return
         self._take(await self._store.changed(self._clock.now() - CACHE_WINDOW))
+        await self._look_at_channels()
         self._refreshed = started
+
+    async def _look_at_channels(self) -> None:
+        """See which channels have used up a budget."""
+        channels = {
+            UUID(limit.scope_id)
+            for limits in self._by_owner.values()
+            for limit in limits.values()
+            if limit.scope is Scope.CHANNEL and limit.is_budget
+        }
+        now = self._clock.now()
+        self._spent = frozenset([one for one in channels if await self._store.is_spent(one, now)])
+
+    def is_spent(self, channel_id: UUID) -> bool:
+        """Whether a channel has used up a budget, as of the last refresh."""
+        return channel_id in self._spent
 
     def _take(self, limits: Iterable[Limit]) -> None:
         for limit in limits:

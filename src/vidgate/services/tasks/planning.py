@@ -265,7 +265,7 @@ class Planner:
                 continue
             if not is_enough:
                 translated.append((channel, known[key]))
-                is_enough = channel.cap is None
+                is_enough = not self._maker.is_limited(channel)
             elif quote is not None:
                 may_cost.append(quote)
             if is_enough and quote is None:
