@@ -122,6 +122,17 @@ def command_line(variables: dict[str, str], *arguments: str) -> str:
     return done.stdout
 
 
+def limited_tokens(variables: dict[str, str]) -> list[str]:
+    """Make tokens with limits that are far away: a rate and a budget, and places."""
+    command_line(variables, "account", "create", "limited")
+    limits = (
+        ("--requests-per-minute", "100000000", "--tasks", "day=100000000"),
+        ("--tasks-in-flight", "1000000"),
+    )
+    create = ("token", "create", "--name", "limited", "--account", "limited", "--json")
+    return [json.loads(command_line(variables, *create, *some))["key"] for some in limits]
+
+
 def main() -> None:
     cores = os.sched_getaffinity(0)
     if not {SERVER_CORE, LOAD_CORE} <= cores:
@@ -144,6 +155,7 @@ def main() -> None:
         token = json.loads(command_line(variables, "token", "create", "--name", "b", "--json"))[
             "key"
         ]
+        limited, counted = limited_tokens(variables)
         command_line(
             variables,
             "channel",
@@ -175,6 +187,13 @@ def main() -> None:
             known = request("GET", f"{path}/{task}", token)
             get = put_load(port, [known], seconds=SECONDS, connections=CONNECTIONS)
             say("GET of a known task", get, ceiling.per_second)
+            post_limited = request("POST", path, limited, POST_BODY)
+            one = put_load(
+                port, [post_limited], seconds=5, connections=1, once=True, keep_bodies=True
+            )
+            own = request("GET", f"{path}/{json.loads(one.bodies[0])['id']}", limited)
+            get = put_load(port, [own], seconds=SECONDS, connections=CONNECTIONS)
+            say("the same, of a limited token", get, ceiling.per_second)
             made = put_load(
                 port,
                 [post] * IN_FLIGHT,
@@ -187,6 +206,10 @@ def main() -> None:
             posts = put_load(
                 port, [post], seconds=SECONDS, connections=CONNECTIONS, keep_bodies=True
             )
+            others = [
+                put_load(port, [one], seconds=SECONDS, connections=CONNECTIONS)
+                for one in (post_limited, request("POST", path, counted, POST_BODY))
+            ]
         ids = [json.loads(body)["id"] for body in made.bodies + posts.bodies]
         with process([*serve, "--no-worker"], SERVER_CORE, **variables):
             wait_for(f"http://127.0.0.1:{port}/readyz")
@@ -194,6 +217,8 @@ def main() -> None:
             cold = put_load(port, asks, seconds=SECONDS, connections=CONNECTIONS, once=True)
         say("GET of a task not cached", cold, ceiling.per_second)
         say("POST, the upstream answers at once", posts, ceiling.per_second)
+        for name, report in zip(("a rate and a budget", "places"), others, strict=True):
+            say(f"the same, with {name}", report, ceiling.per_second)
         print(f"\nmemory of the process: idle {idle:.0f} MiB,", end=" ")
         print(f"with {IN_FLIGHT:,} tasks in flight {loaded:.0f} MiB")
 
