@@ -97,13 +97,14 @@ def is_openais(body: Mapping[str, Any]) -> bool:
 
 
 def is_klings(body: Mapping[str, Any]) -> bool:
-    return set(body) == {"code", "message", "request_id", "error"} and body["code"] > 0
+    names = {"code", "message", "request_id", "error"}
+    return set(body) == names and isinstance(body["code"], int)
 
 
 def is_jimengs(body: Mapping[str, Any]) -> bool:
     if "ResponseMetadata" in body:
         told = body["ResponseMetadata"]["Error"]
-        return told["CodeN"] > 0 and told["Code"] == body["code"]
+        return isinstance(told["CodeN"], int) and bool(told["Code"] == body["code"])
     return isinstance(body["code"], int) and body["data"] is None and "request_id" in body
 
 

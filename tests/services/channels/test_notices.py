@@ -125,14 +125,16 @@ async def test_probes_that_fail_are_no_news(engines: list[Engine], receiver: Rec
     await rounds(engines, receiver)
     for _ in range(3):
         clock.advance(minutes=5)
-        assert await states.probe(channel.id, clock.now(), clock.now())
-        assert await states.reopen(channel.id, "it fails still", clock.now())
+        now = clock.now()
+        assert await states.probe(channel.id, now, now)
+        assert await states.reopen(channel.id, "it fails still", now, probe=now)
         await rounds(engines, receiver)
     assert [one["state"] for one in receiver.taken] == ["open"]
 
     clock.advance(minutes=5)
-    await states.probe(channel.id, clock.now(), clock.now())
-    await states.close(channel.id, clock.now())
+    now = clock.now()
+    await states.probe(channel.id, now, now)
+    await states.close(channel.id, now, probe=now)
     await rounds(engines, receiver)
     assert [one["type"] for one in receiver.taken] == ["channel.out", "channel.back"]
 
