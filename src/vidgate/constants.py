@@ -45,6 +45,9 @@ __all__ = [
     "LIST_BYTES",
     "LOOKS_PER_CHANNEL",
     "MAX_BACKOFF",
+    "MOVES_KEPT",
+    "MOVES_MEMORY",
+    "MOVES_PAUSE",
     "NOTICE_RETRY",
     "NOTICE_TIMEOUT",
     "POLLS_LEAST",
@@ -241,6 +244,16 @@ result host is slow leaves connections to it for others."""
 
 SUBMITS_PER_CHANNEL = 32
 """Background submits of one channel under way at once in one process."""
+
+MOVES_KEPT = 20_000
+"""Waiting attempts of which a process remembers where they could go, some 150 bytes each; with more
+it begins anew."""
+
+MOVES_MEMORY = timedelta(minutes=2)
+"""How long that is remembered while the channels stay the same: prices and fields change too."""
+
+MOVES_PAUSE = timedelta(seconds=1)
+"""Between two looks at what waits at a channel, where nothing of it could go anywhere."""
 
 CLAIM_BATCH = 200
 """Attempts leased at once: enough that claiming costs little, few enough to work on at once. The

@@ -46,6 +46,7 @@ from vidgate.providers.transport.guard import GuardedFetcher
 from vidgate.services.attempts.callbacks import CallbackAddresses, CallbackReceiver
 from vidgate.services.attempts.failover import Failover
 from vidgate.services.attempts.maker import AttemptMaker
+from vidgate.services.attempts.moving import Mover
 from vidgate.services.attempts.polling import Poller
 from vidgate.services.attempts.recovering import Recoverer
 from vidgate.services.attempts.submitting import Submitter
@@ -614,6 +615,13 @@ class _Parts:
             submitter=self._submitter,
             poller=self._poller,
             recoverer=self._recoverer,
+            mover=Mover(
+                attempts=self._operator.attempts,
+                tasks=self._operator.tasks,
+                directory=self.directory,
+                failover=self._failover,
+                clock=self._clock,
+            ),
             breaker=self._breaker,
             clock=self._clock,
         )

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Select,
     Text,
     Uuid,
+    all_,
     and_,
     bindparam,
     case,
@@ -47,12 +48,12 @@ __all__ = [
     "CHANNELS_USED",
     "CLAIM",
     "CLAIM_OVERDUE",
-    "CLAIM_WAITING",
     "COLUMNS",
     "COUNT_SLOTS",
     "FINISH_ATTEMPT",
     "FINISH_OUTPUT",
     "FINISH_TASK",
+    "FIRST_WAITING",
     "HASTEN",
     "INSERT",
     "IS_WANTED",
@@ -72,6 +73,7 @@ __all__ = [
     "TAKEN_JOBS",
     "TAKE_JOB",
     "TAKE_TURN",
+    "TAKE_WAITING",
     "WAITING",
     "WORK",
 ]
@@ -265,11 +267,6 @@ _waited_for = _waited_for.union_all(
 WAITING = Statement(
     select(_waited_for.c.channel_id).where(_waited_for.c.due_at <= bindparam("now", type_=_TIME))
 )
-_next_waiting = _first_due(
-    attempts.c.channel_id == bindparam("channel_id", type_=Uuid),
-    attempts.c.status == "pending",
-    name="next_waiting",
-)
 _next_in_turn = first_in_turn()
 _startable = (
     select(attempts.c.id)
@@ -310,8 +307,21 @@ START_WAITING = Statement(
     .order_by(_next_in_turn.c.place)
     .add_cte(take_turns(_started, _next_in_turn))
 )
-CLAIM_WAITING = Statement(
-    update(attempts).values(_leased).where(attempts.c.id == _next_waiting.c.id).returning(*COLUMNS)
+# What waits is looked at without a trace, and taken only where it has somewhere to go.
+_first_others = first_in_turn(attempts.c.id != all_(bindparam("left_out", type_=ARRAY(Uuid))))
+FIRST_WAITING = Statement(
+    select(*COLUMNS)
+    .select_from(attempts.join(_first_others, _first_others.c.id == attempts.c.id))
+    .order_by(_first_others.c.place)
+)
+TAKE_WAITING = Statement(
+    update(attempts)
+    .values(_leased)
+    .where(
+        attempts.c.id == bindparam("attempt_id", type_=Uuid),
+        attempts.c.status == "pending",
+        _is_due,
+    )
 )
 
 # Writing back.
@@ -652,6 +662,7 @@ CHANNELS_USED = Statement(
     .where(
         attempts.c.task_id == bindparam("task_id", type_=Uuid),
         attempts.c.position == bindparam("position", type_=Integer),
+        attempts.c.sent_at.is_not(None),
     )
     .group_by(attempts.c.channel_id)
 )

@@ -1,6 +1,6 @@
 """Attempts: claimed by lease, written back by compare-and-set."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -177,6 +177,45 @@ class _Started:
     may_go_on: bool = False
 
 
+class _NoPlaceError(Exception):
+    """It would have to wait; ends the transaction."""
+
+
+async def _insert_at_once(transaction: Transaction, new: NewAttempt) -> Attempt:
+    made = await insert_attempt(transaction, new)
+    if made.status is AttemptStatus.PENDING:
+        raise _NoPlaceError
+    return made
+
+
+async def _end_for_another(
+    transaction: Transaction,
+    attempt: Attempt,
+    lease: Lease,
+    *,
+    fault: Fault,
+    now: datetime,
+    unknown: bool = False,
+) -> None:
+    ended = await transaction.fetch_one(
+        sql.FINISH_ATTEMPT,
+        attempt_id=attempt.id,
+        lease_id=lease.id,
+        status="unknown" if unknown else "failed",
+        due_at=None,
+        result=None,
+        fault_kind=fault.kind.value,
+        fault_code=fault.code,
+        fault_message=fault.message,
+        polls=attempt.polls,
+        now=now,
+    )
+    if ended is None:
+        raise LeaseLostError
+    if unknown and _has_cost(ended):
+        await record_cost(transaction, attempt, ended["price"], state="unknown", result=None)
+
+
 class AttemptStore:
     """Everything workers do to attempts. Each method is one transaction.
 
@@ -341,19 +380,40 @@ class AttemptStore:
             started.append((to_attempt(members), lease))
         return _Started(started, may_go_on=bool(limits and started))
 
-    async def claim_waiting(
-        self, channel_id: UUID, *, lease: Lease, now: datetime, limit: int
+    async def first_waiting(
+        self, channel_id: UUID, *, now: datetime, limit: int, left_out: Collection[UUID] = ()
     ) -> list[Attempt]:
-        """Lease waiting attempts of one channel to move them elsewhere."""
+        """Look at the waiting attempts of one channel whose turn is next; they stay as they are.
+
+        Args:
+            channel_id: The channel.
+            now: Database time.
+            limit: How many at most.
+            left_out: Which not.
+        """
         rows = await self._database.fetch(
-            sql.CLAIM_WAITING,
+            sql.FIRST_WAITING,
             channel_id=channel_id,
             now=now,
             limit=limit,
-            lease_id=lease.id,
-            lease_until=lease.until,
+            left_out=list(left_out),
         )
         return [to_attempt(row) for row in rows]
+
+    async def take_waiting(self, attempt_id: UUID, *, lease: Lease, now: datetime) -> bool:
+        """Lease one waiting attempt to move it elsewhere; `False` if somebody else has it."""
+        changed = await self._database.execute(
+            sql.TAKE_WAITING,
+            attempt_id=attempt_id,
+            lease_id=lease.id,
+            lease_until=lease.until,
+            now=now,
+        )
+        return changed == 1
+
+    async def note_turn(self, channel_id: UUID, task_id: UUID) -> None:
+        """Take note that what waited at a channel had its turn, although it began elsewhere."""
+        await self._database.execute(sql.TAKE_TURN, channel_id=channel_id, task_id=task_id)
 
     # Writing back
 
@@ -524,26 +584,21 @@ class AttemptStore:
             The new one, `SUBMITTING` if it may be submitted now, else `PENDING`.
         """
         async with self._database.transaction() as transaction:
-            ended = await transaction.fetch_one(
-                sql.FINISH_ATTEMPT,
-                attempt_id=attempt.id,
-                lease_id=lease.id,
-                status="unknown" if unknown else "failed",
-                due_at=None,
-                result=None,
-                fault_kind=fault.kind.value,
-                fault_code=fault.code,
-                fault_message=fault.message,
-                polls=attempt.polls,
-                now=new.created_at,
+            await _end_for_another(
+                transaction, attempt, lease, fault=fault, now=new.created_at, unknown=unknown
             )
-            if ended is None:
-                raise LeaseLostError
-            if unknown and _has_cost(ended):
-                await record_cost(
-                    transaction, attempt, ended["price"], state="unknown", result=None
-                )
             return await insert_attempt(transaction, new)
+
+    async def replace_at_once(
+        self, attempt: Attempt, lease: Lease, *, fault: Fault, new: NewAttempt
+    ) -> Attempt | None:
+        """Likewise only if the other may be submitted now; `None` if it may not, and all stays."""
+        try:
+            async with self._database.transaction() as transaction:
+                await _end_for_another(transaction, attempt, lease, fault=fault, now=new.created_at)
+                return await _insert_at_once(transaction, new)
+        except _NoPlaceError:
+            return None
 
     async def record_late(
         self,

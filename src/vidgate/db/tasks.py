@@ -528,6 +528,11 @@ _INPUTS = Statement(
     .where(inputs.c.task_id == bindparam("task_id", type_=Uuid))
     .order_by(inputs.c.position)
 )
+_OUTLINE = Statement(
+    select(inputs.c.position, inputs.c.media_type, literal(b"").label("content"))
+    .where(inputs.c.task_id == bindparam("task_id", type_=Uuid))
+    .order_by(inputs.c.position)
+)
 _renewed = (
     update(outputs)
     .values(result=bindparam("result", type_=JSONB))
@@ -820,8 +825,12 @@ class TaskStore:
         """The final tasks that were changed or removed lately."""
         return [row["id"] for row in await self._database.fetch(_AMENDED, window=window)]
 
-    async def request(self, task_id: UUID) -> VideoRequest:
+    async def request(self, task_id: UUID, *, whole: bool = True) -> VideoRequest:
         """Read back what the client asked for.
+
+        Args:
+            task_id: Of which task.
+            whole: Whether with its inline media, which may be large; otherwise they are empty.
 
         Raises:
             KeyError: There is no such task, or its inline media are deleted already.
@@ -829,7 +838,7 @@ class TaskStore:
         row = await self._database.fetch_one(_REQUEST, task_id=task_id)
         if row is None:
             raise KeyError(task_id)
-        stored = await self._database.fetch(_INPUTS, task_id=task_id)
+        stored = await self._database.fetch(_INPUTS if whole else _OUTLINE, task_id=task_id)
         inline: list[StoredInput] = [
             (one["position"], one["media_type"], one["content"]) for one in stored
         ]

@@ -37,21 +37,24 @@ _is_waiting = attempts.c.status == "pending"
 _TURN = ("channel_id", "account_id", "token_id", "served_at")
 
 
-def first_in_turn() -> CTE:
+def first_in_turn(*conditions: ColumnElement[bool]) -> CTE:
     """The attempts of a channel whose turn is next, in order, of those that are due.
 
     Each token's own are looked up at their place in the index, so that it costs nothing how many
     there are. The statement then has the binds `channel_id`, `now` and `limit`, and `owners` and
     `rooms`: of which accounts and tokens so many are taken at most.
 
+    Args:
+        *conditions: Which of them matter; all without.
+
     Returns:
         A query with the columns `id`, and `place` from 1 on.
     """
 
-    def first_token(*conditions: ColumnElement[bool]) -> Select[tuple[Any, Any]]:
+    def first_token(*beyond: ColumnElement[bool]) -> Select[tuple[Any, Any]]:
         return (
             select(attempts.c.account_id, attempts.c.token_id)
-            .where(attempts.c.channel_id == _channel_id, _is_waiting, *conditions)
+            .where(attempts.c.channel_id == _channel_id, _is_waiting, *beyond)
             .order_by(attempts.c.account_id, attempts.c.token_id)
             .limit(1)
         )
@@ -88,6 +91,7 @@ def first_in_turn() -> CTE:
             attempts.c.account_id == owners.c.account_id,
             attempts.c.token_id == owners.c.token_id,
             attempts.c.due_at <= _now,
+            *conditions,
         )
         .order_by(attempts.c.id)
         .limit(room_of(owners, "token_id"))

@@ -3,8 +3,9 @@
 import asyncio
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import structlog
 
@@ -31,15 +32,30 @@ from vidgate.models.tasks import AttemptStatus, TaskError, TaskStatus
 from vidgate.providers.base import Provider
 from vidgate.services.attempts.faults import QUEUED_TOO_LONG, to_request_error, to_task_error
 from vidgate.services.attempts.maker import AttemptMaker
-from vidgate.services.attempts.submit_results import Held, Refused, Waits
+from vidgate.services.attempts.submit_results import Held, Refused, Stays, Waits
 from vidgate.services.attempts.translation import translate
 from vidgate.services.channels.directory import Directory
 from vidgate.services.channels.routing import Router
 from vidgate.services.metrics import Metrics
 
-__all__ = ["Failover"]
+__all__ = ["Failover", "Move"]
 
 _log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Where attempts may go that wait at a channel.
+
+    Attributes:
+        to: The channels.
+        fault: Why they do not stay.
+        at_once: Whether only to where they can be submitted at once, not to wait there.
+    """
+
+    to: frozenset[UUID]
+    fault: Fault
+    at_once: bool
 
 
 class Failover:
@@ -121,7 +137,7 @@ class Failover:
         if await self.is_over(attempt, lease, fault):
             return Waits()
         moved = await self._elsewhere(attempt, lease, request, fault)
-        if moved is not None:
+        if not isinstance(moved, Stays):
             return moved
         if not is_patient():
             return await self._give_up(attempt, lease, request, fault)
@@ -146,7 +162,7 @@ class Failover:
             return Waits()
         if fault.kind.remedy is not Remedy.FINAL:
             moved = await self._elsewhere(attempt, lease, request, fault)
-            if moved is not None:
+            if not isinstance(moved, Stays):
                 return moved
         if fault.kind.remedy is Remedy.RETRY_HERE or await self._is_waited_out(attempt, fault):
             attempt = replace(attempt, tries=attempt.tries + 1)
@@ -159,15 +175,34 @@ class Failover:
         channel = await self._directory.channel(attempt.channel_id)
         return fault.kind is FaultKind.FAULT and channel.is_open
 
-    async def leave(self, attempt: Attempt, lease: Lease, request: VideoRequest) -> Held | Waits:
-        """Move a waiting attempt whose channel takes no work; with no other it waits."""
-        fault = Fault(FaultKind.FAULT, "channel_off", "The channel takes no work at the moment.")
-        moved = await self._elsewhere(attempt, lease, request, fault, to_open=False)
-        if moved is not None:
-            return moved
-        attempt = replace(attempt, tries=attempt.tries + 1)
-        await self._wait(attempt, lease, fault.message, now=self._clock.now())
-        return Waits()
+    async def options(self, attempt: Attempt, request: VideoRequest) -> frozenset[UUID]:
+        """The channels that might take a waiting attempt, as far as its model says.
+
+        Args:
+            attempt: What waits.
+            request: What the client asked for; its pictures do not matter.
+        """
+        return frozenset(one.id for one in await self._candidates(attempt, request))
+
+    async def move(
+        self, attempt: Attempt, lease: Lease, request: VideoRequest, move: Move
+    ) -> Held | Waits | Stays:
+        """Move a waiting attempt to another channel, if one of them can take it."""
+        return await self._elsewhere(attempt, lease, request, move.fault, move=move)
+
+    async def _candidates(self, attempt: Attempt, request: VideoRequest) -> list[Channel]:
+        """The usable channels that serve the model and were not tried, in order."""
+        token = await self._directory.token_of_task(attempt.task_id)
+        try:
+            model = self._router.effective_model(request)
+            candidates = await self._router.candidates(
+                token, model, channel_id=request.channel_id, vendor_format=request.vendor_format
+            )
+        except RequestError:
+            return []
+        used = await self._attempts.channels_used(attempt.task_id, attempt.position)
+        used.add(attempt.channel_id)
+        return [channel for channel in candidates if channel.id not in used]
 
     async def _elsewhere(
         self,
@@ -176,36 +211,33 @@ class Failover:
         request: VideoRequest,
         fault: Fault,
         *,
-        to_open: bool = True,
-    ) -> Held | Waits | None:
-        """Go on at another channel, or return `None` if all were tried.
+        move: Move | None = None,
+    ) -> Held | Waits | Stays:
+        """Go on at another channel, if one is left that was not tried.
 
         Args:
             attempt: What ends here.
             lease: Under which it is held.
             request: What the client asked for.
             fault: Why it ends.
-            to_open: Whether one will do whose provider fails at the moment, too.
+            move: Where it may go, and whether to wait there; `None` where any channel will do.
         """
-        token = await self._directory.token_of_task(attempt.task_id)
-        try:
-            model = self._router.effective_model(request)
-            candidates = await self._router.candidates(
-                token, model, channel_id=request.channel_id, vendor_format=request.vendor_format
-            )
-        except RequestError:
-            return None
-        used = await self._attempts.channels_used(attempt.task_id, attempt.position)
-        for channel in candidates:
-            if channel.id in used or (channel.is_open and not to_open):
+        stays = Stays()
+        for channel in await self._candidates(attempt, request):
+            if move is not None and channel.id not in move.to:
                 continue
             new = await self._next(attempt, request, channel)
             if new is None:
                 continue
-            made = await self._attempts.replace(attempt, lease, fault=fault, new=new)
+            store = self._attempts
+            replaces = store.replace_at_once if move and move.at_once else store.replace
+            made = await replaces(attempt, lease, fault=fault, new=new)
+            if made is None:
+                stays = Stays(for_now=True)
+                continue
             _log.info("Moved to another channel", channel=channel.name)
             return Waits() if made.status is AttemptStatus.PENDING else Held(made, new.lease)
-        return None
+        return stays
 
     async def _wait_or_end(
         self, attempt: Attempt, lease: Lease, reason: str, fault: Fault

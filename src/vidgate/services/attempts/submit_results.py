@@ -6,7 +6,7 @@ from vidgate.exceptions import RequestError
 from vidgate.models.attempts import Attempt, Lease
 from vidgate.providers.base import Translation
 
-__all__ = ["Accepted", "Held", "Refused", "SubmitResult", "Waits"]
+__all__ = ["Accepted", "Held", "Refused", "Stays", "SubmitResult", "Waits"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,17 @@ class Held:
     attempt: Attempt
     lease: Lease
     translation: Translation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stays:
+    """No other channel takes it, and nothing was changed.
+
+    Attributes:
+        for_now: Whether one would have, had it had room a moment longer.
+    """
+
+    for_now: bool = False
 
 
 @dataclass(frozen=True, slots=True)

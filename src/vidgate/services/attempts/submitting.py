@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from vidgate.constants import POLL_LEASE
 from vidgate.db.attempts import AttemptStore
 from vidgate.db.clock import Clock
 from vidgate.db.tasks import TaskStore
@@ -21,11 +22,11 @@ from vidgate.exceptions import (
 )
 from vidgate.models.attempts import Attempt, Lease
 from vidgate.models.channels import ChannelAccess
-from vidgate.models.ids import public_id
+from vidgate.models.ids import new_id, public_id
 from vidgate.models.outcomes import Fault, FaultKind, Rejected, Submission
 from vidgate.models.requests import VideoRequest
 from vidgate.providers.base import Call, Finds, Provider, Translation
-from vidgate.services.attempts.failover import Failover
+from vidgate.services.attempts.failover import Failover, Move
 from vidgate.services.attempts.faults import (
     NO_ANSWER,
     UNCLEAR_ANSWER,
@@ -36,6 +37,7 @@ from vidgate.services.attempts.submit_results import (
     Accepted,
     Held,
     Refused,
+    Stays,
     SubmitResult,
     Waits,
 )
@@ -304,16 +306,20 @@ class Submitter:
         )
         await self._attempts.release(unclear, lease, now)
 
-    async def move(self, attempt: Attempt, lease: Lease) -> None:
-        """Find another channel for a waiting attempt whose own is disabled or removed.
-
-        Without one it goes on waiting until its deadline.
-        """
-        if await self._failover.is_over(attempt, lease):
-            return
-        request = await self._tasks.request(attempt.task_id)
-        match await self._failover.leave(attempt, lease, request):
-            case Held(attempt=new, lease=held):
-                await self.run(new, held, request=request)
-            case Waits():
-                pass
+    async def move(self, attempt: Attempt, move: Move) -> Held | Waits | Stays:
+        """Move a waiting attempt to another channel; what is held then is to be run."""
+        now = self._clock.now()
+        lease = Lease(new_id(), now + POLL_LEASE)
+        with structlog.contextvars.bound_contextvars(task=public_id("task_", attempt.task_id)):
+            if not await self._attempts.take_waiting(attempt.id, lease=lease, now=now):
+                return Waits()  # somebody else has it
+            try:
+                if await self._failover.is_over(attempt, lease):
+                    return Waits()
+                request = await self._tasks.request(attempt.task_id)
+                moved = await self._failover.move(attempt, lease, request, move)
+            except LeaseLostError:
+                return Waits()
+        if isinstance(moved, Stays):
+            await self._attempts.return_leases({attempt.id: lease}, attempt.due_at or now)
+        return moved

@@ -25,9 +25,12 @@ from vidgate.models.channels import Channel
 from vidgate.models.ids import new_id
 from vidgate.models.tasks import AttemptStatus
 from vidgate.providers.base import Provider
+from vidgate.services.attempts.failover import Move
+from vidgate.services.attempts.moving import Mover
 from vidgate.services.attempts.polling import Poller
 from vidgate.services.attempts.recovering import Recoverer
 from vidgate.services.attempts.rooms import Place, Rooms
+from vidgate.services.attempts.submit_results import Held, Stays, Waits
 from vidgate.services.attempts.submitting import Submitter
 from vidgate.services.channels.breaker import Breaker
 from vidgate.services.channels.directory import Directory
@@ -56,6 +59,7 @@ class Worker:
         submitter: Submitter,
         poller: Poller,
         recoverer: Recoverer,
+        mover: Mover,
         breaker: Breaker,
         clock: Clock,
     ) -> None:
@@ -65,6 +69,7 @@ class Worker:
         self._submitter = submitter
         self._poller = poller
         self._recoverer = recoverer
+        self._mover = mover
         self._breaker = breaker
         self._clock = clock
         self.wanted = asyncio.Event()
@@ -72,6 +77,7 @@ class Worker:
         self._submitting: Counter[UUID] = Counter()
         self._questions: dict[asyncio.Task[None], tuple[list[Attempt], Lease]] = {}
         self._submits: set[asyncio.Task[None]] = set()
+        self._moving: set[UUID] = set()
 
     async def round(self) -> bool:
         """Claim whatever is due and start on it. For tests and one-off runs.
@@ -189,15 +195,9 @@ class Worker:
         return len(overdue) == CLAIM_BATCH
 
     def _recover(self, attempt: Attempt, lease: Lease, place: Place) -> None:
-        # It may end in a submit, which is not to be cut off when the worker stops.
-        work = asyncio.create_task(_logged(self._recoverer.recover(attempt, lease)))
-        self._submits.add(work)
-
-        def done(work: asyncio.Task[None]) -> None:
-            self._submits.discard(work)
-            place.leave()
-
-        work.add_done_callback(done)
+        # It may end in a submit.
+        work = self._start(self._recoverer.recover(attempt, lease))
+        work.add_done_callback(lambda _: place.leave())
 
     def _hold(
         self,
@@ -231,7 +231,10 @@ class Worker:
 
     async def _start_submits(self) -> bool:
         more = False
-        for channel_id in await self._attempts.waiting_channels(self._clock.now()):
+        waited_for = await self._attempts.waiting_channels(self._clock.now())
+        if waited_for:
+            await self._mover.begin()
+        for channel_id in waited_for:
             room = SUBMITS_PER_CHANNEL - self._submitting[channel_id]
             if room > 0:
                 more = await self._start_at(channel_id, room) or more
@@ -241,29 +244,37 @@ class Worker:
         channel = await self._directory.channel(channel_id)
         if channel.is_open:
             await self._probe(channel)
-        if channel.provider not in self._providers or await self._is_to_leave(channel):
-            return await self._move_waiting(channel_id, room)
-        if channel.is_open:
-            return False
+        if channel.is_open or not channel.is_usable or channel.provider not in self._providers:
+            return await self._move_waiting(channel, room)
         started = await self._start_waiting(channel, channel.cap, room)
-        if started < room:
-            await self._breaker.grow(channel)
-        return started == room
+        if started == room:
+            return True
+        await self._breaker.grow(channel)
+        return await self._move_waiting(channel, room - started)
 
-    async def _move_waiting(self, channel_id: UUID, room: int) -> bool:
-        now = self._clock.now()
-        lease = Lease(new_id(), now + POLL_LEASE)
-        waiting = await self._attempts.claim_waiting(channel_id, lease=lease, now=now, limit=room)
+    async def _move_waiting(self, channel: Channel, room: int) -> bool:
+        if channel.id in self._moving:
+            return False
+        found, move = await self._mover.find(channel, limit=room)
+        if found:
+            self._moving.add(channel.id)
+            work = self._start(self._move(channel, found, move))
+            work.add_done_callback(lambda _: self._moving.discard(channel.id))
+        return False
+
+    async def _move(self, channel: Channel, waiting: Sequence[Attempt], move: Move) -> None:
+        """Move attempts to other channels, in their turn."""
         for attempt in waiting:
-            self._submit(attempt, self._submitter.move(attempt, lease))
-        return len(waiting) == room
-
-    async def _is_to_leave(self, channel: Channel) -> bool:
-        """Whether what waits at a channel is to go elsewhere, if it can."""
-        if not channel.is_open:
-            return not channel.is_usable
-        others = await self._directory.channels()
-        return any(one.is_usable and not one.is_open for one in others)
+            match await self._submitter.move(attempt, move):
+                case Held(attempt=new, lease=lease):
+                    await self._attempts.note_turn(channel.id, attempt.task_id)
+                    self._submit(new, self._submitter.run(new, lease))
+                case Stays(for_now=True):
+                    return  # there are no places any more
+                case Stays():
+                    self._mover.stays(attempt)
+                case Waits():
+                    pass
 
     async def _probe(self, channel: Channel) -> None:
         """See by one submit how an open channel does, if it is time to."""
@@ -300,15 +311,17 @@ class Worker:
         )
 
     def _submit(self, attempt: Attempt, work: Coroutine[Any, Any, object]) -> None:
-        self._submitting[attempt.channel_id] += 1
-        submit = asyncio.create_task(_logged(work))
-        self._submits.add(submit)
+        channel_id = attempt.channel_id
+        self._submitting[channel_id] += 1
+        submit = self._start(work)
+        submit.add_done_callback(lambda _: self._submitting.subtract((channel_id,)))
 
-        def done(submit: asyncio.Task[None]) -> None:
-            self._submits.discard(submit)
-            self._submitting[attempt.channel_id] -= 1
-
-        submit.add_done_callback(done)
+    def _start(self, work: Coroutine[Any, Any, object]) -> asyncio.Task[None]:
+        """Start on work that is not to be cut off when the worker stops."""
+        started = asyncio.create_task(_logged(work))
+        self._submits.add(started)
+        started.add_done_callback(self._submits.discard)
+        return started
 
 
 async def _logged(work: Coroutine[Any, Any, object]) -> None:
