@@ -622,9 +622,7 @@ async def test_what_waited_goes_elsewhere_only_where_there_is_room(
     await gate.ask()
     [(waiting, _)] = await gate.ask(waits=True)
     lease = Lease(new_id(), NOW + timedelta(minutes=1))
-    [waiting] = await gate.books.attempts.claim_waiting(
-        gate.books.channel.id, lease=lease, now=NOW, limit=1
-    )
+    assert await gate.books.attempts.take_waiting(waiting.id, lease=lease, now=NOW)
     new = new_attempt(gate.books.channel, waiting.task_id, None, number=2)
 
     made = await gate.books.attempts.replace(waiting, lease, fault=FAULT, new=new)

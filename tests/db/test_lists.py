@@ -148,9 +148,9 @@ async def test_a_numbered_page_reads_what_it_shows(database: Database) -> None:
         TaskQuery(origin="kling", statuses=(TaskStatus.FAILED, TaskStatus.SUCCEEDED), limit=30),
     ):
         # A jump pays for its number; whatever follows on it does not.
-        jump = await reader.page(BUSY, replace(numbered, offset=DEEP - 90))
+        jump = await reader.page(Sight(BUSY), replace(numbered, offset=DEEP - 90))
         before = await rows_read(database)
-        following = await reader.page(BUSY, replace(numbered, offset=DEEP - 60))
+        following = await reader.page(Sight(BUSY), replace(numbered, offset=DEEP - 60))
         read = await rows_read(database) - before
 
         assert jump.tasks[-1].id > following.tasks[0].id

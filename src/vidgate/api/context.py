@@ -155,8 +155,9 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = [*message["headers"], (b"x-request-id", self._request_id)]
-            if limits := self._scope["state"].get("limits"):
-                headers += limit_headers(*limits, services_of(self._scope).clock.now())
+            if found := self._scope["state"].get("limits"):
+                limits, admission = found
+                headers += limit_headers(limits, admission, services_of(self._scope).clock.now())
             if self._is_unread:
                 self._is_closing = True
                 headers.append((b"connection", b"close"))

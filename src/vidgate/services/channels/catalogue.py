@@ -68,7 +68,7 @@ class Catalogue:
         Raises:
             DatabaseUnavailableError: The channels could not be read.
         """
-        offers = await self._offered(caller.token)
+        offers = await self._offered(caller.token.channel_limits)
         return [offer for offer in offers.values() if self._permits(caller, offer.name)]
 
     async def every(self) -> list[ModelOffer]:
@@ -77,7 +77,7 @@ class Catalogue:
         Raises:
             DatabaseUnavailableError: The channels could not be read.
         """
-        return list((await self._offered()).values())
+        return list((await self._offered(())).values())
 
     async def model(self, caller: Caller, name: str) -> ModelOffer:
         """One of them, or one that no list names and a channel's pattern serves all the same.
@@ -88,9 +88,8 @@ class Catalogue:
         """
         offer = None
         if self._permits(caller, name):
-            offer = (await self._offered(caller.token)).get(name) or await self._unlisted(
-                caller.token, name
-            )
+            offered = await self._offered(caller.token.channel_limits)
+            offer = offered.get(name) or await self._unlisted(caller.token, name)
         if offer is None:
             raise ModelNotFoundError(
                 f"The model {name[:100]!r} does not exist here; `GET /v1/models` lists those that "
@@ -108,11 +107,10 @@ class Catalogue:
         offer = _offer(name, sorted(channels, key=_place), {}, self._providers)
         return offer if offer.is_runnable else None
 
-    async def _offered(self, token: Token) -> Mapping[str, ModelOffer]:
+    async def _offered(self, limits: _Limits) -> Mapping[str, ModelOffer]:
         channels = tuple(await self._directory.channels())
         if channels != self._seen:  # most are the very same objects, so this costs little
             self._offers, self._seen = {}, channels
-        limits = token.channel_limits
         if limits not in self._offers:
             usable = [one for one in channels if one.is_within(limits)]
             self._offers[limits] = {
