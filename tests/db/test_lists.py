@@ -139,7 +139,9 @@ DEEP = 20_000
 async def test_a_numbered_page_reads_what_it_shows(database: Database) -> None:
     for statement in FILL:
         binds = {"few": FEW, "small": SMALL, "busy": BUSY, "start": START, "many": DEEP}
-        await database.execute(statement, **{name: binds[name] for name in statement.names})
+        await database.execute(
+            statement, timeout=60, **{name: binds[name] for name in statement.names}
+        )
     await database.execute(Statement(text("ANALYZE")))
     reader = TaskReader(TaskStore(database), monotonic=lambda: 0.0)
     for numbered in (

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeAlias
 from uuid import UUID
 
 from vidgate.models.accounts import Sight
@@ -17,6 +18,9 @@ _ENDS_PER_SIGHT = 64
 """Of all its lists together: each takes some 500 bytes."""
 
 _SIGHTS = 1000
+
+_Ends: TypeAlias = OrderedDict[tuple[TaskQuery, int], tuple[UUID, float]]
+"""By the list and the place behind the page: its last task, and when it was answered."""
 
 
 class PageEnds:
@@ -33,9 +37,7 @@ class PageEnds:
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
-        self._ends: OrderedDict[Sight, OrderedDict[tuple[TaskQuery, int], tuple[UUID, float]]] = (
-            OrderedDict()
-        )
+        self._ends: OrderedDict[Sight, _Ends] = OrderedDict()
 
     def before(self, sight: Sight, query: TaskQuery) -> tuple[UUID | None, int]:
         """Find the nearest page before a part of a list.
@@ -43,7 +45,7 @@ class PageEnds:
         Returns:
             Its last task, `None` if none is known, and how many to leave out behind it.
         """
-        known, kind = self._ends.get(sight, {}), _kind(query)
+        known, kind = self._ends.get(sight, _Ends()), _kind(query)
         oldest = self._monotonic() - _LIFETIME
         places = [
             place
@@ -57,7 +59,7 @@ class PageEnds:
 
     def add(self, sight: Sight, query: TaskQuery, last: UUID) -> None:
         """Take note that a part of a list was answered up to this task."""
-        ends = self._ends.setdefault(sight, OrderedDict())
+        ends = self._ends.setdefault(sight, _Ends())
         self._ends.move_to_end(sight)
         kind, place = _kind(query), query.offset + query.limit
         earlier = ends.pop((kind, place), None)
