@@ -311,6 +311,11 @@ class FakeReader:
         tasks = tasks[query.offset :]
         return TaskPage(tasks=tuple(tasks[: query.limit]), has_more=len(tasks) > query.limit)
 
+    async def of_keys(self, sight: Sight, keys: Sequence[str]) -> dict[str, TaskSnapshot]:
+        """None was made by a key."""
+        del sight, keys
+        return {}
+
     def page_ended(self, sight: Sight, query: TaskQuery, last: TaskSnapshot) -> None:
         """A page by its number is found by it."""
 

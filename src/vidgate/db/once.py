@@ -1,6 +1,6 @@
 """Keys by which a repeated request is recognised, written with the task they stand for."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,7 @@ from sqlalchemy import (
     Text,
     Uuid,
     and_,
+    any_,
     bindparam,
     case,
     column,
@@ -86,6 +87,12 @@ _columns = (
 )
 _READ = Statement(select(*_columns).where(*_mine))
 _of_task = idempotency_keys.c.task_id == bindparam("task_id", type_=Uuid)
+_TASKS = Statement(
+    select(idempotency_keys.c.key, idempotency_keys.c.task_id).where(
+        idempotency_keys.c.account_id == bindparam("account_id", type_=Uuid),
+        idempotency_keys.c.key == any_(bindparam("keys", type_=ARRAY(Text))),
+    )
+)
 _RELEASE = Statement(delete(idempotency_keys).where(*_mine, _of_task))
 _LOCK = Statement(select(idempotency_keys.c.acknowledged).where(*_mine, _of_task).with_for_update())
 _ACKNOWLEDGE = Statement(
@@ -266,6 +273,14 @@ async def release_key(
 ) -> None:
     """Forget a key whose task is undone."""
     await transaction.execute(_RELEASE, account_id=account_id, key=once.key, task_id=task_id)
+
+
+async def tasks_of_keys(
+    database: Database, account_id: UUID, keys: Sequence[str]
+) -> dict[str, UUID]:
+    """Which tasks an account's keys stand for; unknown keys are left out."""
+    rows = await database.fetch(_TASKS, account_id=account_id, keys=list(keys))
+    return {row["key"]: row["task_id"] for row in rows}
 
 
 class OnceStore:

@@ -60,7 +60,7 @@ from vidgate.db.documents import (
 )
 from vidgate.db.engine import Database, Json, Record, Statement
 from vidgate.db.ledger import give_back, reserve
-from vidgate.db.once import claim_key, is_acknowledged, release_key
+from vidgate.db.once import claim_key, is_acknowledged, release_key, tasks_of_keys
 from vidgate.db.sights import in_sight, sight_binds
 from vidgate.db.tables import attempts, inputs, outputs, tasks
 from vidgate.exceptions import ChannelBusyError
@@ -723,6 +723,10 @@ class TaskStore:
             return {} if found is None else {ids[0]: found}
         read = await self.newer(dict.fromkeys(ids, (-1, -1)), limit=len(ids))
         return {snapshot.id: snapshot for snapshot in read}
+
+    async def of_keys(self, account_id: UUID, keys: Sequence[str]) -> dict[str, UUID]:
+        """The tasks that were made by these idempotency keys, as far as they are known."""
+        return await tasks_of_keys(self._database, account_id, keys)
 
     async def newer(
         self, known: Mapping[UUID, tuple[int, int]], *, limit: int

@@ -10,7 +10,7 @@ from uuid import UUID
 from vidgate.constants import HEAVY_BYTES
 from vidgate.models.accounts import Sight
 
-__all__ = ["IdempotencyClaim", "Image", "Recognition", "VideoRequest"]
+__all__ = ["IdempotencyClaim", "Image", "Recognition", "VideoRequest", "key_within"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,11 +135,14 @@ class IdempotencyClaim:
 
     def within(self, sight: Sight) -> "IdempotencyClaim":
         """The claim among those of whoever sees the same: nobody else's key is met."""
-        if sight.token_id is None:
-            return self
-        return replace(self, key=f"{sight.token_id.hex}:{self.key}")
+        return replace(self, key=key_within(self.key, sight))
 
     @property
     def ends_with_answer(self) -> bool:
         """Whether it counts that the answer was delivered."""
         return self.recognition is not Recognition.BY_KEY
+
+
+def key_within(key: str, sight: Sight) -> str:
+    """A key among those of whoever sees the same."""
+    return key if sight.token_id is None else f"{sight.token_id.hex}:{key}"

@@ -14,6 +14,7 @@ from tests.support.database import create_migrated_database, drop_database
 from tests.support.engine import KEYS, Engine, open_engine
 from tests.support.gateway import open_client
 
+from vidgate.api.dialects.kling import listing
 from vidgate.api.dialects.kling.endpoints import LEGACY
 from vidgate.models.channels import NewChannel
 from vidgate.models.tasks import TaskStatus
@@ -490,6 +491,30 @@ async def test_tasks_of_other_dialects_are_read_here(gateway: Gateway) -> None:
     task_id = answer.json()["id"]
     shown = await gateway.get(f"{VIDEOS}/image2video/{task_id}")
     assert shown["data"]["task_id"] == task_id
+
+
+async def test_an_own_id_is_found_however_old_its_task_is(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "_SEARCHED", 1)
+    made = [
+        (await gateway.post(f"{VIDEOS}/text2video", BOAT | {"external_task_id": f"ours-{number}"}))
+        for number in range(4)
+    ]
+    by_key = await gateway.client.post(
+        f"{VIDEOS}/text2video",
+        json=BOAT | {"external_task_id": "keyed"},
+        headers={"Idempotency-Key": "k"},
+    )
+    first, last = made[0]["id"], by_key.json()["id"]
+
+    one = await gateway.get(f"{VIDEOS}/text2video/ours-0")
+    listed = await gateway.get(f"{VIDEOS}/text2video", external_task_id="ours-0")
+    several = await gateway.get("/kling/tasks", external_task_ids="keyed,ours-0,nobodys")
+
+    assert one["data"]["task_id"] == first
+    assert [task["task_id"] for task in listed["data"]] == [first]
+    assert [task["id"] for task in several["data"]] == [last, first]
 
 
 async def test_lists_in_pages(gateway: Gateway) -> None:

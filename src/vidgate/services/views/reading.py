@@ -1,6 +1,6 @@
 """Tasks as clients read them, mostly from memory."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -9,6 +9,7 @@ from vidgate.db.tasks import TaskStore
 from vidgate.exceptions import ConflictError, TaskNotFoundError
 from vidgate.models.accounts import Sight
 from vidgate.models.ids import parse_public_id, public_id
+from vidgate.models.requests import key_within
 from vidgate.models.tasks import TaskPage, TaskQuery, TaskSnapshot
 from vidgate.services.views.cache import TaskView, ViewCache
 from vidgate.services.views.content_links import ContentLinks
@@ -84,6 +85,22 @@ class TaskReader:
         """Remember what is told; returns the newest that is known."""
         name = view.snapshot.public_id
         return view if self._views.get(name) is view else self._remember(name, view)
+
+    async def of_keys(self, sight: Sight, keys: Sequence[str]) -> dict[str, TaskSnapshot]:
+        """The tasks that were made by these idempotency keys, as far as they are known.
+
+        Raises:
+            DatabaseUnavailableError: They could not be read.
+        """
+        found: dict[str, TaskSnapshot] = {}
+        own = {key_within(key, sight): key for key in keys}
+        for key, task_id in (await self._tasks.of_keys(sight.account_id, list(own))).items():
+            try:
+                view = await self.read(public_id("task_", task_id), sight)
+            except TaskNotFoundError:  # it was refused, or removed
+                continue
+            found[own[key]] = view.snapshot
+        return found
 
     async def page(self, sight: Sight, query: TaskQuery) -> TaskPage:
         """List the tasks in sight.

@@ -14,7 +14,7 @@ from uuid import uuid4
 from vidgate.exceptions import IdempotencyError, InvalidParameterError
 from vidgate.models.requests import IdempotencyClaim, Recognition, VideoRequest
 
-__all__ = ["claimed"]
+__all__ = ["claimed", "key_of"]
 
 _NAME = "external_task_id"
 _LONGEST_PLAIN_BYTES = 255
@@ -43,7 +43,7 @@ async def claimed(
         return
     # No request is like another here: whatever comes second by this id is refused.
     claim = IdempotencyClaim(
-        key=_key(name),
+        key=key_of(name),
         fingerprint=uuid4().bytes,
         lifetime=_LIFETIME,
         frees_refused=True,
@@ -57,8 +57,8 @@ async def claimed(
         ) from None
 
 
-def _key(name: str) -> str:
-    """What is claimed; an index takes no long rows, and short ones stay as they always were."""
+def key_of(name: str) -> str:
+    """The key that is claimed; an index takes no long rows, and short ones stay as they were."""
     written = name.encode()
     if len(written) <= _LONGEST_PLAIN_BYTES:
         return f"kling:{_NAME}:{name}"

@@ -10,6 +10,7 @@ from starlette.datastructures import QueryParams
 
 from vidgate.api.dependencies import Services
 from vidgate.api.dialects.kling.endpoints import Legacy
+from vidgate.api.dialects.kling.external_ids import key_of
 from vidgate.exceptions import InvalidParameterError, TaskNotFoundError
 from vidgate.models.accounts import Sight
 from vidgate.models.ids import parse_public_id
@@ -29,7 +30,8 @@ _LATEST_MS = 253_370_764_800_000
 
 _SEARCHED = 500
 _SEARCHES = 2
-"""A client's own id is no key here: it is looked for among the newest thousand tasks."""
+"""An id that is no key here, since the task came by another dialect or by an `Idempotency-Key`, is
+looked for among the newest thousand tasks."""
 
 _STATUSES: Mapping[str, tuple[TaskStatus, ...]] = MappingProxyType(
     {
@@ -73,7 +75,7 @@ async def find_many(services: Services, sight: Sight, query: QueryParams) -> lis
     found = [_slim(await _by_id(services, sight, name)) for name in ids]
     if external_ids:
         known = await _by_external_ids(services, sight, external_ids)
-        found = [known.get(name) for name in external_ids]
+        found = [_slim(known.get(name)) for name in external_ids]
     return [task for task in found if task is not None]
 
 
@@ -92,7 +94,9 @@ async def numbered_page(
     )
     if name := query.get(_EXTERNAL_ID):
         found = await _by_external_ids(services, sight, [name]) if number == 1 else {}
-        return TaskPage(tasks=tuple(found.values()), has_more=False)
+        return TaskPage(
+            tasks=tuple(task for one in found.values() if (task := _slim(one))), has_more=False
+        )
     asked = TaskQuery(
         origin="kling",
         actions=endpoint.actions,
@@ -165,8 +169,12 @@ def _slim(task: TaskSnapshot | None) -> TaskSnapshot | None:
 async def _by_external_ids(
     services: Services, sight: Sight, names: Sequence[str]
 ) -> dict[str, TaskSnapshot]:
-    found: dict[str, TaskSnapshot] = {}
+    keys = {key_of(name): name for name in names}
+    made = await services.reader.of_keys(sight, list(keys))
+    found = {keys[key]: task for key, task in made.items()}
     wanted = set(names)
+    if found.keys() == wanted:
+        return found
     query = TaskQuery(limit=_SEARCHED, slim=True)
     for _ in range(_SEARCHES):
         page = await services.reader.page(sight, query)
