@@ -580,6 +580,7 @@ REFUSED: list[tuple[dict[str, Any], tuple[int, int, str | None]]] = [
     ({"aspect_ratio": "7:3"}, (400, 1201, "aspect_ratio")),
     ({"model_name": "kling-3.0"}, (400, 1201, "model_name")),
     ({"model_name": 5}, (400, 1201, "model_name")),
+    ({"resolution": "4k"}, (400, 1201, "resolution")),
     ({"external_task_id": 5}, (400, 1201, "external_task_id")),
     ({"model_name": "sora-9"}, (404, 1203, "model")),
     ({"callback_url": "ftp://a.test"}, (400, 1201, "callback_url")),
@@ -596,6 +597,7 @@ async def test_what_is_refused(
 
     assert (told["code"], told["error"]["param"]) == expected[1:], told
     assert told["message"]
+    assert "metadata" not in told["message"]
     assert told["request_id"]
     assert "data" not in told
 

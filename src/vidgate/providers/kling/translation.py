@@ -13,6 +13,7 @@ from vidgate.providers.kling.bodies import Generic, Inputs
 from vidgate.providers.kling.choosing import ACTION, NO_MULTI_IMAGE, Choice, choose
 from vidgate.providers.kling.fields import has_own_shots, idle_fields, judge
 from vidgate.providers.kling.generations import (
+    is_given,
     refuse_foreign,
     to_legacy_fields,
     to_new_fields,
@@ -140,6 +141,10 @@ def _as_written(
     """Take a body that a client wrote for this very path: nothing is put in beside the model."""
     traits, path = choice.traits, choice.path
     refuse_foreign(written, traits, choice.product)
+    if is_given(written.get("resolution")) and not traits.is_path_model:
+        raise UnsupportedParameterError(
+            "resolution", f"{traits.name} has no `resolution`: say `mode`."
+        )
     body = merge({}, written)
     if choice.product not in PRODUCT_NAMES and not traits.is_path_model:
         body = {"model_name": traits.name, **body}

@@ -210,7 +210,7 @@ class Planner:
         url = request.metadata.get(CALLBACK_URL)
         if url is None or url == "":
             return None
-        param = f"metadata.{request.names.get(CALLBACK_URL, CALLBACK_URL)}"
+        param = _as_written(request, request.names.get(CALLBACK_URL, CALLBACK_URL))
         if not isinstance(url, str):
             raise InvalidParameterError(f"{param} must be a URL.", param=param)
         try:
@@ -276,12 +276,17 @@ class Planner:
         return translated, tuple(may_cost)
 
 
+def _as_written(request: VideoRequest, name: str) -> str:
+    """A member of `metadata` as the client wrote it; vendors' own formats have no such object."""
+    return f"metadata.{name}" if request.vendor_format is None else name
+
+
 def _asked_model(request: VideoRequest) -> str:
     for name in _MODEL_FIELDS:
         value = request.metadata.get(name)
         if value is None:
             continue
-        param = f"metadata.{name}"
+        param = _as_written(request, name)
         if not isinstance(value, str) or not value:
             raise InvalidParameterError(f"{param} must be the name of a model.", param=param)
         if len(value) > _MODEL_CHARACTERS:
@@ -302,7 +307,7 @@ def _asked_queue_wait(request: VideoRequest) -> timedelta | None:
         seconds = float(asked)
         if 0 <= seconds <= most:
             return timedelta(seconds=seconds)
-    param = f"metadata.{QUEUE_WAIT}"
+    param = _as_written(request, QUEUE_WAIT)
     raise InvalidParameterError(
         f"{param} must be a number of seconds from 0 to {most}.", param=param
     )
