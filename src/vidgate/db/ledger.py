@@ -215,7 +215,7 @@ _MARGINS = Statement(
         """
         WITH charged AS (
             SELECT task_id, position, CAST(sum(micros) AS bigint) AS micros FROM entries
-            WHERE kind IN ('settle', 'extra')
+            WHERE kind = ANY (ARRAY['settle', 'extra'])
               AND at >= CAST(:since AS timestamptz) AND at < CAST(:until AS timestamptz)
             GROUP BY task_id, position
         ), paid AS (

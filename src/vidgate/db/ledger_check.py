@@ -131,7 +131,8 @@ _WINDOWS = (
             WITH sums AS (
                 SELECT one.id, sum(CASE e.kind WHEN 'reserve' THEN e.micros WHEN 'settle'
                                    THEN -e.micros WHEN 'release' THEN -e.micros ELSE 0 END) AS held,
-                       sum(CASE WHEN e.kind IN ('settle', 'extra') THEN e.micros ELSE 0 END) AS used
+                       sum(CASE WHEN e.kind = ANY (ARRAY['settle', 'extra'])
+                                THEN e.micros ELSE 0 END) AS used
                 FROM entries e CROSS JOIN unnest(e.windows) AS one (id) GROUP BY one.id)
             SELECT b.id, b.scope, b.scope_id, w.starts_at,
                    ' has ' || w.used || ' used and ' || w.held || ' held; its entries say '
@@ -140,7 +141,7 @@ _WINDOWS = (
                         AS bigint) AS micros
             FROM budget_windows w JOIN budgets b ON b.id = w.budget_id
             LEFT JOIN sums s ON s.id = w.id
-            WHERE b.measure = 'micros' AND b.scope IN ('account', 'token')
+            WHERE b.measure = 'micros' AND b.scope = ANY (ARRAY['account', 'token'])
               AND (w.used <> coalesce(s.used, 0) OR w.held <> coalesce(s.held, 0))
             ORDER BY w.id LIMIT 1
             """
@@ -171,8 +172,10 @@ _WINDOWS = (
             """
             WITH sums AS (
                 SELECT one.id,
-                       count(*) FILTER (WHERE o.status IN ('queued', 'in_progress')) AS held,
-                       count(*) FILTER (WHERE o.status NOT IN ('queued', 'in_progress')) AS used
+                       count(*) FILTER (WHERE o.status = ANY (ARRAY['queued', 'in_progress']))
+                           AS held,
+                       count(*) FILTER (WHERE o.status <> ALL (ARRAY['queued', 'in_progress']))
+                           AS used
                 FROM outputs o CROSS JOIN unnest(o.windows) AS one (id) GROUP BY one.id)
             SELECT b.id, b.scope, b.scope_id, w.starts_at,
                    ' has ' || w.used || ' videos used and ' || w.held || ' held; there are '
@@ -180,7 +183,7 @@ _WINDOWS = (
                    CAST(0 AS bigint) AS micros
             FROM budget_windows w JOIN budgets b ON b.id = w.budget_id
             LEFT JOIN sums s ON s.id = w.id
-            WHERE b.measure = 'tasks' AND b.scope IN ('account', 'token')
+            WHERE b.measure = 'tasks' AND b.scope = ANY (ARRAY['account', 'token'])
               AND (w.held <> coalesce(s.held, 0) OR w.used < coalesce(s.used, 0)
                    OR (w.used > coalesce(s.used, 0)
                        AND w.starts_at >= (SELECT created_at FROM tasks ORDER BY id LIMIT 1)))

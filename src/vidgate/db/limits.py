@@ -145,8 +145,9 @@ _PLACES = Statement(
         JOIN attempts a ON a.task_id = o.task_id AND a.position = o.position
         WHERE t.account_id = CAST(:account_id AS uuid)
           AND (CAST(:token_id AS uuid) IS NULL OR t.token_id = CAST(:token_id AS uuid))
-          AND t.status IN ('queued', 'in_progress') AND o.status IN ('queued', 'in_progress')
-          AND a.status IN ('pending', 'submitting', 'running')
+          AND t.status = ANY (ARRAY['queued', 'in_progress'])
+          AND o.status = ANY (ARRAY['queued', 'in_progress'])
+          AND a.status = ANY (ARRAY['pending', 'submitting', 'running'])
         """
     )
 )

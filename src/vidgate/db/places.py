@@ -23,8 +23,9 @@ _UNFINISHED = """
     JOIN outputs o ON o.task_id = t.id
     JOIN attempts a ON a.task_id = o.task_id AND a.position = o.position
     WHERE t.account_id = CAST(:account_id AS uuid)
-      AND t.status IN ('queued', 'in_progress') AND o.status IN ('queued', 'in_progress')
-      AND a.status IN ('pending', 'submitting', 'running')
+      AND t.status = ANY (ARRAY['queued', 'in_progress'])
+      AND o.status = ANY (ARRAY['queued', 'in_progress'])
+      AND a.status = ANY (ARRAY['pending', 'submitting', 'running'])
 """
 
 _LOCK = Statement(
@@ -70,8 +71,8 @@ _LIMITED_AT = Statement(
         )
         SELECT owners.account_id, owners.token_id, b.scope, {_MOST} AS most
         FROM owners JOIN budgets b
-          ON (b.scope, b.scope_id) IN (('account', CAST(owners.account_id AS text)),
-                                       ('token', CAST(owners.token_id AS text)))
+          ON (b.scope = 'account' AND b.scope_id = CAST(owners.account_id AS text))
+          OR (b.scope = 'token' AND b.scope_id = CAST(owners.token_id AS text))
         WHERE b.measure = 'in_flight' AND b.removed_at IS NULL
         """  # noqa: S608 - constants
     ).bindparams(bindparam("now", type_=_TIME))
@@ -81,8 +82,8 @@ _LIMITS_OF = Statement(
         f"""
         SELECT t.account_id, t.token_id, b.scope, {_MOST} AS most
         FROM tasks t JOIN budgets b
-          ON (b.scope, b.scope_id) IN (('account', CAST(t.account_id AS text)),
-                                       ('token', CAST(t.token_id AS text)))
+          ON (b.scope = 'account' AND b.scope_id = CAST(t.account_id AS text))
+          OR (b.scope = 'token' AND b.scope_id = CAST(t.token_id AS text))
         WHERE t.id = CAST(:task_id AS uuid) AND b.measure = 'in_flight' AND b.removed_at IS NULL
         """  # noqa: S608 - constants
     ).bindparams(bindparam("now", type_=_TIME))

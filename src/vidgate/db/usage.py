@@ -58,7 +58,7 @@ _CHARGED = Statement(
     text(
         """
         SELECT CAST(coalesce(sum(micros), 0) AS bigint) FROM entries
-        WHERE kind IN ('settle', 'extra') AND account_id = CAST(:account_id AS uuid)
+        WHERE kind = ANY (ARRAY['settle', 'extra']) AND account_id = CAST(:account_id AS uuid)
           AND (CAST(:token_id AS uuid) IS NULL OR token_id = CAST(:token_id AS uuid))
         """
     )
