@@ -261,7 +261,7 @@ def _read_submission(
         # The model is in the path, so no path means no model.
         return Rejected(envelope.fault(FaultKind.MODEL_UNAVAILABLE, NOT_SERVED))
     if is_nowhere and not envelope.is_known:
-        return Rejected(envelope.answer.not_the_api())
+        return Rejected(envelope.not_the_api())
     return Rejected(fault)
 
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import httpx
@@ -120,26 +121,26 @@ _SENTENCES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """What is around every answer.
+class Envelope(Answer):
+    """An answer with what is around every one."""
 
-    Attributes:
-        answer: As it came.
-        code: The vendor's, which says more than the HTTP status.
-        message: The vendor's words, without our key should they repeat it.
-        data: Anything; absent from some errors.
-    """
+    @cached_property
+    def code(self) -> int:
+        """The vendor's, which says more than the HTTP status."""
+        code = to_integer((self.body or {}).get("code"))
+        if code is None:
+            raise self.unclear("which cannot be read")
+        return code
 
-    answer: Answer
-    code: int
-    message: str
-    data: Any
+    @cached_property
+    def message(self) -> str:
+        """The vendor's words, without our key should they repeat it."""
+        return self.words((self.body or {}).get("message"))
 
     @property
-    def status(self) -> int:
-        """The HTTP status."""
-        return self.answer.status
+    def data(self) -> Any:
+        """Anything; absent from some errors."""
+        return (self.body or {}).get("data")
 
     @property
     def is_accepted(self) -> bool:
@@ -160,7 +161,7 @@ class Envelope:
 
     def error(self, reason: str) -> ProviderProtocolError:
         """The error for an answer that says nothing certain."""
-        return self.answer.unclear(reason, f"code {self.code}, {self.message!r}")
+        return self.unclear(reason, f"code {self.code}, {self.message!r}")
 
     def refusal(self) -> Fault | None:
         """Why a submit made no job, or `None` where it may have made one."""
@@ -182,13 +183,13 @@ class Envelope:
 
     def fault(self, kind: FaultKind, sentence: str = "", param: str = "") -> Fault:
         """The fault that it tells of, with a sentence for the client."""
-        wait = self.answer.retry_after_seconds
+        wait = self.retry_after_seconds
         return Fault(kind, str(self.code), self.message, sentence, wait, param)
 
 
-def answer_of(sent: httpx.Request, response: httpx.Response) -> Answer:
-    """An answer of Kling's, which must not repeat our key."""
-    return Answer("Kling", sent, response, (secret_of(sent),))
+def answer_of(sent: httpx.Request, response: httpx.Response) -> Envelope:
+    """An answer of Kling's, which must not repeat our key; it may have no code."""
+    return Envelope("Kling", sent, response, (secret_of(sent),))
 
 
 def read_envelope(sent: httpx.Request, response: httpx.Response) -> Envelope:
@@ -197,12 +198,9 @@ def read_envelope(sent: httpx.Request, response: httpx.Response) -> Envelope:
     Raises:
         ProviderProtocolError: It is no JSON object with a code.
     """
-    answer = answer_of(sent, response)
-    body = answer.body or {}
-    code = to_integer(body.get("code"))
-    if code is None:
-        raise answer.unclear("which cannot be read")
-    return Envelope(answer, code, answer.words(body.get("message")), body.get("data"))
+    envelope = answer_of(sent, response)
+    _ = envelope.code
+    return envelope
 
 
 def _sentence(beginning: str, message: str) -> str:

@@ -9,7 +9,7 @@ Source: the pages under https://kling.ai/document-api/api/video/, read 2026-09-2
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.providers.base import Action, RunFacts
@@ -58,19 +58,13 @@ FACE_FIELDS = (
 """Of an entry of `face_choose`; a client may give them beside it, since there is one entry."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Generic:
-    """The generic fields that a body begins with.
-
-    Attributes:
-        prompt: Empty where it is not used.
-        pictures: As they are sent.
-        as_frames: Whether they are frames where they would be references.
-    """
+class Generic(NamedTuple):
+    """The generic fields that a body begins with: the prompt is empty where it is not used."""
 
     prompt: str
     pictures: tuple[str, ...]
     as_frames: bool
+    """Whether pictures are frames where they would be references."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -72,6 +72,10 @@ RETIRED = (
 """Since 2026-09-15 they answer 404 with code 1203."""
 
 
+LINK_LIFETIME = timedelta(days=30)
+"""Of a result's URL."""
+
+
 class Product(StrEnum):
     """Each has its own shape of body; the value is what messages call it."""
 
@@ -98,13 +102,13 @@ PRODUCT_NAMES = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Traits:
-    """What the translation has to know of a model.
+class Traits(ModelCapabilities):
+    """What the translation has to know of a model, beside what everybody may.
+
+    Its `name` is the vendor's, as it is sent; ours for a product without models.
 
     Attributes:
-        name: The vendor's, as it is sent; ours for a product without models.
         product: What it is for, motion control aside.
-        actions: As in its capabilities.
         is_known: Whether its values are checked; those of other models are the vendor's to judge.
         default_tier: What runs when none is asked for, `None` where nobody can say.
         sound_tiers: Those it makes sound in, where not in all.
@@ -112,13 +116,9 @@ class Traits:
         has_shot_field: Whether `multi_shot` is one of its fields.
         has_sound_always: Whether it has no silent videos.
         first_ask: After the submit, near the earliest finish ever seen.
-        earliest: The earliest finish that was measured, `None` where none was.
-        usual: After which most are finished, `None` where nobody has measured.
     """
 
-    name: str
     product: Product = Product.FRAMES
-    actions: Mapping[Action, ActionCapabilities]
     is_known: bool = True
     default_tier: str | None = "720p"
     sound_tiers: tuple[str, ...] = ()
@@ -126,8 +126,7 @@ class Traits:
     has_shot_field: bool = False
     has_sound_always: bool = False
     first_ask: timedelta = timedelta(seconds=30)
-    earliest: timedelta | None = None
-    usual: timedelta | None = None
+    link_lifetime: timedelta | None = LINK_LIFETIME
 
     @property
     def is_path_model(self) -> bool:
@@ -368,22 +367,6 @@ def unknown_traits(model: str, *, is_omni: bool, is_path_model: bool) -> Traits:
 
 # What Kling offers
 
-LINK_LIFETIME = timedelta(days=30)
-"""Of a result's URL. Source: the model pages under https://kling.ai/document-api/api/video/, read
-2026-09-20."""
-
-
-def _listed(traits: Traits, name: str, successor: str | None = None) -> ModelCapabilities:
-    return ModelCapabilities(
-        name=name,
-        actions=traits.actions,
-        successor=successor,
-        earliest=traits.earliest,
-        usual=traits.usual,
-        link_lifetime=LINK_LIFETIME,
-    )
-
-
 _EXAMPLE: Final[Mapping[str, Any]] = {
     "model": "kling-v1",
     "prompt": "一个穿着宇航服的宇航员在月球上行走, 高品质, 电影级",
@@ -409,8 +392,8 @@ CAPABILITIES = Capabilities(
     credential_form="API_KEY or ACCESS|SECRET",
     api_prefix=("/v1",),
     models=MappingProxyType(
-        {name: _listed(traits, name) for name, traits in TRAITS.items()}
-        | {name: _listed(TRAITS[SUCCESSOR], name, SUCCESSOR) for name in RETIRED}
+        {**TRAITS}
+        | {name: replace(TRAITS[SUCCESSOR], name=name, successor=SUCCESSOR) for name in RETIRED}
     ),
     object_fields=frozenset({"video_id"}),
     prompt_fields=frozenset(
