@@ -132,6 +132,22 @@ def test_what_does_not_go_together_is_refused_by_name(request_: VideoRequest, pa
 
 
 @pytest.mark.parametrize(
+    ("request_", "param"),
+    [
+        (video("kling-v3", voice_list=[{"voice_id": 1}], **{"sound=on": True}), "voice_list"),
+        (video("kling-v3", element_list=[{}], **{"@first_frame": A.url}), "element_list"),
+        (video("kling-v3", **SHOTS, multi_prompt="shots", **{"@shots": [1]}), "multi_prompt"),
+        (entries("kling-3.0-omni", COPIED, audio="native", **{"audio=off": 1}), "settings.audio"),
+    ],
+)
+def test_no_field_passes_for_what_a_rule_looks_for(request_: VideoRequest, param: str) -> None:
+    with pytest.raises(UnsupportedParameterError) as caught:
+        kling.translate(request_)
+
+    assert caught.value.param == param
+
+
+@pytest.mark.parametrize(
     "request_",
     [
         entries("kling-3.0", FIRST, LAST, *[ELEMENT] * 3),

@@ -67,6 +67,8 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
 _ENTRIES = {"prompt": ("prompt", "text"), "image": ("image", "url"), "video": ("video_url", "url")}
 """Types whose one entry is judged as a legacy field, and what of it."""
 
+_NAME = re.compile(r"@?[a-z_.]+")
+
 _SPOKEN = ("cfg_scale", "multi_shot", "prompt")
 """Fields in which even an empty object says something, though nothing that can be."""
 
@@ -86,7 +88,7 @@ def _flatten(
     names = _names(body, written, kinds, is_new=is_new)
     generic = ("@first_frame",) if is_new else ("@first_frame", "@last_frame")
     options = body.get("options") or {} if is_new else body
-    flat = {name: value for name, value in body.items() if is_given(value)}
+    flat = {name: value for name, value in body.items() if is_given(value) and name[:1] != "@"}
     flat |= {name: body[name] for name in _SPOKEN if body.get(name) is not None}
     flat |= {
         "@action": inputs.action.value,
@@ -113,6 +115,8 @@ def _named_settings(body: Body) -> dict[str, Any]:
 def _marks(flat: Body, kinds: Mapping[str, int]) -> Iterator[str]:
     """What rules look for: `name` of what is given, `name=word`, `name:on` and `name:off`."""
     for name, value in flat.items():
+        if not _NAME.fullmatch(name):
+            continue  # a client's own, which could be taken for a mark
         if is_given(value):
             yield name
         if isinstance(value, bool):
@@ -124,8 +128,6 @@ def _marks(flat: Body, kinds: Mapping[str, int]) -> Iterator[str]:
     yield from ("@any_video" for kind in _VIDEOS if kinds[kind])
     if flat.get("multi_shot") is True:
         yield f"multi_shot={flat.get('shot_type')}"
-    if flat["@shots"]:
-        yield "multi_prompt=shots"
     if not _says_nothing(flat):
         yield "@words"
 
@@ -238,8 +240,6 @@ def _longest_text(flat: Body) -> int:
 
 
 # Rules, in a shorter form
-
-_NAME = re.compile(r"!?([@a-z_.]+)")
 
 
 def _if(when: str, says: str, *allowed: object) -> Rule:
@@ -515,7 +515,7 @@ _LISTS_OF_SHOTS = (
         "multi_prompt !multi_shot:off !multi_shot=customize",
         "`multi_prompt` needs `multi_shot: true` and `shot_type: customize`.",
     ),
-    _if("!multi_prompt=shots multi_shot=customize", "Customized shots need `multi_prompt`."),
+    _if("!@shots multi_shot=customize", "Customized shots need `multi_prompt`."),
 )
 """Of legacy bodies."""
 _WHOLE_SHOTS = Rule(
