@@ -8,8 +8,7 @@ Source: the account pages under https://kling.ai/document-api/api/, read 2026-09
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 import httpx
 
@@ -31,23 +30,21 @@ _BROKEN = "Kling itself fails at the moment, so the credential could not be chec
 _BUSY = "Kling was asked too often, so the credential could not be checked; try again in a minute."
 _ELSEWHERE = "Nothing at the base URL answers as Kling does; check it."
 
-_SENTENCES = MappingProxyType(
-    {
-        **dict.fromkeys((1000, 1001, 1002), _WRONG_KEY),
-        1003: "Kling says that the signed token is not valid yet; set this machine's clock.",
-        1004: "Kling says that the signed token has expired; set this machine's clock.",
-        1100: "Kling says that there is something wrong with the account; look at its console.",
-        1101: "The account is in arrears at Kling; pay what is due.",
-        1102: "The account's resource packs at Kling are used up or expired; buy one.",
-        1103: "Kling says that the credential may not do this; give it the permission.",
-        **dict.fromkeys((1202, 1203), _ELSEWHERE),
-        **dict.fromkeys((1302, 1303), _BUSY),
-        1304: "Kling's list of allowed addresses does not have ours; add this machine's address.",
-        **dict.fromkeys((5000, 5002), _BROKEN),
-        5001: "Kling is under maintenance, so the credential could not be checked; try again.",
-    }
-)
-_STATUSES = MappingProxyType({401: _WRONG_KEY, 403: _WRONG_KEY, 429: _BUSY})
+_SENTENCES: Final = {
+    **dict.fromkeys((1000, 1001, 1002), _WRONG_KEY),
+    1003: "Kling says that the signed token is not valid yet; set this machine's clock.",
+    1004: "Kling says that the signed token has expired; set this machine's clock.",
+    1100: "Kling says that there is something wrong with the account; look at its console.",
+    1101: "The account is in arrears at Kling; pay what is due.",
+    1102: "The account's resource packs at Kling are used up or expired; buy one.",
+    1103: "Kling says that the credential may not do this; give it the permission.",
+    **dict.fromkeys((1202, 1203), _ELSEWHERE),
+    **dict.fromkeys((1302, 1303), _BUSY),
+    1304: "Kling's list of allowed addresses does not have ours; add this machine's address.",
+    **dict.fromkeys((5000, 5002), _BROKEN),
+    5001: "Kling is under maintenance, so the credential could not be checked; try again.",
+}
+_STATUSES: Final = {401: _WRONG_KEY, 403: _WRONG_KEY, 429: _BUSY}
 """Of answers that are not in Kling's form."""
 
 

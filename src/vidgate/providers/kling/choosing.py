@@ -113,20 +113,6 @@ class Choice:
         """Whether pictures for an omni model are frames, because the request says so."""
         return bool(self.actions) and _FRAMES.issuperset(self.actions)
 
-    def check(self, action: Action) -> None:
-        """Refuse a request that says one thing and carries another.
-
-        Raises:
-            UnsupportedParameterError: It does.
-        """
-        if self.actions and action not in self.actions:
-            raise UnsupportedParameterError(
-                ACTION,
-                f"What the request carries makes its action {action}; leave `action` out, or "
-                "give what its action needs.",
-                allowed=(action.value,),
-            )
-
 
 def effective_model(request: VideoRequest) -> str:
     """The model, or our name of the product without models that the request is for."""

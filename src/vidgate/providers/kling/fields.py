@@ -325,12 +325,12 @@ _NEEDS_WORDS_TOO = _if("!@words", "{model} needs a prompt, also beside pictures 
 
 def _edit_rule(mode: str, allowed: tuple[int, ...]) -> Rule:
     def is_broken(flat: Body) -> bool:
-        pictures = flat.get("image_list")
-        number = len(pictures) if isinstance(pictures, list) else 0
+        number = len(flat["image_list"]) if isinstance(flat.get("image_list"), list) else 0
         return to_word(flat.get("edit_mode")) == mode and number not in allowed
 
-    says = f"The edit mode {mode} takes another number of pictures."
-    return Rule("images", is_broken, says, allowed)
+    return Rule(
+        "images", is_broken, f"The edit mode {mode} takes another number of pictures.", allowed
+    )
 
 
 _NEEDS: Mapping[Product, tuple[Rule, ...]] = {

@@ -109,8 +109,13 @@ def _write(
     generic = Generic(prompt=prompt, pictures=pictures, as_frames=choice.as_frames)
     body = shape.write(over, generic, traits)
     inputs = shape.inputs(body, traits)
-    choice.check(inputs.action)
-
+    if choice.actions and inputs.action not in choice.actions:
+        raise UnsupportedParameterError(
+            ACTION,
+            f"What the request carries makes its action {inputs.action}; leave `action` out, or "
+            "give what its action needs.",
+            allowed=(inputs.action.value,),
+        )
     takes = traits.action(inputs.action, has_sound=inputs.has_sound)
     draft = Draft(request, shape.settings(over), traits.name)
     draft.use("image", *(["prompt"] if uses_prompt or "prompt" in over else []))
@@ -149,22 +154,17 @@ def _as_written(
     if choice.product not in PRODUCT_NAMES and not traits.is_path_model:
         body = {"model_name": traits.name, **body}
     inputs = choice.shape.inputs(body, traits)
-    if traits.action(inputs.action).endpoint != path:
-        raise _wrong_path(traits, inputs, path)
+    right_path = traits.action(inputs.action).endpoint
+    if path not in [offered.endpoint for offered in traits.actions.values()]:
+        raise UnsupportedParameterError("model_name", f"Kling has no {traits.name} at {path}.")
+    if path != right_path:
+        is_text = inputs.action is Action.TEXT
+        says = "needs a picture." if is_text else f"takes no picture; {right_path} does."
+        raise UnsupportedParameterError("image", f"{path} {says}")
     draft = Draft(request, written, traits.name)
     draft.use("fps", "seed", "user")
     draft.adjust(_replaced(request, traits))
     return body, draft, {}
-
-
-def _wrong_path(traits: Traits, inputs: Inputs, path: str | None) -> UnsupportedParameterError:
-    if path not in [offered.endpoint for offered in traits.actions.values()]:
-        return UnsupportedParameterError("model_name", f"Kling has no {traits.name} at {path}.")
-    if inputs.action is Action.TEXT:
-        return UnsupportedParameterError("image", f"{path} needs a picture.")
-    return UnsupportedParameterError(
-        "image", f"{path} takes no picture; {traits.action(inputs.action).endpoint} does."
-    )
 
 
 def _vendor_fields(metadata: Mapping[str, Any]) -> dict[str, Any]:
@@ -277,6 +277,6 @@ def _replaced(request: VideoRequest, traits: Traits) -> str:
 
 
 def _told(facts: RunFacts) -> dict[str, Any]:
-    if facts.mode is not None:
-        return {"mode": facts.mode}
-    return {} if facts.resolution is None else {"resolution": facts.resolution}
+    name = "resolution" if facts.mode is None else "mode"
+    value = facts.mode or facts.resolution
+    return {} if value is None else {name: value}
