@@ -34,6 +34,7 @@ __all__ = [
     "to_date",
     "to_id",
     "to_measure",
+    "to_object",
     "to_pixels",
     "to_progress",
     "to_safe_sentence",
@@ -137,10 +138,7 @@ def secret_of(sent: httpx.Request) -> str:
 
 
 def to_words(
-    value: Any,
-    *secrets: str,
-    keys: re.Pattern[str] | None = None,
-    limit: int = MESSAGE_CHARACTERS,
+    value: Any, *secrets: str, keys: re.Pattern[str] | None = None, limit: int = MESSAGE_CHARACTERS
 ) -> str:
     """Make text of an answer fit to be kept: printable, short, and without a secret.
 
@@ -301,6 +299,11 @@ _DIGITS: Final = re.compile(r"[0-9]{1,18}(\.[0-9]{1,18})?")
 
 _EARLIEST: Final = datetime(2020, 1, 1, tzinfo=UTC).timestamp()
 _LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC).timestamp()
+
+
+def to_object(value: Any) -> Mapping[str, Any]:
+    """Read an object; an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
 
 
 def to_id(value: Any, form: re.Pattern[str]) -> str | None:

@@ -37,6 +37,7 @@ from vidgate.providers.answers import (
     Answer,
     probe_sentence,
     to_id,
+    to_object,
     to_safe_sentence,
     to_time,
     to_url,
@@ -104,8 +105,7 @@ class JobResource(Keyed, Cancels, Tests):
 
         That is `{"error": {"code", "message", "param"}}`. One in a success is of a job that failed.
         """
-        error = (answer.body or {}).get("error")
-        error = error if isinstance(error, Mapping) else {}
+        error = to_object((answer.body or {}).get("error"))
         code, message = answer.words(error.get("code"), limit=100), error.get("message")
         if not code:
             return None
