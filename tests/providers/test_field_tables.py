@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any
 
 import pytest
+from tests.support.checks import samples_of
 
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.providers.draft import merge
@@ -40,11 +41,11 @@ def rows(form: Form) -> Iterator[tuple[str, str, Any, Any]]:
     """The client's word for each field, the field that it stands in, and both samples there."""
     for name, check in form.checks.items():
         field, _, member = name.partition(".")
-        good, bad = ({member: one} if member else one for one in check.samples)
+        good, bad = ({member: one} if member else one for one in samples_of(check))
         yield name, field, good, bad
         if isinstance(check, Items):
             for of, one in check.of.items():
-                good, bad = ([{of: value}] * check.least for value in one.samples)
+                good, bad = ([{of: value}] * check.least for value in samples_of(one))
                 yield f"{name}.{of}", name, good, bad
 
 

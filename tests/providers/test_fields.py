@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from tests.support.checks import samples_of
 
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.providers.fields import (
@@ -96,7 +97,7 @@ def test_a_check_refuses(
 
 @pytest.mark.parametrize("check", [WORDS, SWITCH, SECONDS, SPEED, TEXT, SPOKEN, NONE, LIST])
 def test_the_samples_of_a_check_are_one_that_passes_and_one_that_does_not(check: Check) -> None:
-    good, bad = check.samples
+    good, bad = samples_of(check)
 
     check.refuse("f", good, "m1")
     with pytest.raises(UnsupportedParameterError):

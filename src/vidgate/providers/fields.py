@@ -6,7 +6,7 @@ judges.
 
 Where an adapter has tables, its module `fields` holds them all in `FORMS`, a mapping from a model
 and an endpoint (or the adapter's own name for where a body goes) to a `Form`. A test walks through
-every row of every form, with the two `samples` of its check.
+every row of every form, with a value that passes and one that does not.
 """
 
 import math
@@ -46,10 +46,6 @@ _LONGEST_SHOWN = 40
 class Check(Protocol):
     """What one field may say."""
 
-    @property
-    def samples(self) -> tuple[Any, Any]:
-        """A value that passes and one that does not, for tests."""
-
     def refuse(self, name: str, value: Any, told: str) -> None:
         """Refuse a value that cannot be honoured.
 
@@ -76,11 +72,6 @@ class OneOf:
     allowed: Sequence[object]
     as_number: bool = False
     passed: tuple[object, ...] = ()
-
-    @property
-    def samples(self) -> tuple[Any, Any]:
-        """The first of the list, and a word that is in no vendor's."""
-        return (*self.allowed, *self.passed)[0], "no-such-value"
 
     def refuse(self, name: str, value: Any, told: str) -> None:
         """Refuse what is not in the list."""
@@ -110,11 +101,6 @@ class Absent:
     takers: tuple[str, ...] = ()
     otherwise: Check | None = None
 
-    @property
-    def samples(self) -> tuple[Any, Any]:
-        """Off, and on."""
-        return False, True
-
     def refuse(self, name: str, value: Any, told: str) -> None:
         """Refuse whatever asks for something."""
         if value:
@@ -132,11 +118,6 @@ class Within:
     least: float
     most: float
 
-    @property
-    def samples(self) -> tuple[Any, Any]:
-        """The least, and one above the most."""
-        return self.least, self.most + 1
-
     def refuse(self, name: str, value: Any, told: str) -> None:
         """Refuse a number out of bounds, also one that is written as text."""
         _refuse_beyond(name, to_number(value), self, "", told)
@@ -148,11 +129,6 @@ class Length:
 
     least: int
     most: int
-
-    @property
-    def samples(self) -> tuple[Any, Any]:
-        """The longest text, and one that is a character longer."""
-        return "x" * self.most, "x" * (self.most + 1)
 
     def refuse(self, name: str, value: Any, told: str) -> None:
         """Refuse a text that is too short or too long."""
@@ -178,11 +154,6 @@ class Items:
     least: int
     most: int
     of: Mapping[str, Check] = field(default_factory=dict)
-
-    @property
-    def samples(self) -> tuple[Any, Any]:
-        """The longest list, and one that has a member more."""
-        return [{}] * self.most, [{}] * (self.most + 1)
 
     def refuse(self, name: str, value: Any, told: str) -> None:
         """Refuse a list that is too short or too long, or that has a wrong member."""
