@@ -5,8 +5,12 @@ A form knows text and files only. So the text goes in parts of its own; what els
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
 
+import httpx
+
+from vidgate.providers.answers import to_object
 from vidgate.providers.pictures import read_picture_facts
 from vidgate.providers.pieces import has_bytes, to_json
 
@@ -41,49 +45,35 @@ def to_content(body: Mapping[str, Any], correlation: str) -> tuple[str, bytes]:
     picture = body.get(INPUT_REFERENCE)
     if not isinstance(picture, bytes):
         return "application/json", to_json(body)
-    parts = [*_text_parts(body), _file_part(picture)]
+    media_type = read_picture_facts(picture).media_type or "application/octet-stream"
+    file = (f"picture.{_ENDINGS.get(media_type, 'bin')}", picture, media_type)
+    texts = dict[str, list[bytes]]()
+    for name, text in _texts(body):
+        texts.setdefault(name.encode("utf-8", "replace").decode(), []).append(text)
     boundary = f"vidgate-{correlation}"
-    while any(has_bytes(part, boundary.encode()) for part in parts):
+    every = [picture, *map(str.encode, texts), *chain(*texts.values())]
+    while any(has_bytes(part, boundary.encode()) for part in every):
         boundary += "-"
-    mark = f"--{boundary}".encode()
-    pieces = [piece for part in parts for piece in (mark, b"\r\n", part, b"\r\n")]
-    return f"multipart/form-data; boundary={boundary}", b"".join((*pieces, mark, b"--\r\n"))
+    content_type = f"multipart/form-data; boundary={boundary}"
+    headers, files = {"Content-Type": content_type}, {INPUT_REFERENCE: file}
+    form = httpx.Request("POST", "http://form.invalid", data=texts, files=files, headers=headers)
+    return content_type, form.read()
 
 
-def _text_parts(body: Mapping[str, Any]) -> Iterator[bytes]:
-    extras = body.get(METADATA)
-    extras = extras if isinstance(extras, Mapping) else {}
+def _texts(body: Mapping[str, Any]) -> Iterator[tuple[str, bytes]]:
+    extras = to_object(body.get(METADATA))
     for name, value in body.items():
         if name == METADATA:
-            yield _text_part(name, to_json(extras))
+            yield name, to_json(extras)
         elif isinstance(value, str):
-            yield _text_part(name, value.encode("utf-8", "replace"))
+            yield name, value.encode("utf-8", "replace")
         elif name == VIDEO and name not in extras and isinstance(value, Mapping):
             for member, text in value.items():
-                yield _text_part(f"{name}[{member}]", str(text).encode("utf-8", "replace"))
+                yield f"{name}[{member}]", str(text).encode("utf-8", "replace")
         elif name in extras or name == INPUT_REFERENCE:
             continue
         elif isinstance(value, list) and all(isinstance(item, str) for item in value):
             for item in value:
-                yield _text_part(name, item.encode("utf-8", "replace"))
+                yield name, item.encode("utf-8", "replace")
         else:
-            yield _text_part(name, to_json(value))
-
-
-def _text_part(name: str, content: bytes) -> bytes:
-    return _disposition(name) + b"\r\n\r\n" + content
-
-
-def _file_part(content: bytes) -> bytes:
-    media_type = read_picture_facts(content).media_type or "application/octet-stream"
-    name = f"picture.{_ENDINGS.get(media_type, 'bin')}"
-    head = _disposition(INPUT_REFERENCE) + f'; filename="{name}"\r\n'.encode()
-    return head + f"Content-Type: {media_type}\r\n\r\n".encode() + content
-
-
-def _disposition(name: str) -> bytes:
-    # A client chooses the names of its vendor fields: none may end the header. This is how
-    # browsers escape them.
-    for character, escaped in (('"', "%22"), ("\r", "%0D"), ("\n", "%0A")):
-        name = name.replace(character, escaped)
-    return f'Content-Disposition: form-data; name="{name}"'.encode("utf-8", "replace")
+            yield name, to_json(value)
