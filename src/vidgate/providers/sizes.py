@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.requests import VideoRequest
@@ -122,39 +122,29 @@ def fit_size(
     """
     if has_frame:
         ratios = ()
-    if request.width is not None and request.height is not None:
-        return _fit_pixels(request.width, request.height, tiers, ratios)
-    fit = SizeFit()
-    if request.tier is not None and tiers:
-        tier, is_exact = _nearest_tier(_TIER_PIXELS[request.tier], tiers)
-        fit = SizeFit(tier=tier, adjusted="" if is_exact else f"size={tier}")
-    if request.aspect_ratio is None:
-        return fit
-    if not ratios:
-        return replace(fit, ignored=True)
-    ratio, is_exact = _nearest_ratio(ratio_value(request.aspect_ratio), ratios)
-    if is_exact:
-        return replace(fit, ratio=ratio)
-    return replace(fit, ratio=ratio, adjusted=_told(ratio, fit.tier))
+    width, height = request.width, request.height
+    side, shape = _TIER_PIXELS.get(request.tier or ""), None
+    has_pixels = width is not None and height is not None
+    if width is not None and height is not None:
+        side, shape = min(width, height), width / height
+    elif request.aspect_ratio is not None:
+        shape = ratio_value(request.aspect_ratio)
+    tier, is_tier = _nearest_tier(side, tiers)
+    ratio, is_ratio = _nearest_ratio(shape, ratios)
+    # Pixels are told as a whole; of words only what is not met.
+    told = [ratio if has_pixels or not is_ratio else None, tier]
+    return SizeFit(
+        tier=tier,
+        ratio=ratio,
+        adjusted="" if is_tier and is_ratio else "size=" + "@".join(filter(None, told)),
+        ignored=shape is not None and not ratios and not (has_pixels and tiers),
+    )
 
 
-def _fit_pixels(width: int, height: int, tiers: Sequence[str], ratios: Sequence[str]) -> SizeFit:
-    if not tiers and not ratios:
-        return SizeFit(ignored=True)
-    tier, tier_is_exact = _nearest_tier(min(width, height), tiers) if tiers else (None, True)
-    ratio, ratio_is_exact = _nearest_ratio(width / height, ratios) if ratios else (None, True)
-    adjusted = ""
-    if not (tier_is_exact and ratio_is_exact):
-        adjusted = _told(ratio, tier)
-    return SizeFit(tier=tier, ratio=ratio, adjusted=adjusted)
-
-
-def _told(ratio: str | None, tier: str | None) -> str:
-    return "size=" + "@".join(part for part in (ratio, tier) if part)
-
-
-def _nearest_tier(short_side: int, tiers: Sequence[str]) -> tuple[str, bool]:
+def _nearest_tier(short_side: int | None, tiers: Sequence[str]) -> tuple[str | None, bool]:
     """Find the tier that is meant, or the next one up; never a lower one."""
+    if short_side is None or not tiers:
+        return None, True
 
     def factor(tier: str) -> float:
         return _TIER_PIXELS[tier.lower()] / short_side
@@ -169,7 +159,10 @@ def _nearest_tier(short_side: int, tiers: Sequence[str]) -> tuple[str, bool]:
     return tier, factor(tier) == 1
 
 
-def _nearest_ratio(value: float, ratios: Sequence[str]) -> tuple[str, bool]:
+def _nearest_ratio(value: float | None, ratios: Sequence[str]) -> tuple[str | None, bool]:
+    if value is None or not ratios:
+        return None, True
+
     def distance(ratio: str) -> float:
         return abs(value / ratio_value(ratio) - 1)
 

@@ -95,23 +95,8 @@ class Vocabulary:
     frame_action: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Heard:
-    """A request in the words of one provider.
-
-    Attributes:
-        names: What the client wrote, by the field that stands for it now.
-    """
-
-    request: VideoRequest
-    ignored: tuple[str, ...] = ()
-    names: Mapping[str, str] = field(default_factory=dict)
-
-
 def translate_words(
-    request: VideoRequest,
-    vocabulary: Vocabulary,
-    translate: Callable[[VideoRequest], Translation],
+    request: VideoRequest, vocabulary: Vocabulary, translate: Callable[[VideoRequest], Translation]
 ) -> Translation:
     """Translate a request whose words are decided first.
 
@@ -119,18 +104,20 @@ def translate_words(
         UnsupportedParameterError: Two words contradict each other, or as `translate`; it names the
             field as the client does.
     """
-    heard = _hear(request, vocabulary) if request.vendor_format is None else _Heard(request)
+    idle, names = list[str](), dict[str, str]()
+    if request.vendor_format is None:
+        request, idle, names = _hear(request, vocabulary)
     try:
-        translation = translate(heard.request)
+        translation = translate(request)
     except UnsupportedParameterError as error:
-        error.param = heard.names.get(error.param or "", error.param)
+        error.param = names.get(error.param or "", error.param)
         raise
-    adjusted = tuple(_renamed(one, heard.names) for one in translation.adjusted)
-    ignored = tuple(heard.names.get(name, name) for name in translation.ignored)
-    ignored = tuple(dict.fromkeys((*ignored, *heard.ignored)))
+    adjusted = tuple(_renamed(one, names) for one in translation.adjusted)
+    ignored = (*(names.get(name, name) for name in translation.ignored), *idle)
+    ignored = tuple(dict.fromkeys(ignored))
     unknown = [
-        heard.names.get(name, name)
-        for name, value in heard.request.metadata.items()
+        names.get(name, name)
+        for name, value in request.metadata.items()
         if value is not None and not {name} & {*OURS, *vocabulary.documented, *ignored}
     ]
     return replace(
@@ -138,7 +125,7 @@ def translate_words(
         ignored=ignored,
         adjusted=adjusted,
         unknown=tuple(sorted(unknown)),
-        names={**translation.names, **heard.names},
+        names={**translation.names, **names},
     )
 
 
@@ -180,16 +167,19 @@ def read_switch(value: Any) -> bool | None:
 
 
 _READERS: Mapping[Meaning, Callable[[Any], Any]] = MappingProxyType(
-    {
-        Meaning.TIER: read_tier,
-        Meaning.SOUND: read_switch,
-        Meaning.WATERMARK: read_switch,
-    }
+    {Meaning.TIER: read_tier, Meaning.SOUND: read_switch, Meaning.WATERMARK: read_switch}
 )
 """Of the others every value is the provider's to judge."""
 
 
-def _hear(request: VideoRequest, vocabulary: Vocabulary) -> _Heard:
+def _hear(
+    request: VideoRequest, vocabulary: Vocabulary
+) -> tuple[VideoRequest, list[str], dict[str, str]]:
+    """Put a request in the words of one provider.
+
+    Returns:
+        It; the words without a field; what the client wrote, by the field that stands for it now.
+    """
     metadata = dict(request.metadata)
     said = _take(metadata, request.tier)
     tier = said.get(Meaning.TIER)
@@ -220,7 +210,7 @@ def _hear(request: VideoRequest, vocabulary: Vocabulary) -> _Heard:
     # In the client's order: an error is about the first field that is wrong.
     order = [name for name in request.metadata if name in metadata]
     metadata = {name: metadata[name] for name in (*order, *metadata)}
-    return _Heard(replace(request, metadata=metadata), tuple(ignored), names)
+    return replace(request, metadata=metadata), ignored, names
 
 
 def _take(metadata: dict[str, Any], tier: str | None) -> dict[Meaning, tuple[str, Any]]:
