@@ -27,6 +27,7 @@ from vidgate.providers.answers import (
     NO_SUCH_PLACE,
     Answer,
     to_id,
+    to_object,
     to_safe_sentence,
     to_url,
     without_video,
@@ -61,7 +62,7 @@ _AMBIGUOUS = 50200
 
 _BAD_INPUT = frozenset({_AMBIGUOUS, 50215})
 
-_TOO_MANY: Mapping[int, FaultKind] = {50429: FaultKind.RATE, 50430: FaultKind.CONCURRENCY}
+_TOO_MANY: Mapping[int | str, FaultKind] = {50429: FaultKind.RATE, 50430: FaultKind.CONCURRENCY}
 
 _INTERNAL = frozenset({50500, 50501})
 
@@ -211,12 +212,12 @@ def read_reply(answer: Answer) -> Reply:
             return _read_gateway_error(answer, envelope)
         if isinstance(body.get("Result"), dict):
             body = body["Result"]
-    code, data = _whole_number(body.get("code")), body.get("data")
+    code = _whole_number(body.get("code"))
     if code is None:
         raise _unread(answer)
     message = _message(answer, body.get("message"), body.get("request_id"))
     sentence = to_safe_sentence(body.get("message"), *answer.secrets)
-    return Reply(code, code, message, sentence, data if isinstance(data, dict) else {})
+    return Reply(code, code, message, sentence, to_object(body.get("data")))
 
 
 def _read_gateway_error(answer: Answer, envelope: Mapping[str, Any]) -> Reply:

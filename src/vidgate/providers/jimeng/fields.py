@@ -255,13 +255,11 @@ def label_text(metadata: Mapping[str, Any]) -> str:
         return ""
     members = {} if asked is None else _object(asked, POLL_FIELD)
     if meta is not None:
-        members = {**members, _META: _object(meta, _META)}
+        members[_META] = _object(meta, _META)
     if members.get(_META) is not None:
         _check(members[_META])
-    if isinstance(asked, str) and meta is None:
-        text = asked  # as it was written
-    else:
-        text = json.dumps(members, separators=(",", ":"))
+    is_written = isinstance(asked, str) and meta is None
+    text = str(asked) if is_written else json.dumps(members, separators=(",", ":"))
     if len(text) > _LONGEST_TEXT:
         raise _refusal(POLL_FIELD, f"It may have at most {_LONGEST_TEXT} characters.")
     return text

@@ -121,15 +121,14 @@ class ReqKey:
         link_lists: Vendor fields that are arrays of URLs, beside the pictures.
         unwritten: Fields whose support no page states; the service decides.
         text_ratios: Values of `aspect_ratio` without a picture.
-        picture_ratios: The same with one; empty where the picture gives the shape.
-        needs_ratio: Whether the service refuses a request without `aspect_ratio`.
+        picture_ratios: The same with one, of which the service then insists on being told one;
+            empty where the picture gives the shape.
         has_prompt: Whether `prompt` is a field.
         needs_prompt: Whether the service refuses a request without it; a key for text always does.
         prompt_limit: In characters, `None` where none is known.
         has_seed: Whether `seed` is a field.
-        durations: In whole seconds; the first is the one of a request that names none. Empty where
-            a video or a sound gives it.
-        has_frames: Whether `frames` chooses the duration.
+        durations: In whole seconds; the first is the one of a request that names none, and where
+            there are more `frames` chooses. Empty where a video or a sound gives it.
         sizes: Exact sizes in pixels that it makes, where they are known, with their ratios.
         has_sound: Whether what it makes can be heard.
         has_callback: Whether `callback_url` is a field.
@@ -151,13 +150,11 @@ class ReqKey:
     unwritten: tuple[str, ...] = ()
     text_ratios: tuple[str, ...] = ()
     picture_ratios: tuple[str, ...] = ()
-    needs_ratio: bool = False
     has_prompt: bool = True
     needs_prompt: bool = False
     prompt_limit: int | None = None
     has_seed: bool = True
     durations: tuple[int, ...] = ()
-    has_frames: bool = False
     sizes: Mapping[tuple[int, int], str] = field(default_factory=dict)
     has_sound: bool = False
     has_callback: bool = False
@@ -180,6 +177,11 @@ class ReqKey:
         """Values of `output_resolution`."""
         tiers = self.tiers if self.has_resolution else ()
         return tuple(int(tier.removesuffix("p")) for tier in tiers)
+
+    @property
+    def has_frames(self) -> bool:
+        """Whether `frames` is a field."""
+        return len(self.durations) > 1
 
     @property
     def frames(self) -> tuple[int, ...]:
@@ -223,7 +225,6 @@ _TEXT_720P = ReqKey(
     needs_prompt=True,
     prompt_limit=800,
     durations=(5, 10),
-    has_frames=True,
     # Typically one to five minutes; tasks are kept for twelve hours.
     pace=replace(LARGE_PACE, first_ask=timedelta(seconds=45)),
     earliest=timedelta(minutes=1),
@@ -303,7 +304,6 @@ KEYS: Mapping[str, ReqKey] = {
             picture_limits=PictureLimits(),
             text_ratios=(),
             picture_ratios=_LEGACY_RATIOS,
-            needs_ratio=True,
             # Its page does not say that a prompt is required, so the service decides.
             needs_prompt=False,
         ),

@@ -93,11 +93,8 @@ def check_pictures(
         UnsupportedParameterError: It names what is wrong and what is allowed.
     """
     if len(images) not in allowed:
-        raise UnsupportedParameterError(
-            param,
-            f"The number of pictures cannot be {len(images)} here ({key.name}).",
-            allowed=allowed,
-        )
+        says = f"The number of pictures cannot be {len(images)} here ({key.name})."
+        raise UnsupportedParameterError(param, says, allowed=allowed)
     inline = [image.content for image in images if image.content is not None]
     if inline and INLINE_FIELD not in key.picture_fields:
         raise UnsupportedParameterError(param, f"{key.name} takes its picture as a URL only.")

@@ -80,11 +80,8 @@ def translate(request: VideoRequest) -> Translation:
             media.check_pictures(images, key, allowed, param=draft.name_of("images"))
         action = key.action_with(pictures)
         if wanted not in (None, action):
-            raise UnsupportedParameterError(
-                "metadata.action",
-                f"With what the request carries, {key.name} does something else.",
-                allowed=(action.value,),
-            )
+            says = f"With what the request carries, {key.name} does something else."
+            raise UnsupportedParameterError("metadata.action", says, allowed=(action.value,))
         _write_known(draft, key, images, pictures)
     body = draft.finish()
     if key is not None:
@@ -94,12 +91,7 @@ def translate(request: VideoRequest) -> Translation:
     return Translation(
         endpoint=keys.calls_of(key_name).submit,
         body=body,
-        facts=RunFacts(
-            model=key_name,
-            duration_seconds=_seconds(body, key),
-            resolution=_resolution(body, key),
-            action=action,
-        ),
+        facts=_to_facts(key_name, key, action, body),
         pace=key.pace if key else keys.SLOW_PACE,
         details={"upstream_model": key_name, "action": action.value},
         ignored=tuple(sorted(draft.ignored, key=_IGNORED.index)),
@@ -219,7 +211,7 @@ def _write_size(draft: Draft, key: ReqKey, pictures: int) -> None:
     draft.size(
         fit, tier="output_resolution" if key.has_resolution else "", write=_SHORT_SIDES.__getitem__
     )
-    if key.needs_ratio and not {"aspect_ratio"} & {*draft.body, *over}:
+    if key.picture_ratios and not {"aspect_ratio"} & {*draft.body, *over}:
         # What the service itself takes for a text; with a picture it insists on being told.
         draft.body["aspect_ratio"] = "16:9"
         draft.adjust("aspect_ratio=16:9")
@@ -242,22 +234,18 @@ def _write_unknown(draft: Draft, images: Sequence[Image]) -> None:
         draft.put("size", "aspect_ratio", request.aspect_ratio)
 
 
-def _resolution(body: dict[str, Any], key: ReqKey | None) -> str | None:
-    if key is None:
-        return None
-    # An unknown value may be taken for the highest, which costs most.
-    asked = f"{body.get('output_resolution')}p"
-    return asked if asked in key.tiers else key.tier
-
-
-def _seconds(body: dict[str, Any], key: ReqKey | None) -> float | None:
-    """The duration that the final body asks for, which is what it is billed by."""
-    if key is not None and not (key.has_frames and "frames" in body):
-        return float(key.durations[0]) if key.durations else None
-    if "frames" not in body:
-        return None
-    frames = _to_float(body["frames"])
-    return (min(frames, _MOST_FRAMES) - 1) / keys.FRAMES_PER_SECOND if frames > 1 else None
+def _to_facts(name: str, key: ReqKey | None, action: Action, body: dict[str, Any]) -> RunFacts:
+    """What the final body asks for, which is what it is billed by."""
+    resolution = None
+    if key is not None:
+        # An unknown value may be taken for the highest, which costs most.
+        asked = f"{body.get('output_resolution')}p"
+        resolution = asked if asked in key.tiers else key.tier
+    seconds = float(key.durations[0]) if key and key.durations else None
+    if "frames" in body and (key is None or key.has_frames):
+        frames = min(_to_float(body["frames"]), _MOST_FRAMES)
+        seconds = (frames - 1) / keys.FRAMES_PER_SECOND if frames > 1 else None
+    return RunFacts(model=name, duration_seconds=seconds, resolution=resolution, action=action)
 
 
 def _to_float(value: Any) -> float:
