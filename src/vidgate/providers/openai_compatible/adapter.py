@@ -42,13 +42,7 @@ import httpx
 from typing_extensions import override
 
 from vidgate.models.channels import ChannelAccess
-from vidgate.models.outcomes import (
-    Outcome,
-    Rejected,
-    Submission,
-    UpstreamRef,
-    VideoResult,
-)
+from vidgate.models.outcomes import Outcome, Rejected, Submission, UpstreamRef, VideoResult
 from vidgate.models.requests import VideoRequest
 from vidgate.providers.base import (
     Call,
@@ -63,8 +57,8 @@ from vidgate.providers.base import (
 from vidgate.providers.keyed import Keyed
 from vidgate.providers.openai_compatible import answers
 from vidgate.providers.openai_compatible.bodies import to_content
-from vidgate.providers.openai_compatible.follow_ups import OBJECT_FIELDS, to_follow_up
-from vidgate.providers.openai_compatible.translation import VIDEOS, VOCABULARY, to_translation
+from vidgate.providers.openai_compatible.follow_ups import OBJECT_FIELDS, VIDEOS, to_follow_up
+from vidgate.providers.openai_compatible.translation import VOCABULARY, to_translation
 from vidgate.providers.openai_compatible.vendor_answers import to_native
 from vidgate.providers.words import translate_words
 

@@ -22,9 +22,7 @@ from vidgate.providers.pictures import to_data_uri
 from vidgate.providers.sizes import read_tier
 from vidgate.providers.words import Meaning, Vocabulary, read_switch
 
-__all__ = ["VIDEOS", "VOCABULARY", "to_translation"]
-
-VIDEOS = "/videos"
+__all__ = ["VOCABULARY", "to_translation"]
 
 _PICTURES = (INPUT_REFERENCE, "image", "images")
 _FORMAT = frozenset({"model", "prompt", "seconds", "size", "seed", *_PICTURES})
@@ -84,12 +82,11 @@ def to_translation(request: VideoRequest) -> Translation:
     if extras:
         body[METADATA] = extras
     facts = _to_facts(request.model, body)
-    if source is not None:
-        body |= source.body
-        if not source.names_model:
-            del body["model"]
+    body |= source.body
+    if not source.names_model:
+        del body["model"]
     return Translation(
-        endpoint=VIDEOS if source is None else source.endpoint,
+        endpoint=source.endpoint,
         body=body,
         facts=facts,
         pace=_OFF_PEAK_PACE if facts.off_peak else _PACE,
