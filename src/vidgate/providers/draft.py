@@ -116,11 +116,8 @@ class Draft:
             return
         seconds = to_whole(seconds)
         if allowed and seconds not in allowed and into not in self.over:
-            raise UnsupportedParameterError(
-                "duration",
-                f"The model {self.told} makes no video of {seconds} seconds here.",
-                allowed=allowed,
-            )
+            says = f"The model {self.told} makes no video of {seconds} seconds here."
+            raise UnsupportedParameterError("duration", says, allowed=allowed)
         self.put("duration", into, seconds if write is None else write(seconds))
 
     def seed(self, into: str = "seed", *, bounds: tuple[int, int] | None = None) -> None:

@@ -160,11 +160,8 @@ def check_picture(image: Image, limits: PictureLimits, *, param: str = "image") 
         )
     media_type = facts.media_type or image.media_type
     if limits.media_types and media_type not in limits.media_types:
-        raise UnsupportedParameterError(
-            param,
-            f"The model does not take this kind of picture in {param}.",
-            allowed=limits.media_types,
-        )
+        says = f"The model does not take this kind of picture in {param}."
+        raise UnsupportedParameterError(param, says, allowed=limits.media_types)
     if facts.width and facts.height:
         _check_size(facts.width, facts.height, limits, param)
 

@@ -30,6 +30,7 @@ from vidgate.providers.answers import (
     probe_sentence,
     to_id,
     to_measure,
+    to_object,
     to_pixels,
     to_progress,
     to_seed,
@@ -164,8 +165,8 @@ def _finished(body: Mapping[str, Any], asked_at: datetime) -> Outcome:
 def _result(
     body: Mapping[str, Any], creation: Mapping[str, Any], url: str, asked_at: datetime
 ) -> VideoResult:
-    video = _object(creation.get("video"))
-    size = _object(video.get("resolution"))
+    video = to_object(creation.get("video"))
+    size = to_object(video.get("resolution"))
     cost = _credits(body.get("credits"))
     return VideoResult(
         url=url,
@@ -181,10 +182,6 @@ def _result(
         cost_unit=None if cost is None else "credits",
         upstream_id=to_id(creation.get("id"), _UPSTREAM_ID),
     )
-
-
-def _object(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 # Cancel

@@ -181,16 +181,12 @@ def _check(choice: Choice, images: int, metadata: Mapping[str, Any], *, is_told:
     endpoint = choice.endpoint
     is_by_count = endpoint in endpoints.MAIN and not is_told
     if choice.capabilities is None:
-        is_generic = "images" not in metadata and not any(
-            map(metadata.get, endpoints.REFERENCE_FIELDS)
-        )
+        is_generic = not any(map(metadata.get, endpoints.REFERENCE_FIELDS))
+        is_generic &= "images" not in metadata
         if is_by_count and is_generic and choice.told == choice.model:
-            raise _wrong_number(choice, images, _numbers(choice))
-        others = [
-            name
-            for name, known in MODELS.items()
-            if endpoint.action in known.actions and known.successor is None
-        ]
+            raise _wrong_number(choice, images)
+        takers = (name for name, known in MODELS.items() if endpoint.action in known.actions)
+        others = [name for name in takers if name == successor_of(name)]
         raise UnsupportedParameterError(
             "model", f"The model {choice.told} has no {endpoint.name}.", allowed=others
         )
@@ -204,8 +200,7 @@ def _check(choice: Choice, images: int, metadata: Mapping[str, Any], *, is_told:
     fewest, most = _limits(choice, metadata, own)
     if not fewest <= images <= most:
         is_own = is_by_count and (fewest, most) == own
-        allowed = _numbers(choice) if is_own else range(fewest, most + 1)
-        raise _wrong_number(choice, images, allowed)
+        raise _wrong_number(choice, images, () if is_own else range(fewest, most + 1))
 
 
 def _limits(choice: Choice, metadata: Mapping[str, Any], own: tuple[int, int]) -> tuple[int, int]:
@@ -229,16 +224,15 @@ def _limits(choice: Choice, metadata: Mapping[str, Any], own: tuple[int, int]) -
             return own
 
 
-def _numbers(choice: Choice) -> list[int]:
-    """Every number of pictures from which the model makes a video, whichever the endpoint."""
-    known = MODELS[choice.model].actions
-    takes = [known[endpoint.action] for endpoint in endpoints.MAIN if endpoint.action in known]
-    return sorted({n for one in takes for n in range(one.images[0], one.images[1] + 1)})
-
-
-def _wrong_number(choice: Choice, images: int, allowed: Iterable[int]) -> UnsupportedParameterError:
+def _wrong_number(
+    choice: Choice, images: int, allowed: Iterable[int] = ()
+) -> UnsupportedParameterError:
+    """Say how many pictures are taken, if nothing is given at all endpoints that go by them."""
+    has = MODELS[choice.model].actions
+    takes = [has[one.action].images for one in endpoints.MAIN if one.action in has]
+    every = {n for fewest, most in takes for n in range(fewest, most + 1)}
     return UnsupportedParameterError(
         "images",
         f"The model {choice.told} makes no video from {images} images here.",
-        allowed=list(allowed),
+        allowed=[*allowed] or sorted(every),
     )

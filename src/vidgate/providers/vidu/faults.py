@@ -16,7 +16,7 @@ import httpx
 
 from vidgate.exceptions import ProviderProtocolError
 from vidgate.models.outcomes import Fault, FaultKind
-from vidgate.providers.answers import KIND_OF_STATUS, MESSAGE_CHARACTERS, Answer, by_code
+from vidgate.providers.answers import KIND_OF_STATUS, MESSAGE_CHARACTERS, Answer, by_code, to_object
 from vidgate.providers.vidu.fields import FIELDS
 
 __all__ = [
@@ -91,6 +91,7 @@ text."""
 
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
+_CODE_FIELDS = ("reason", "code", "err_code")
 _CODE = re.compile(r"(?!(?i:success|ok)$)[A-Za-z][A-Za-z_]+")
 """A word that can be an error's."""
 
@@ -116,8 +117,11 @@ def read_error(answer: Answer) -> ErrorBody | None:
     In a success it is one only if it says so in so many words.
     """
     body = answer.body or {}
-    code = _first(answer, body, _CODE_FIELDS)
-    message = _first(answer, body, ("message", "msg", "err_msg"))
+
+    def first(*names: str) -> str:
+        return next(filter(None, (answer.words(body.get(name)) for name in names)), "")
+
+    code, message = first(*_CODE_FIELDS), first("message", "msg", "err_msg")
     number = body.get("code")
     is_error = code or message or (isinstance(number, int | float) and not isinstance(number, bool))
     if answer.response.is_success:
@@ -126,8 +130,7 @@ def read_error(answer: Answer) -> ErrorBody | None:
         is_error = is_worded or _status_in(body) is not None
     if not is_error:
         return None
-    metadata = body.get("metadata")
-    metadata = metadata if isinstance(metadata, dict) else {}
+    metadata = to_object(body.get("metadata"))
     fields = answer.words(metadata.get("fields"))
     trace = answer.words(metadata.get("trace_id")) or answer.words(
         answer.response.headers.get("x-md-trace-id")
@@ -136,15 +139,12 @@ def read_error(answer: Answer) -> ErrorBody | None:
     return ErrorBody(
         code=code[:100] or f"HTTP_{answer.status}",
         message="; ".join(filter(None, parts))[:MESSAGE_CHARACTERS],
-        fields=_fields_in(fields or message.partition(":")[2], answer.sent),
+        fields=tuple(
+            name
+            for name in dict.fromkeys(_FIELD_NAME.findall(fields or message.partition(":")[2]))
+            if name in _FIELDS or f'"{name}":'.encode() in answer.sent.content
+        ),
     )
-
-
-def _first(answer: Answer, body: Mapping[str, Any], names: tuple[str, ...]) -> str:
-    return next(filter(None, (answer.words(body.get(name)) for name in names)), "")
-
-
-_CODE_FIELDS = ("reason", "code", "err_code")
 
 
 def _status_in(body: Mapping[str, Any]) -> int | None:
@@ -187,16 +187,5 @@ def _fault(error: ErrorBody, otherwise: FaultKind, retry_after: float | None) ->
         kind, sentence = _CODES["ModelUnavailable"]
     if sentence and not sentence.endswith("."):
         sentence += f": {', '.join(error.fields)}." if error.fields else "."
-    return Fault(
-        kind=kind,
-        code=error.code,
-        message=error.message,
-        safe_message=sentence,
-        retry_after_seconds=retry_after,
-        param=error.fields[0] if error.fields and kind is FaultKind.BAD_PARAMETER else "",
-    )
-
-
-def _fields_in(text: str, sent: httpx.Request) -> tuple[str, ...]:
-    found = dict.fromkeys(_FIELD_NAME.findall(text))
-    return tuple(name for name in found if name in _FIELDS or f'"{name}":'.encode() in sent.content)
+    param = error.fields[0] if error.fields and kind is FaultKind.BAD_PARAMETER else ""
+    return Fault(kind, error.code, error.message, sentence, retry_after, param)

@@ -4,6 +4,7 @@ Source: https://platform.vidu.com/docs (video-extension, reference-to-video), re
 """
 
 from dataclasses import replace
+from functools import partial
 
 from vidgate.models.outcomes import VideoResult
 from vidgate.models.requests import VideoRequest
@@ -50,44 +51,30 @@ def _extension(
         if result.upstream_id
         else {"video_url": result.url}
     )
+    # The model that made the video where it extends too, else the first that does.
+    names = [name for name, known in MODELS.items() if Action.EXTEND in known.actions]
+    model = source.upstream_model if source.upstream_model in names else names[0]
     return replace(
         request,
-        model=request.model or _extending_model(source.upstream_model),
+        model=request.model or model,
         metadata={**request.metadata, "action": EXTEND.name, **named},
     )
 
 
-def _extending_model(model: str | None) -> str:
-    """The model that made the video where it extends too, else the first that does."""
-    names = [name for name, known in MODELS.items() if Action.EXTEND in known.actions]
-    return model if model in names else names[0]
-
-
 def _remake(source: TaskSnapshot, result: VideoResult, request: VideoRequest) -> VideoRequest:
-    """Take the video as the reference of a new one: the vendor has no endpoint for edits."""
-    check_length(result, (0, _REFERENCE_SECONDS), "Vidu remakes")
-    remade = replace(
-        request,
-        model=request.model or VIDEO_REFERENCE_MODEL,
-        metadata={**request.metadata, "action": REFERENCES.name, "videos": [result.url]},
-    )
-    return _like(source, result, remade)
+    """Take the video as the reference of a new one: the vendor has no endpoint for edits.
 
-
-def _like(source: TaskSnapshot, result: VideoResult, request: VideoRequest) -> VideoRequest:
-    """Ask for the length, the resolution and the shape of the first video, or for the nearest.
-
-    What the client says goes before it; the vendor itself would take nothing from the video, and
-    make five seconds of landscape.
+    It is asked for the length, the resolution and the shape of the video, or for the nearest, but
+    for what the client says. The vendor itself would take nothing from it, and make five seconds of
+    landscape.
     """
-    known = MODELS.get(request.model)
+    check_length(result, (0, _REFERENCE_SECONDS), "Vidu remakes")
+    metadata = {**request.metadata, "action": REFERENCES.name, "videos": [result.url]}
+    model = request.model or VIDEO_REFERENCE_MODEL
+    request = replace(request, model=model, metadata=metadata)
+    known = MODELS.get(model)
     takes = known.actions.get(Action.REFERENCES) if known else None
     if takes is None:
         return request
-    return like(
-        source,
-        result,
-        request,
-        takes,
-        tiers=lambda length: tiers_at(request.model, takes, length),
-    )
+    tiers = partial(tiers_at, model, takes)
+    return like(source, result, request, takes, tiers=tiers)

@@ -42,9 +42,7 @@ def to_pictures(images: Sequence[Image], endpoint: Endpoint, *, param: str = "im
         UnsupportedParameterError: An inline one is not what the endpoint takes.
     """
     limits = PictureLimits(
-        media_types=_MEDIA_TYPES,
-        shortest_side=endpoint.smallest_side,
-        longest_ratio=_LONGEST_RATIO,
+        media_types=_MEDIA_TYPES, shortest_side=endpoint.smallest_side, longest_ratio=_LONGEST_RATIO
     )
     written = [write_picture(image, limits, param=param) for image in images]
     if endpoint is FIRST_LAST_FRAME:
@@ -58,22 +56,19 @@ def _check_frames(images: Sequence[Image], param: str) -> None:
     The documentation does not say whether it means the area or the sides; what breaks the rule
     in one reading alone is passed on.
     """
-    sizes = [read_picture_facts(image.content or b"") for image in images]
-    widths = [size.width for size in sizes if size.width]
-    heights = [size.height for size in sizes if size.height]
-    if len(widths) != 2 or len(heights) != 2:  # noqa: PLR2004 - the first and the last frame
+    every = [read_picture_facts(image.content or b"") for image in images]
+    sizes = [(facts.width, facts.height) for facts in every if facts.width and facts.height]
+    if len(sizes) != 2:  # noqa: PLR2004 - the first and the last frame
         return
-    across, down = widths[0] / widths[1], heights[0] / heights[1]
+    (width, height), (last_width, last_height) = sizes
+    across, down = width / last_width, height / last_height
     least, most = _FRAME_RATIO
-
-    def fits(ratio: float) -> bool:
-        return least <= ratio <= most
-
-    if not fits(across * down) and not (fits(across) and fits(down)):
+    fits_area, *fits = (least <= ratio <= most for ratio in (across * down, across, down))
+    if not fits_area and not all(fits):
         raise UnsupportedParameterError(
             param,
-            f"The first frame has {widths[0]}x{heights[0]} pixels and the last one "
-            f"{widths[1]}x{heights[1]}; Vidu takes frames of about the same size.",
+            f"The first frame has {width}x{height} pixels and the last one "
+            f"{last_width}x{last_height}; Vidu takes frames of about the same size.",
         )
 
 
@@ -102,33 +97,27 @@ def to_vendor_pictures(over: Mapping[str, Any], choice: Choice) -> dict[str, Any
     endpoint = choice.endpoint
     for param in _FIELDS.get(endpoint.name, (endpoint.picture_field,)):
         name, _, inner = param.partition(".")
-        if name not in fields:
-            continue
-        if not inner:
-            fields[name] = _rewrite(fields[name], choice, param)
-        elif isinstance(fields[name], list):
+        value = fields.get(name)
+        if name in fields and not inner:
+            fields[name] = _rewrite(value, choice, param)
+        elif isinstance(value, list):
             fields[name] = [
                 {**item, inner: _rewrite(item[inner], choice, param)}
                 if isinstance(item, Mapping) and inner in item
                 else item
-                for item in fields[name]
+                for item in value
             ]
     return fields
 
 
 def _rewrite(value: Any, choice: Choice, param: str) -> Any:
-    if isinstance(value, list):
-        return _rewrite_all(value, choice, param)
-    return _rewrite_all([value], choice, param)[0]
-
-
-def _rewrite_all(values: Sequence[Any], choice: Choice, param: str) -> list[Any]:
-    images = [_read(value, choice, param) for value in values]
+    if not isinstance(value, list):
+        return _rewrite([value], choice, param)[0]
+    images = [_read(one, choice, param) for one in value]
     read = [image for image in images if image is not None]
     written = iter(to_pictures(read, choice.endpoint, param=param))
     return [
-        value if image is None else next(written)
-        for value, image in zip(values, images, strict=True)
+        one if image is None else next(written) for one, image in zip(value, images, strict=True)
     ]
 
 

@@ -33,6 +33,7 @@ from vidgate.providers.vidu.endpoints import (
     FIRST_FRAME,
     FIRST_LAST_FRAME,
     LIP_SYNC,
+    MAIN,
     MULTIFRAME,
     REFERENCES,
     STORY,
@@ -212,13 +213,13 @@ _ACTIONS: Mapping[str, _Actions] = {
         **_main((FIRST_FRAME,), _seconds(1, 10), _FAST),
         **_main((FIRST_LAST_FRAME,), _seconds(1, 8), _FAST),
     },
-    "viduq1": _main((TEXT, *_FRAMES, REFERENCES), (5,), ("1080p",), _THREE_RATIOS),
+    "viduq1": _main(MAIN, (5,), ("1080p",), _THREE_RATIOS),
     "viduq1-classic": _main(_FRAMES, (5,), ("1080p",)),
     "vidu2.0": {
         **_main(_FRAMES, (4, 8), _OLD),
         **_main((REFERENCES,), (4,), ("360p", "720p"), _THREE_RATIOS, _FEW_REFERENCES),
     },
-    "vidu1.5": _main((TEXT, *_FRAMES, REFERENCES), (4, 8), _OLD, _THREE_RATIOS, _FEW_REFERENCES),
+    "vidu1.5": _main(MAIN, (4, 8), _OLD, _THREE_RATIOS, _FEW_REFERENCES),
 }
 
 _WITHOUT_MODEL: Mapping[str, _Actions] = {

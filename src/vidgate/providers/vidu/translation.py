@@ -135,11 +135,8 @@ def _shares(draft: Draft, choice: Choice, count: int) -> list[int | float]:
     shortest, longest = (seconds * count for seconds in models.KEY_FRAME_SECONDS)
     is_whole = total == int(total)
     if choice.capabilities is not None and not (is_whole and shortest <= total <= longest):
-        raise UnsupportedParameterError(
-            "duration",
-            f"The model {choice.told} makes no video of {total} seconds from {count} key frames.",
-            allowed=range(shortest, longest + 1),
-        )
+        says = f"The model {choice.told} makes no video of {total} seconds from {count} key frames."
+        raise UnsupportedParameterError("duration", says, allowed=range(shortest, longest + 1))
     if not is_whole:
         return [total / count] * count
     share, rest = divmod(int(total), count)
