@@ -10,12 +10,14 @@ import pytest
 from vidgate.models.outcomes import FaultKind
 from vidgate.providers.answers import (
     Answer,
+    by_code,
     link_ends_at,
     parse_object,
     retry_after_seconds,
     secret_of,
     to_id,
     to_measure,
+    to_object,
     to_pixels,
     to_progress,
     to_safe_sentence,
@@ -116,6 +118,16 @@ def test_a_request_without_a_secret() -> None:
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[1]", b'"a"', b"\xff", b"[" * 100_000, b"null"])
 def test_what_is_no_object_is_none(body: bytes) -> None:
     assert parse_object(httpx.Response(200, content=body)) is None
+
+
+@pytest.mark.parametrize("value", [None, "", "x", 0, [], [{}], True])
+def test_what_is_no_object_in_an_answer_is_an_empty_one(value: Any) -> None:
+    assert to_object(value) == {}
+    assert to_object({"inner": value}) == {"inner": value}
+
+
+def test_a_table_is_read_by_each_of_its_codes() -> None:
+    assert by_code({"a b": 1, "c": 2}) == {"a": 1, "b": 1, "c": 2}
 
 
 def test_an_object_is_read() -> None:

@@ -118,25 +118,25 @@ def _keys_behind(name: str) -> list[tuple[ReqKey, int]]:
     return [*keys, (KEYS[family.camera], 1)] if family.camera else keys
 
 
-def _action(key: ReqKey, pictures: int) -> ActionCapabilities:
-    return ActionCapabilities(
-        endpoint=key.name,
-        durations=key.durations,
-        tiers=key.tiers,
-        ratios=key.picture_ratios if pictures else key.text_ratios,
-        images=(pictures, pictures),
-        prompt_characters=key.prompt_limit,
-        sound=key.has_sound,
-        seed=key.has_seed,
-    )
-
-
 def _model(name: str) -> ModelCapabilities:
     keys = _keys_behind(name)
     first, _ = keys[0]
+    actions = {
+        key.action_with(pictures): ActionCapabilities(
+            endpoint=key.name,
+            durations=key.durations,
+            tiers=key.tiers,
+            ratios=key.picture_ratios if pictures else key.text_ratios,
+            images=(pictures, pictures),
+            prompt_characters=key.prompt_limit,
+            sound=key.has_sound,
+            seed=key.has_seed,
+        )
+        for key, pictures in keys
+    }
     return ModelCapabilities(
         name=name,
-        actions={key.action_with(pictures): _action(key, pictures) for key, pictures in keys},
+        actions=actions,
         earliest=first.earliest,
         usual=first.usual,
         link_lifetime=LINK_LIFETIME,

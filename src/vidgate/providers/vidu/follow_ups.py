@@ -34,11 +34,9 @@ def to_follow_up(kind: FollowUp, source: TaskSnapshot, request: VideoRequest) ->
             task has none.
     """
     position, result = video_of(source)
-    match kind:
-        case FollowUp.EXTEND:
-            return _extension(source, position, result, request)
-        case FollowUp.REMIX | FollowUp.EDIT:
-            return _remake(source, result, request)
+    if kind is FollowUp.EXTEND:
+        return _extension(source, position, result, request)
+    return _remake(source, result, request)
 
 
 def _extension(

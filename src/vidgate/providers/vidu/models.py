@@ -250,28 +250,29 @@ _USUAL = timedelta(minutes=3)
 """The documentation says "30 s to several minutes"."""
 
 
-def _complete(name: str, actions: _Actions) -> _Actions:
-    """Add what follows from a model's family."""
-    family = _FAMILIES[name[:6]]
-    return {
-        action: replace(
-            row,
-            prompt_characters=row.prompt_characters or family.prompt,
-            sound=action in family.sound,
-        )
-        for action, row in actions.items()
-    }
+def family_of(model: str) -> Family | None:
+    """What a model has in common with its kind; `None` for an unknown one."""
+    return _FAMILIES[model[:6]] if model in _ACTIONS else None
 
 
 def _model(name: str, successor: str | None = None) -> ModelCapabilities:
     runs = successor or name
-    has_model = runs in _ACTIONS
+    actions, family = {**_ACTIONS, **_WITHOUT_MODEL}[runs], family_of(runs)
+    if family is not None:
+        actions = {
+            action: replace(
+                row,
+                prompt_characters=row.prompt_characters or family.prompt,
+                sound=action in family.sound,
+            )
+            for action, row in actions.items()
+        }
     return ModelCapabilities(
         name=name,
-        actions=_complete(runs, _ACTIONS[runs]) if has_model else _WITHOUT_MODEL[runs],
+        actions=actions,
         successor=successor,
-        earliest=_EARLIEST if has_model else None,
-        usual=_USUAL if has_model else None,
+        earliest=_EARLIEST if family else None,
+        usual=_USUAL if family else None,
         link_lifetime=_LINK_LIFETIME,
     )
 
@@ -311,11 +312,6 @@ def _is_narrowed(model: str, duration: float | None) -> bool:
 def successor_of(model: str) -> str:
     """The model that runs: of one that the vendor gave up, the one in its place."""
     return _RETIRED.get(model, model)
-
-
-def family_of(model: str) -> Family | None:
-    """What a model has in common with its kind; `None` for an unknown one."""
-    return _FAMILIES[model[:6]] if model in _ACTIONS else None
 
 
 def automatic_duration(model: str, action: Action) -> bool:
