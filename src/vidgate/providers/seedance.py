@@ -28,15 +28,7 @@ from vidgate.exceptions import UnsupportedParameterError
 from vidgate.models.outcomes import Fault, FaultKind, VideoResult
 from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import FollowUp, TaskSnapshot, TaskStatus
-from vidgate.providers.answers import (
-    Answer,
-    by_code,
-    link_ends_at,
-    to_measure,
-    to_seed,
-    to_time,
-    to_url,
-)
+from vidgate.providers.answers import Answer, link_ends_at, to_measure, to_seed, to_time, to_url
 from vidgate.providers.base import (
     CLIP_PACE,
     OFF_PEAK_PACE,
@@ -513,7 +505,7 @@ class Seedance(ListedJobs, FollowsUp, CallsBackUnsigned):
         "cancelled": FaultKind.CANCELLED,
         "expired": FaultKind.EXPIRED,
     }
-    codes: ClassVar = by_code(_CODES)
+    codes: ClassVar = {code: kind for codes, kind in _CODES.items() for code in codes.split()}
     parts: ClassVar = {
         **{part: (FaultKind.CONTENT_POLICY, says) for part, says in _PARTS.items()},
         "RateLimitExceeded": (FaultKind.RATE, ""),
