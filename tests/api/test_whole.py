@@ -12,6 +12,8 @@ from tests.support.engine import Engine
 from tests.support.gateway import open_client
 from tests.support.upstreams import Upstream
 
+from vidgate.models.accounts import Sees
+
 ACCEPTED = {"code": 0, "message": "SUCCEED", "data": {"task_id": "9301"}}
 GOOD = {"model": "kling-v2-6", "prompt": "a boat"}
 
@@ -204,8 +206,11 @@ async def test_tokens_that_may_not_create_may_read(
     made = (await client.post(PATH, json=GOOD)).json()["id"]
     provisioning = engine.operator.provisioning
     now = engine.clock.now()
-    _, expired = await provisioning.create_token(name="old", expires_at=now - timedelta(days=1))
-    _, narrow = await provisioning.create_token(name="narrow", models=("vidu*",))
+    every: dict[str, Any] = {"sees": Sees.ACCOUNT}
+    _, expired = await provisioning.create_token(
+        name="old", expires_at=now - timedelta(days=1), **every
+    )
+    _, narrow = await provisioning.create_token(name="narrow", models=("vidu*",), **every)
     other = await provisioning.create_account("other")
     _, foreign = await provisioning.create_token(name="foreign", account=other.name)
     revoked_token, revoked = await provisioning.create_token(name="revoked")

@@ -256,17 +256,16 @@ async def test_a_repetition_waits_for_the_words_of_a_refusal(
 
 async def test_what_has_expired_is_deleted(engine: Engine, fake: Upstream) -> None:
     await create(engine)
-    await create(
-        engine, IdempotencyClaim(key="old", fingerprint=b"f", lifetime=timedelta(minutes=1))
-    )
+    old = IdempotencyClaim(key="old", fingerprint=b"f", lifetime=timedelta(minutes=1))
+    await create(engine, old)
     engine.clock.advance(minutes=2)
     store = OnceStore(engine.operator.database)
 
     await engine.services.task_creator._repetitions.purge(engine.clock.now())
 
-    account_id = engine.caller.account_id
-    assert await store.find(account_id, "k1") is not None
-    assert await store.find(account_id, "old") is None
+    account_id, sight = engine.caller.account_id, engine.caller.sight
+    assert await store.find(account_id, ONCE.within(sight).key) is not None
+    assert await store.find(account_id, old.within(sight).key) is None
     assert len(fake.submits) == 2
 
 
@@ -377,7 +376,7 @@ async def test_a_key_that_stands_for_another_task_meanwhile_tells_of_none(
     assert len(fake.submits) == 1
     ours, store = repetitions(engine)
     account_id = engine.caller.account_id
-    now = await store.find(account_id, ONCE.key)
+    now = await store.find(account_id, ONCE.within(engine.caller.sight).key)
     assert now is not None
     before = replace(now, task_id=new_id())
 

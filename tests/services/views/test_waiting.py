@@ -14,7 +14,7 @@ from tests.support.waiting import Turns, until
 
 from vidgate.constants import WAITERS_BATCH, WOKEN_AT_ONCE
 from vidgate.exceptions import DatabaseUnavailableError, TaskNotFoundError, TooManyWaitersError
-from vidgate.models.accounts import Caller, Sight
+from vidgate.models.accounts import Caller, Sees, Sight
 from vidgate.models.ids import new_id, public_id
 from vidgate.models.tasks import TaskSnapshot, TaskStatus
 from vidgate.services.metrics import Metrics
@@ -236,7 +236,7 @@ async def test_a_token_has_its_share_of_places(house: House) -> None:
     _, task = await made(house.engine)
     waits = [house.wait(task.public_id) for _ in range(5)]
     await house.waiting(*waits)
-    other = Caller(replace(house.engine.caller.token, id=new_id()))
+    other = Caller(replace(house.engine.caller.token, id=new_id(), sees=Sees.ACCOUNT))
 
     with pytest.raises(TooManyWaitersError) as caught:
         await house.wait(task.public_id)
