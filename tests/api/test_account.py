@@ -122,7 +122,7 @@ async def test_use_is_told_apart_as_asked_and_in_parts(
     whole = (await client.get("/v1/usage", params={"group_by": by})).json()
     parts, after = [], None
     while True:
-        asked = {"group_by": by, "limit": 1} | ({"after": after} if after else {})
+        asked = {"group_by": by, "limit": "1"} | ({"after": after} if after else {})
         answer = await client.get("/v1/usage", params=asked)
         part = answer.json()
         parts += part["data"]
@@ -269,8 +269,8 @@ async def test_prices_are_told_to_everybody(engine: Engine, client: httpx.AsyncC
 
 @pytest.mark.parametrize("path", ["/api/status", "/api/pricing", "/api/usage/token"])
 async def test_they_can_be_turned_off(database_url: str, path: str) -> None:
-    options = {"prices": "shipped", "newapi_pages": False}
-    async with open_engine(database_url, **options) as engine, open_client(engine) as client:
+    opened = open_engine(database_url, prices="shipped", newapi_pages=False)
+    async with opened as engine, open_client(engine) as client:
         answer = await client.get(path)
 
     assert (answer.status_code, answer.json()["type"]) == (404, "not_found_error")

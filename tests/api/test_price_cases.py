@@ -40,7 +40,7 @@ SERVED = {"kling-v3-turbo": "kling-3.0-turbo"}
 
 PICTURES = {"image": 1, "start_end": 2, "reference": 1}
 MODES = {"720p": "std", "1080p": "pro", "4k": "4k"}
-OWN_ACTIONS = {
+OWN_ACTIONS: dict[str, dict[str, Any]] = {
     "k20": {"action": "avatar", "mode": "std", "image": URL, "sound_file": SOUND},
     "k21": {
         "action": "lip_sync",
@@ -108,7 +108,7 @@ class Run:
     tasks: int = 0
 
 
-GROUPS = {
+GROUPS: dict[str, dict[str, Any]] = {
     "USD": {"currency": "USD", "currency_rates": {"CNY": "7.1"}},
     "CNY": {"currency": "CNY"},
     "free": {"currency": "USD", "unpriced": "free"},

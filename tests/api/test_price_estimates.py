@@ -123,7 +123,7 @@ async def test_who_waits_ahead_is_counted(engine: Engine, client: httpx.AsyncCli
 
 @pytest.mark.parametrize("free", [None, "free"])
 async def test_what_has_no_price_is_null_or_nothing(database_url: str, free: str | None) -> None:
-    options = {"prices": "shipped", "unpriced": free} if free else {}
+    options: dict[str, Any] = {"prices": "shipped", "unpriced": free} if free else {}
     async with open_engine(database_url, **options) as engine, open_client(engine) as client:
         await engine.channel("vidu", models=("viduq2*",))
         body = {"model": "viduq2-pro", "prompt": "a boat", "image": PICTURE}
@@ -216,8 +216,8 @@ def test_it_is_what_the_same_submit_says(database_url: str, loop: asyncio.Runner
     stack = AsyncExitStack()
 
     async def start() -> httpx.AsyncClient:
-        options = {"prices": "shipped", "currency_rates": RATES, "unpriced": "free"}
-        engine = await stack.enter_async_context(open_engine(database_url, **options))
+        opened = open_engine(database_url, prices="shipped", currency_rates=RATES, unpriced="free")
+        engine = await stack.enter_async_context(opened)
         for name in NAMES:
             models = SANDBOX_MODELS.get(name, ())
             await engine.channel(name, models=models)

@@ -122,6 +122,9 @@ async def test_the_dearest_of_what_may_serve_is_held(
         await engine.channel("kling", name, model_map=model_map, priority=int(name == first))
     Upstream(engine.router, "kling", host=first)
 
-    answer = await client.post("/v1/videos", json={"model": "kling-v2-6", "prompt": "a boat"})
+    body = {"model": "kling-v2-6", "prompt": "a boat"}
+    answer = await client.post("/v1/videos", json=body)
+    estimate = await client.post("/v1/video/estimate", json=body)
 
     assert answer.headers["X-Vidgate-Price"] == "0.42 USD"
+    assert estimate.json()["micros"] == 420_000

@@ -351,6 +351,9 @@ class FakeCatalogue:
         del caller
         return ()
 
+    async def every(self) -> Sequence[ModelOffer]:
+        return ()
+
     async def model(self, caller: Caller, name: str) -> ModelOffer:
         del caller
         raise ModelNotFoundError(f"There is no model {name!r}.", param="model")

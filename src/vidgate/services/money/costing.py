@@ -56,7 +56,9 @@ class ChannelPricing:
     def _reported(self) -> Quote:
         pricing, units = self._cost, self._cost.book.units.values()
         unit = next((one for one in units if one.provider == self._provider), None)
-        rate = unit and pricing.book.rate(unit.name, pricing.currency, pricing.exchange)
+        rate = None
+        if unit is not None:
+            rate = pricing.book.rate(unit.name, pricing.currency, pricing.exchange)
         if unit is None or unit.reported_as is None or rate is None:
             return Quote(version=pricing.version, currency=pricing.currency)
         return Quote(
