@@ -99,7 +99,7 @@ router = APIRouter(tags=[_TAG], dependencies=[TOKEN])
             "description": "The models.",
             "content": {"application/json": {"example": {"object": "list", "data": [_EXAMPLE]}}},
         },
-        **error_answers(401, 405, 500, 503),
+        **error_answers(401, 405, 429, 500, 503),
     },
 )
 async def list_models(caller: CallerDependency, services: ServicesDependency) -> ModelList:
@@ -115,7 +115,7 @@ async def list_models(caller: CallerDependency, services: ServicesDependency) ->
             "description": "The model.",
             "content": {"application/json": {"example": _EXAMPLE}},
         },
-        **error_answers(401, 404, 405, 500, 503),
+        **error_answers(401, 404, 405, 429, 500, 503),
     },
     openapi_extra={
         "parameters": [

@@ -155,9 +155,10 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = [*message["headers"], (b"x-request-id", self._request_id)]
-            if found := self._scope["state"].get("limits"):
-                limits, admission = found
-                headers += limit_headers(limits, admission, services_of(self._scope).clock.now())
+            if (limited := self._scope["state"].get("limits")) is not None:
+                limits, admission = limited
+                now = services_of(self._scope).clock.now()
+                headers += limit_headers(limits, admission, now)
             if self._is_unread:
                 self._is_closing = True
                 headers.append((b"connection", b"close"))

@@ -14,7 +14,7 @@ from vidgate.db.acts import write_act
 from vidgate.db.engine import Database, Record, Statement, Transaction
 from vidgate.exceptions import ConfigurationError
 from vidgate.models.acts import Act, Author
-from vidgate.models.ids import ACCOUNT_PREFIX, CHANNEL_PREFIX, TOKEN_PREFIX, new_id, public_id
+from vidgate.models.ids import new_id
 from vidgate.models.limits import (
     MINUTE,
     Limit,
@@ -23,16 +23,12 @@ from vidgate.models.limits import (
     Measure,
     Period,
     Scope,
+    owner_of,
 )
 
 __all__ = ["CHANNEL_BUDGETS", "WINDOW", "LimitStore", "limits_of", "rate_key", "rate_use"]
 
 _TIME = DateTime(timezone=True)
-_PREFIXES: Final[Mapping[Scope, str]] = {
-    Scope.ACCOUNT: ACCOUNT_PREFIX,
-    Scope.TOKEN: TOKEN_PREFIX,
-    Scope.CHANNEL: CHANNEL_PREFIX,
-}
 _COLUMNS = (
     'id, scope, scope_id, measure, period, tz, models, "limit", warn_at, "raise", raise_until, '
     "removed_at"
@@ -351,7 +347,7 @@ async def _write(
     act = Act(
         author=by,
         name=f"{scope.value}.{verb}",
-        subject=public_id(_PREFIXES[scope], scope_id),
+        subject=owner_of(scope, scope_id),
         before=before,
         after=after,
     )

@@ -10,6 +10,8 @@ from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
+from vidgate.models.ids import ACCOUNT_PREFIX, CHANNEL_PREFIX, TOKEN_PREFIX, public_id
+
 __all__ = [
     "MINUTE",
     "Admission",
@@ -20,6 +22,7 @@ __all__ = [
     "Measure",
     "Period",
     "Scope",
+    "owner_of",
 ]
 
 MINUTE: Final = timedelta(minutes=1)
@@ -62,6 +65,13 @@ class Period(StrEnum):
     TOTAL = "total"
 
 
+_PREFIXES: Final[Mapping[Scope, str]] = MappingProxyType(
+    {
+        Scope.ACCOUNT: ACCOUNT_PREFIX,
+        Scope.TOKEN: TOKEN_PREFIX,
+        Scope.CHANNEL: CHANNEL_PREFIX,
+    }
+)
 _NAMES: Final[Mapping[Measure, str]] = MappingProxyType(
     {
         Measure.REQUESTS: "requests_per_minute",
@@ -73,6 +83,11 @@ _NAMES: Final[Mapping[Measure, str]] = MappingProxyType(
     }
 )
 _BUDGETS: Final = frozenset({Measure.TASKS, Measure.SPEND})
+
+
+def owner_of(scope: Scope, scope_id: UUID) -> str:
+    """The public id of an account, a token or a channel."""
+    return public_id(_PREFIXES[scope], scope_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,7 @@ from vidgate.exceptions import (
 from vidgate.models.accounts import Caller, Sight
 from vidgate.models.attempts import Attempt
 from vidgate.models.ids import public_id
-from vidgate.models.limits import Admission
+from vidgate.models.limits import Admission, owner_of
 from vidgate.models.requests import IdempotencyClaim, VideoRequest
 from vidgate.models.spans import write_span
 from vidgate.models.tasks import (
@@ -325,9 +325,8 @@ class TaskCreator:
                 "The task could not be stored and was not submitted; try again in a moment."
             ) from error
         for use in admission.warned if admission else ():
-            _log.warning(
-                "A budget is nearly used up", owner=use.limit.scope_id, **use.to_document()
-            )
+            owner = owner_of(use.limit.scope, UUID(use.limit.scope_id))
+            _log.warning("A budget is nearly used up", owner=owner, **use.to_document())
         return stored
 
     async def _abandon(

@@ -244,8 +244,8 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
         },
     ),
     429: _gateway_answer(
-        "The provider is busy (50430), or there is no memory for the body or no database; nothing "
-        "was created.",
+        "The provider is busy or too much is under way (50430), a rate is used up, or there is no "
+        "memory for the body or no database; nothing was created.",
         "FlowLimitExceeded",
         100018,
         "The database does not answer; try again in a moment.",

@@ -187,7 +187,7 @@ def _add_legacy(endpoint: Legacy) -> None:
         description="Any task of the account, whatever dialect it was made in.",
         tags=list(tags),
         responses=answer_of(KlingTaskAnswer, "The task.", LEGACY_ANSWER)
-        | errors(401, 404, 405, 500, 503),
+        | errors(401, 404, 405, 429, 500, 503),
         openapi_extra={"parameters": [_TASK_ID]},
     )
     router.add_api_route(
@@ -205,7 +205,7 @@ def _add_legacy(endpoint: Legacy) -> None:
         responses=answer_of(
             KlingTaskListAnswer, "The tasks.", envelope([LEGACY_TASK], _EXAMPLE_REQUEST)
         )
-        | errors(400, 401, 405, 500, 503),
+        | errors(400, 401, 405, 429, 500, 503),
         openapi_extra={"parameters": list(_PAGING)},
     )
 
@@ -314,7 +314,7 @@ for _name, _sentence in ABSENT.items():
     responses=answer_of(
         KlingNewTaskListAnswer, "The tasks.", envelope([NEW_TASK], _EXAMPLE_REQUEST)
     )
-    | errors(400, 401, 405, 500, 503),
+    | errors(400, 401, 405, 429, 500, 503),
     openapi_extra={"parameters": _IDS},
 )
 async def kling_retrieve_tasks(
@@ -365,7 +365,7 @@ async def kling_list_tasks(
     ),
     tags=["Kling, legacy generation"],
     responses=answer_of(KlingPacksAnswer, "No packs.", envelope(_NO_PACKS, _EXAMPLE_REQUEST))
-    | errors(401, 405, 500, 503),
+    | errors(401, 405, 429, 500, 503),
 )
 async def kling_list_resource_packs() -> Response:
     return _answer(envelope(_NO_PACKS, request_id()))

@@ -373,8 +373,9 @@ _ERRORS: Mapping[int, tuple[str, int, str, str | None, str, str]] = MappingProxy
         ),
         429: (
             (
-                "The provider is busy or does not answer, or there is no memory for the body; no "
-                "job exists."
+                "The provider is busy or does not answer, there is no memory for the body, or a "
+                "rate (1302), the places (1303) or a budget (1102) of the token or its account are "
+                "used up; no job exists."
             ),
             1302,
             "overloaded",

@@ -183,7 +183,7 @@ def wanted(request: Request, asked: Asked) -> VideoRequest:
             "headers": REQUEST_ID_DOCUMENTED,
             "content": {"application/json": {"example": EXAMPLE_LIST}},
         },
-        **error_answers(400, 401, 404, 405, 500, 503),
+        **error_answers(400, 401, 404, 405, 429, 500, 503),
     },
     openapi_extra={"parameters": LIST},
 )

@@ -32,7 +32,7 @@ router = APIRouter(tags=["Content"], dependencies=[TOKEN])
     responses={
         **CONTENT_ANSWERS,
         **to_openai_shape(CONTENT_ERRORS),
-        **error_answers(400, 401, 409),
+        **error_answers(400, 401, 409, 429),
     },
     openapi_extra={
         "parameters": [

@@ -228,7 +228,7 @@ async def extend_video(
             "description": "A part of the list.",
             "content": {_JSON: {"example": EXAMPLE_LIST}},
         },
-        **error_answers(400, 401, 404, 405, 500, 503),
+        **error_answers(400, 401, 404, 405, 429, 500, 503),
     },
     openapi_extra={"parameters": _LIST_PARAMETERS},
 )
@@ -282,7 +282,7 @@ async def create_character() -> Never:
     description="No provider behind this gateway keeps characters; always a 404.",
     status_code=404,
     response_model=None,
-    responses=error_answers(401, 404, 405, 500, 503),
+    responses=error_answers(401, 404, 405, 429, 500, 503),
     openapi_extra={"parameters": [VIDEO_ID | {"name": "character_id", "description": "Any."}]},
 )
 async def retrieve_character() -> Never:

@@ -139,7 +139,7 @@ for _endpoint in ENDPOINTS:
             "description": "The task.",
             "content": {"application/json": {"example": EXAMPLE_CREATIONS}},
         },
-        **error_answers(401, 404, 405, 500),
+        **error_answers(401, 404, 405, 429, 500),
     },
     openapi_extra=_TASK_ID,
 )
@@ -167,7 +167,7 @@ async def vidu_retrieve_task(
                 }
             },
         },
-        **error_answers(400, 401, 405, 500),
+        **error_answers(400, 401, 405, 429, 500),
     },
     openapi_extra={
         "parameters": [
@@ -229,7 +229,7 @@ async def vidu_cancel_task(
             "description": "No credits.",
             "content": {"application/json": {"example": _NO_CREDITS}},
         },
-        **error_answers(401, 405, 500),
+        **error_answers(401, 405, 429, 500),
     },
 )
 async def vidu_retrieve_credits() -> Response:
