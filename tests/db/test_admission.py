@@ -1,7 +1,7 @@
 """What requests take of their limits: nothing is ever exceeded, and a refusal takes nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,6 +23,7 @@ from vidgate.db.engine import Database, Statement, Transaction
 from vidgate.db.ledger_check import check_books
 from vidgate.db.limits import LimitStore
 from vidgate.db.once import RepeatedError
+from vidgate.db.places import lock_places
 from vidgate.db.tasks import TaskStore
 from vidgate.exceptions import (
     BudgetExceededError,
@@ -612,6 +613,44 @@ async def test_workers_that_race_begin_no_more_than_there_is_room(gate: Gate) ->
     [limit] = await gate.limits.uses(gate.account.id, gate.token_id, now=NOW)
     assert begun
     assert limit.used == 4
+
+
+WAITERS = Statement(
+    text(
+        "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database "
+        "WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted"
+    )
+)
+
+
+async def move(gate: Gate) -> Attempt:
+    lease = Lease(new_id(), NOW + timedelta(minutes=1))
+    [waiting] = await gate.books.attempts.claim_waiting(
+        gate.books.channel.id, lease=lease, now=NOW, limit=1
+    )
+    new = new_attempt(gate.books.channel, waiting.task_id, None, number=2)
+    return await gate.books.attempts.replace(waiting, lease, fault=FAULT, new=new)
+
+
+WAYS: dict[str, Callable[[Gate], Any]] = {
+    "a request": lambda gate: gate.ask(),
+    "what waited": start,
+    "what goes elsewhere": move,
+}
+
+
+@pytest.mark.parametrize("name", WAYS)
+async def test_places_are_counted_one_after_the_other(gate: Gate, name: str) -> None:
+    await gate.limit(in_flight(1))
+    await gate.ask(waits=True)
+
+    async with gate.books.database.transaction() as transaction:
+        await lock_places(transaction, gate.account.id)
+        running = asyncio.ensure_future(WAYS[name](gate))
+        while not running.done() and not await gate.books.database.fetch_value(WAITERS):
+            pass
+        assert not running.done()
+    await running
 
 
 @pytest.mark.parametrize(("most", "status"), [(1, "pending"), (2, "submitting")])
