@@ -1,6 +1,7 @@
 """What waits at a channel that cannot take it goes to one that can; before, nothing is written."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -213,3 +214,28 @@ async def test_a_place_that_went_to_somebody_else_is_no_place(engine: Engine) ->
     [stays] = await engine.attempts(waiting)
     assert (stays.id, stays.due_at) == (attempt.id, attempt.due_at)
     assert (await engine.task(waiting)).status is TaskStatus.QUEUED
+
+
+async def test_what_moves_while_the_worker_stops_is_submitted_and_nothing_follows(
+    engine: Engine,
+) -> None:
+    await engine.channel("kling", max_concurrency=1)
+    Upstream(engine.router, "kling")
+    created = await several(engine, 3)
+    await engine.channel("kling", "b")
+    second = Upstream(engine.router, "kling", "b")
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slowly(request: httpx.Request) -> Any:
+        begun.set()
+        await go_on.wait()
+        return second.accept(request)
+
+    second.on_submit = [slowly]
+    await engine.services.worker._start_submits()
+    stopping = asyncio.create_task(engine.services.worker.stop(timedelta(seconds=60)))
+    await begun.wait()
+    go_on.set()
+    await stopping
+
+    assert await running(engine, created) == [True, True, False]

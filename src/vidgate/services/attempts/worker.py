@@ -78,6 +78,7 @@ class Worker:
         self._questions: dict[asyncio.Task[None], tuple[list[Attempt], Lease]] = {}
         self._submits: set[asyncio.Task[None]] = set()
         self._moving: set[UUID] = set()
+        self._is_stopping = False
 
     async def round(self) -> bool:
         """Claim whatever is due and start on it. For tests and one-off runs.
@@ -137,6 +138,7 @@ class Worker:
 
     async def stop(self, grace: timedelta) -> None:
         """Drop the questions under way for others to ask, and let submits end in time."""
+        self._is_stopping = True
         for question in self._questions:
             question.cancel()
         held = {
@@ -149,8 +151,9 @@ class Worker:
             await self._attempts.return_leases(held, self._clock.now())
         except DatabaseUnavailableError:
             _log.warning("Leases could not be returned; they end by themselves")
-        if self._submits:
-            await asyncio.wait(self._submits, timeout=grace.total_seconds())
+        ends = asyncio.get_running_loop().time() + grace.total_seconds()
+        while self._submits and (left := ends - asyncio.get_running_loop().time()) > 0:
+            await asyncio.wait(self._submits, timeout=left)  # what moves brings another
         for submit in self._submits:
             submit.cancel()
 
@@ -265,6 +268,8 @@ class Worker:
     async def _move(self, channel: Channel, waiting: Sequence[Attempt], move: Move) -> None:
         """Move attempts to other channels, in their turn."""
         for attempt in waiting:
+            if self._is_stopping:
+                return
             match await self._submitter.move(attempt, move):
                 case Held(attempt=new, lease=lease):
                     await self._attempts.note_turn(channel.id, attempt.task_id)
