@@ -234,7 +234,7 @@ async def test_what_moves_while_the_worker_stops_is_submitted_and_nothing_follow
     second.on_submit = [slowly]
     await engine.services.worker._start_submits()
     stopping = asyncio.create_task(engine.services.worker.stop(timedelta(seconds=60)))
-    await begun.wait()
+    await asyncio.wait_for(begun.wait(), 30)
     go_on.set()
     await stopping
 
