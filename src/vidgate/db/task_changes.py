@@ -13,8 +13,8 @@ from sqlalchemy import (
     and_,
     any_,
     bindparam,
-    exists,
     func,
+    literal,
     select,
     true,
     tuple_,
@@ -106,12 +106,14 @@ _page_of_progress = (
         _makes_progress,
         tuple_(attempts.c.progressed_at, attempts.c.task_id) > _after,
         attempts.c.progressed_at > _changed_at,
-        ~exists().where(
+        ~select(literal(1))
+        .where(
             _later.c.task_id == attempts.c.task_id,
             _later.c.status == "running",
             tuple_(_later.c.progressed_at, _later.c.id)
             > tuple_(attempts.c.progressed_at, attempts.c.id),
-        ),
+        )
+        .exists(),
     )
     .order_by(attempts.c.progressed_at, attempts.c.task_id)
     .limit(_limit)
