@@ -50,6 +50,7 @@ __all__ = [
     "CLAIM_OVERDUE",
     "COLUMNS",
     "COUNT_SLOTS",
+    "EXPECT_CANCELLED",
     "FINISH_ATTEMPT",
     "FINISH_OUTPUT",
     "FINISH_TASK",
@@ -612,6 +613,16 @@ HASTEN = Statement(
         attempts.c.lease_id.is_not(None),
     )
     .add_cte(_hastened)
+)
+
+# Its provider says that it cancels a job: until a poll tells of the end this is all that is known.
+EXPECT_CANCELLED = Statement(
+    update(attempts)
+    .values(fault_kind="cancelled")
+    .where(
+        attempts.c.id == bindparam("attempt_id", type_=Uuid),
+        attempts.c.status == "running",
+    )
 )
 
 # Reading, for operators and metrics.

@@ -651,6 +651,13 @@ class AttemptStore:
         rows = await self._database.fetch(sql.HASTEN, ids=list(ids), now=now, called=called)
         return [row["id"] for row in rows]
 
+    async def expect_cancelled(self, attempt_id: UUID) -> None:
+        """Keep with a running attempt that its provider said it cancels the job.
+
+        Whoever asks about the job at this moment may write over it.
+        """
+        await self._database.execute(sql.EXPECT_CANCELLED, attempt_id=attempt_id)
+
     async def cancel_waiting(
         self, task_id: UUID, positions: Sequence[int], *, now: datetime
     ) -> tuple[list[str], TaskStatus | None]:

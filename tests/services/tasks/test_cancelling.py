@@ -185,6 +185,35 @@ async def test_a_running_job_ends_when_the_provider_confirms(engine: Engine) -> 
     assert f"/tasks/{attempt.ref.id}/cancel" in str(route.calls[0].request.url)
 
 
+GONE = {
+    "vidu": (r"http://vidu\.test/ent/v2/tasks/\w+/cancel$", Reply({})),
+    "jimeng": (r"http://jimeng\.test/.*Action=CVCancelTask", Reply({"code": 10000, "data": None})),
+}
+
+
+@pytest.mark.parametrize("name", GONE)
+@pytest.mark.parametrize("is_asked", [True, False])
+async def test_a_job_that_is_gone_was_cancelled_only_if_its_provider_said_so(
+    engine: Engine, name: str, *, is_asked: bool
+) -> None:
+    path, accepted = GONE[name]
+    await engine.channel(name)
+    engine.router.post(url__regex=path).mock(return_value=accepted.response())
+    fake = Upstream(engine.router, name)
+    created = await engine.create(MODELS[name])
+    await engine.tick(seconds=30)
+    if is_asked:
+        await cancel(engine, created)
+    fake.on_poll = ["not found"]
+
+    await engine.tick(minutes=1)
+
+    task = await engine.task(created)
+    assert task.status is (TaskStatus.CANCELLED if is_asked else TaskStatus.IN_PROGRESS)
+    if is_asked:
+        assert_cancelled(task)
+
+
 async def test_the_confirmation_may_reach_another_process(
     engine: Engine, database_url: str
 ) -> None:

@@ -204,6 +204,11 @@ class Poller:
 
     async def _doubt(self, attempt: Attempt, lease: Lease, fault: Fault, now: datetime) -> None:
         """Go on asking about a job whose failure may be none; in the end its task fails."""
+        if fault.kind is FaultKind.NOT_FOUND and attempt.fault_kind == FaultKind.CANCELLED.value:
+            # Its provider said that it cancels it, and this is how some tell that they have.
+            told = replace(fault, kind=FaultKind.CANCELLED, safe_message="")
+            await self._fail(attempt, lease, Failed(told), now)
+            return
         # An earlier version of us that was told something certain in between left only that trace.
         doubted_at = attempt.doubted_at if attempt.doubted_at and attempt.last_reason else now
         ends_at = doubt_ends_at(attempt, doubted_at)

@@ -185,6 +185,8 @@ class Canceller:
                 answers[attempt.position] = _unclear()
             else:
                 is_accepted = answer is CancelAnswer.ACCEPTED
+                if is_accepted:
+                    await self._attempts.expect_cancelled(attempt.id)
                 answers[attempt.position] = None if is_accepted else _refusal(answer)
         return answers
 
