@@ -519,7 +519,9 @@ class _Parts:
         return Spending(
             accounts=self._operator.accounts,
             ledger=self._operator.ledger,
+            limits=self._operator.limits,
             usage=UsageStore(self._operator.database),
+            clock=self._clock,
         )
 
     @cached_property

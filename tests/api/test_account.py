@@ -11,6 +11,9 @@ from tests.support.engine import Engine, open_engine
 from tests.support.gateway import open_client
 from tests.support.upstreams import Upstream
 
+from vidgate.models.acts import ITSELF
+from vidgate.models.limits import LimitChange, Measure, Period, Scope
+
 BODY = {"model": "kling-v2-6", "prompt": "a boat"}
 SUBMIT = "/v1/video/generations"
 CHARGED = 350_000
@@ -70,6 +73,27 @@ async def test_an_account_tells_what_it_has(engine: Engine, client: httpx.AsyncC
     }
     assert told["id"].startswith("acc_")
     assert told["token"]["id"].startswith("tok_")
+
+
+async def test_an_account_tells_how_its_limits_stand(
+    engine: Engine, client: httpx.AsyncClient
+) -> None:
+    caller, limits = engine.caller, engine.operator.limits
+    spend = LimitChange(measure=Measure.SPEND, period=Period.DAY, limit=1_000_000)
+    places = LimitChange(measure=Measure.IN_FLIGHT, period=Period.AT_ONCE, limit=3)
+    await limits.change(Scope.ACCOUNT, caller.account_id, [spend], ITSELF)
+    await limits.change(Scope.TOKEN, caller.token.id, [places], ITSELF)
+    await engine.services.limits.load()
+    assert (await client.post(SUBMIT, json=BODY)).status_code == 200
+
+    told = (await client.get("/v1/account")).json()["limits"]
+
+    assert [(one["scope"], one["name"], one["window"]) for one in told] == [
+        ("account", "spend", "day"),
+        ("token", "tasks_in_flight", None),
+    ]
+    assert [(one["limit"], one["used"]) for one in told] == [(1_000_000, 210_000), (3, 1)]
+    assert told[0]["resets_at"] > engine.clock.now().timestamp()
 
 
 async def test_use_is_told_by_day_model_and_user(engine: Engine, client: httpx.AsyncClient) -> None:

@@ -150,6 +150,7 @@ LISTED = {
 
 ELSEWHERE = {
     "GET /v1/events",
+    "GET /v1/usage",
     "POST /v1/webhook_endpoints",
     "GET /v1/webhook_endpoints",
     "GET /v1/webhook_endpoints/{webhook_endpoint_id}",
@@ -169,6 +170,13 @@ NOTHING_OF_ANYBODY = {
     "GET /vidu/ent/v2/credits",
     "GET /v1/models",
     "GET /v1/models/{model}",
+    "GET /v1/account",
+    "POST /v1/video/estimate",
+    "GET /api/usage/token",
+    "GET /dashboard/billing/subscription",
+    "GET /dashboard/billing/usage",
+    "GET /v1/dashboard/billing/subscription",
+    "GET /v1/dashboard/billing/usage",
 }
 """What there is of them is everybody's, or the account's."""
 
@@ -218,6 +226,16 @@ async def test_a_list_has_what_is_in_sight(house: House, route: str, made_by: Se
 
         assert answer.status_code == 200, answer.text
         assert (name in answer.text) == sees, who
+
+
+@pytest.mark.parametrize("made_by", [Sees.OWN, Sees.ACCOUNT])
+async def test_use_is_that_of_what_is_in_sight(house: House, made_by: Sees) -> None:
+    maker = await house.asker(made_by)
+    await house.task(maker, is_finished=True)
+    for who, (asker, sees) in (await askers(house, maker)).items():
+        answer = await asker.send("GET", "/v1/usage")
+
+        assert sum(row["tasks"] for row in answer.json()["data"]) == int(sees), who
 
 
 def test_every_route_is_in_the_table(engine: Engine) -> None:

@@ -625,9 +625,8 @@ WAITERS = Statement(
 
 async def move(gate: Gate) -> Attempt:
     lease = Lease(new_id(), NOW + timedelta(minutes=1))
-    [waiting] = await gate.books.attempts.claim_waiting(
-        gate.books.channel.id, lease=lease, now=NOW, limit=1
-    )
+    [waiting] = await gate.books.attempts.first_waiting(gate.books.channel.id, now=NOW, limit=1)
+    assert await gate.books.attempts.take_waiting(waiting.id, lease=lease, now=NOW)
     new = new_attempt(gate.books.channel, waiting.task_id, None, number=2)
     return await gate.books.attempts.replace(waiting, lease, fault=FAULT, new=new)
 

@@ -195,8 +195,7 @@ async def test_use_is_counted_from_the_tasks_of_its_days(crowd: Database) -> Non
     for account in (BUSY, SMALL, EMPTY):
         for since in (first, last, last + timedelta(days=1)):
             query = UsageQuery(
-                account_id=account,
-                token_id=None,
+                sight=Sight(account),
                 since=since,
                 until=last + timedelta(days=7),
                 group_by=frozenset(Grouping),
@@ -234,9 +233,9 @@ async def test_what_was_charged_is_read_from_an_index(crowd: Database) -> None:
     store = UsageStore(crowd)
 
     before = await rows_read(crowd)
-    charged = await store.charged(SMALL, None)
-    of_token = await store.charged(SMALL, SMALL)
+    charged = await store.charged(Sight(SMALL))
+    of_token = await store.charged(Sight(SMALL, SMALL))
 
     assert charged == of_token == 2 + 4 + 6 + 8 + 10
-    assert await store.charged(SMALL, BUSY) == 0
+    assert await store.charged(Sight(SMALL, BUSY)) == 0
     assert await rows_read(crowd) - before < 100

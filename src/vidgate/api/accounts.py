@@ -94,10 +94,14 @@ class AccountLimit(BaseModel):
 
     name: str
     scope: str = Field(description="`account` or `token`.")
-    window: str = Field(description="The time that it is about, such as `minute` or `month`.")
-    limit: int
-    used: int
+    window: str | None = Field(
+        description="The time that it is about, such as `minute` or `month`; `null` where it "
+        "counts what is under way or waits."
+    )
+    limit: int = Field(description="Money is in millionths of the currency.")
+    used: int | None = Field(description="`null` where each process counts for itself.")
     resets_at: int | None = Field(description="Unix seconds; `null` where it never does.")
+    models: list[str] = Field(default=[], description="Patterns of what counts; without: all.")
 
 
 class AccountToken(BaseModel):
@@ -171,7 +175,7 @@ async def retrieve_account(caller: CallerDependency, services: ServicesDependenc
         "name": standing.account.name,
         "currency": services.settings.currency,
         "balance": _write_balance(standing.balance),
-        "limits": list(standing.limits),
+        "limits": [use.to_document() for use in standing.limits],
         "token": _write_token(caller.token),
     }
     return Response(encode(answer), media_type="application/json")

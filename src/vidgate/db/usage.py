@@ -7,6 +7,8 @@ from uuid import UUID
 from sqlalchemy import text
 
 from vidgate.db.engine import Database, Record, Statement
+from vidgate.db.sights import sight_binds
+from vidgate.models.accounts import Sight
 from vidgate.models.ids import first_id
 from vidgate.models.usage import Grouping, UsageKey, UsagePage, UsageQuery, UsageRow
 
@@ -38,8 +40,9 @@ _USAGE = Statement(
                            AS seconds
                 FROM outputs WHERE task_id = t.id
             ) AS o
-            WHERE t.account_id = CAST(:account_id AS uuid)
-              AND (CAST(:token_id AS uuid) IS NULL OR t.token_id = CAST(:token_id AS uuid))
+            WHERE t.account_id = CAST(:sight_account_id AS uuid)
+              AND (CAST(:sight_token_id AS uuid) IS NULL
+                   OR t.token_id = CAST(:sight_token_id AS uuid))
               AND t.id >= CAST(:from_id AS uuid) AND t.id < CAST(:until_id AS uuid)
             GROUP BY 1, 2, 3
         )
@@ -58,8 +61,8 @@ _CHARGED = Statement(
     text(
         """
         SELECT CAST(coalesce(sum(micros), 0) AS bigint) FROM entries
-        WHERE kind = ANY (ARRAY['settle', 'extra']) AND account_id = CAST(:account_id AS uuid)
-          AND (CAST(:token_id AS uuid) IS NULL OR token_id = CAST(:token_id AS uuid))
+        WHERE kind = ANY (ARRAY['settle', 'extra']) AND account_id = CAST(:sight_account_id AS uuid)
+          AND (CAST(:sight_token_id AS uuid) IS NULL OR token_id = CAST(:sight_token_id AS uuid))
         """
     )
 )
@@ -76,8 +79,7 @@ class UsageStore:
         after = query.after
         binds: dict[str, Any] = {f"by_{one.value}": one in query.group_by for one in Grouping}
         binds |= {
-            "account_id": query.account_id,
-            "token_id": query.token_id,
+            **sight_binds(query.sight),
             "from_id": _first_id(query.since),
             "until_id": _first_id(query.until + _ONE_DAY),
             "no_day": _NO_DAY,
@@ -92,11 +94,9 @@ class UsageStore:
         found = [_to_row(row, query) for row in rows[: query.limit]]
         return UsagePage(found, has_more=len(rows) > query.limit)
 
-    async def charged(self, account_id: UUID, token_id: UUID | None) -> int:
-        """What was charged in all, in millionths; of one token, or of all of the account's."""
-        charged: int = await self._database.fetch_value(
-            _CHARGED, account_id=account_id, token_id=token_id
-        )
+    async def charged(self, sight: Sight) -> int:
+        """What was charged in all for what somebody sees, in millionths."""
+        charged: int = await self._database.fetch_value(_CHARGED, **sight_binds(sight))
         return charged
 
 

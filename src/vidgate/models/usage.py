@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from uuid import UUID
+
+from vidgate.models.accounts import Sight
 
 __all__ = ["Grouping", "UsageKey", "UsagePage", "UsageQuery", "UsageRow"]
 
@@ -31,8 +32,7 @@ class UsageQuery:
     """Which use is asked for.
 
     Attributes:
-        account_id: Whose.
-        token_id: Only what this token made, `None` for all that is the account's.
+        sight: Of which tasks.
         since: The first day, in UTC.
         until: The last one.
         group_by: By what rows are told apart.
@@ -40,8 +40,7 @@ class UsageQuery:
         limit: How many rows at most.
     """
 
-    account_id: UUID
-    token_id: UUID | None
+    sight: Sight
     since: date
     until: date
     group_by: frozenset[Grouping]

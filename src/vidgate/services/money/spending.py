@@ -1,15 +1,16 @@
 """What an account has, and what was spent of it, as its tokens may know it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
-from uuid import UUID
 
 from vidgate.db.accounts import AccountStore
+from vidgate.db.clock import Clock
 from vidgate.db.ledger import LedgerStore
+from vidgate.db.limits import LimitStore
 from vidgate.db.usage import UsageStore
 from vidgate.models.accounts import Account, Caller
+from vidgate.models.limits import LimitUse
 from vidgate.models.money import Balance
 from vidgate.models.usage import Grouping, UsageKey, UsagePage, UsageQuery
 
@@ -22,28 +23,39 @@ class Standing:
 
     Attributes:
         balance: `None` if it pays afterwards.
-        limits: Those of the account and of the token, as they are answered.
+        limits: Those of the account and of the token.
     """
 
     account: Account
     balance: Balance | None
-    limits: Sequence[Mapping[str, Any]]
+    limits: Sequence[LimitUse]
 
 
 class Spending:
     """Answers what callers may know of money."""
 
-    def __init__(self, *, accounts: AccountStore, ledger: LedgerStore, usage: UsageStore) -> None:
+    def __init__(
+        self,
+        *,
+        accounts: AccountStore,
+        ledger: LedgerStore,
+        limits: LimitStore,
+        usage: UsageStore,
+        clock: Clock,
+    ) -> None:
         self._accounts = accounts
         self._ledger = ledger
+        self._limits = limits
         self._usage = usage
+        self._clock = clock
 
     async def standing(self, caller: Caller) -> Standing:
         """What the caller's account has now."""
         account = await self._accounts.account(caller.account_id)
         assert account is not None  # noqa: S101 - accounts are never deleted
         balance = await self._ledger.balance(caller.account_id)
-        return Standing(account=account, balance=balance, limits=await self._limits(caller))
+        uses = await self._limits.uses(caller.account_id, caller.token.id, now=self._clock.now())
+        return Standing(account=account, balance=balance, limits=uses)
 
     async def usage(
         self,
@@ -56,11 +68,9 @@ class Spending:
         limit: int,
     ) -> UsagePage:
         """What was used of what the caller sees; see `UsageQuery`."""
-        account_id, token_id = _seen(caller)
         return await self._usage.page(
             UsageQuery(
-                account_id=account_id,
-                token_id=token_id,
+                sight=caller.sight,
                 since=since,
                 until=until,
                 group_by=group_by,
@@ -71,13 +81,4 @@ class Spending:
 
     async def charged(self, caller: Caller) -> int:
         """What was charged in all for what the caller sees, in millionths."""
-        return await self._usage.charged(*_seen(caller))
-
-    async def _limits(self, _caller: Caller) -> Sequence[Mapping[str, Any]]:
-        """The limits of the caller's account and token, with their use."""
-        return ()
-
-
-def _seen(caller: Caller) -> tuple[UUID, UUID | None]:
-    """Whose use a caller sees: its account's, and of which token, `None` for all of them."""
-    return caller.account_id, None
+        return await self._usage.charged(caller.sight)
