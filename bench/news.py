@@ -8,7 +8,7 @@ The gateway that is measured is a fresh one: what it takes more than idle are th
 that do not end are asked about in an hour. It is alone on one core; the load, PostgreSQL and the
 provider share the other. What other processes of the machine take of both is printed, since
 latencies are worth little where that is much. Everything is on 127.0.0.1 and ends by itself, after
-four minutes or so. Run it by `make bench`.
+five minutes or so. Run it by `make bench`.
 """
 
 import asyncio
@@ -156,16 +156,19 @@ class Heard:
 
     Attributes:
         memory: What all waiters took together, in MiB.
+        memory_anew: Likewise once those that are left have asked anew, with the states that they
+            were told, which are remembered within a budget of their own.
         ends: By task, the end as it is stored.
         hooked: Likewise by the path of its webhook.
         answers: By task, when its waiter was answered.
         webhooks: By path, when it came.
-        gateway: Seconds of its core that the gateway took while tasks ended, by second.
-        others: Likewise of both cores that processes of others took.
+        gateway: The part of its core that the gateway took while tasks ended.
+        others: The part of both cores that processes of others took, up to 2.
         late: How late the load itself was with what it had to do, sorted.
     """
 
     memory: float
+    memory_anew: float
     ends: Mapping[str, float]
     hooked: Mapping[str, float]
     answers: Mapping[str, float]
@@ -204,6 +207,8 @@ async def listen(
     memory = own_mib(pid) - before
     if early := sum(done.done() for done in answers.values()):
         print(f"{early} waiters were answered before everybody waited", flush=True)
+    # So that some ask anew while others hear of their ends.
+    await asyncio.sleep(began + WAIT - ENDS_OVER / 2 - time.monotonic())
     late: list[float] = []
     ticking = asyncio.create_task(tick(late))
     expected = len(tasks) // every
@@ -222,6 +227,8 @@ async def listen(
         len(received) < expected or sum(done.done() for done in answers.values()) < expected
     ):
         await asyncio.sleep(0.5)
+    await asyncio.sleep(began + WAIT + len(tasks) / COMING_PER_SECOND + 1 - time.monotonic())
+    memory_anew = own_mib(pid) - before
     rows = await connection.fetch(_ENDS)
     await connection.close()
     over = {task: done for task, done in answers.items() if done.done()}
@@ -231,6 +238,7 @@ async def listen(
     print(f"{len(heard)} answers and {len(received)} webhooks of {expected} came", flush=True)
     return Heard(
         memory,
+        memory_anew,
         {public_id("task_", row["id"]): row["at"] for row in rows},
         {urlsplit(row["callback_url"]).path: row["at"] for row in rows},
         heard,
@@ -324,7 +332,7 @@ def measure(waiters: int) -> None:
                 numbers = range(first, min(first + PER_TOKEN, waiters))
                 posts = [request("POST", PATH, token, order(number, hooks)) for number in numbers]
                 report = put_load(
-                    port, posts, seconds=60, connections=32, once=True, keep_bodies=True
+                    port, posts, seconds=120, connections=32, once=True, keep_bodies=True
                 )
                 tasks |= {json.loads(body)["id"]: token for body in report.bodies}
                 asyncio.run(put_off(server.url))
@@ -351,7 +359,8 @@ def measure(waiters: int) -> None:
     say("  stored -> sent", (sent[one] - hooked[one] for one in webhooks))
     say("how late the load itself was", heard.late)
     print(f"memory of the waiters: {heard.memory:.0f} MiB", end=", ")
-    print(f"{heard.memory * 1048.576 / len(tasks):.1f} kB each")
+    print(f"{heard.memory * 1048.576 / len(tasks):.1f} kB each", end=", ")
+    print(f"with the states that they were told {heard.memory_anew:.0f} MiB")
     print(
         f"gateway {heard.gateway:.2f} of its core, processes of others {heard.others:.2f} of both"
     )
