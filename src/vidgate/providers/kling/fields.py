@@ -575,7 +575,7 @@ def _contents_rules(most: Mapping[str, int]) -> Iterator[Rule]:
         if kind not in most:
             yield replace(_most(f"@{kind}", 0, f"{kind} here", kind), allowed=tuple(most))
     for kind, number in most.items():
-        yield _most(f"@{kind}", number, f"{kind} here", kind)
+        yield _most(f"@{kind}", number, f"of {kind} here", kind)
 
 
 # All of it, by model and action
