@@ -21,13 +21,14 @@ _CHECKS = {
         "measure IN ('micros', 'tasks', 'native_units', 'requests', 'reads', 'in_flight', 'queued')"
     ),
 }
+_LEAST = "\"limit\" >= CASE WHEN measure IN ('requests', 'reads') THEN 1 ELSE 0 END"
 
 
 def upgrade() -> None:
     for name, condition in _CHECKS.items():
         op.drop_constraint(op.f(f"budgets_{name}_check"), "budgets", type_="check")
         op.create_check_constraint(op.f(f"budgets_{name}_check"), "budgets", condition)
-    op.create_check_constraint(op.f("budgets_limit_check"), "budgets", '"limit" >= 0')
+    op.create_check_constraint(op.f("budgets_limit_check"), "budgets", _LEAST)
     op.create_index(
         "budgets_key",
         "budgets",

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import asyncpg
 import pytest
 
 from vidgate.db.acts import ActStore
@@ -140,6 +141,13 @@ async def test_a_time_zone_that_does_not_exist_is_refused(store: LimitStore) -> 
         await store.change(Scope.ACCOUNT, owner, [change], BY)
 
     assert await store.of(owner) == []
+
+
+async def test_a_rate_of_nothing_is_refused(store: LimitStore) -> None:
+    none = LimitChange(measure=Measure.REQUESTS, period=Period.MINUTE, limit=0)
+
+    with pytest.raises(asyncpg.CheckViolationError):
+        await store.change(Scope.ACCOUNT, new_id(), [none], BY)
 
 
 async def test_changes_are_acts(store: LimitStore, database: Database) -> None:

@@ -649,7 +649,9 @@ budgets = Table(
         "'queued')",
         name="measure",
     ),
-    CheckConstraint('"limit" >= 0', name="limit"),
+    CheckConstraint(
+        "\"limit\" >= CASE WHEN measure IN ('requests', 'reads') THEN 1 ELSE 0 END", name="limit"
+    ),
     Index("budgets_scope_idx", "scope", "scope_id", postgresql_where=text("removed_at IS NULL")),
     Index("budgets_key", "scope", "scope_id", "measure", "period", "models", unique=True),
     comment="What may be used at once, in a minute, and over a period.",
