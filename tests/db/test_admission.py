@@ -562,6 +562,16 @@ async def test_what_waits_begins_only_where_there_is_room(gate: Gate, scope: Sco
     assert begun == [2, 0, 1]
 
 
+async def test_a_limit_may_be_as_large_as_one_likes(gate: Gate) -> None:
+    large = 10**15
+    await gate.limit(requests(large), in_flight(large), queued(large), videos(large))
+    await gate.limit(spend(large), in_flight(large), scope=Scope.ACCOUNT)
+
+    await gate.ask(quote(30), quote(30), waits=True)
+
+    assert await start(gate) == 2
+
+
 async def test_a_token_without_room_keeps_no_other_waiting(gate: Gate) -> None:
     await gate.limit(in_flight(2), scope=Scope.ACCOUNT)
     await gate.limit(in_flight(1))

@@ -16,6 +16,7 @@ from vidgate.models.limits import Measure, Scope
 __all__ = ["PLACES", "count_places", "has_place", "is_waited_for", "lock_places", "rooms_at"]
 
 PLACES: Final = frozenset({Measure.IN_FLIGHT, Measure.QUEUED})
+_LARGEST: Final = 2**31 - 1
 _TIME = DateTime(timezone=True)
 _MOST = """b."limit" + CASE WHEN b.raise_until > :now THEN coalesce(b."raise", 0) ELSE 0 END"""
 _UNFINISHED = """
@@ -157,7 +158,7 @@ async def rooms_at(
             of_account = row["scope"] == Scope.ACCOUNT
             used = sum(counts.values()) if of_account else counts.get(row["token_id"], 0)
             owner = account_id if of_account else row["token_id"]
-            rooms[owner] = max(0, row["most"] - used)
+            rooms[owner] = min(max(0, row["most"] - used), _LARGEST)
     return rooms
 
 
