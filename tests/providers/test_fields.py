@@ -145,6 +145,16 @@ def test_a_form_names_what_is_wrong_as_the_client_does(
     assert sentence in caught.value.message
 
 
+def test_what_a_form_holds_first_is_said_before_a_wrong_value() -> None:
+    missing = Rule("prompt", lambda body: not body.get("prompt"), "Say it.")
+    form = Form({"word": WORDS}, first=(missing,))
+
+    for body, param in (({"word": "odd"}, "prompt"), ({"word": "odd", "prompt": "x"}, "word")):
+        with pytest.raises(UnsupportedParameterError) as caught:
+            form.judge(body, told="m1")
+        assert caught.value.param == param
+
+
 FIELDS = Fields(
     {"make": {"prompt", "style"}, "extend": {"prompt", "video"}, "speak": {"video", "mode"}},
     nothing_of={"mode": ("std",)},
