@@ -87,6 +87,7 @@ class Books:
         attempts: Likewise.
         received: The webhooks that came.
         exits: The exit statuses of gateways that were asked to end.
+        imbalance: What is wrong with money and budgets, empty for nothing.
     """
 
     orders: Sequence[Order]
@@ -96,6 +97,7 @@ class Books:
     attempts: dict[str, Sequence[Attempt]] = field(default_factory=dict)
     received: Sequence[Received] = ()
     exits: list[int] = field(default_factory=list)
+    imbalance: str = ""
     statuses: Counter[tuple[str, int]] = field(default_factory=Counter)
     _ids: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     _refusals: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -159,9 +161,14 @@ class Books:
                 self._refused_and_paid,
                 self._untold,
                 self._badly_signed,
+                self._out_of_balance,
             )
             for error in check()
         ]
+
+    def _out_of_balance(self) -> Iterator[str]:
+        if self.imbalance:
+            yield self.imbalance
 
     def summary(self) -> str:
         """What happened, in a few lines."""

@@ -25,8 +25,12 @@ from tests.support.receiver import Receiver, open_receiver
 
 from vidgate.db.deliveries import DeliveryStore
 from vidgate.db.embedded import EmbeddedServer
+from vidgate.db.ledger_check import check_books
 from vidgate.exceptions import DatabaseUnavailableError
+from vidgate.models.accounts import DEFAULT_ACCOUNT
+from vidgate.models.acts import ITSELF
 from vidgate.models.channels import ChannelState, NewChannel
+from vidgate.models.limits import LimitChange, Measure, Period, Scope
 from vidgate.models.webhooks import DeliveryQuery, DeliveryStatus
 from vidgate.sandbox.registry import SANDBOX_KEYS
 
@@ -61,7 +65,21 @@ _VARIABLES: Final = {
     "VIDGATE_SUBMIT_TIMEOUT": "3",
     "VIDGATE_SUBMIT_WAIT": "3",
     "VIDGATE_SHUTDOWN_GRACE": "5",
+    "VIDGATE_PRICES": "shipped",
+    "VIDGATE_UNPRICED": "free",
+    "VIDGATE_CURRENCY_RATES": "CNY=7.1",
 }
+_LIMITS: Final = tuple(
+    LimitChange(measure=measure, period=period, limit=10**12)
+    for measure, period in (
+        (Measure.REQUESTS, Period.MINUTE),
+        (Measure.IN_FLIGHT, Period.AT_ONCE),
+        (Measure.TASKS, Period.DAY),
+        (Measure.SPEND, Period.TOTAL),
+    )
+)
+"""Far away: nobody is refused, and everything is counted."""
+
 _CUT: Final = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid()
@@ -185,6 +203,10 @@ class _Storm:
         self._gateways = list(
             await asyncio.gather(*(self._town.gateway(port=port) for port in self._ports))
         )
+        for channel in await self._town.operator.channels.all():
+            await self._town.operator.limits.change(Scope.CHANNEL, channel.id, _LIMITS[2:], ITSELF)
+        account = await self._town.operator.provisioning.account(DEFAULT_ACCOUNT)
+        await self._town.operator.limits.change(Scope.ACCOUNT, account.id, _LIMITS, ITSELF)
         answer = await self._clients[0].get("/v1/webhooks/default/secret")
         self.books.secret = answer.json()["key"]
 
@@ -251,6 +273,8 @@ class _Storm:
             self.books.tasks[task.public_id] = task
             self.books.attempts[task.public_id] = await operator.attempts.of_task(task.id)
         self.books.received = self._receiver.received
+        wrong = await check_books(operator.database)
+        self.books.imbalance = wrong.sentence if wrong else ""
 
     # What goes wrong
 

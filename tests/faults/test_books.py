@@ -224,6 +224,7 @@ SPOILT: dict[str, tuple[Callable[[Books], None], str]] = {
         become(received=[call("evt_1", secret=SECRET.replace("A", "B"))]),
         "no right signature",
     ),
+    "out of balance": (become(imbalance="The budget is wrong."), "The budget is wrong"),
 }
 
 
