@@ -96,7 +96,7 @@ async def test_a_change_leaves_what_it_does_not_name(store: LimitStore) -> None:
     again = LimitChange(measure=Measure.SPEND, period=Period.DAY, limit=5)
     await store.change(Scope.ACCOUNT, owner, [again], BY)
 
-    day, requests = await store.of(owner)
+    requests, day = await store.of(owner)
     assert (day.limit, day.time_zone, day.warn_at) == (5, "Asia/Shanghai", Decimal("0.5"))
     assert requests.limit == 60
 

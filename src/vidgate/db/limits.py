@@ -57,7 +57,6 @@ _OF = Statement(
         f"""
         SELECT {_COLUMNS} FROM budgets
         WHERE removed_at IS NULL AND scope_id = ANY (CAST(:scope_ids AS text[]))
-        ORDER BY scope, created_at, id
         """  # noqa: S608 - constants
     )
 )
@@ -157,7 +156,7 @@ def rate_key(limit: Limit) -> str:
 async def limits_of(executor: Transaction | Database, *scope_ids: UUID) -> list[Limit]:
     """The limits of some accounts, tokens or channels, the account's first."""
     rows = await executor.fetch(_OF, scope_ids=[str(one) for one in scope_ids])
-    return [_to_limit(row) for row in rows]
+    return sorted(map(_to_limit, rows), key=lambda limit: (limit.scope, limit.place))
 
 
 class LimitStore:

@@ -82,6 +82,8 @@ _NAMES: Final[Mapping[Measure, str]] = MappingProxyType(
         Measure.SPEND: "spend",
     }
 )
+_MEASURES: Final = tuple(Measure)
+_PERIODS: Final = tuple(Period)
 _BUDGETS: Final = frozenset({Measure.TASKS, Measure.SPEND})
 
 
@@ -121,6 +123,11 @@ class Limit:
     def name(self) -> str:
         """As clients and operators read it."""
         return _NAMES[self.measure]
+
+    @property
+    def place(self) -> tuple[int, int, tuple[str, ...]]:
+        """Where it stands among those of one owner: what is counted at once comes first."""
+        return _MEASURES.index(self.measure), _PERIODS.index(self.period), self.models
 
     @property
     def is_budget(self) -> bool:

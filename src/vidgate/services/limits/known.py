@@ -118,7 +118,8 @@ class KnownLimits:
 
     def of_owner(self, owner_id: UUID) -> tuple[Limit, ...]:
         """The limits of one account, token or channel."""
-        return tuple(self._by_owner.get(str(owner_id), {}).values())
+        mine = self._by_owner.get(str(owner_id), {}).values()
+        return tuple(sorted(mine, key=lambda limit: limit.place))
 
     def _make(self, account_id: UUID, token_id: UUID) -> LimitSet | None:
         limits = (*self.of_owner(token_id), *self.of_owner(account_id))

@@ -116,7 +116,7 @@ class TaskReader:
             after, offset = self._page_ends.before(sight, query)
             wanted = replace(query, offset=offset)
         page = await self._tasks.page(sight, wanted, after=after, before=before)
-        if page.has_more:
+        if page.has_more and page.tasks:
             self.page_ended(sight, query, page.tasks[-1])
         return replace(page, tasks=tuple(self._publish(task) for task in page.tasks))
 

@@ -169,6 +169,7 @@ def _slim(task: TaskSnapshot | None) -> TaskSnapshot | None:
 async def _by_external_ids(
     services: Services, sight: Sight, names: Sequence[str]
 ) -> dict[str, TaskSnapshot]:
+    names = [name for name in names if "\0" not in name]  # as no id has it
     keys = {key_of(name): name for name in names}
     made = await services.reader.of_keys(sight, list(keys))
     found = {keys[key]: task for key, task in made.items()}
