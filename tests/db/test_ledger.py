@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from sqlalchemy import text
 from tests.support.clock import FixedClock
 from tests.support.database import clean_database
@@ -579,7 +579,12 @@ _LIMITS = [
 
 
 class Machine(RuleBasedStateMachine):
-    """Accounts, submits, ends, credits, limits and crashes, several at once."""
+    """Accounts, submits, ends, credits, limits and crashes, several at once.
+
+    What is drawn never depends on what a race came to: no rule has a precondition, and what one
+    takes from a list is drawn as any number. Otherwise equal choices would lead to other draws,
+    which Hypothesis refuses as flaky.
+    """
 
     url: ClassVar[str]
     tables: ClassVar[list[str]]
@@ -648,18 +653,13 @@ class Machine(RuleBasedStateMachine):
 
         self.do(at_once())
 
-    @precondition(lambda self: self.open)
     @rule(
-        data=st.data(),
-        count=st.integers(1, 3),
+        places=st.lists(st.integers(0, 99), min_size=1, max_size=3),
         reported=st.none() | st.integers(0, 2 * LARGEST),
         status=st.sampled_from(["made", "failed", "unknown"]),
     )
-    def finish(self, data: Any, count: int, reported: int | None, status: str) -> None:
-        ends = [
-            self.open.pop(data.draw(st.integers(0, len(self.open) - 1)))
-            for _ in range(min(count, len(self.open)))
-        ]
+    def finish(self, places: list[int], reported: int | None, status: str) -> None:
+        ends = [self.open.pop(place % len(self.open)) for place in places[: len(self.open)]]
         result = video(reported) if status == "made" else None
         members = {"status": AttemptStatus.UNKNOWN} if status == "unknown" else {}
 
@@ -668,9 +668,10 @@ class Machine(RuleBasedStateMachine):
 
         self.do(at_once())
 
-    @precondition(lambda self: self.open)
     @rule(units=st.integers(0, LARGEST), unknown=st.booleans())
     def move(self, units: int, *, unknown: bool) -> None:
+        if not self.open:
+            return
         attempt, lease = self.open.pop()
         new = new_attempt(
             self.books.channel,
@@ -684,14 +685,14 @@ class Machine(RuleBasedStateMachine):
         )
         self.open.append((made, new.lease))
 
-    @precondition(lambda self: self.waiting)
     @rule()
     def cancel(self) -> None:
+        if not self.waiting:
+            return
         task_id = self.waiting[-1].task_id
         self.waiting = [one for one in self.waiting if one.task_id != task_id]
         self.do(self.books.attempts.cancel_waiting(task_id, [0, 1, 2, 3, 4, 5, 6, 7], now=NOW))
 
-    @precondition(lambda self: self.waiting)
     @rule(times=st.integers(1, 3))
     def start(self, times: int) -> None:
         channel = self.books.channel
@@ -727,9 +728,10 @@ class Machine(RuleBasedStateMachine):
         limits = await LimitStore(self.books.database).of(owner)
         return min((one.limit for one in limits if one.measure is Measure.IN_FLIGHT), default=None)
 
-    @precondition(lambda self: self.open)
     @rule(after=st.integers(0, 12), reported=st.none() | st.integers(0, 2 * LARGEST))
     def crash_in_finish(self, after: int, reported: int | None) -> None:
+        if not self.open:
+            return
         cut = AttemptStore(CutDatabase(self.books.database, after))
         attempt, lease = self.open[-1]
 
