@@ -381,7 +381,13 @@ class AttemptStore:
         return _Started(started, may_go_on=bool(limits and started))
 
     async def first_waiting(
-        self, channel_id: UUID, *, now: datetime, limit: int, left_out: Collection[UUID] = ()
+        self,
+        channel_id: UUID,
+        *,
+        now: datetime,
+        limit: int,
+        left_out: Collection[UUID] = (),
+        may_begin: bool = False,
     ) -> list[Attempt]:
         """Look at the waiting attempts of one channel whose turn is next; they stay as they are.
 
@@ -390,14 +396,21 @@ class AttemptStore:
             now: Database time.
             limit: How many at most.
             left_out: Which not.
+            may_begin: Whether only those whose account and token have room for them under way.
         """
-        rows = await self._database.fetch(
-            sql.FIRST_WAITING,
-            channel_id=channel_id,
-            now=now,
-            limit=limit,
-            left_out=list(left_out),
-        )
+        async with self._database.transaction() as transaction:
+            rooms: dict[UUID, int] = {}
+            if may_begin:
+                rooms = await rooms_at(transaction, channel_id, now, is_locked=False)
+            rows = await transaction.fetch(
+                sql.FIRST_WAITING,
+                channel_id=channel_id,
+                now=now,
+                limit=limit,
+                owners=list(rooms),
+                rooms=list(rooms.values()),
+                left_out=list(left_out),
+            )
         return [to_attempt(row) for row in rows]
 
     async def take_waiting(self, attempt_id: UUID, *, lease: Lease, now: datetime) -> bool:

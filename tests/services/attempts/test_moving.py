@@ -12,7 +12,9 @@ from tests.support.engine import Engine
 from tests.support.upstreams import MODELS, NAMES, Upstream, refusal
 
 from vidgate.db.engine import Statement
+from vidgate.models.acts import ITSELF
 from vidgate.models.channels import Channel, ChannelState
+from vidgate.models.limits import LimitChange, Measure, Period, Scope
 from vidgate.models.outcomes import FaultKind
 from vidgate.models.tasks import AttemptStatus, TaskStatus
 from vidgate.services.attempts.submit_results import Stays
@@ -214,6 +216,54 @@ async def test_a_place_that_went_to_somebody_else_is_no_place(engine: Engine) ->
     [stays] = await engine.attempts(waiting)
     assert (stays.id, stays.due_at) == (attempt.id, attempt.due_at)
     assert (await engine.task(waiting)).status is TaskStatus.QUEUED
+
+
+@pytest.mark.parametrize("scope", [Scope.ACCOUNT, Scope.TOKEN])
+async def test_who_has_no_room_of_its_own_keeps_no_other_from_moving(
+    engine: Engine, scope: Scope
+) -> None:
+    await engine.channel("kling", max_concurrency=2)
+    Upstream(engine.router, "kling")
+    late = await another(engine, "late")
+    mine, theirs = [await several(one, 1) for one in (engine, late)]
+    mine += await several(engine, 2)  # whose turn is next
+    theirs += await several(late, 1)
+    caller = engine.caller
+    owner = caller.account_id if scope is Scope.ACCOUNT else caller.token.id
+    one = LimitChange(measure=Measure.IN_FLIGHT, period=Period.AT_ONCE, limit=1)
+    await engine.operator.limits.change(scope, owner, [one], ITSELF)
+    before = dict(await versions(engine))
+
+    await engine.channel("kling", "b", max_concurrency=5)
+    Upstream(engine.router, "kling", "b")
+    await engine.tick()
+    await engine.tick()
+
+    assert await running(engine, [*mine, *theirs]) == [True, False, False, True, True]
+    after = dict(await versions(engine))
+    for task in mine[1:]:
+        [waiting] = await engine.attempts(task)
+        assert after[waiting.id] == before[waiting.id]
+
+
+@pytest.mark.parametrize("state", ["open", "disabled"])
+async def test_who_has_no_room_of_its_own_still_leaves_a_channel_that_is_off(
+    engine: Engine, state: str
+) -> None:
+    channel = await engine.channel("kling", max_concurrency=1)
+    fake = Upstream(engine.router, "kling")
+    _, waiting = await several(engine, 2)
+    one = LimitChange(measure=Measure.IN_FLIGHT, period=Period.AT_ONCE, limit=1)
+    await engine.operator.limits.change(Scope.ACCOUNT, engine.caller.account_id, [one], ITSELF)
+    other = await engine.channel("kling", "b", max_concurrency=5)
+    Upstream(engine.router, "kling", "b")
+
+    await _bring(engine, channel, fake, state)
+    await engine.tick()
+    await engine.tick()
+
+    last = (await engine.attempts(waiting))[-1]
+    assert (last.channel_id, last.status) == (other.id, AttemptStatus.PENDING)
 
 
 async def test_what_moves_while_the_worker_stops_is_submitted_and_nothing_follows(

@@ -84,6 +84,7 @@ class Mover:
             now=now,
             limit=limit,
             left_out=[one for one, options in known.items() if not options & move.to],
+            may_begin=move.at_once,
         )
         found = []
         for attempt in waiting:
