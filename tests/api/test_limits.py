@@ -169,6 +169,40 @@ async def test_answers_tell_of_limits(engine: Engine, client: httpx.AsyncClient)
     assert told == ["60", "59", "1s"]
 
 
+REFUSING = {
+    "another rate": LimitChange(measure=Measure.REQUESTS, period=Period.MINUTE, limit=1),
+    "videos under way": IN_FLIGHT,
+    "a budget": VIDEOS,
+}
+
+
+@pytest.mark.parametrize("name", REFUSING)
+async def test_what_a_refusal_gives_back_is_told_as_left(
+    engine: Engine, client: httpx.AsyncClient, name: str
+) -> None:
+    await engine.channel("kling")
+    Upstream(engine.router, "kling")
+    sixty = LimitChange(measure=Measure.REQUESTS, period=Period.MINUTE, limit=60)
+    ten = LimitChange(measure=Measure.IN_FLIGHT, period=Period.AT_ONCE, limit=10)
+    week = LimitChange(measure=Measure.TASKS, period=Period.WEEK, limit=10)
+    others = {"another rate": sixty, "videos under way": ten, "a budget": week}
+    await limit(engine, *others.values())
+    await limit(engine, REFUSING[name], scope=Scope.ACCOUNT)
+    made = await post(client, "newapi")
+
+    refused = await post(client, "newapi")
+
+    told = dict(one.split(";", 1) for one in refused.headers["RateLimit"].split(", "))
+    account = [one for one in told if one.startswith('"account-')]
+    assert [told.pop(one)[:3] for one in account] == ["r=0"]
+    before = dict(one.split(";", 1) for one in made.headers["RateLimit"].split(", "))
+    assert told
+    assert told == {one: before[one] for one in told}
+    if name != "another rate":
+        assert refused.headers["x-ratelimit-remaining-requests"] == "59"
+        assert refused.headers["x-ratelimit-reset-requests"] == "1s"
+
+
 async def test_a_rate_that_takes_minutes_says_so(engine: Engine, client: httpx.AsyncClient) -> None:
     await engine.channel("kling")
     Upstream(engine.router, "kling")

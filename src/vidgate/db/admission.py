@@ -86,7 +86,9 @@ async def take_rates(transaction: Transaction, admission: Admission, now: dateti
         most = limit.most(now)
         used, resets_at = rate_use(limit, row["tat"] if is_taken else row["before"], now)
         used = used if is_taken else most
-        admission.uses.append(LimitUse(limit=limit, most=most, used=used, resets_at=resets_at))
+        admission.uses.append(
+            LimitUse(limit=limit, most=most, used=used, resets_at=resets_at, taken=int(is_taken))
+        )
         if not is_taken:
             ahead = (min((row["before"] or now) - now, MINUTE)).total_seconds()
             wait = ahead - MINUTE.total_seconds() + every[row["key"]]
@@ -127,11 +129,10 @@ async def take_places(
     refused: Limit | None = None
     for limit in limits:
         used, most = counts[limit.scope, limit.measure], limit.most(now)
-        is_over = added[limit.measure] > 0 and used > most
-        if is_over:
+        taken = added[limit.measure]
+        if taken > 0 and used > most:
             refused = refused or limit
-            used -= added[limit.measure]
-        admission.uses.append(LimitUse(limit=limit, most=most, used=used))
+        admission.uses.append(LimitUse(limit=limit, most=most, used=used, taken=taken))
     if refused is not None:
         raise _told(_no_place(refused, refused.most(now)), FULL_CHANNEL_RETRY.total_seconds())
 
@@ -194,7 +195,7 @@ async def take_budgets(
             continue
         windows.append(window_id)
         threshold = use.limit.warn_at * use.most
-        if (use.used or 0) - amount < threshold <= (use.used or 0):
+        if (use.used or 0) - use.taken < threshold <= (use.used or 0):
             admission.warned.append(use)
     if refused:
         # Of several the one that lasts longest is named.

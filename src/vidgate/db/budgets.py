@@ -107,6 +107,7 @@ async def hold_budgets(
                 most=row["most"],
                 used=row["used"],
                 resets_at=row["ends_at"],
+                taken=0 if row["window_id"] is None else row["amount"],
             ),
             row["amount"],
             row["window_id"],

@@ -63,7 +63,7 @@ from vidgate.db.ledger import give_back, reserve
 from vidgate.db.once import claim_key, is_acknowledged, release_key, tasks_of_keys
 from vidgate.db.sights import in_sight, sight_binds
 from vidgate.db.tables import attempts, inputs, outputs, tasks
-from vidgate.exceptions import ChannelBusyError
+from vidgate.exceptions import ChannelBusyError, RequestError
 from vidgate.models.accounts import Sight
 from vidgate.models.acts import Act
 from vidgate.models.attempts import Attempt
@@ -605,6 +605,20 @@ class TaskStore:
             RateLimitError: A limit is used up; nothing was stored.
             DatabaseUnavailableError: It may or may not have been stored.
         """
+        try:
+            return await self._create(task, *options, once=once, admission=admission)
+        except RequestError:
+            if admission is not None:
+                admission.undo()
+            raise
+
+    async def _create(
+        self,
+        task: NewTask,
+        *options: Sequence[NewAttempt],
+        once: IdempotencyClaim | None,
+        admission: Admission | None,
+    ) -> list[Attempt]:
         holds = task.holds(options)
         binds = await _bind(task, holds)
         async with self._database.transaction() as transaction:

@@ -1,7 +1,7 @@
 """Limits: what an account, a token or a channel may use at once, in a minute, and over a period."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -157,17 +157,26 @@ class LimitUse:
         most: How much may be used now, with what it is raised by.
         used: How much is used or held; `None` where each process counts for itself.
         resets_at: When a rate is unused again, or a period ends; `None` where that has no time.
+        taken: What the request at hand has of `used`.
     """
 
     limit: Limit
     most: int
     used: int | None
     resets_at: datetime | None = None
+    taken: int = 0
 
     @property
     def left(self) -> int:
         """How much more may be used."""
         return max(0, self.most - (self.used or 0))
+
+    def given_back(self) -> "LimitUse":
+        """How it stands where the request at hand came to nothing."""
+        resets_at = self.resets_at
+        if resets_at is not None and self.limit.measure is Measure.REQUESTS:
+            resets_at -= MINUTE / self.most * self.taken
+        return replace(self, used=(self.used or 0) - self.taken, resets_at=resets_at, taken=0)
 
     def to_document(self) -> dict[str, Any]:
         """One of the `limits` of an account, a token or a channel; money is in millionths."""
@@ -239,4 +248,9 @@ class Admission:
     def begin(self) -> None:
         """Forget what an earlier try came to."""
         self.uses.clear()
+        self.warned.clear()
+
+    def undo(self) -> None:
+        """Take note that what was taken is given back, since the request is refused."""
+        self.uses[:] = [use.given_back() for use in self.uses]
         self.warned.clear()
