@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 from tests.support.engine import Engine
 from tests.support.gateway import open_client
-from tests.support.upstreams import MODELS, Upstream, refusal
+from tests.support.upstreams import MODELS, Reply, Upstream, refusal
 
 from vidgate.exceptions import RequestError
 from vidgate.models.accounts import Caller
@@ -136,6 +136,31 @@ async def test_what_waits_moves_as_its_token_may_now(house: House, whose: str) -
 
     assert (await house.engine.task(created)).status is not TaskStatus.FAILED
     assert ("plain" in house.submits()) == (whose == "token")
+
+
+@pytest.mark.parametrize("tags", [("vip",), ("cn",)])
+async def test_a_busy_channel_is_gone_back_to_within_the_group(
+    house: House, tags: tuple[str, ...]
+) -> None:
+    await house.limit("vip")
+    provisioning = house.engine.operator.provisioning
+    house.upstreams["vip"].on_submit = [refusal("kling", FaultKind.CONCURRENCY)]
+
+    async def refuse(_: httpx.Request) -> Reply:
+        await provisioning.change_channel("vip", {"tags": tags})
+        await house.engine.services.directory.load()
+        return refusal("kling", FaultKind.CREDENTIAL)
+
+    house.upstreams["both"].on_submit = [refuse]
+    try:
+        created = await house.engine.create(MODELS["kling"])
+    except RequestError as error:
+        came_to: object = error.status
+    else:
+        came_to = created.snapshot.status
+
+    assert house.submits() == {"vip": 1, "both": 1}
+    assert came_to == (TaskStatus.QUEUED if tags == ("vip",) else 502)
 
 
 async def test_the_log_says_why_no_channel_would_do(house: House) -> None:

@@ -190,16 +190,20 @@ class Failover:
         """Move a waiting attempt to another channel, if one of them can take it."""
         return await self._elsewhere(attempt, lease, request, move.fault, move=move)
 
-    async def _candidates(self, attempt: Attempt, request: VideoRequest) -> list[Channel]:
-        """The usable channels that serve the model and were not tried, in order."""
+    async def _serving(self, attempt: Attempt, request: VideoRequest) -> list[Channel]:
+        """The channels that may serve the model to the task's token now, in order."""
         token = await self._directory.token_of_task(attempt.task_id)
         try:
             model = self._router.effective_model(request)
-            candidates = await self._router.candidates(
+            return await self._router.candidates(
                 token, model, channel_id=request.channel_id, vendor_format=request.vendor_format
             )
         except RequestError:
             return []
+
+    async def _candidates(self, attempt: Attempt, request: VideoRequest) -> list[Channel]:
+        """Those of them that were not tried."""
+        candidates = await self._serving(attempt, request)
         used = await self._attempts.channels_used(attempt.task_id, attempt.position)
         used.add(attempt.channel_id)
         return [channel for channel in candidates if channel.id not in used]
@@ -277,14 +281,13 @@ class Failover:
         would have had an end to.
         """
         busy = {FaultKind.CONCURRENCY.value, FaultKind.RATE.value}
+        serving = {channel.id: channel for channel in await self._serving(attempt, request)}
         for earlier in reversed(await self._attempts.of_task(attempt.task_id)):
             if earlier.position != attempt.position or earlier.fault_kind not in busy:
                 continue
-            channel = await self._directory.channel(earlier.channel_id)
-            if not channel.is_usable:
-                continue
-            new = await self._next(attempt, request, channel)
-            if new is None:  # its mapping or a table changed meanwhile
+            channel = serving.get(earlier.channel_id)
+            new = await self._next(attempt, request, channel) if channel else None
+            if new is None:  # its tags, its budget, its mapping or a table changed meanwhile
                 continue
             waits = replace(new, wait_until=new.created_at + FULL_CHANNEL_RETRY * self._pace)
             await self._attempts.replace(attempt, lease, fault=fault, new=waits)
