@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -13,6 +14,8 @@ from tests.support.upstreams import Upstream
 
 from vidgate.models.acts import ITSELF
 from vidgate.models.limits import LimitChange, Measure, Period, Scope
+from vidgate.models.money import Per
+from vidgate.services.money.price_book import of_amount, read_book, shipped
 
 BODY = {"model": "kling-v2-6", "prompt": "a boat"}
 SUBMIT = "/v1/video/generations"
@@ -266,6 +269,46 @@ async def test_newapis_clients_are_told_what_is_left(
     assert used == {"object": "list", "total_usage": 35.0}
 
 
+@pytest.mark.parametrize("scope", [Scope.ACCOUNT, Scope.TOKEN])
+@pytest.mark.parametrize(
+    ("balance", "change", "left"),
+    [
+        (None, {}, 250_000),
+        (600_000, {}, 250_000),
+        (400_000, {}, 50_000),
+        (None, {"period": Period.MONTH}, None),
+        (None, {"models": ("kling-*",)}, None),
+        (None, {"measure": Measure.TASKS}, None),
+    ],
+)
+async def test_newapis_clients_are_told_what_may_be_spent_in_all(
+    engine: Engine,
+    client: httpx.AsyncClient,
+    *,
+    scope: Scope,
+    balance: int | None,
+    change: dict[str, Any],
+    left: int | None,
+) -> None:
+    if balance is not None:
+        await fund(engine, balance)
+    caller = engine.caller
+    owner = caller.token.id if scope is Scope.TOKEN else caller.account_id
+    members = {"measure": Measure.SPEND, "period": Period.TOTAL, "limit": 600_000, **change}
+    await engine.operator.limits.change(scope, owner, [LimitChange(**members)], ITSELF)
+    await engine.services.limits.load()
+    await make(engine, client)
+
+    token = (await client.get("/api/usage/token")).json()["data"]
+    given = (await client.get("/dashboard/billing/subscription")).json()
+
+    assert token["unlimited_quota"] is (left is None)
+    assert token["total_available"] == (left or 0) // 2
+    assert token["total_granted"] == (350_000 + (left or 0)) // 2
+    granted = 100_000_000 if left is None else (350_000 + left) / 1_000_000
+    assert given["hard_limit_usd"] == granted
+
+
 async def test_an_account_that_pays_afterwards_has_no_limit(client: httpx.AsyncClient) -> None:
     token = (await client.get("/api/usage/token")).json()["data"]
     given = (await client.get("/dashboard/billing/subscription")).json()
@@ -289,6 +332,25 @@ async def test_prices_are_told_to_everybody(engine: Engine, client: httpx.AsyncC
     assert prices["viduq3-mix"] == 0.6  # has no video of text alone
     assert "viduq2-pro" not in prices
     assert [one["name"] for one in pricing["vendors"]] == ["kling", "vidu"]
+
+
+async def test_prices_are_written_anew_when_a_channel_or_the_book_changes(
+    engine: Engine, client: httpx.AsyncClient
+) -> None:
+    async def price(model: str) -> float | None:
+        listed = (await client.get("/api/pricing")).json()["data"]
+        return {one["model_name"]: one["model_price"] for one in listed}.get(model)
+
+    assert await price("viduq2-pro") is None
+    assert await price("viduq3-mix") is None
+
+    await engine.channel("vidu")
+    assert await price("viduq3-mix") == 0.6
+
+    own = read_book(of_amount("viduq2-pro", Per.VIDEO, Decimal("0.70"), "USD"), over=shipped())
+    await engine.operator.prices.add(shipped().merged(own).document, ITSELF)
+    await engine.services.prices.refresh()
+    assert await price("viduq2-pro") == 0.7
 
 
 @pytest.mark.parametrize("path", ["/api/status", "/api/pricing", "/api/usage/token"])

@@ -71,13 +71,15 @@ class Catalogue:
         offers = await self._offered(caller.token.channel_limits)
         return [offer for offer in offers.values() if self._permits(caller, offer.name)]
 
-    async def every(self) -> list[ModelOffer]:
+    async def every(self) -> Mapping[str, ModelOffer]:
         """What a channel serves, by name, whoever may ask for it.
+
+        The very same object is returned until a channel changes.
 
         Raises:
             DatabaseUnavailableError: The channels could not be read.
         """
-        return list((await self._offered(())).values())
+        return await self._offered(())
 
     async def model(self, caller: Caller, name: str) -> ModelOffer:
         """One of them, or one that no list names and a channel's pattern serves all the same.

@@ -83,6 +83,11 @@ class Prices:
         """Whether requests have prices."""
         return self._settings.prices != OFF
 
+    @property
+    def version(self) -> int | None:
+        """Of the book in force, `None` without prices."""
+        return None if self._pricing is None else self._pricing.version
+
     async def load(self) -> None:
         """Read the book, and make its first version where there is none.
 

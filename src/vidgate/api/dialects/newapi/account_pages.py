@@ -4,7 +4,9 @@ They count in quota, of which one unit of the currency has 500,000, whichever cu
 """
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from dataclasses import dataclass
+from typing import Any, Final, Literal, Protocol
+from weakref import WeakKeyDictionary
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
@@ -16,7 +18,9 @@ from vidgate.api.schemas import error_answers
 from vidgate.api.writing import encode, unix_seconds
 from vidgate.exceptions import NotFoundError, PriceMissingError
 from vidgate.models.accounts import Caller
+from vidgate.models.limits import Measure, Period
 from vidgate.models.money import MICROS
+from vidgate.services.channels.catalogue import ModelOffer
 
 __all__ = ["ALIASES", "PREFIXES", "router"]
 
@@ -313,12 +317,38 @@ async def retrieve_status(services: ServicesDependency) -> Response:
     ),
 )
 async def list_pricing(services: ServicesDependency) -> Response:
-    offers = await services.catalogue.every()
-    vendors = sorted({offer.provider for offer in offers})
+    offers, prices = await services.catalogue.every(), services.prices
+    known = _pricing.get(prices)
+    if known is None or known.offers is not offers or known.version != prices.version:
+        known = _pricing[prices] = _Written(offers, prices.version, _write_pricing(offers, prices))
+    return Response(known.body, media_type="application/json")
+
+
+class _Usual(Protocol):
+    """What a usual video of a model costs; see `Prices`."""
+
+    def usual(self, model: str) -> int | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """The list of prices as it was written, and what of."""
+
+    offers: Mapping[str, ModelOffer]
+    version: int | None
+    body: bytes
+
+
+_pricing: Final[WeakKeyDictionary[object, _Written]] = WeakKeyDictionary()
+"""Nobody needs a token for it, so that it must cost nothing: of the prices of each application."""
+
+
+def _write_pricing(offers: Mapping[str, ModelOffer], prices: _Usual) -> bytes:
+    vendors = sorted({offer.provider for offer in offers.values()})
     data = []
-    for offer in offers:
+    for offer in offers.values():
         try:
-            micros = services.prices.usual(offer.upstream_model)
+            micros = prices.usual(offer.upstream_model)
         except PriceMissingError:
             continue
         if micros is None:  # without prices nothing has one, and nothing is said to be free
@@ -336,7 +366,7 @@ async def list_pricing(services: ServicesDependency) -> Response:
                 "supported_endpoint_types": ["openai-video"],
             }
         )
-    return _answer(
+    return encode(
         {
             "success": True,
             "data": data,
@@ -348,10 +378,23 @@ async def list_pricing(services: ServicesDependency) -> Response:
 
 
 async def _used_and_left(caller: Caller, services: Services) -> tuple[int, int | None]:
-    """Millionths that were charged, and that are left; `None` without a limit."""
+    """Millionths that were charged, and that are left; `None` without a limit.
+
+    What a token may spend in all is its quota there; what is limited by time, or for some models
+    alone, new-api has no word for.
+    """
     standing = await services.spending.standing(caller)
     used = await services.spending.charged(caller)
-    return used, None if standing.balance is None else max(0, standing.balance.available)
+    left = [
+        use.left
+        for use in standing.limits
+        if use.limit.measure is Measure.SPEND
+        and use.limit.period is Period.TOTAL
+        and not use.limit.models
+    ]
+    if standing.balance is not None:
+        left.append(max(0, standing.balance.available))
+    return used, min(left, default=None)
 
 
 def _to_quota(micros: int) -> int:
