@@ -131,6 +131,18 @@ async def test_a_numbered_page_is_whole_however_much_was_said(
     assert [task["id"] for task in by_own_id["data"]] == [names[-1]]
 
 
+async def test_a_page_of_none_says_that_there_is_more(
+    engine: Engine, client: httpx.AsyncClient
+) -> None:
+    await engine.channel("kling")
+    Upstream(engine.router, "kling")
+    await engine.create(MODELS["kling"])
+
+    answer = await ask(client, "GET", "/v1/videos", params={"limit": "0"})
+
+    assert (answer["data"], answer["has_more"]) == ([], True)
+
+
 async def test_a_part_is_cut_before_it_is_held(engine: Engine) -> None:
     await engine.channel("vidu")
     Upstream(engine.router, "vidu")
