@@ -29,6 +29,19 @@ def test_an_account_is_limited_and_shows_its_use(cli: Cli) -> None:
     assert "10.00 USD" in cli("account", "show", "team").out
 
 
+def test_people_see_limits_as_a_table(cli: Cli) -> None:
+    cli("account", "create", "team")
+
+    shown = cli("account", "limit", "team", "--tasks-in-flight", "20", "--budget", "total=10.00")
+
+    lines = [" ".join(line.split()) for line in shown.out.splitlines()]
+    assert lines[-3:] == [
+        "name scope window used resets at raised until models",
+        "tasks_in_flight account - 0 of 20 - - -",
+        "spend account total 0.00 of 10.00 USD - - -",
+    ]
+
+
 def test_what_is_named_changes_and_none_takes_away(cli: Cli) -> None:
     cli("account", "create", "team")
     zone = ("--time-zone", "Asia/Shanghai", "--warn-at", "0.5")

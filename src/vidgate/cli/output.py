@@ -20,6 +20,8 @@ __all__ = [
     "say",
 ]
 
+_LIMIT_COLUMNS = ("name", "scope", "window", "used", "resets_at", "raised_until", "models")
+
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
@@ -60,16 +62,26 @@ def print_fields(fields: Mapping[str, Any]) -> None:
 
 
 def print_one(document: Mapping[str, Any], *, as_json: bool) -> None:
-    """Print one thing, and the acts on it below."""
+    """Print one thing, and how its limits stand and the acts on it below."""
     if as_json:
         print_json(document)
         return
     fields = dict(document)
     acts = fields.pop("acts", [])
+    limits = fields.pop("limits", None) or []
     print_fields(fields)
+    if limits:
+        typer.echo()
+        print_table(_LIMIT_COLUMNS, map(_limit_row, limits))
     for act in acts:
         typer.echo()
         print_fields({name: value for name, value in act.items() if name != "object"})
+
+
+def _limit_row(limit: Mapping[str, Any]) -> dict[str, Any]:
+    used = "-" if limit["used"] is None else limit["used"]
+    amounts = limit.get("amounts", f"{used} of {limit['limit']}")
+    return dict.fromkeys(_LIMIT_COLUMNS) | limit | {"used": amounts}
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
