@@ -729,6 +729,7 @@ class _Parts:
             tasks=self._operator.tasks,
             attempts=self._operator.attempts,
             accounts=self._operator.accounts,
+            limits=self._operator.limits,
             acts=self._operator.acts,
             reader=self.reader,
             canceller=self.canceller,

@@ -11,11 +11,18 @@ from tests.support.upstreams import BLIND, MODELS, VIDEO, Upstream
 
 from vidgate.db.engine import Statement
 from vidgate.db.inputs import InputStore
+from vidgate.db.ledger_check import check_books
 from vidgate.db.tables import deliveries
-from vidgate.exceptions import ConflictError, InvalidParameterError, LeaseLostError
+from vidgate.exceptions import (
+    BudgetExceededError,
+    ConflictError,
+    InvalidParameterError,
+    LeaseLostError,
+)
 from vidgate.models.acts import Act, Author
 from vidgate.models.attempts import Lease
 from vidgate.models.ids import new_id
+from vidgate.models.limits import LimitChange, Measure, Period, Scope
 from vidgate.models.tasks import AttemptStatus, TaskFilter, TaskSnapshot, TaskStatus
 from vidgate.services.tasks.creating import Created
 
@@ -307,6 +314,30 @@ async def test_the_token_says_what_is_made_again_also_when_it_is_over(
     again = await repair(engine, created, "resubmit")
 
     assert again.account_id == created.snapshot.account_id
+
+
+async def test_what_is_made_again_is_held_against_budgets_alone(
+    engine: Engine, upstream: Upstream
+) -> None:
+    created = await engine.create(MODEL)
+    await end(engine, upstream, "failed")
+    limits, account_id = engine.operator.limits, engine.caller.account_id
+    changes = [
+        LimitChange(measure=Measure.TASKS, period=Period.DAY, limit=1),
+        LimitChange(measure=Measure.QUEUED, period=Period.AT_ONCE, limit=0),
+        LimitChange(measure=Measure.REQUESTS, period=Period.MINUTE, limit=1),
+    ]
+    await limits.change(Scope.ACCOUNT, account_id, changes, ANN)
+
+    await repair(engine, created, "resubmit")
+    with pytest.raises(BudgetExceededError):
+        await repair(engine, created, "resubmit")
+
+    uses = await limits.uses(account_id, now=engine.clock.now())
+    used = {one.limit.measure: one.used for one in uses}
+    assert (used[Measure.TASKS], used[Measure.REQUESTS]) == (1, 0)
+    assert await check_books(engine.operator.database) is None
+    assert len(await engine.all_tasks()) == 2
 
 
 async def test_what_takes_four_times_as_long_as_usual_is_stuck(

@@ -11,6 +11,7 @@ from vidgate.db.accounts import AccountStore
 from vidgate.db.acts import ActStore
 from vidgate.db.attempts import AttemptStore
 from vidgate.db.clock import Clock
+from vidgate.db.limits import LimitStore
 from vidgate.db.repairs import Refusal, Repaired, RepairRefusedError, RepairStore
 from vidgate.db.tasks import TaskStore
 from vidgate.exceptions import ConflictError, InvalidParameterError, TaskNotFoundError
@@ -18,6 +19,7 @@ from vidgate.models.accounts import Caller, Sight
 from vidgate.models.acts import Act, Author
 from vidgate.models.attempts import Attempt
 from vidgate.models.ids import TASK_PREFIX, parse_public_id
+from vidgate.models.limits import Admission
 from vidgate.models.outcomes import VideoResult
 from vidgate.models.requests import VideoRequest
 from vidgate.models.tasks import AttemptStatus, Resubmission, TaskError, TaskSnapshot, TaskStatus
@@ -59,6 +61,7 @@ class Repairs:
         tasks: TaskStore,
         attempts: AttemptStore,
         accounts: AccountStore,
+        limits: LimitStore,
         acts: ActStore,
         reader: TaskReader,
         canceller: Canceller,
@@ -73,6 +76,7 @@ class Repairs:
         self._tasks = tasks
         self._attempts = attempts
         self._accounts = accounts
+        self._limits = limits
         self._acts = acts
         self._reader = reader
         self._canceller = canceller
@@ -196,7 +200,8 @@ class Repairs:
     ) -> TaskSnapshot:
         """Make a new task of the same request, with its own price; a worker submits it.
 
-        The token that made the first one says what it may ask for, also if it is over.
+        The token that made the first one says what it may ask for, also if it is over. It is held
+        against its balance and budgets as a request of its own; its other limits are of clients.
 
         Args:
             public_id: Of the first task.
@@ -210,7 +215,7 @@ class Repairs:
             TaskNotFoundError: There is no such task.
             ConflictError: It may have made a job (`may_be_paid`), its pictures are gone
                 (`inputs_gone`), or its token is.
-            RequestError: No channel can run it.
+            RequestError: No channel can run it, or a budget or the balance is used up.
         """
         before = await self._snapshot(public_id)
         if not even_if_paid_twice:
@@ -231,7 +236,9 @@ class Repairs:
             [replace(one.attempt, wait_until=one.attempt.created_at) for one in output]
             for output in plan.options
         ]
-        await self._tasks.create(task, *options)
+        limits = await self._limits.of(caller.account_id, caller.token.id)
+        admission = Admission([one for one in limits if one.is_budget])
+        await self._tasks.create(task, *options, admission=admission)
         made = await self._tasks.snapshot(task.id)
         assert made is not None  # noqa: S101 - it was stored just now
         self._changes.changed(made.id)
