@@ -1,9 +1,12 @@
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from structlog.testing import capture_logs
+from tests.api.creating_posts import POSTS
 from tests.support.api import Api, build_task, call, open_api
+
+from vidgate.providers.vidu import Vidu
 
 PATH = "/v1/video/generations"
 
@@ -61,6 +64,20 @@ async def test_requests_are_logged_but_for_a_poll_that_succeeds(api: Api) -> Non
 
     told = [(entry["method"], entry["path"], entry["status"]) for entry in entries]
     assert told == [("GET", f"{PATH}/task_1", 404), ("POST", PATH, 200)]
+
+
+@pytest.mark.parametrize(("path", "body"), POSTS.values(), ids=POSTS)
+async def test_the_line_of_a_creating_request_names_its_task(
+    api: Api, path: str, body: dict[str, Any]
+) -> None:
+    cast("Any", api.services.providers)["vidu"] = Vidu()
+    with capture_logs() as entries:
+        response = await api.client.post(path, json=body)
+
+    assert response.status_code == 200
+    assert [entry["event"] for entry in entries] == ["Request answered"]
+    assert entries[0]["task"].startswith("task_")
+    assert entries[0]["task"] in response.text
 
 
 async def test_an_unexpected_error_is_logged_with_its_traceback(api: Api) -> None:

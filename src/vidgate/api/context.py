@@ -41,6 +41,8 @@ client that is still sending would otherwise see its connection reset, and never
 class ContextLayer:
     """Gives a request its id, logs and counts it, and leaves its connection in order.
 
+    What the line of a request tells beside is in `facts` of its state.
+
     A path is written as the routes have it and `HEAD` is answered as a `GET` without its body, so
     that no route needs to know of other ways to write it.
 
@@ -94,6 +96,7 @@ class ContextLayer:
                     path=_loggable(path),
                     status=status,
                     seconds=round(seconds, 6),
+                    **scope["state"].get("facts", {}),
                 )
 
 

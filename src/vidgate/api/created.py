@@ -38,6 +38,7 @@ class CreatedResponse(LinkedAnswer):
 
     @override
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["state"]["facts"] = {"task": self._created.snapshot.public_id}
         if self._created.receipt is None:
             await super().__call__(scope, receive, send)
             return

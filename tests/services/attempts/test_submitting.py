@@ -88,6 +88,18 @@ async def test_an_acceptance_that_is_never_recorded_is_logged_and_found(engine: 
     assert len(fake.submits) == 1
 
 
+async def test_at_the_default_level_a_submit_as_it_was_planned_has_no_line(
+    engine: Engine,
+) -> None:
+    await upstream(engine, "kling")
+
+    with capture_logs() as logs:
+        await engine.create(MODELS["kling"])
+
+    assert [line for line in logs if line["log_level"] != "debug"] == []
+    assert "Submitted" in [line["event"] for line in logs]
+
+
 async def test_an_acceptance_under_a_lost_lease_is_logged(engine: Engine) -> None:
     fake = await upstream(engine, "kling")
 

@@ -188,7 +188,9 @@ class Submitter:
             return Waits()
         await self.accept(attempt, lease, submission, (request, translation))
         self._metrics.submit(attempt.provider, "accepted")
-        _log.info("Submitted", channel=channel.name, provider=attempt.provider)
+        # The line of a request tells of its task; that is enough of what went as it was planned.
+        say = _log.info if held.translation is None else _log.debug
+        say("Submitted", channel=channel.name, provider=attempt.provider)
         return Accepted()
 
     async def accept(
