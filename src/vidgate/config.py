@@ -180,7 +180,7 @@ class Settings(BaseSettings):
         default=True, title="Answer a task with the envelope of deployed new-api servers as well"
     )
 
-    newapi_pages: bool = Field(
+    newapi_routes: bool = Field(
         default=True,
         title="Answer /api/usage/token, /dashboard/billing, /api/status, /api/pricing as new-api",
     )

@@ -355,7 +355,7 @@ async def test_prices_are_written_anew_when_a_channel_or_the_book_changes(
 
 @pytest.mark.parametrize("path", ["/api/status", "/api/pricing", "/api/usage/token"])
 async def test_they_can_be_turned_off(database_url: str, path: str) -> None:
-    opened = open_engine(database_url, prices="shipped", newapi_pages=False)
+    opened = open_engine(database_url, prices="shipped", newapi_routes=False)
     async with opened as engine, open_client(engine) as client:
         answer = await client.get(path)
 

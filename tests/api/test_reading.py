@@ -140,6 +140,23 @@ READINGS: list[tuple[dict[str, Any], dict[str, Any]]] = [
             {"input_reference": URL, name: json.dumps({"url": OTHER})},
         )
     ),
+    *(
+        (fields, {"images": (PICTURE,)})
+        for fields in (
+            {"first_frame": URL},
+            {"metadata": {"first_frame": URL}},
+            {"first_frame": {"image_url": URL}},
+            {"image": URL, "first_frame": URL},
+            {"image": URL, "first_frame": ""},
+        )
+    ),
+    ({"first_frame": URL, "last_frame": OTHER},
+     {"images": (PICTURE, Image(url=OTHER)), "last_frame": "last_frame"}),
+    ({"images": [URL, OTHER], "first_frame": URL}, {"images": (PICTURE, Image(url=OTHER))}),
+    *(
+        (fields, {"metadata": {"callback_url": OTHER}})
+        for fields in ({"webhook_url": OTHER}, {"metadata": {"webhook_url": OTHER}})
+    ),
     ({"image": URL, "end_image": PNG_TEXT},
      {"images": (PICTURE, FILE), "last_frame": "end_image"}),
     ({"image": URL, "last_frame": URL}, {"images": (PICTURE, PICTURE), "last_frame": "last_frame"}),
@@ -239,6 +256,8 @@ def form_of(name: str, headers: str, content: bytes) -> Form:
         ({"last_frame": URL}, "last_frame"),
         ({"images": [URL, URL], "end_image": OTHER}, "end_image"),
         ({"image": URL, "last_frame": OTHER, "end_image": URL}, "end_image"),
+        ({"image": URL, "first_frame": OTHER}, "first_frame"),
+        ({"first_frame": "no picture!"}, "first_frame"),
         ({"image": URL, "tail_image_url": "no picture!"}, "tail_image_url"),
         ({"image": URL, "tail_image_url": "ftp://a.test/a.png"}, "tail_image_url"),
     ],

@@ -1,6 +1,6 @@
 """The fields that bring pictures, in every format that a client may write them in."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from vidgate.api.fields import FieldReader
@@ -9,13 +9,15 @@ from vidgate.api.plain_values import read_object, read_plain
 from vidgate.exceptions import InvalidParameterError
 from vidgate.models.requests import Image
 
-__all__ = ["read_pictures", "take_last_frame"]
+__all__ = ["read_pictures", "take_frames"]
 
 _FIELDS = ("image", "images", "input_reference")
 """In the order in which their pictures count."""
 
+_FIRST_FRAMES = ("first_frame",)
 _LAST_FRAMES = ("last_frame", "end_image", "tail_image_url")
-"""What clients call the picture that the video ends with, beside other fields or in `metadata`."""
+"""What clients call the picture that the video begins or ends with, beside other fields or in
+`metadata`."""
 
 _MEMBERS = ("image_url", "url")
 """Where an object has its picture: as OpenAI's SDK has it, and as chats do."""
@@ -51,35 +53,32 @@ def read_pictures(fields: FieldReader) -> tuple[tuple[Image, ...], str]:
     return pictures, given[0][1] if given else ""
 
 
-def take_last_frame(
+def take_frames(
     metadata: dict[str, Any], images: tuple[Image, ...]
 ) -> tuple[tuple[Image, ...], str]:
-    """Take the last frame out of the vendor fields, and put it behind the first.
+    """Take the first and the last frame out of the vendor fields.
 
     Args:
         metadata: The vendor fields; changed.
         images: The other pictures.
 
     Returns:
-        The pictures and the field's name; both unchanged if it has no picture.
+        The pictures in their order, and the field of the last one, empty if there is none.
 
     Raises:
-        InvalidParameterError: It is not a picture, there is no first frame or more than that, or
+        InvalidParameterError: One is not a picture, there is no first frame or more than that, or
             two fields differ.
-        BodyTooLargeError: Decoded it has more than 20 MB.
+        BodyTooLargeError: Decoded one has more than 20 MB.
     """
-    given: list[tuple[str | bytes, str]] = []
-    for name in _LAST_FRAMES:
-        pictures = list(_pictures_in(metadata.pop(name, None), name, _MAX_LEVELS))
-        if given and pictures and pictures[0] != given[0][0]:
-            raise InvalidParameterError(
-                f"{given[0][1]} and {name} mean the same and differ; send one of them.", param=name
-            )
-        given += [(picture, name) for picture in pictures]
-    if not given:
+    first, name = _take_frame(metadata, _FIRST_FRAMES)
+    if first is not None and images and images[0] != first:
+        raise InvalidParameterError(
+            f"{name} is not the first of the other pictures; send it as one of them.", param=name
+        )
+    images = images or (() if first is None else (first,))
+    last, name = _take_frame(metadata, _LAST_FRAMES)
+    if last is None:
         return images, ""
-    value, name = given[0]
-    last = read_picture(value, name)
     if not images:
         raise InvalidParameterError(f"{name} needs a first frame: send it as image.", param=name)
     if len(images) == _ENDS and images[1] == last:
@@ -89,6 +88,22 @@ def take_last_frame(
             f"{name} goes with one first frame, not with {len(images)} pictures.", param=name
         )
     return (*images, last), name
+
+
+def _take_frame(metadata: dict[str, Any], names: Sequence[str]) -> tuple[Image | None, str]:
+    """Take the one picture that these names stand for out of the vendor fields, with its name."""
+    given: list[tuple[str | bytes, str]] = []
+    for name in names:
+        pictures = list(_pictures_in(metadata.pop(name, None), name, _MAX_LEVELS))
+        if given and pictures and pictures[0] != given[0][0]:
+            raise InvalidParameterError(
+                f"{given[0][1]} and {name} mean the same and differ; send one of them.", param=name
+            )
+        given += [(picture, name) for picture in pictures]
+    if not given:
+        return None, ""
+    value, name = given[0]
+    return read_picture(value, name), name
 
 
 def _pictures_in(

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from vidgate.api.fields import FieldReader
-from vidgate.api.picture_fields import read_pictures, take_last_frame
+from vidgate.api.picture_fields import read_pictures, take_frames
 from vidgate.api.pictures import check_inline_sizes, holds_picture
 from vidgate.api.plain_values import read_plain
 from vidgate.constants import MAX_VIDEOS
@@ -18,7 +18,7 @@ from vidgate.exceptions import (
     UnsupportedParameterError,
 )
 from vidgate.models.requests import VideoRequest
-from vidgate.providers.field_meanings import FieldMeanings
+from vidgate.providers.field_meanings import CALLBACK_URL, FieldMeanings
 from vidgate.providers.sizes import read_tier
 
 __all__ = ["Asked", "read_video_request"]
@@ -39,7 +39,9 @@ _PIXELS = re.compile(r"\s*([0-9]{1,6})\s*[xX*\u00d7]\s*([0-9]{1,6})\s*")
 _SHAPE = re.compile(
     r"\s*([0-9]{1,4}(?:\.[0-9]{1,4})?)\s*[:\u2236]\s*([0-9]{1,4}(?:\.[0-9]{1,4})?)\s*"
 )
-_NO_ALIASES: Mapping[str, str] = MappingProxyType({})
+_ALIASES: Mapping[str, str] = MappingProxyType({"webhook_url": CALLBACK_URL})
+"""Other names of members of `metadata` that are ours."""
+
 _SAME_FORMATS = frozenset({"", "url", "mp4"})
 
 
@@ -61,7 +63,6 @@ def read_video_request(
     strict: bool,
     meanings: FieldMeanings,
     is_follow_up: bool = False,
-    aliases: Mapping[str, str] = _NO_ALIASES,
 ) -> Asked:
     """Read the generic fields; what is left of a request is taken as members of `metadata`.
 
@@ -73,7 +74,6 @@ def read_video_request(
         meanings: What we make of vendor fields.
         is_follow_up: Whether a video is named to go on from, which knows a model and needs no
             prompt; both are empty then if they are missing.
-        aliases: Other names, in this dialect, of members of `metadata` that are ours.
 
     Raises:
         InvalidParameterError: A field is missing, of the wrong type or impossible; it names it.
@@ -93,8 +93,8 @@ def read_video_request(
     user = fields.text("user", longest=_USER_CHARACTERS)
     metadata = fields.members("metadata")
     metadata = _raise_own(_read_rest(fields) | metadata, meanings)
-    metadata, renamed = _take_aliases(metadata, aliases)
-    images, last_frame = take_last_frame(metadata, images)
+    metadata, renamed = _take_aliases(metadata)
+    images, last_frame = take_frames(metadata, images)
     check_inline_sizes(metadata)
     says_something = any(metadata.get(name) for name in meanings.prompts) or holds_picture(
         metadata, meanings.owns
@@ -143,12 +143,10 @@ def _raise_own(metadata: dict[str, Any], meanings: FieldMeanings) -> dict[str, A
     return metadata
 
 
-def _take_aliases(
-    metadata: dict[str, Any], aliases: Mapping[str, str]
-) -> tuple[dict[str, Any], dict[str, str]]:
+def _take_aliases(metadata: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """Read members by their own names, and tell which of them the client calls otherwise."""
     renamed: dict[str, str] = {}
-    for alias, name in aliases.items():
+    for alias, name in _ALIASES.items():
         if alias in metadata:
             rest = {key: value for key, value in metadata.items() if key != alias}
             if metadata.get(name) in (None, ""):

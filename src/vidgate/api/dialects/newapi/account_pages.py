@@ -42,7 +42,7 @@ ALIASES: Final[Mapping[str, str]] = {"/v1/dashboard": "/dashboard"}
 
 
 async def _offered(services: ServicesDependency) -> None:
-    if not services.settings.newapi_pages:
+    if not services.settings.newapi_routes:
         raise NotFoundError("This is not offered here.")
 
 

@@ -10,7 +10,7 @@ from vidgate.api.video_requests import Asked, read_video_request
 from vidgate.constants import MAX_VIDEOS
 from vidgate.exceptions import InvalidParameterError
 from vidgate.models.tasks import TaskQuery, TaskStatus
-from vidgate.providers.field_meanings import CALLBACK_URL, FieldMeanings
+from vidgate.providers.field_meanings import FieldMeanings
 
 __all__ = ["CANCELLATION", "LIST", "read_cancellation", "read_query", "read_request"]
 
@@ -49,8 +49,6 @@ CANCELLATION: list[dict[str, Any]] = [
     },
 ]
 """The parameters of `POST /v1/video/generations/{task_id}/cancel`."""
-
-_ALIASES = {"webhook_url": CALLBACK_URL}
 
 
 def _parameter(name: str, description: str, **schema: Any) -> dict[str, Any]:
@@ -105,7 +103,7 @@ def read_request(form: Form, *, meanings: FieldMeanings, strict: bool = False) -
         InvalidParameterError: A field is missing, of the wrong type or impossible; it names it.
         BodyTooLargeError: A picture is over its limit.
     """
-    return read_video_request(FieldReader(form), strict=strict, meanings=meanings, aliases=_ALIASES)
+    return read_video_request(FieldReader(form), strict=strict, meanings=meanings)
 
 
 def read_cancellation(parameters: Mapping[str, str]) -> tuple[int | None, bool]:
