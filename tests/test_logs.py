@@ -8,6 +8,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.api import KEY, build_settings
+from typing_extensions import override
 
 from vidgate import logs
 from vidgate.config import LogFormat, LogLevel
@@ -126,6 +127,7 @@ def test_people_get_what_the_console_of_structlog_writes(
 
 
 class _Unwritable:
+    @override
     def __repr__(self) -> str:
         raise RuntimeError(KEY)
 

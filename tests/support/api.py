@@ -351,8 +351,8 @@ class FakeCatalogue:
         del caller
         return ()
 
-    async def every(self) -> Sequence[ModelOffer]:
-        return ()
+    async def every(self) -> Mapping[str, ModelOffer]:
+        return {}
 
     async def model(self, caller: Caller, name: str) -> ModelOffer:
         del caller

@@ -81,7 +81,7 @@ def print_one(document: Mapping[str, Any], *, as_json: bool) -> None:
 def _limit_row(limit: Mapping[str, Any]) -> dict[str, Any]:
     used = "-" if limit["used"] is None else limit["used"]
     amounts = limit.get("amounts", f"{used} of {limit['limit']}")
-    return dict.fromkeys(_LIMIT_COLUMNS) | limit | {"used": amounts}
+    return {**dict.fromkeys(_LIMIT_COLUMNS), **limit, "used": amounts}
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
