@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 __all__ = [
+    "ABSENCES",
+    "ABSENCE_AGE",
     "ALARM_SECONDS",
     "BREAKER_FAULTS",
     "BREAKER_MAX_PAUSE",
@@ -267,6 +269,12 @@ LIST_BYTES = 4 * 1024 * 1024
 
 MAX_VIDEOS = 8
 """The most videos of one task."""
+
+ABSENCE_AGE = timedelta(seconds=1)
+"""How long that there is no such task is answered from memory."""
+
+ABSENCES = 10_000
+"""Unknown ids kept in memory: 4 MB. One account has at most its share of them, as of states."""
 
 VIEW_AGE = timedelta(seconds=2)
 """How long an unfinished task's state is answered from memory."""

@@ -168,6 +168,9 @@ class RequestError(VidgateError):
     upstream_called: ClassVar[bool] = False
     """Whether a provider may have been called: the answer then says `x-should-retry: false`."""
 
+    is_told: bool = False
+    """Whether the log had the same error of the same caller within the last second."""
+
     def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
         message = _shortened(message, self.longest_message)
         super().__init__(message)

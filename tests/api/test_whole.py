@@ -3,9 +3,11 @@
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 from tests.api.bad_requests import CASES, PATH, refuse
 from tests.api.creating_posts import POSTS
 from tests.support.engine import Engine
@@ -13,6 +15,7 @@ from tests.support.gateway import open_client
 from tests.support.upstreams import Upstream
 
 from vidgate.models.accounts import Sees
+from vidgate.models.ids import public_id
 
 ACCEPTED = {"code": 0, "message": "SUCCEED", "data": {"task_id": "9301"}}
 GOOD = {"model": "kling-v2-6", "prompt": "a boat"}
@@ -27,6 +30,43 @@ async def client(engine: Engine) -> AsyncIterator[httpx.AsyncClient]:
 async def assert_nothing_left(engine: Engine) -> None:
     assert await engine.all_tasks() == []
     assert not engine.router.calls
+
+
+UNKNOWN = public_id("task_", UUID(int=7))
+READS = {
+    "newapi": f"/v1/video/generations/{UNKNOWN}",
+    "openai": f"/v1/videos/{UNKNOWN}",
+    "vidu": f"/vidu/ent/v2/tasks/{UNKNOWN}/creations",
+}
+
+
+@pytest.mark.parametrize("kind", READS)
+async def test_an_unknown_id_is_logged_once_and_counted_each_time(
+    client: httpx.AsyncClient, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vidgate.services.views.absences.ABSENCE_AGE", timedelta(hours=1))
+    before = (await client.get("/metrics")).text
+    with capture_logs() as logs:
+        first, *others = [await client.get(READS[kind]) for _ in range(3)]
+
+    assert first.status_code in (400, 404)
+    assert [other.status_code for other in others] == [first.status_code] * 2
+    assert [line["event"] for line in logs] == ["Request answered"]
+    after = (await client.get("/metrics")).text
+    [counted] = (
+        {line for line in after.splitlines() if "requests_total{" in line}
+        - {*before.splitlines()}
+        - {line for line in after.splitlines() if 'route="/metrics"' in line}
+    )
+    assert counted.endswith(" 3.0")
+
+
+async def test_a_change_to_an_unknown_id_is_logged_each_time(client: httpx.AsyncClient) -> None:
+    with capture_logs() as logs:
+        for _ in range(2):
+            await client.post(f"/v1/video/generations/{UNKNOWN}/cancel")
+
+    assert [line["event"] for line in logs] == ["Request answered"] * 2
 
 
 async def test_no_bad_request_leaves_a_row_or_calls_upstream(

@@ -41,7 +41,8 @@ client that is still sending would otherwise see its connection reset, and never
 class ContextLayer:
     """Gives a request its id, logs and counts it, and leaves its connection in order.
 
-    What the line of a request tells beside is in `facts` of its state.
+    What the line of a request tells beside is in `facts` of its state; a read with `is_told` there
+    has none.
 
     A path is written as the routes have it and `HEAD` is answered as a `GET` without its body, so
     that no route needs to know of other ways to write it.
@@ -89,7 +90,11 @@ class ContextLayer:
             status = exchange.status
             route = getattr(scope.get("route"), "path", "unmatched")
             services_of(scope).metrics.request(method, route, status, seconds)
-            if route not in self._quiet_routes or status >= _ERRORS or method not in _READS:
+            is_read = method in _READS
+            is_quiet = scope["state"].get("is_told", False) or (
+                route in self._quiet_routes and status < _ERRORS
+            )
+            if not (is_read and is_quiet):
                 _log.info(
                     "Request answered",
                     method=method,

@@ -107,6 +107,8 @@ class ErrorWriter:
         if allow and scope["method"] == "OPTIONS":
             return Response(status_code=204, headers={"Allow": f"{allow}, OPTIONS"})
         told = to_request_error(error)
+        if told.is_told:
+            scope["state"]["is_told"] = True
         if told.code == _NO_ROUTE:
             told.message = self._signpost.describe(scope["method"], scope["path"])
         headers = {"Allow": allow} if allow else {}

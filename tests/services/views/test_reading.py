@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -126,6 +127,60 @@ async def test_another_account_sees_what_anybody_sees_of_nothing(
             await reader.read(name, sight)
         assert caught.value.code == "task_not_found"
         assert caught.value.message == f"There is no task {name[:40]!r}."
+
+
+async def is_told(reader: TaskReader, name: str, sight: Sight) -> bool:
+    with pytest.raises(TaskNotFoundError) as caught:
+        await reader.read(name, sight)
+    return caught.value.is_told
+
+
+@pytest.mark.parametrize("kind", ["unknown", "foreign", "nonsense"])
+async def test_an_id_that_leads_to_nothing_is_read_once_a_second(
+    engine: Engine, reader: TaskReader, seconds: Seconds, kind: str
+) -> None:
+    _, task = await made(engine)
+    foreign, unknown = task.public_id, public_id("task_", new_id())
+    name = {"unknown": unknown, "foreign": foreign, "nonsense": "task_1"}[kind]
+    sight = Sight(new_id())
+
+    told = [await is_told(reader, name, sight) for _ in range(3)]
+    told.append(await is_told(reader, name, Sight(new_id())))
+    seconds.now += 1
+    told += [await is_told(reader, name, sight) for _ in range(2)]
+
+    assert told == [False, True, True, False, False, True]
+    await reader.read(foreign, Sight(task.account_id))
+
+
+@pytest.mark.parametrize("hint", ["changed", "missed"])
+async def test_a_hint_makes_an_id_that_led_to_nothing_read_anew(
+    engine: Engine, reader: TaskReader, hint: str
+) -> None:
+    _, task = await made(engine)
+    sight = Sight(new_id())
+    assert [await is_told(reader, task.public_id, sight) for _ in range(2)] == [False, True]
+
+    reader.evict(task.public_id) if hint == "changed" else reader.evict_all()
+
+    assert not await is_told(reader, task.public_id, sight)
+
+
+async def test_a_task_is_found_at_once_by_who_asked_for_it_before_it_was_made(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await engine.channel("kling")
+    Upstream(engine.router, "kling")
+    task_id = new_id()
+    monkeypatch.setattr("vidgate.services.views.absences.ABSENCE_AGE", timedelta(hours=1))
+    monkeypatch.setattr("vidgate.models.ids.DatedIds.new", lambda *_: task_id)
+    name, reader = public_id("task_", task_id), engine.services.reader
+    assert [await is_told(reader, name, engine.caller.sight) for _ in range(2)] == [False, True]
+
+    task = (await engine.create(MODELS["kling"])).snapshot
+
+    assert task.public_id == name
+    assert (await reader.read(name, engine.caller.sight)).snapshot.id == task.id
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from vidgate.models.accounts import Sight
 from vidgate.models.ids import parse_public_id, public_id
 from vidgate.models.requests import key_within
 from vidgate.models.tasks import TaskPage, TaskQuery, TaskSnapshot
+from vidgate.services.views.absences import Absences
 from vidgate.services.views.cache import TaskView, ViewCache
 from vidgate.services.views.content_links import ContentLinks
 from vidgate.services.views.page_ends import PageEnds
@@ -42,6 +43,7 @@ class TaskReader:
         self._monotonic = monotonic
         self._refreshed = float("-inf")
         self._views = ViewCache()
+        self._absences = Absences(monotonic)
         self._page_ends = PageEnds(monotonic)
 
     def cached(self, public_id: str, sight: Sight) -> TaskView | None:
@@ -73,11 +75,16 @@ class TaskReader:
         view = self.cached(public_id, sight)
         if view is not None:
             return view
+        if self._absences.has(public_id, sight):
+            error = _not_found(public_id)
+            error.is_told = True
+            raise error
         task_id = parse_public_id("task_", public_id)
         # Taken before the read: what happens during it makes the view older, never younger.
-        now = self._monotonic()
+        now, drops = self._monotonic(), self._absences.drops
         snapshot = await self._reads.read(task_id) if task_id else None
         if snapshot is None or not sight.covers(snapshot) or snapshot.removed:
+            self._absences.put(public_id, sight, now, drops)
             raise _not_found(public_id)
         return TaskView(self._publish(snapshot), now)
 
@@ -197,12 +204,14 @@ class TaskReader:
 
     def evict(self, public_id: str) -> None:
         """Read anew next time, because something changed; the last revision stays known."""
+        self._absences.drop(public_id)
         view = self._views.get(public_id)
         if view is not None:
             view.read_at = float("-inf")
 
     def evict_all(self) -> None:
         """Read everything unfinished anew: hints may have been missed."""
+        self._absences.clear()
         for view in self._views:
             if not view.snapshot.status.is_final:
                 view.read_at = float("-inf")
