@@ -122,6 +122,19 @@ def test_bodies_say_their_fields(document: dict[str, Any]) -> None:
         assert all(schema["properties"].values()), name
 
 
+def test_whoever_needs_a_token_may_be_told_why_not(document: dict[str, Any]) -> None:
+    missing = {
+        f"{method} {path}": sorted({"401", "403", *(["429"] if method == "get" else [])} - told)
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+        if isinstance(operation, dict) and operation.get("security")
+        for told in [operation["responses"].keys()]
+    }
+
+    assert missing
+    assert {name: statuses for name, statuses in missing.items() if statuses} == {}
+
+
 def test_every_reference_leads_to_a_schema(document: dict[str, Any]) -> None:
     named = document["components"]["schemas"]
 

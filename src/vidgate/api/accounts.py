@@ -164,7 +164,7 @@ router = APIRouter(tags=[_TAG], dependencies=[TOKEN])
             "headers": REQUEST_ID_DOCUMENTED,
             "content": {"application/json": {"example": _EXAMPLE_ACCOUNT}},
         },
-        **error_answers(401, 405, 500, 503),
+        **error_answers(401, 405, 429, 500, 503),
     },
 )
 async def retrieve_account(caller: CallerDependency, services: ServicesDependency) -> Response:
@@ -235,7 +235,7 @@ def _parameter(name: str, description: str, **schema: Any) -> dict[str, Any]:
                 _CSV: {"schema": {"type": "string"}},
             },
         },
-        **error_answers(400, 401, 405, 500, 503),
+        **error_answers(400, 401, 405, 429, 500, 503),
     },
     openapi_extra={
         "parameters": [

@@ -1,6 +1,7 @@
 """The bodies that every vendor-neutral route documents."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from http import HTTPStatus
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
@@ -21,6 +22,7 @@ __all__ = [
     "TaskWarning",
     "error_answers",
     "request_body",
+    "with_forbidden",
 ]
 
 COMPONENTS: Final = "#/components/schemas/"
@@ -255,10 +257,16 @@ _ERRORS: dict[int, tuple[str, str, str | None, str, str]] = {
 }
 
 
+def with_forbidden(statuses: Collection[int]) -> list[int]:
+    """Statuses in order, with 403 where there is 401: a token may not be used from everywhere."""
+    needs_token = HTTPStatus.UNAUTHORIZED in statuses
+    return sorted({*statuses, *([HTTPStatus.FORBIDDEN.value] if needs_token else [])})
+
+
 def error_answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Document error answers, each with an example."""
     answers: dict[int | str, dict[str, Any]] = {}
-    for status in statuses:
+    for status in with_forbidden(statuses):
         description, code, param, kind, message = _ERRORS[status]
         members = {"code": code, "message": message, "param": param, "type": kind}
         answers[status] = {

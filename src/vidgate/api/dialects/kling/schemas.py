@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vidgate.api.schemas import ErrorMembers
+from vidgate.api.schemas import ErrorMembers, with_forbidden
 from vidgate.providers.kling.vendor_answers import envelope
 
 __all__ = [
@@ -420,7 +420,7 @@ _ERRORS: Mapping[int, tuple[str, int, str, str | None, str, str]] = MappingProxy
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Document error answers, each with an example."""
     answers: dict[int | str, dict[str, Any]] = {}
-    for status in statuses:
+    for status in with_forbidden(statuses):
         description, code, word, param, kind, message = _ERRORS[status]
         members = {"code": word, "message": message, "param": param, "type": kind}
         answers[status] = _documented(

@@ -177,6 +177,7 @@ def _documented(
             },
         },
         401,
+        429,
     ),
 )
 async def retrieve_token_usage(caller: CallerDependency, services: ServicesDependency) -> Response:
@@ -214,6 +215,7 @@ async def retrieve_token_usage(caller: CallerDependency, services: ServicesDepen
             "access_until": 0,
         },
         401,
+        429,
     ),
 )
 async def retrieve_subscription(caller: CallerDependency, services: ServicesDependency) -> Response:
@@ -237,7 +239,7 @@ async def retrieve_subscription(caller: CallerDependency, services: ServicesDepe
     summary="Retrieve what an account used",
     description="As new-api answers it, in hundredths of the currency; all of it, ever.",
     dependencies=[TOKEN],
-    **_documented(BillingUsage, {"object": "list", "total_usage": 175.0}, 401),
+    **_documented(BillingUsage, {"object": "list", "total_usage": 175.0}, 401, 429),
 )
 async def retrieve_billing_usage(
     caller: CallerDependency, services: ServicesDependency

@@ -5,7 +5,14 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vidgate.api.schemas import ErrorMembers, Estimated, RequestBody, TaskUrls, TaskWarning
+from vidgate.api.schemas import (
+    ErrorMembers,
+    Estimated,
+    RequestBody,
+    TaskUrls,
+    TaskWarning,
+    with_forbidden,
+)
 from vidgate.api.schemas import error_answers as flat_error_answers
 
 __all__ = [
@@ -306,7 +313,7 @@ _MORE_ERRORS: dict[int, tuple[str, dict[str, Any]]] = {
 def error_answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Document error answers, each with an example, in this dialect's shape."""
     answers: dict[int | str, dict[str, Any]] = {}
-    for status in statuses:
+    for status in with_forbidden(statuses):
         if status in _MORE_ERRORS:
             description, members = _MORE_ERRORS[status]
         else:

@@ -151,7 +151,7 @@ def _answers(
             "description": description,
             "content": {"application/json": {"example": example}},
         },
-        **error_answers(401, 405, 500, *errors),
+        **error_answers(401, 405, 429, 500, *errors),
     }
 
 

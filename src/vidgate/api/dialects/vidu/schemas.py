@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from vidgate.api.dialects.vidu.endpoints import Endpoint
+from vidgate.api.schemas import with_forbidden
 
 __all__ = [
     "EXAMPLE_CREATED",
@@ -246,7 +247,7 @@ _ERRORS: dict[int, tuple[str, str, str, str | None]] = {
 def error_answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Document error answers, each with an example."""
     answers: dict[int | str, dict[str, Any]] = {}
-    for status in statuses:
+    for status in with_forbidden(statuses):
         description, reason, message, field = _ERRORS[status]
         metadata = {"trace_id": "5f0c7a51d6b54e3b"} | ({"fields": field} if field else {})
         example = {"code": status, "reason": reason, "message": message, "metadata": metadata}
