@@ -1,5 +1,6 @@
 """Fixtures that every test may ask for: a database of its own, and a network that ends at home."""
 
+import gc
 import ipaddress
 import logging
 import os
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 from tests.support.database import (
     clean_database,
     create_database,
@@ -25,6 +27,21 @@ from tests.support.engine import Engine, open_engine
 
 from vidgate.db.embedded import EmbeddedServer
 from vidgate.db.engine import Database
+
+# Fourteen thousand collected tests are millions of objects that stay. To look through them for
+# garbage took a third of the collection, and later held up the event loop of a test for a second.
+gc.disable()
+
+# A machine that is busy with other things draws slowly; that is no fault of a test.
+settings.register_profile("vidgate", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("vidgate")
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was collected out of every later collection of garbage."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)
