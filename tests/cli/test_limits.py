@@ -77,8 +77,8 @@ def test_a_token_is_made_with_caps_that_can_be_set(cli: Cli) -> None:
 
     assert [(one["scope"], one["name"], one["limit"]) for one in shown["limits"]] == [
         ("account", "tasks_in_flight", 7),
-        ("token", "spend", 9_990_000),
         ("token", "max_queued", 3),
+        ("token", "spend", 9_990_000),
     ]
     assert [act["act"] for act in shown["acts"]] == ["token.create", "token.limit", "token.limit"]
 
@@ -107,8 +107,8 @@ def test_a_channel_is_limited_and_shows_its_use(cli: Cli) -> None:
     assert done.code == 0
     assert [(one["name"], one["window"], one["limit"], one["used"]) for one in shown["limits"]] == [
         ("requests_per_minute", "minute", 30, 0),
-        ("spend", "month", 100_000_000, 0),
         ("tasks", "day", 9, 0),
+        ("spend", "month", 100_000_000, 0),
     ]
     assert shown["acts"][-1]["act"] == "channel.limit"
     assert cli("channel", "set", "one").code != 0
