@@ -116,12 +116,12 @@ async def test_a_budget_counts_what_is_under_way_and_what_was_made(yard: Yard) -
     await yard.limit(spend(100), videos(9))
     first, lease = await yard.send(quote(30))
     second, other = await yard.send(quote(40))
-    assert await yard.used() == [70, 2]
+    assert await yard.used() == [2, 70]
 
     await yard.books.finish((first, lease), video(reported=20))
     await yard.books.finish((second, other), None, error=ERROR)
 
-    assert await yard.used() == [20, 1]
+    assert await yard.used() == [1, 20]
     rows = await yard.books.database.fetch(WINDOWS)
     assert [(row["used"], row["held"]) for row in rows] == [(1, 0), (20, 0)]
 
@@ -183,7 +183,7 @@ async def test_what_nobody_can_tell_counts_as_made(yard: Yard) -> None:
 
     await yard.books.finish(held, None, status=AttemptStatus.UNKNOWN)
 
-    assert await yard.used() == [30, 1]
+    assert await yard.used() == [1, 30]
 
 
 async def test_a_job_counts_where_it_was_sent(yard: Yard) -> None:
