@@ -251,3 +251,15 @@ async def test_who_must_not_wait_is_told_what_is_known_already(full: Engine) -> 
     await estimates.refresh()
 
     assert estimates.known(created.snapshot.id) == Estimate(None, 51, 81)
+
+
+async def test_all_who_ask_at_once_are_told_the_same_and_later_ones_another(full: Engine) -> None:
+    task_id = (await full.create(MODEL)).snapshot.id
+    estimates = full.services.estimates
+    first = await estimates.of(task_id)
+    assert first.seconds is not None
+
+    full.clock.advance(seconds=0.2)
+    assert await estimates.of(task_id) is first
+    full.clock.advance(seconds=1)
+    assert (await estimates.of(task_id)).seconds == first.seconds - 1

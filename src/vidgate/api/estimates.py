@@ -6,6 +6,7 @@ state have marks where they stand, and each answer has its own put there.
 
 import secrets
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from vidgate.api.dependencies import Services
@@ -45,12 +46,18 @@ def mark_estimate(answer: Mapping[str, Any], task: TaskSnapshot) -> dict[str, An
 
 def fill_estimate(body: bytes, estimate: Estimate) -> bytes:
     """Put an estimate where its marks are."""
+    members, in_metadata = _written(estimate)
+    return body.replace(_MEMBER, members).replace(_MEMBER_P80, in_metadata)
+
+
+@lru_cache(maxsize=1024)
+def _written(estimate: Estimate) -> tuple[bytes, bytes]:
+    """The members that tell of an estimate, and the one in `metadata`."""
     members = b"".join(
         b',"%s":%d' % (name.encode(), one) for name, one in _members(estimate).items()
     )
     p80 = estimate.seconds_p80
-    in_metadata = b"" if p80 is None else b',"eta_seconds_p80":%d' % p80
-    return body.replace(_MEMBER, members).replace(_MEMBER_P80, in_metadata)
+    return members, b"" if p80 is None else b',"eta_seconds_p80":%d' % p80
 
 
 def _members(estimate: Estimate) -> dict[str, int]:

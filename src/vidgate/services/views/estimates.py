@@ -33,6 +33,8 @@ class Estimate:
 
 
 _NOTHING = Estimate()
+_TOLD_SECONDS = 0.25
+"""How long an estimate, which has whole seconds, is told to all who ask."""
 
 
 @dataclass(slots=True)
@@ -43,11 +45,15 @@ class _Known:
         attempts: That are not over.
         read_at: Seconds, when they were read.
         asked_at: When somebody asked for it last.
+        told: What was told of it last.
+        told_until: When that is to be made anew.
     """
 
     attempts: tuple[LiveAttempt, ...]
     read_at: float
     asked_at: float
+    told: Estimate = _NOTHING
+    told_until: float = float("-inf")
 
     @property
     def waits(self) -> bool:
@@ -105,8 +111,11 @@ class Estimates:
         if known is None:
             self._wanted.add(task_id)
             return _NOTHING
-        known.asked_at = self._monotonic()
-        return self._estimate(known.attempts)
+        now = known.asked_at = self._monotonic()
+        if now >= known.told_until:
+            known.told = self._estimate(known.attempts)
+            known.told_until = now + _TOLD_SECONDS
+        return known.told
 
     async def refresh(self) -> None:
         """Read the places of all that wait anew, of those that were asked for lately."""
