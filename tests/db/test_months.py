@@ -35,6 +35,18 @@ WHERE = Statement(
         " (SELECT tableoid FROM tasks WHERE id = CAST(:task_id AS uuid))"
     )
 )
+TAKE_OUT = [
+    Statement(text("CREATE TABLE kept AS TABLE tasks")),
+    Statement(text("TRUNCATE tasks CASCADE")),
+]
+BRING_BACK = Statement(text("INSERT INTO tasks TABLE kept"))
+FORGET = Statement(text("DROP TABLE kept"))
+WAITS = Statement(
+    text(
+        "SELECT EXISTS (SELECT 1 FROM pg_locks JOIN pg_database d ON d.oid = database"
+        " WHERE datname = current_database() AND NOT granted)"
+    )
+)
 COUNTS = [
     Statement(text(f"SELECT count(*) FROM {name}"))  # noqa: S608 - names of our own
     for name in ("tasks", "outputs", "attempts", "inputs")
@@ -125,6 +137,27 @@ async def test_what_was_there_becomes_the_first_range_as_it_stands(
     assert found["tasks_default"] == "DEFAULT"
     assert before <= {row["relfilenode"] for row in await database.fetch(FILES)}
     assert await database.fetch_value(WHERE, task_id=tasks[0]) == "tasks_until_2031_01"
+
+
+async def test_a_row_that_comes_during_a_step_leads_to_another(
+    engine: Engine, months: MonthStore
+) -> None:
+    engine.clock.at = datetime(2030, 11, 28, tzinfo=UTC)
+    database = engine.operator.database
+    await done(engine)
+    for statement in TAKE_OUT:
+        await database.execute(statement)
+
+    async with database.transaction() as transaction:
+        await transaction.execute(BRING_BACK)
+        step = asyncio.create_task(months.prepare(engine.clock.now()))
+        while not await database.fetch_value(WAITS):
+            pass
+    assert await step
+    await database.execute(FORGET)
+
+    await prepare(engine, months)
+    assert "tasks_until_2031_01" in await names(database)
 
 
 async def test_what_was_begun_too_long_ago_is_begun_anew(
