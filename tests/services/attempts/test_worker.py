@@ -279,6 +279,7 @@ async def test_a_round_claims_no_more_of_a_channel_than_it_may_ask(engine: Engin
     await engine.services.directory.load()
     for _ in range(3):
         await engine.services.worker.round()
+    await until(lambda: under_way >= POLLS_PER_CHANNEL)
     go_on.set()
     await engine.services.worker.idle()
     assert most == POLLS_PER_CHANNEL
