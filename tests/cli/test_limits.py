@@ -149,3 +149,26 @@ def test_mistakes_are_told(cli: Cli, name: str) -> None:
     assert done.code != 0
     assert sentence in " ".join(done.err.replace("│", " ").split())
     assert cli("account", "show", "team", "--json").json["limits"] == []
+
+
+@pytest.mark.parametrize(
+    ("show", "command"),
+    [
+        (("token", "list"), ("token", "create", "new")),
+        (("token", "show", "app"), ("token", "set", "app", "--models", "this")),
+        (("channel", "show", "one"), ("channel", "set", "one", "--weight", "7")),
+    ],
+    ids=lambda words: " ".join(words[:2]),
+)
+def test_limits_that_cannot_be_leave_nothing_else_behind(
+    cli: Cli, show: tuple[str, ...], command: tuple[str, ...]
+) -> None:
+    cli("token", "create", "app")
+    cli("channel", "create", "one", "--provider", "kling", "--key", "a-key")
+    before = cli(*show, "--json").json
+
+    refused = cli(*command, "--budget", "day=1", "--time-zone", "Mars")
+
+    assert refused.code != 0
+    assert "no time zone 'Mars'" in refused.err
+    assert cli(*show, "--json").json == before

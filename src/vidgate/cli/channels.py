@@ -100,6 +100,7 @@ def _change(
     as_json: bool,
 ) -> None:
     async def change(operator: "OperatorContext") -> Channel:
+        await operator.limits.check(limits)
         changed = await operator.provisioning.change_channel(channel, changes, author(reason))
         if limits:
             await operator.limits.change(Scope.CHANNEL, changed.id, limits, author(reason))

@@ -137,6 +137,7 @@ def create_token(
     expires_at = None if expires_in is None else datetime.now(UTC) + expires_in
 
     async def create(operator: "OperatorContext") -> tuple[dict[str, Any], dict[str, str]]:
+        await operator.limits.check(limits)
         token, key = await operator.provisioning.create_token(
             name=name or named or "",
             account=account,
@@ -261,6 +262,7 @@ def set_token(
         raise typer.BadParameter("say what to change; `--help` lists it")
 
     async def change(operator: "OperatorContext") -> dict[str, Any]:
+        await operator.limits.check(limits)
         changed = await operator.provisioning.change_token(
             token, lambda before: replace(before, **changes), author(reason)
         )

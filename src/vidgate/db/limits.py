@@ -226,6 +226,20 @@ class LimitStore:
         used: int = row[limit.measure.value]
         return used
 
+    async def check(self, changes: Sequence[LimitChange]) -> None:
+        """See that `change` will take these, before whatever else is to be done with them.
+
+        Raises:
+            ConfigurationError: There is no such time zone.
+        """
+        for zone in {one.time_zone for one in changes if one.time_zone is not None}:
+            try:
+                await self._database.fetch_value(_CHECK_ZONE, tz=zone)
+            except asyncpg.DataError:
+                raise ConfigurationError(
+                    f"There is no time zone {zone!r}; write one such as Asia/Shanghai."
+                ) from None
+
     async def change(
         self, scope: Scope, scope_id: UUID, changes: Sequence[LimitChange], by: Author
     ) -> None:
@@ -234,6 +248,7 @@ class LimitStore:
         Raises:
             ConfigurationError: There is no such time zone.
         """
+        await self.check(changes)
         async with self._database.transaction() as transaction:
             await transaction.execute(_LOCK, scope_id=str(scope_id))
             known = await self._known(transaction, scope_id)
@@ -263,13 +278,6 @@ class LimitStore:
             if old is not None:
                 await transaction.execute(_REMOVE, id=old.id)
             return None
-        if change.time_zone is not None:
-            try:
-                await transaction.fetch_value(_CHECK_ZONE, tz=change.time_zone)
-            except asyncpg.DataError:
-                raise ConfigurationError(
-                    f"There is no time zone {change.time_zone!r}; write one such as Asia/Shanghai."
-                ) from None
         row = await transaction.fetch_one(
             _SET,
             id=new_id(),
