@@ -169,14 +169,6 @@ class _NoRoomError(Exception):
     """A channel does not take what was started; ends the transaction."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Started:
-    """What was started at once, and whether more may be."""
-
-    started: list[tuple[Attempt, Lease]]
-    may_go_on: bool = False
-
-
 class _NoPlaceError(Exception):
     """It would have to wait; ends the transaction."""
 
@@ -295,44 +287,22 @@ class AttemptStore:
         """
         started: list[tuple[Attempt, Lease]] = []
         while len(started) < limit:
-            some = await self._start_some(
-                channel_id,
-                credential_id=credential_id,
-                max_concurrency=max_concurrency,
-                lease_id=lease_id,
-                margin=margin,
-                now=now,
-                limit=limit - len(started),
-            )
-            started += some.started
-            if not some.may_go_on:
+            try:
+                some, may_go_on = await self._start(
+                    channel_id,
+                    credential_id=credential_id,
+                    max_concurrency=max_concurrency,
+                    lease_id=lease_id,
+                    margin=margin,
+                    now=now,
+                    limit=limit - len(started),
+                )
+            except _NoRoomError:
+                break
+            started += some
+            if not may_go_on:
                 break
         return started
-
-    async def _start_some(
-        self,
-        channel_id: UUID,
-        *,
-        credential_id: UUID,
-        max_concurrency: int | None,
-        lease_id: UUID,
-        margin: timedelta,
-        now: datetime,
-        limit: int,
-    ) -> "_Started":
-        """Start as many as fit, or one alone where each has to fit the limits of the channel."""
-        try:
-            return await self._start(
-                channel_id,
-                credential_id=credential_id,
-                max_concurrency=max_concurrency,
-                lease_id=lease_id,
-                margin=margin,
-                now=now,
-                limit=limit,
-            )
-        except _NoRoomError:
-            return _Started([])
 
     async def _start(
         self,
@@ -344,7 +314,15 @@ class AttemptStore:
         margin: timedelta,
         now: datetime,
         limit: int,
-    ) -> "_Started":
+    ) -> tuple[list[tuple[Attempt, Lease]], bool]:
+        """Start as many as fit, or one where each has to fit the limits of the channel.
+
+        Returns:
+            What was started, and whether there may be room for more.
+
+        Raises:
+            _NoRoomError: The channel does not take the one.
+        """
         async with self._database.transaction() as transaction:
             await transaction.execute(sql.LOCK_CHANNEL, channel=str(channel_id))
             if max_concurrency is not None:
@@ -354,7 +332,7 @@ class AttemptStore:
             if limits:
                 limit = min(limit, 1)
             if limit == 0:
-                return _Started([])
+                return [], False
             rooms = await rooms_at(transaction, channel_id, now)
             rows = await transaction.fetch(
                 sql.START_WAITING,
@@ -378,7 +356,7 @@ class AttemptStore:
             members = dict(row)
             lease = Lease(lease_id, members.pop("lease_until"))
             started.append((to_attempt(members), lease))
-        return _Started(started, may_go_on=bool(limits and started))
+        return started, bool(limits and started)
 
     async def first_waiting(
         self,

@@ -1,6 +1,6 @@
 """Tasks, their outputs and their attempts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -9,6 +9,7 @@ from uuid import UUID
 
 from vidgate.models.acts import Author
 from vidgate.models.ids import public_id
+from vidgate.models.money import Hold
 from vidgate.models.outcomes import VideoResult
 
 __all__ = [
@@ -117,6 +118,13 @@ class TaskCost:
     currency: str
     reserved_micros: int
     charged_micros: int = 0
+
+    @classmethod
+    def of(cls, holds: Sequence[Hold]) -> "TaskCost | None":
+        """What is held for a task that is not stored yet; `None` where nothing has a price."""
+        if not holds:
+            return None
+        return cls(holds[0].quote.currency, sum(hold.micros for hold in holds))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

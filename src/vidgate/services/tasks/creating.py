@@ -383,7 +383,6 @@ def _receipt(
 
 def _first_snapshot(plan: Plan, option: Option) -> TaskSnapshot:
     task = plan.task
-    holds = plan.holds
     return TaskSnapshot(
         id=task.id,
         account_id=task.account_id,
@@ -402,8 +401,6 @@ def _first_snapshot(plan: Plan, option: Option) -> TaskSnapshot:
         seed=task.seed,
         cancel_after=None if task.cancel_after is None else write_span(task.cancel_after),
         created_at=task.created_at,
-        cost=TaskCost(holds[0].quote.currency, sum(hold.micros for hold in holds))
-        if holds
-        else None,
+        cost=TaskCost.of(plan.holds),
         outputs=(OutputSnapshot(status=TaskStatus.QUEUED),) * len(plan.options),
     )

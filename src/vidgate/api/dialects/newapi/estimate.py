@@ -20,7 +20,7 @@ from vidgate.api.dialects.newapi.schemas import GenerationRequest
 from vidgate.api.preferences import NOTES_DOCUMENTED, PREFER, is_strict, write_notes
 from vidgate.api.schemas import error_answers, request_body
 from vidgate.api.writing import encode
-from vidgate.models.money import Hold, format_amount, format_units
+from vidgate.models.money import format_amount, format_units
 from vidgate.models.tasks import TaskCost, TaskWarning, WarningCode
 from vidgate.services.tasks.estimating import Preview
 
@@ -105,18 +105,12 @@ async def create_estimate(
     read = partial(read_request, meanings=services.field_meanings, strict=is_strict(request))
     async with bodies.read(request, read) as asked:
         preview = await services.estimator.preview(caller, wanted(request, asked), dialect="newapi")
-    headers = write_notes(preview.warnings, _cost(preview.holds))
+    headers = write_notes(preview.warnings, TaskCost.of(preview.holds))
     return Response(encode(_write(preview)), media_type="application/json", headers=headers)
 
 
-def _cost(holds: Sequence[Hold]) -> TaskCost | None:
-    if not holds:
-        return None
-    return TaskCost(holds[0].quote.currency, sum(hold.micros for hold in holds))
-
-
 def _write(preview: Preview) -> dict[str, Any]:
-    cost = _cost(preview.holds)
+    cost = TaskCost.of(preview.holds)
     quote = preview.holds[0].quote if preview.holds else None
     tariff = quote.tariff if quote else None
     return {
